@@ -1,0 +1,218 @@
+"""Every exception that farside raises, as one tree.
+
+::
+
+    FarsideError
+    ├── OptionError            an option or argument that cannot be honoured
+    ├── SetupError             a program or file that farside needs is missing or unusable
+    ├── CompileError           Clang rejected the cell
+    │   └── CompilerCrashed    Clang itself crashed or hung on the cell
+    ├── ObjectError            bytes that are not the object file or archive they claim to be
+    ├── LinkError              a well-formed object that cannot be linked
+    │   ├── UndefinedSymbols   names that nothing defines
+    │   ├── DuplicateDefinition  a strong symbol defined twice
+    │   ├── RelocationError    a fix-up that does not fit, or of an unknown kind
+    │   └── OutOfAddressSpace  the far side's address range is used up
+    ├── FarSideError           the far side did not do what was asked
+    │   ├── CppException       user code threw and nothing caught it
+    │   ├── Crashed            the process that ran the cell died
+    │   ├── TimedOut           the cell ran longer than it was allowed to
+    │   ├── Interrupted        the user stopped the cell
+    │   ├── RemoteError        an ORC call returned an error
+    │   └── FarSideLost        the connection to the far side is gone
+    ├── ProtocolError          the peer sent what the protocol does not allow
+    ├── SessionClosed          the session was closed by its owner
+    ├── SessionBusy            another cell is running in this session
+    └── InternalError          a defect of farside itself
+
+The first four lines of a traceback are never the message: ``str(error)`` is one or more complete
+sentences that say what happened, where, and what to do. Everything in the text is also a field.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farside.frontend.diagnostics import Diagnostic
+    from farside.remote.death import DeathReport
+
+
+class FarsideError(Exception):
+    """The root of the tree; catching it catches everything farside raises on purpose."""
+
+
+class OptionError(FarsideError):
+    """An option or argument that cannot be honoured."""
+
+
+class SetupError(FarsideError):
+    """A program or file that farside needs is missing or unusable."""
+
+
+class CompileError(FarsideError):
+    """Clang rejected the cell; the session is as it was before it.
+
+    Attributes:
+        diagnostics: what Clang said, in its order, errors and warnings alike.
+    """
+
+    def __init__(self, message: str, diagnostics: Sequence[Diagnostic] = ()) -> None:
+        super().__init__(message)
+        self.diagnostics = tuple(diagnostics)
+
+
+class CompilerCrashed(CompileError):
+    """Clang itself crashed or hung on this input; the cell is taken back."""
+
+
+class ObjectError(FarsideError):
+    """Bytes that are not the object file or archive they claim to be.
+
+    Attributes:
+        file: the name under which the bytes were given.
+        offset: where in the file, in bytes, or None where no single place is at fault.
+    """
+
+    def __init__(self, file: str, reason: str, offset: int | None = None) -> None:
+        where = file if offset is None else f"{file}, offset {offset:#x}"
+        super().__init__(f"{where}: {reason}")
+        self.file = file
+        self.reason = reason
+        self.offset = offset
+
+
+class LinkError(FarsideError):
+    """A well-formed object that cannot be linked."""
+
+
+class UndefinedSymbols(LinkError):
+    """Names that nothing defines.
+
+    Attributes:
+        symbols: the mangled names, sorted.
+        referrer: the object or cell that refers to them.
+    """
+
+    def __init__(self, message: str, symbols: Sequence[str], referrer: str) -> None:
+        super().__init__(message)
+        self.symbols = tuple(symbols)
+        self.referrer = referrer
+
+
+class DuplicateDefinition(LinkError):
+    """A strong symbol defined twice.
+
+    Attributes:
+        symbol: the mangled name.
+        first, second: the objects or cells that define it.
+    """
+
+    def __init__(self, message: str, symbol: str, first: str, second: str) -> None:
+        super().__init__(message)
+        self.symbol = symbol
+        self.first = first
+        self.second = second
+
+
+class RelocationError(LinkError):
+    """A fix-up whose value does not fit its field, or whose kind is not known.
+
+    Attributes:
+        object_name, section, offset: the place, the offset in bytes from the section's start.
+        relocation: the psABI's name of the relocation, such as ``R_X86_64_PC32``.
+        symbol: the symbol it refers to.
+        value: the value that was to be stored, or None where the kind is unknown.
+        low, high: the smallest and largest value that the field can hold.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        object_name: str,
+        section: str,
+        offset: int,
+        relocation: str,
+        symbol: str,
+        value: int | None = None,
+        low: int | None = None,
+        high: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.object_name = object_name
+        self.section = section
+        self.offset = offset
+        self.relocation = relocation
+        self.symbol = symbol
+        self.value = value
+        self.low = low
+        self.high = high
+
+
+class OutOfAddressSpace(LinkError):
+    """The far side's reserved address range has no room for the image."""
+
+
+class FarSideError(FarsideError):
+    """The far side did not do what was asked."""
+
+
+class CppException(FarSideError):
+    """User code threw and nothing caught it; what the cell did before stays.
+
+    Attributes:
+        type_name: the demangled type of the exception object.
+        what: the text of ``what()``, or None where the type has none.
+    """
+
+    def __init__(self, message: str, type_name: str, what: str | None) -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.what = what
+
+
+class Crashed(FarSideError):
+    """The process that ran the cell died.
+
+    Attributes:
+        report: signal or exit status, and the cell that was running.
+    """
+
+    def __init__(self, message: str, report: DeathReport) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class TimedOut(FarSideError):
+    """The cell ran longer than it was allowed to; the cell is taken back."""
+
+
+class Interrupted(FarSideError):
+    """The user stopped the cell; the cell is taken back."""
+
+
+class RemoteError(FarSideError):
+    """An ORC call on the far side returned an error."""
+
+
+class FarSideLost(FarSideError):
+    """The connection to the far side is gone, from an outside cause."""
+
+
+class ProtocolError(FarsideError):
+    """The peer sent what the protocol does not allow; the connection is no longer used."""
+
+
+class SessionClosed(FarsideError):
+    """The session was closed by its owner."""
+
+
+class SessionBusy(FarsideError):
+    """Another cell is running in this session."""
+
+
+class InternalError(FarsideError):
+    """A defect of farside itself; please report it with the text of the message."""
