@@ -25,7 +25,7 @@
     ├── SessionBusy            another cell is running in this session
     └── InternalError          a defect of farside itself
 
-The first four lines of a traceback are never the message: ``str(error)`` is one or more complete
+``str(error)`` is one or more complete
 sentences that say what happened, where, and what to do. Everything in the text is also a field.
 """
 

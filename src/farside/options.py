@@ -1,0 +1,72 @@
+"""What the user chose, as one frozen value that every stage can read.
+
+This module imports nothing of farside, so that the command line can build an `Options` and hand it
+to the compiler process before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+Language = Literal["c++", "c"]
+StandardLibrary = Literal["libstdc++", "libc++"]
+OutputMode = Literal["inherit", "capture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a session compiles and runs cells.
+
+    Attributes:
+        language: ``c++``, or ``c`` for ``-xc``.
+        std: the value of ``-std=``, or None for the newest that the library supports well.
+        stdlib: which C++ standard library the cells are compiled against.
+        opt: the optimisation level, 0 to 3; None means the default of farside (2).
+        include_dirs: ``-I``, in order.
+        defines: ``-D``, each ``NAME`` or ``NAME=VALUE``.
+        includes: ``-include``, files included before the first cell.
+        xcc: further options handed to Clang as they are (``--Xcc=``).
+        use_pch: whether the precompiled standard library may be used.
+        output: ``inherit`` gives the far side the near side's stdout and stderr;
+            ``capture`` collects both for `CellResult`.
+        slab_bytes: size of the far side's reserved address range; None lets the executor choose.
+        libraries: shared libraries, objects and archives to load before the first cell.
+        compiler, executor: paths of the two programs; None means the installed ones.
+    """
+
+    language: Language = "c++"
+    std: str | None = None
+    stdlib: StandardLibrary = "libstdc++"
+    opt: int | None = None
+    include_dirs: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
+    xcc: tuple[str, ...] = ()
+    use_pch: bool = True
+    output: OutputMode = "inherit"
+    slab_bytes: int | None = None
+    libraries: tuple[str, ...] = ()
+    compiler: Path | None = None
+    executor: Path | None = None
+
+    def with_(self, **changes: Any) -> Options:  # noqa: ANN401
+        """Return a copy with the given attributes replaced."""
+        return replace(self, **changes)
+
+    def clang_args(self) -> tuple[str, ...]:
+        """Return these options as arguments for Clang's driver, in the order Clang should see them."""
+        args: list[str] = ["-xc" if self.language == "c" else "-xc++"]
+        if self.std is not None:
+            args.append(f"-std={self.std}")
+        if self.language == "c++":
+            args.append(f"-stdlib={self.stdlib}")
+        args.append(f"-O{2 if self.opt is None else self.opt}")
+        for directory in self.include_dirs:
+            args += ["-I", directory]
+        args += [f"-D{definition}" for definition in self.defines]
+        for header in self.includes:
+            args += ["-include", header]
+        args += self.xcc
+        return tuple(args)
