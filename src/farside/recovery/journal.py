@@ -31,11 +31,20 @@ class JournalEntry:
     object_bytes: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """A library, object or archive that the user loaded before the cell of that number."""
+
+    path: str
+    before_cell: int
+
+
 class Journal:
     """The accepted cells of a session, oldest first."""
 
     def __init__(self) -> None:
         self._entries: list[JournalEntry] = []
+        self.files: list[LoadedFile] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -56,6 +65,10 @@ class Journal:
     def accept(self, entry: JournalEntry) -> None:
         """Add the newest cell."""
         self._entries.append(entry)
+
+    def add_file(self, path: str, before_cell: int) -> None:
+        """Remember a file that must be loaded again after a recovery."""
+        self.files.append(LoadedFile(path, before_cell))
 
     def take_back(self, count: int) -> tuple[JournalEntry, ...]:
         """Remove the newest `count` cells and return them, newest first."""
