@@ -7,6 +7,7 @@ Whole numbers that fit an ``int64_t`` get one decimal. Numbers of other than com
 
 from __future__ import annotations
 
+import math
 import struct
 
 from farside.errors import ProtocolError
@@ -49,10 +50,8 @@ def decode_float(
 
 
 def _text(number: float, *, digits: int, suffix: str) -> str:
-    if number != number:
-        return "nan"
-    if number in (float("inf"), float("-inf")):
-        return "inf" if number > 0 else "-inf"
+    if not math.isfinite(number):
+        return str(number)  # inf, -inf or nan
     if -(2.0**63) <= number < 2.0**63 and number == int(number):
         return f"{number:.1f}{suffix}"
     if not 1e-4 <= abs(number) <= 1e6:

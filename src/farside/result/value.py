@@ -2,15 +2,16 @@
 
 The text is what Clang-Repl prints in process, with four differences, each on purpose:
 
-* control characters and bytes that are not UTF-8 are escaped as in a C++ literal, so that nothing from
-  the far side reaches a terminal raw;
-* ``char8_t``, ``char16_t``, ``char32_t``, ``wchar_t``, ``__int128``, ``_Float16`` and ``nullptr``, on
-  which Clang-Repl 22 crashes or prints an error of its own, look like the literal that denotes them;
+* control characters and bytes that are not UTF-8 are escaped as in a C++ literal, so that nothing
+  from the far side reaches a terminal raw;
+* ``char8_t``, ``char16_t``, ``char32_t``, ``wchar_t``, ``__int128``, ``_Float16`` and ``nullptr``,
+  on which Clang-Repl 22 crashes or prints an error of its own, look like the literal that denotes
+  them;
 * a ``long double`` is shown with its own value (Clang-Repl 22 prints ``0.0L`` for ``1.0L``);
 * a ``std::string`` shows its contents instead of its address.
 
-The kinds are those of ``native/include/farside/value_kinds.h``. The bytes come from the process that runs user code and are checked here: a size that does
-not fit the kind is a `ProtocolError`.
+The kinds are those of ``native/include/farside/value_kinds.h``. The bytes come from the process
+that runs user code and are checked here: a size that does not fit the kind is a `ProtocolError`.
 """
 
 from __future__ import annotations

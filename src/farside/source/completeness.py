@@ -12,8 +12,8 @@ A terminal has to decide that before Clang sees anything. An input goes on while
 A closer that nothing opened ends the input, so that Clang can report it at once.
 
 Where C++ is ambiguous a line by itself is preferred: ``a * f(x)`` and ``S& f(x)`` are taken for
-expressions, so the ``{`` of a function with such a head belongs on the same line. So does the ``else``
-that follows a ``}``: an input that could be finished is.
+expressions, so the ``{`` of a function with such a head belongs on the same line. So does the
+``else`` that follows a ``}``: an input that could be finished is.
 
 Each character is looked at once, whatever the input: 1 MB takes well below a second.
 """
@@ -49,8 +49,8 @@ _DECLARATION_WORDS = frozenset(
     " void volatile wchar_t".split()
 )
 _EXPRESSION_WORDS = frozenset(
-    "alignof and and_eq asm bitand bitor case co_await co_return co_yield compl decltype default delete"
-    " do else for goto if new not not_eq or or_eq return sizeof static_assert switch throw typedef"
+    "alignof and and_eq asm bitand bitor case co_await co_return co_yield compl decltype default"
+    " delete do else for goto if new not not_eq or or_eq return sizeof static_assert switch throw typedef"
     " typeid using while xor xor_eq".split()
 )
 _BODY_FOLLOWS = frozenset("class concept enum namespace struct template union".split())
@@ -102,7 +102,7 @@ class _Statement:
         self.operator = False
 
     def add(self, kind: str, text: str) -> None:
-        """Take a token that stands outside of brackets; a bracket's opener counts, its inside not."""
+        """Take a token outside of brackets; of a bracketed group its two brackets count."""
         if kind == "word":
             if not self.count:
                 self.first = text
@@ -176,11 +176,12 @@ class Scanner:
             stripped = line.rstrip()
             if stripped.endswith("\\"):
                 self._spliced.append(stripped[:-1])
-                continue
-            if self._spliced:
-                line = "".join([*self._spliced, line])
+            elif self._spliced:
+                whole = "".join([*self._spliced, line])
                 self._spliced.clear()
-            self._line(line)
+                self._line(whole)
+            else:
+                self._line(line)
 
     def _line(self, line: str) -> None:
         """Read one logical line: the lines of a splice are one."""
