@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from farside.errors import FarsideError
 from farside.ui.arguments import HELP, parse_arguments
-from farside.ui.script import EXIT_INTERRUPTED, EXIT_USAGE, read_inputs, run_script
+from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE, read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +72,8 @@ def _run(invocation: Invocation) -> int:
 
             print(BANNER)
             return run_repl(console, make_reader())
+        from farside.ui.script import run_script
+
         return run_script(console, steps, invocation.args)
     finally:
         for notice in session.close().notices:

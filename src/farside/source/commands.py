@@ -59,8 +59,7 @@ _MOST_CELLS = 1_000_000_000
 
 
 def is_command(text: str) -> bool:
-    """Tell whether an input is a ``%`` command: no C++ input starts with ``%`` (nor with ``%:``,
-    the digraph of ``#``, other than as a directive, which is left to Clang)."""
+    """Tell whether an input is a ``%`` command; ``%:`` is C++, the other spelling of ``#``."""
     start = text.lstrip()
     return start.startswith("%") and not start.startswith("%:")
 

@@ -50,8 +50,8 @@ _DECLARATION_WORDS = frozenset(
 )
 _EXPRESSION_WORDS = frozenset(
     "alignof and and_eq asm bitand bitor case co_await co_return co_yield compl decltype default"
-    " delete do else for goto if new not not_eq or or_eq return sizeof static_assert switch throw typedef"
-    " typeid using while xor xor_eq".split()
+    " delete do else for goto if new not not_eq or or_eq return sizeof static_assert switch throw"
+    " typedef typeid using while xor xor_eq".split()
 )
 _BODY_FOLLOWS = frozenset("class concept enum namespace struct template union".split())
 _CONTROL = frozenset("for if switch while".split())

@@ -7,9 +7,7 @@ parser costs more than starting both child processes.
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from farside.errors import OptionError
 from farside.options import Options
@@ -23,15 +21,15 @@ HELP = f"""\
 {USAGE}
        farside link [options] FILE...     (farside link --help)
 
-Interactive C++. With neither FILE nor CODE the cells come from standard input: with a prompt if that
-is a terminal, else one cell a line, or as many lines as it takes to close what is open.
+Interactive C++. With neither FILE nor CODE the cells come from standard input: with a prompt if
+that is a terminal, else one cell a line, or as many lines as it takes to close what is open.
 
 inputs, taken in the order given:
-  FILE                  C++, run as one cell, in which statements are allowed; `-` is standard input.
-                        If it defines main, main is called with ARGS.
+  FILE                  C++, run as one cell, in which statements are allowed; `-` is standard
+                        input. If it defines main, main is called with ARGS at the end.
   FILE.o, .a, .so       is linked or loaded
-  CODE                  an argument that no file bears as its name and that holds a character which
-                        file names seldom hold: blank, newline or one of ; {{ }} ( ) [ ] = # % & * < > " '
+  CODE                  an argument that is no file's name and holds a character which file names
+                        seldom hold: blank, newline or one of ; {{ }} ( ) [ ] = # % & * < > " '
                         After the first CODE, names and numbers are code, too.
   -c CODE               is code whatever it looks like
 
@@ -48,38 +46,28 @@ options:
   --version, --help
 
 exit status: 0; 1 if a cell failed (those after it are run all the same); 2 for a mistake on the
-command line or a file that cannot be read; what main or exit() in a FILE returned; 128+N if signal N
-ended a FILE or its main, or 130 if Ctrl-C did.
+command line or a file that cannot be read; what main returned, or exit() in a FILE was given;
+128+N if signal N ended a FILE or its main; 130 if Ctrl-C did.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CodeInput:
-    """Code given on the command line."""
+class Input(NamedTuple):
+    """Something to run or to link.
 
-    code: str
+    Attributes:
+        kind: ``code`` from the command line; ``file``, a source file or ``-`` for standard input;
+            ``link``, an object, archive or shared library.
+        text: the code, or the path.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class FileInput:
-    """A source file; ``-`` is standard input, taken cell by cell."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class LinkInput:
-    """An object, archive or shared library."""
-
-    path: str
+    kind: Literal["code", "file", "link"]
+    text: str
 
 
-Input = CodeInput | FileInput | LinkInput
 Action = Literal["run", "prepare", "help", "version"]
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """What the command line asks for.
 
     Attributes:
@@ -104,11 +92,8 @@ def parse_arguments(argv: Sequence[str]) -> Invocation:
     return _Parser(argv).parse()
 
 
-_SIZE = re.compile(r"(\d{1,12})\s*([KMG]?)(i?)B?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_LINKABLE = re.compile(r"\.(o|a|so(\.\d+)*)$")
 _CODE_MARKS = frozenset(" \t\n;{}()[]=#%&*<>\"'")
-_WORD = re.compile(r"[A-Za-z_0-9]+")
 
 
 def parse_size(text: str) -> int:
@@ -117,9 +102,12 @@ def parse_size(text: str) -> int:
     Raises:
         OptionError: it is no such number, or zero.
     """
-    match = _SIZE.fullmatch(text.strip())
-    size = int(match[1]) * _UNITS[match[2].upper()] if match else 0
-    if size == 0 or size >= 1 << 47:
+    number = text.upper().removesuffix("B").removesuffix("I")
+    unit = number[-1:] if number[-1:] in _UNITS else ""
+    number = number.removesuffix(unit)
+    plain = number.isascii() and number.isdecimal() and len(number) <= 15
+    size = int(number) * _UNITS[unit] if plain else 0
+    if not 0 < size < 1 << 47:
         raise OptionError(f"{text!r} is no size; write for example 512MB or 2GB")
     return size
 
@@ -149,7 +137,7 @@ class _Parser:
             if word == "--":
                 args = tuple(self._words[self._next :])
                 break
-            if word.startswith("-") and word != "-" and not self._negative_number(word):
+            if word.startswith("-") and word != "-" and not (self._seen_code and _is_number(word)):
                 self._option(word)
             else:
                 self._inputs.append(self._positional(word))
@@ -233,21 +221,28 @@ class _Parser:
 
     def _code(self, code: str) -> None:
         self._seen_code = True
-        self._inputs.append(CodeInput(code))
-
-    def _negative_number(self, word: str) -> bool:
-        return self._seen_code and word[1:].replace(".", "", 1).isdecimal()
+        self._inputs.append(Input("code", code))
 
     def _positional(self, word: str) -> Input:
         if word == "-":
-            return FileInput(word)
+            return Input("file", word)
         if os.path.exists(word):
-            return LinkInput(word) if _LINKABLE.search(word) else FileInput(word)
-        code = not _CODE_MARKS.isdisjoint(word) or (self._seen_code and _WORD.fullmatch(word))
-        if code or self._negative_number(word):
+            return Input("link" if _is_linkable(word) else "file", word)
+        code = not _CODE_MARKS.isdisjoint(word)
+        if code or (self._seen_code and (word.isidentifier() or _is_number(word))):
             self._seen_code = True
-            return CodeInput(word)
+            return Input("code", word)
         raise OptionError(f"{word}: no such file (for code that looks like a name: -c CODE)")
+
+
+def _is_number(word: str) -> bool:
+    return word.removeprefix("-").replace(".", "", 1).isdecimal()
+
+
+def _is_linkable(path: str) -> bool:
+    """Tell whether a file's name is that of an object, an archive or a shared library."""
+    name = os.path.basename(path)
+    return name.endswith((".o", ".a", ".so")) or ".so." in name
 
 
 def _unknown_option(word: str) -> str:

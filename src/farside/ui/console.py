@@ -14,7 +14,7 @@ from farside.source.commands import HELP_TEXT, Help, Lib, Undo, is_command, pars
 from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from farside.frontend.diagnostics import Diagnostic
     from farside.result.value import Value
@@ -24,13 +24,16 @@ class Result(Protocol):
     """What the console reads of a `farside.session.CellResult`."""
 
     @property
-    def value(self) -> Value | None: ...
+    def value(self) -> Value | None:
+        """The last expression's, if it is to be shown."""
+
     @property
-    def diagnostics(self) -> tuple[Diagnostic, ...]: ...
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Clang's warnings."""
+
     @property
-    def notices(self) -> tuple[str, ...]: ...
-    @property
-    def timings(self) -> Mapping[str, float]: ...
+    def notices(self) -> tuple[str, ...]:
+        """Sentences for the user."""
 
 
 class SessionLike(Protocol):
@@ -38,11 +41,20 @@ class SessionLike(Protocol):
 
     next_cell: int
 
-    def run(self, code: str) -> Result: ...
-    def undo(self, count: int = 1) -> None: ...
-    def load(self, path: str) -> str: ...
-    def defines_main(self) -> bool: ...
-    def call_main(self, args: Sequence[str]) -> int: ...
+    def run(self, code: str) -> Result:
+        """Compile, link and run a cell."""
+
+    def undo(self, count: int = 1) -> None:
+        """Take back cells."""
+
+    def load(self, path: str) -> str:
+        """Load a library or link an object; return a sentence about it."""
+
+    def defines_main(self) -> bool:
+        """Tell whether a cell has defined ``main``."""
+
+    def call_main(self, args: Sequence[str]) -> int:
+        """Call ``main`` with `args` as its whole ``argv``."""
 
 
 class Console:

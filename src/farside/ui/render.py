@@ -19,7 +19,7 @@ _BOLD_CYAN = "\x1b[1;36m"
 
 
 def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether to write colours to `stream`: on a terminal, unless ``NO_COLOR`` says otherwise."""
+    """Tell whether to write colours to `stream`: on a terminal, unless ``NO_COLOR`` is set."""
     if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
         return False
     return stream.isatty()

@@ -1,7 +1,7 @@
 """The prompt: an editor for cells on a terminal, and plain lines where that is not possible.
 
-prompt_toolkit and Pygments are imported here, late: by then the session's two processes are starting,
-and the imports take place beside that.
+prompt_toolkit and Pygments are imported here, late: by then the session's two processes are
+starting, and the imports take place beside that.
 """
 
 from __future__ import annotations
@@ -153,8 +153,7 @@ def _key_bindings() -> KeyBindings:
 
 
 def history_file() -> Path | None:
-    """Return the file that keeps what was typed, readable by its owner alone; None if there can be
-    none."""
+    """Return the file of what was typed, readable by its owner alone; None if there can be none."""
     from platformdirs import user_state_path
 
     path = user_state_path("farside") / "history"

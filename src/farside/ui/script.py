@@ -8,67 +8,19 @@ that is missing, and the end of a FILE by ``exit()`` or a signal, as it would en
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from farside.errors import Crashed, FarsideError, Interrupted, OptionError, SetupError
+from farside.errors import Crashed, FarsideError, Interrupted, SetupError
 from farside.source.cells import split_inputs
-from farside.ui.arguments import CodeInput, FileInput, LinkInput
+from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farside.ui.arguments import Input
     from farside.ui.console import Console
+    from farside.ui.inputs import Step
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file that was read: one cell."""
-
-    path: str
-    code: str
-
-
-Step = CodeInput | Source | LinkInput | None
-"""What a script consists of; None is standard input, cell by cell."""
-
-
-def read_inputs(inputs: Sequence[Input]) -> list[Step]:
-    """Read the files among `inputs`, so that a wrong name is found before anything is started.
-
-    Raises:
-        OptionError: a file cannot be read or is not text.
-    """
-    return [_read(each) for each in inputs] or [None]
-
-
-def _read(each: Input) -> Step:
-    if not isinstance(each, FileInput):
-        return each
-    if each.path == "-":
-        return None
-    try:
-        with open(each.path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise OptionError(f"{each.path}: {error.strerror}") from error
-    if data.startswith((b"\x7fELF", b"!<arch>\n")):
-        return LinkInput(each.path)
-    if b"\0" in data:
-        raise OptionError(f"{each.path}: this is a binary file, not C++")
-    try:
-        code = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise OptionError(f"{each.path}: line {line} is not UTF-8") from error
-    if code.startswith("#!"):
-        code = "//" + code[2:]  # lines and columns stay as they are
-    return Source(each.path, code)
 
 
 def run_script(
@@ -84,18 +36,14 @@ def run_script(
     """
     program: str | None = None
     for step in steps:
-        if isinstance(step, Source):
-            status = _run_source(console, step)
-            program = step.path
-        elif step is None:
+        if step.kind == "source":
+            status = _run_source(console, step.text)
+            program = step.name
+        elif step.kind == "stream":
             status = _run_stream(console, sys.stdin if stdin is None else stdin)
         else:
-            done = (
-                console.load(step.path)
-                if isinstance(step, LinkInput)
-                else console.execute(step.code)
-            )
-            status = None if done else _fatal_status(console.last_error)
+            run = console.load if step.kind == "link" else console.execute
+            status = None if run(step.text) else _fatal_status(console.last_error)
         if status is not None:
             return status
         if console.quit:
@@ -116,12 +64,12 @@ def _run_stream(console: Console, stream: TextIO) -> int | None:
     return None
 
 
-def _run_source(console: Console, source: Source) -> int | None:
+def _run_source(console: Console, code: str) -> int | None:
     """Run a file as a cell; return the exit status if that is the end of the script."""
-    if not source.code.strip():
+    if not code.strip():
         return None
     try:
-        console.run(source.code)
+        console.run(code)
     except Crashed as error:
         return _died(console, error)
     except FarsideError as error:
