@@ -51,7 +51,7 @@ class Options:
     compiler: Path | None = None
     executor: Path | None = None
 
-    def with_(self, **changes: Any) -> Options:  # noqa: ANN401
+    def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""
         return replace(self, **changes)
 
