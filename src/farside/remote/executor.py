@@ -125,9 +125,9 @@ class Executor:
         return executor
 
     def wait_ready(self) -> bootstrap.Setup:
-        """Wait for the Setup message and return it."""
+        """Wait for the Setup message, and the worker's pid, and return the message."""
         with _Guard(self):
-            self._pump_until(lambda: self._setup is not None, None)
+            self._pump_until(lambda: self._setup is not None and self._worker_pid is not None, None)
         return self.setup
 
     @property
