@@ -2,9 +2,10 @@
 
 Python raises `KeyboardInterrupt` between any two bytecodes of the main thread: in the middle of an
 allocator's update as well as in a wait. While a cell is on its way the session holds a
-`InterruptGate`: a SIGINT is noted, and raised only inside a *window*, which the session opens around
-its waits for a child process. What a window interrupts is a conversation that the session then gives
-up (the compiler goes back to a snapshot, the executor is killed), so nothing is left half done.
+`InterruptGate`: a SIGINT is noted, and raised only inside a *window*, which the session opens
+around its waits for a child process. What a window interrupts is a conversation that the session
+then gives up (the compiler goes back to a snapshot, the executor is killed), so nothing is left
+half done.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A session: cells of C++ in, values and output out.
 
 `Session.run` is the path of a cell through farside, in order, as one transaction. Each step hands a
-frozen value to the next; the session itself changes only at the end, in `_accept`. Whatever goes wrong
-before that is undone by `_take_back`, which is the same for a compile error, a link error, a crash and
-an interrupt.
+frozen value to the next; the session itself changes only at the end, in `_accept`. Whatever goes
+wrong before that is undone by `_take_back`, which is the same for a compile error, a link error, a
+crash and an interrupt.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from farside.errors import (
     CppException,
     Crashed,
     FarSideError,
-    FarSideLost,
     FarsideError,
+    FarSideLost,
+    InternalError,
     Interrupted,
+    LinkError,
     OptionError,
-    ProtocolError,
+    RemoteError,
     SessionBusy,
     SessionClosed,
 )
 from farside.execution import ExecutionSession
 from farside.frontend.client import Compiler
 from farside.interrupts import InterruptGate
-from farside.object import read_object
+from farside.object import parse_object
 from farside.options import Options
 from farside.recovery.journal import Journal, JournalEntry
 from farside.result.output import Output
@@ -39,11 +41,12 @@ from farside.result.value import Value, decode_value
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
+    from typing import Self
 
-    from farside.execution import PendingImage
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
-    from farside.remote.executor import RunOutcome
+    from farside.link import LinkedImage
+    from farside.remote.commit import RunOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What the end of a session left behind: captured output of destructors, and what went wrong."""
+    """What the end of a session left behind: output of destructors, and what went wrong."""
 
     stdout: str
     stderr: str
@@ -97,7 +100,8 @@ class Session:
         # Both programs start at once; neither is waited for before the first cell needs it.
         self._compiler = Compiler.spawn(self.options)
         try:
-            self._execution = ExecutionSession(self.options, self._output)
+            sink = self._output if self._output.capture else None
+            self._execution = ExecutionSession(self.options, sink)
         except BaseException:
             self._compiler.close()
             raise
@@ -120,18 +124,18 @@ class Session:
             try:
                 compiled = self._compile(cell, code)
                 compiled_at = perf_counter()
-                pending = self._link(compiled)
+                image = self._link(compiled)
                 linked_at = perf_counter()
-                outcome = self._commit(pending)
+                outcome = self._commit(image)
                 committed_at = perf_counter()
             except (Exception, KeyboardInterrupt) as error:
                 raise self._take_back(cell, error) from error
-            self._accept(compiled, code, pending)
+            self._accept(compiled, code, image)
             timings = {
                 "compile": compiled_at - started,
                 "link": linked_at - compiled_at,
                 "commit": committed_at - linked_at,
-                "run": outcome.nanoseconds * 1e-9,
+                "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
             }
             return self._result(compiled, outcome, timings)
 
@@ -146,23 +150,25 @@ class Session:
             raise CompileError(_render(compiled.diagnostics), compiled.diagnostics)
         return compiled
 
-    def _link(self, compiled: CompiledCell) -> PendingImage | None:
+    def _link(self, compiled: CompiledCell) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if compiled.object is None:
             return None
         name = f"cell {compiled.cell}"
-        return self._execution.link([read_object(name, compiled.object)], name)
+        return self._execution.link([parse_object(compiled.object, name)], name)
 
-    def _commit(self, pending: PendingImage | None) -> RunOutcome | None:
+    def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
-        if pending is None:
+        if image is None:
             return None
         with self._gate.window():
-            return self._execution.commit(pending)
+            return self._execution.commit(image)
 
-    def _accept(self, compiled: CompiledCell, code: str, pending: PendingImage | None) -> None:
+    def _accept(self, compiled: CompiledCell, code: str, image: LinkedImage | None) -> None:
         """Make the cell part of the session."""
-        keep = pending is not None and pending.defines_anything
+        keep = image is not None and (
+            image.defined or not all(each.is_statement for each in image.initialisers)
+        )
         self._journal.accept(
             JournalEntry(
                 cell=compiled.cell,
@@ -177,13 +183,12 @@ class Session:
     ) -> CellResult:
         """RunOutcome → CellResult, or the exception that ended the cell."""
         stdout, stderr = self._output.take()
-        if outcome is not None and outcome.exception is not None:
-            thrown = outcome.exception
-            said = "" if thrown.what is None else f": {thrown.what}"
+        if outcome is not None and outcome.exception:
+            said = "" if outcome.what is None else f": {outcome.what}"
             error = CppException(
-                f"cell {compiled.cell} threw {thrown.type_name}{said}",
-                thrown.type_name,
-                thrown.what,
+                f"cell {compiled.cell} threw {outcome.exception_type}{said}",
+                outcome.exception_type,
+                outcome.what,
             )
             error.stdout, error.stderr = stdout, stderr
             raise error
@@ -207,7 +212,7 @@ class Session:
         """Undo what a cell did on both sides and return what is to be raised."""
         stdout, stderr = self._output.take()
         self._compiler.rollback(after=self._journal.last_cell, accepted=self._journal.entries)
-        self._execution.discard_pending()
+        self._execution.discard()
         recovery = () if self._execution.usable else self._recover()
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"cell {cell} was interrupted and taken back")
@@ -224,9 +229,9 @@ class Session:
     def _recover(self) -> tuple[str, ...]:
         """Start another executor and bring back what the accepted cells defined.
 
-        Objects are linked again and variables initialised again; statements are not repeated. A cell
-        that cannot be brought back, because its initialiser now crashes or because it needs such a
-        cell, is dropped on both sides, and said so.
+        Objects are linked again and variables initialised again; statements are not repeated. A
+        cell that cannot be brought back, because its initialiser now crashes or because it needs
+        such a cell, is dropped on both sides, and said so.
         """
         survivors = list(self._journal.entries)
         lost: list[int] = []
@@ -242,7 +247,7 @@ class Session:
         return tuple(notices)
 
     def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | None:
-        """Fill a new executor with the given cells; return the first that cannot be brought back."""
+        """Fill a new executor with cells; return the first that cannot be brought back."""
         self._execution.restart()
         files = list(self._journal.files)
         for entry in entries:
@@ -252,8 +257,8 @@ class Session:
                 continue
             name = f"cell {entry.cell}"
             try:
-                pending = self._execution.link([read_object(name, entry.object_bytes)], name)
-                self._execution.commit(pending, statements=False)
+                image = self._execution.link([parse_object(entry.object_bytes, name)], name)
+                self._execution.commit(image, statements=False)
             except (Crashed, FarSideLost, LinkError, RemoteError):
                 return entry
         for file in files:
@@ -293,7 +298,8 @@ class Session:
         return self._execution.address_of("main") is not None
 
     def call_main(self, args: Sequence[str]) -> int:
-        """Call the ``main`` that a cell defined, with `args` as its whole ``argv``; return its result.
+        """Call the ``main`` that a cell defined, with `args` as its whole ``argv``; return its
+        result.
 
         Raises:
             Crashed, Interrupted: it did not return; the session has recovered.
@@ -310,7 +316,7 @@ class Session:
                 raise self._take_back(self.next_cell, error) from error
 
     def close(self) -> Closing:
-        """End the session: run destructors and exit handlers, then end both programs. Idempotent."""
+        """End the session: run exit handlers, then end both programs. May be called again."""
         if self._closed:
             return Closing("", "", ())
         self._closed = True
@@ -341,7 +347,9 @@ class Session:
     def _exclusive(self) -> Iterator[None]:
         """Hold the session for one operation, with Ctrl-C held back outside of waits."""
         if not self._lock.acquire(blocking=False):
-            raise SessionBusy("another cell is running in this session; wait for it or interrupt it")
+            raise SessionBusy(
+                "another cell is running in this session; wait for it or interrupt it"
+            )
         try:
             if self._closed:
                 raise SessionClosed("this session was closed; start another")

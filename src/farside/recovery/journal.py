@@ -2,7 +2,8 @@
 
 Two things are kept of a cell. Its *source* with the compiler's cookie restores the AST in another
 compiler process; its *object* restores code and variables in another executor without compiling
-again. An object that defines nothing (the common ``x = x + 1;``) is not kept: nothing can refer to it.
+again. An object that defines nothing (the common ``x = x + 1;``) is not kept: nothing can refer to
+it.
 """
 
 from __future__ import annotations

@@ -149,6 +149,11 @@ class Executor:
         """Process id of the worker on its machine, once the supervisor has told."""
         return self._worker_pid
 
+    @property
+    def usable(self) -> bool:
+        """Whether calls can still be made."""
+        return self._unusable is None and not self._data_ended
+
     # --- calls ---------------------------------------------------------------------------------
 
     def address(self, name: str) -> int:

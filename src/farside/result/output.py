@@ -16,11 +16,11 @@ class Output:
         self._stdout = bytearray()
         self._stderr = bytearray()
 
-    def on_stdout(self, data: bytes) -> None:
+    def stdout(self, data: bytes) -> None:
         """Take bytes from the far side's standard output."""
         self._stdout += data
 
-    def on_stderr(self, data: bytes) -> None:
+    def stderr(self, data: bytes) -> None:
         """Take bytes from the far side's standard error."""
         self._stderr += data
 
