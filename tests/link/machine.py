@@ -178,12 +178,11 @@ class Machine:
 
 def run_child(script: str, *args: object) -> str:
     """Run a script that starts with ``m = Machine()`` in a child and return what it printed."""
-    source = str(Path(__file__).parents[2] / "src")
-    here = str(Path(__file__).parent)
-    prelude = "import sys\nfrom machine import *\nargs = sys.argv[1:]\n"
+    root = Path(__file__).parents[2]
+    prelude = "import sys\nfrom tests.link.machine import *\nargs = sys.argv[1:]\n"
     done = subprocess.run(
         [sys.executable, "-c", prelude + textwrap.dedent(script), *map(str, args)],
-        env={**os.environ, "PYTHONPATH": f"{source}:{here}"},
+        env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
         capture_output=True,
         text=True,
         timeout=60,

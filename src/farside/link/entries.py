@@ -177,6 +177,10 @@ class EntryMaker:
             self._want("stub", edge[2], block.section.object_name)
             self._want("got", edge[2], block.section.object_name)
 
+    def _key(self, block: Block, edge: Edge) -> None:
+        """DTPMOD64: a TLS entry that stands in data; the word behind it is its second one."""
+        self._graph.tls_pairs.add((block.number, edge[0] + 8))
+
     def _tls_entry(self, block: Block, edge: Edge) -> None:
         self._want("tls", edge[2], block.section.object_name)
 
@@ -299,6 +303,7 @@ _CALLS: Final = frozenset((2, 4))  # PC32, PLT32
 _NEEDS: Final[dict[int, Callable[[EntryMaker, Block, Edge], None]]] = {
     **dict.fromkeys(GOT_KINDS, EntryMaker._got),
     31: EntryMaker._plt,
+    16: EntryMaker._key,
     19: EntryMaker._tls_entry,
     20: EntryMaker._tls_module,
     22: EntryMaker._tls_slot,

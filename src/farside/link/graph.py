@@ -226,6 +226,7 @@ class LinkGraph:
         ifuncs: of each IFUNC, the slot to be filled and the resolver that knows with what.
         thread_blocks, thread_data: the blocks of the initial thread-local data, and their range.
         static_tls: that data's offset from every thread pointer, or None if it has none.
+        tls_pairs: places (block's number, offset) of second words of TLS entries in data.
         tls_module: the address of the TLS entry for the start of that data, or None.
     """
 
@@ -249,4 +250,5 @@ class LinkGraph:
         self.thread_blocks: list[Block] = []
         self.thread_data: ThreadData | None = None
         self.static_tls: int | None = None
+        self.tls_pairs: set[tuple[int, int]] = set()
         self.tls_module: int | None = None

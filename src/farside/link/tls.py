@@ -48,6 +48,9 @@ one of a shared library must lie at a fixed offset, which `TlsModel.offsets` tel
 for a variable in dynamic storage cannot work and is a `LinkError` that says how to compile it
 instead.
 
+**Entries in data.** A hand-written entry is a word with DTPMOD64 and, behind it, one with DTPOFF64.
+They become the two words of an entry. Elsewhere DTPOFF64 is the distance from the image's start.
+
 Source: System V psABI for AMD64, 4.4 and A.2; "ELF Handling For Thread-Local Storage", 4.4; ORC's
 ``elfnix_platform.cpp`` for the two-word entry.
 """

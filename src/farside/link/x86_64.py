@@ -320,7 +320,9 @@ def _store(graph: LinkGraph, block: Block, edge: Edge) -> None:
         relaxed = relaxation(block, edge)
     elif number in _DESCRIPTORS:
         relaxed = _relax_descriptor(block, edge)
-    if relaxed is not None:
+    if number == 17 and (block.number, offset) in graph.tls_pairs:
+        value = target.tls_words[1] + addend
+    elif relaxed is not None:
         at = block.offset + relaxed.at
         block.buffer[at : at + len(relaxed.code)] = relaxed.code
         offset, value = relaxed.field, relaxed.value
