@@ -56,7 +56,7 @@ class Options:
         return replace(self, **changes)
 
     def clang_args(self) -> tuple[str, ...]:
-        """Return these options as arguments for Clang's driver, in the order Clang should see them."""
+        """Return these options as arguments for Clang's driver, in their order."""
         args: list[str] = ["-xc" if self.language == "c" else "-xc++"]
         if self.std is not None:
             args.append(f"-std={self.std}")
