@@ -250,6 +250,8 @@ def _unknown_option(word: str) -> str:
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
     names += ["--prepare", "--version", "--help"]
-    near = difflib.get_close_matches(word.partition("=")[0], names, n=1)
+    name = word.partition("=")[0]
+    near = [each for each in names if each.startswith(name)]
+    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"to hand it to Clang: --Xcc={word}"
     return f"unknown option {word}; {hint}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from farside.errors import FarsideError, Interrupted
+from farside.errors import FarsideError, Interrupted, OptionError
 from farside.source.commands import HELP_TEXT, Help, Lib, Undo, is_command, parse_command
 from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
 
@@ -118,6 +118,8 @@ class Console:
     def _guarded(self, action: Callable[[str], None], text: str) -> bool:
         self.last_error = None
         try:
+            if not _is_utf8(text):
+                raise OptionError("this input is not UTF-8")
             action(text)
         except KeyboardInterrupt:
             # Ctrl-C that came when the session was not waiting for anything.
@@ -142,3 +144,12 @@ class Console:
             self._load(command.path)
         else:
             self.quit = True
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether text came in whole: what cannot be decoded arrives as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

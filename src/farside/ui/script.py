@@ -7,6 +7,7 @@ that is missing, and the end of a FILE by ``exit()`` or a signal, as it would en
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -54,6 +55,8 @@ def run_script(
 
 
 def _run_stream(console: Console, stream: TextIO) -> int | None:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     for text in split_inputs(stream):
         if not console.execute(text):
             status = _fatal_status(console.last_error)
