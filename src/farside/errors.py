@@ -157,7 +157,16 @@ class OutOfAddressSpace(LinkError):
 
 
 class FarSideError(FarsideError):
-    """The far side did not do what was asked."""
+    """The far side did not do what was asked.
+
+    Attributes:
+        stdout, stderr: what the cell had written, where the session captures output.
+        recovery: what was done to go on, a sentence each; empty where nothing was needed.
+    """
+
+    stdout: str = ""
+    stderr: str = ""
+    recovery: tuple[str, ...] = ()
 
 
 class CppException(FarSideError):

@@ -51,12 +51,12 @@ class Options:
     compiler: Path | None = None
     executor: Path | None = None
 
-    def with_(self, **changes: Any) -> Options:  # noqa: ANN401
+    def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""
         return replace(self, **changes)
 
     def clang_args(self) -> tuple[str, ...]:
-        """Return these options as arguments for Clang's driver, in the order Clang should see them."""
+        """Return these options as arguments for Clang's driver, in their order."""
         args: list[str] = ["-xc" if self.language == "c" else "-xc++"]
         if self.std is not None:
             args.append(f"-std={self.std}")

@@ -1,0 +1,1 @@
+"""The vocabulary of LLVM ORC: SPS values, EPC frames, bootstrap symbols, JITDylibs."""

@@ -1,0 +1,1 @@
+"""The far side as typed calls: transports, spawning, commits, memory, deaths."""

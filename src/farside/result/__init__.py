@@ -1,0 +1,1 @@
+"""What a cell left behind: values and output."""

@@ -1,0 +1,1 @@
+"""What the user typed: cells, whether they are finished, and ``%`` commands."""

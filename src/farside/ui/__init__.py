@@ -1,0 +1,1 @@
+"""The terminal: command line, prompt, scripts, and how results and errors look."""

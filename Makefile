@@ -1,0 +1,41 @@
+# The commands of this project. Each sets up what it needs first (scripts/setup), which costs next to
+# nothing when there is nothing to do.
+
+.PHONY: repl test bench format lint clean setup setup-test
+.DEFAULT_GOAL := repl
+
+VENV := .venv/bin
+CPP := git ls-files -z '*.cpp' '*.h' '*.hpp'
+
+setup:
+	@scripts/setup
+
+setup-test:
+	@scripts/setup --test
+
+repl: setup
+	@$(VENV)/farside $(ARGS)
+
+test: setup-test
+	$(VENV)/python -m pytest -n auto $(ARGS)
+	FARSIDE_EXECUTOR=$(CURDIR)/build/sanitize/farside-executor $(VENV)/python -m pytest -n auto tests/contract
+
+bench: setup-test
+	@for script in bench/*.py bench/programs/*.py; do \
+	  echo "== $$script"; $(VENV)/python $$script || exit; \
+	done
+
+format: setup-test
+	$(VENV)/ruff format src tests bench
+	$(VENV)/ruff check --fix src tests bench
+	$(CPP) | xargs -0r clang-format-22 -i
+
+lint: setup-test
+	$(VENV)/ruff format --check src tests bench
+	$(CPP) | xargs -0r clang-format-22 --dry-run -Werror
+	$(VENV)/ruff check src tests bench
+	$(VENV)/mypy
+
+clean:
+	rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests bench -name __pycache__ -prune -exec rm -rf {} +

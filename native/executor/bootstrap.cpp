@@ -1,0 +1,50 @@
+#include "bootstrap.h"
+
+#include "memory.h"
+#include "server.h"
+#include "sps.h"
+#include "tls.h"
+
+namespace farside {
+
+namespace {
+
+constexpr uint32_t farsideVersion = 1;
+
+template <typename... T> std::string blob(T... values) {
+  std::string bytes;
+  (encode(bytes, values), ...);
+  return bytes;
+}
+
+} // namespace
+
+std::string encodeSetup() {
+  AddrRange slab = Slab::get().range();
+  StaticTlsPool pool = staticTlsPool();
+  std::vector<std::tuple<std::string, std::string>> map{
+      {"farside_version", blob(farsideVersion)},
+      {"farside_slab", blob(slab.Start, slab.size())},
+      {"farside_static_tls", blob(pool.Offset, pool.Size)},
+  };
+
+  std::vector<std::tuple<std::string, uint64_t>> symbols{
+      {"__llvm_orc_SimpleRemoteEPC_dispatch_fn", reinterpret_cast<uint64_t>(farsideDispatch)},
+      {"__llvm_orc_SimpleRemoteEPC_dispatch_ctx", reinterpret_cast<uint64_t>(&Server::get())},
+  };
+  for (auto service :
+       {dylibManagerSymbols(), simpleMemoryManagerSymbols(), sharedMemoryMapperSymbols(),
+        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(),
+        tlsOffsetSymbols()})
+    for (const BootstrapSymbol &entry : service)
+      symbols.emplace_back(entry.Name, entry.Address);
+
+  std::string setup;
+  encode(setup, std::string_view("x86_64-pc-linux-gnu"));
+  encode(setup, pageSize());
+  encode(setup, map);
+  encode(setup, symbols);
+  return setup;
+}
+
+} // namespace farside

@@ -1,0 +1,33 @@
+// What the executor offers: the Setup message and the tables behind it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace farside {
+
+struct BootstrapSymbol {
+  std::string_view Name;
+  uint64_t Address;
+};
+
+template <typename Pointer> BootstrapSymbol symbol(std::string_view name, Pointer *pointer) {
+  return {name, reinterpret_cast<uint64_t>(pointer)};
+}
+
+// Each service names its own symbols, in its own file.
+std::span<const BootstrapSymbol> dylibManagerSymbols();
+std::span<const BootstrapSymbol> simpleMemoryManagerSymbols();
+std::span<const BootstrapSymbol> sharedMemoryMapperSymbols();
+std::span<const BootstrapSymbol> memoryAccessSymbols();
+std::span<const BootstrapSymbol> debuggerSymbols();
+std::span<const BootstrapSymbol> platformSymbols();
+std::span<const BootstrapSymbol> commitSymbols();
+std::span<const BootstrapSymbol> tlsOffsetSymbols();
+
+/// The payload of the Setup message.
+std::string encodeSetup();
+
+} // namespace farside

@@ -1,0 +1,60 @@
+#include "fd.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace farside {
+
+void UniqueFd::reset() {
+  if (Fd >= 0)
+    ::close(std::exchange(Fd, -1));
+}
+
+UniqueFd moveHigh(int fd) {
+  constexpr int firstHigh = 230;
+  int high = ::fcntl(fd, F_DUPFD_CLOEXEC, firstHigh);
+  if (high < 0)
+    high = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (high < 0)
+    return UniqueFd(fd);
+  ::close(fd);
+  return UniqueFd(high);
+}
+
+ssize_t readSome(int fd, void *data, size_t size) {
+  for (;;) {
+    ssize_t got = ::read(fd, data, size);
+    if (got >= 0 || errno != EINTR)
+      return got;
+  }
+}
+
+bool writeAll(int fd, std::span<iovec> parts) {
+  while (!parts.empty()) {
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == ENOTSOCK)
+      sent = ::writev(fd, parts.data(), static_cast<int>(parts.size()));
+    if (sent < 0) {
+      if (errno == EINTR)
+        continue;
+      return false;
+    }
+    auto rest = static_cast<size_t>(sent);
+    while (!parts.empty() && rest >= parts.front().iov_len) {
+      rest -= parts.front().iov_len;
+      parts = parts.subspan(1);
+    }
+    if (!parts.empty()) {
+      parts.front().iov_base = static_cast<char *>(parts.front().iov_base) + rest;
+      parts.front().iov_len -= rest;
+    }
+  }
+  return true;
+}
+
+} // namespace farside

@@ -1,0 +1,119 @@
+// farside-executor: the far side of a session.
+//
+//   farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]
+//
+// With `control` this process is the supervisor and forks the worker; without it, it is a plain ORC
+// executor. Further arguments are ignored, as LLVM's executor ignores them.
+#include "bootstrap.h"
+#include "memory.h"
+#include "platform.h"
+#include "server.h"
+#include "supervisor.h"
+#include "tls.h"
+
+#include <charconv>
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <optional>
+#include <string_view>
+
+using namespace farside;
+
+namespace {
+
+// Two pages short of 2 GiB: every place in the slab reaches every other with a signed 32-bit
+// displacement, whatever the addend.
+constexpr uint64_t defaultSlab = (uint64_t{2} << 30) - 8192;
+constexpr uint64_t smallestSlab = uint64_t{64} << 20;
+
+struct Arguments {
+  int In = -1;
+  int Out = -1;
+  int Control = -1;
+  std::optional<uint64_t> Slab;
+};
+
+template <typename T> bool parse(std::string_view text, T &value) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+bool parseArgument(std::string_view argument, Arguments &arguments) {
+  size_t equals = argument.find('=');
+  if (equals == std::string_view::npos)
+    return true;
+  std::string_view key = argument.substr(0, equals);
+  std::string_view value = argument.substr(equals + 1);
+  if (key == "filedescs") {
+    size_t comma = value.find(',');
+    return comma != std::string_view::npos && parse(value.substr(0, comma), arguments.In) &&
+           parse(value.substr(comma + 1), arguments.Out);
+  }
+  if (key == "control")
+    return parse(value, arguments.Control);
+  if (key == "slab")
+    return parse(value, arguments.Slab.emplace());
+  return true;
+}
+
+bool isOpen(int fd) { return fd >= 0 && ::fcntl(fd, F_GETFD) >= 0; }
+
+bool parseArguments(int argc, char **argv, Arguments &arguments) {
+  for (int i = 1; i < argc; ++i)
+    if (!parseArgument(argv[i], arguments)) {
+      std::fprintf(stderr, "farside-executor: malformed argument %s\n", argv[i]);
+      return false;
+    }
+  if (!isOpen(arguments.In) || !isOpen(arguments.Out) ||
+      (arguments.Control >= 0 && !isOpen(arguments.Control))) {
+    std::fprintf(stderr, "usage: farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]\n"
+                         "The numbers must be those of open file descriptors.\n");
+    return false;
+  }
+  return true;
+}
+
+/// Without a size by the user, a machine with a limit on addresses gets what it allows.
+Error reserveSlab(std::optional<uint64_t> size) {
+  if (size)
+    return Slab::get().reserve(*size);
+  uint64_t wanted = defaultSlab;
+  Error error = Slab::get().reserve(wanted);
+  while (error && wanted > smallestSlab) {
+    wanted /= 2;
+    error = Slab::get().reserve(wanted);
+  }
+  return error;
+}
+
+int runWorker(Arguments arguments) {
+  bool oneSocket = arguments.In == arguments.Out;
+  UniqueFd in = moveHigh(arguments.In);
+  UniqueFd out = oneSocket ? UniqueFd() : moveHigh(arguments.Out);
+  if (Error error = reserveSlab(arguments.Slab)) {
+    std::fprintf(stderr, "farside-executor: %s\n", error.text().c_str());
+    return 2;
+  }
+  initialiseTls();
+  // exit() in user code and the orderly end take the same road.
+  std::atexit([] { Platform::get().runAllExitHandlers(false); });
+  std::at_quick_exit([] { Platform::get().runAllExitHandlers(true); });
+  Server::get().start(Connection(std::move(in), std::move(out)));
+  return Server::get().run(encodeSetup());
+}
+
+} // namespace
+
+__attribute__((visibility("hidden"))) int main(int argc, char **argv) {
+  Arguments arguments;
+  if (!parseArguments(argc, argv, arguments))
+    return 2;
+  if (arguments.Control >= 0) {
+    becomeWorker(moveHigh(arguments.Control), arguments.In, arguments.Out);
+    std::signal(SIGPIPE, SIG_DFL);
+  }
+  return runWorker(arguments);
+}

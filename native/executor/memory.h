@@ -1,0 +1,52 @@
+// The slab, and stores into pages that are not writable.
+#pragma once
+
+#include "fd.h"
+#include "sps.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace farside {
+
+/// One reserved range of addresses in which the near side places everything it links.
+class Slab {
+public:
+  static Slab &get();
+
+  /// Reserves `size` bytes without access and without commit charge. The kernel places it directly
+  /// below the libraries, so that code at its high end reaches them with 32-bit displacements.
+  Error reserve(uint64_t size);
+
+  AddrRange range() const { return Range; }
+  bool contains(uint64_t address, uint64_t size) const {
+    return address >= Range.Start && address <= Range.End && size <= Range.End - address;
+  }
+
+  /// Maps fresh zero pages with protection `prot` (ORC's bits: 1 read, 2 write, 4 execute) over
+  /// whole pages of the slab. Protection 0 gives their memory back to the system.
+  Error protect(uint8_t prot, uint64_t address, uint64_t size);
+
+private:
+  AddrRange Range;
+};
+
+/// Stores through /proc/self/mem, which honours no page protection, so that no page is ever
+/// writable and executable at once and none changes its protection for a store. Where the kernel
+/// refuses (`proc_mem.force_override`, no /proc) the pages are made writable, not executable, for
+/// the time of the store.
+///
+/// Short-lived on purpose: the file keeps the address space of the process that opened it, so it
+/// must not be carried through a fork, nor lie open for user code to close or replace.
+class ProtectedWriter {
+public:
+  Error write(uint64_t address, std::string_view bytes);
+
+private:
+  bool Opened = false;
+  UniqueFd Mem;
+};
+
+uint64_t pageSize();
+
+} // namespace farside

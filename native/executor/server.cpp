@@ -1,0 +1,134 @@
+#include "server.h"
+
+#include <cstdio>
+#include <unistd.h>
+
+namespace farside {
+
+Server &Server::get() {
+  // Never destroyed: threads of the user's program may dispatch while the process exits.
+  static auto *server = new Server;
+  return *server;
+}
+
+void Server::start(Connection connection) {
+  Link = std::move(connection);
+  MainThread = ::gettid();
+  Process = ::getpid();
+}
+
+int Server::run(const std::string &setup) {
+  send(Opcode::Setup, 0, 0, setup);
+  pump(nullptr);
+  Link.close();
+  return Status;
+}
+
+void Server::end(int status) {
+  Ended = true;
+  Status = status;
+  Changed.notify_all();
+}
+
+void Server::pump(Pending *until) {
+  bool onMainThread = ::gettid() == MainThread;
+  std::unique_lock lock(Mutex);
+  while (!(until && until->Result)) {
+    if (onMainThread && !ForMainThread.empty()) {
+      Frame frame = std::move(ForMainThread.front());
+      ForMainThread.pop_front();
+      lock.unlock();
+      execute(frame);
+      lock.lock();
+      continue;
+    }
+    if (Ended)
+      return;
+    if (SomeoneReads) {
+      MainThreadWaits |= onMainThread;
+      Changed.wait(lock);
+      if (onMainThread)
+        MainThreadWaits = false;
+      continue;
+    }
+    SomeoneReads = true;
+    lock.unlock();
+    Frame frame;
+    ReceiveStatus status = Link.receive(frame);
+    lock.lock();
+    SomeoneReads = false;
+    Changed.notify_all();
+    if (status == ReceiveStatus::Frame)
+      handle(std::move(frame), onMainThread, lock);
+    else
+      end(status == ReceiveStatus::EndOfFile ? 0 : 1);
+  }
+}
+
+void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex> &lock) {
+  switch (static_cast<Opcode>(frame.Header.Opcode)) {
+  case Opcode::Setup:
+    return end(1);
+  case Opcode::Hangup:
+    return end(0);
+  case Opcode::Result: {
+    auto found = Waiting.find(frame.Header.SequenceNumber);
+    if (found == Waiting.end())
+      return end(1);
+    found->second->Result.emplace(frame.payload());
+    Waiting.erase(found);
+    return Changed.notify_all();
+  }
+  case Opcode::CallWrapper:
+    if (!onMainThread && MainThreadWaits) {
+      ForMainThread.push_back(std::move(frame));
+      return Changed.notify_all();
+    }
+    lock.unlock();
+    execute(frame);
+    lock.lock();
+  }
+}
+
+void Server::execute(const Frame &frame) {
+  if (frame.Header.TagAddress == 0)
+    return send(Opcode::Result, frame.Header.SequenceNumber, 0, {});
+  WrapperBuffer result(callWrapper(frame.Header.TagAddress, frame.payload()));
+  // The text of an out-of-band error has no place in a Result: the peer sees an empty one.
+  send(Opcode::Result, frame.Header.SequenceNumber, 0, result.bytes());
+}
+
+void Server::send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag, std::string_view payload) {
+  // A cell may fork without exec, and the child comes back here as if it were the worker. The
+  // connection is not its own; it ends as a forked child ends that returns from main.
+  if (::getpid() != Process)
+    ::_exit(0);
+  std::lock_guard lock(SendMutex);
+  if (!Link.send(opcode, sequenceNumber, tag, payload) && opcode != Opcode::CallWrapper) {
+    std::lock_guard state(Mutex);
+    end(1);
+  }
+}
+
+WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments) {
+  Pending pending;
+  uint64_t sequenceNumber = 0;
+  {
+    std::lock_guard lock(Mutex);
+    if (Ended)
+      return makeOutOfBandError("disconnecting");
+    sequenceNumber = NextSequenceNumber++;
+    Waiting.emplace(sequenceNumber, &pending);
+  }
+  send(Opcode::CallWrapper, sequenceNumber, tag, arguments);
+  pump(&pending);
+  std::lock_guard lock(Mutex);
+  Waiting.erase(sequenceNumber);
+  return pending.Result ? makeResult(*pending.Result) : makeOutOfBandError("disconnecting");
+}
+
+extern "C" WrapperResult farsideDispatch(void *, const void *tag, const char *data, size_t size) {
+  return Server::get().dispatch(reinterpret_cast<uint64_t>(tag), {data, size});
+}
+
+} // namespace farside

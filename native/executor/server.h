@@ -1,0 +1,69 @@
+// Serves the near side's calls on the worker's main thread, and makes calls to it.
+//
+// Calls run one at a time, in the order in which they come, on the main thread: a program's main
+// thread is where its cells run. While a call waits for the near side to answer a dispatch, further
+// calls are served inside it, because the near side may need them to find its answer. A thread of
+// the user's program may dispatch, too; when nobody is reading the connection it reads, and a call
+// that it reads goes to the main thread if that is waiting, and is served on the spot if not.
+#pragma once
+
+#include "connection.h"
+#include "wrapper.h"
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+
+namespace farside {
+
+class Server {
+public:
+  /// The worker's only server. Calls from other threads than the one that calls this first are
+  /// calls from the user's threads.
+  static Server &get();
+
+  void start(Connection connection);
+
+  /// Sends Setup and serves until the session ends. Returns the process' exit status: 0 after an
+  /// orderly end (Hangup, or end of file between messages), 1 after a violation of the protocol.
+  int run(const std::string &setup);
+
+  /// Calls the near side: blocks until its Result is there.
+  WrapperResult dispatch(uint64_t tag, std::string_view arguments);
+
+private:
+  struct Pending {
+    std::optional<std::string> Result;
+  };
+
+  void pump(Pending *until);
+  void handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex> &lock);
+  void execute(const Frame &frame);
+  void send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag, std::string_view payload);
+  void end(int status);
+
+  Connection Link;
+  std::mutex SendMutex;
+  std::mutex Mutex; // guards what follows
+  std::condition_variable Changed;
+  std::map<uint64_t, Pending *> Waiting;
+  std::deque<Frame> ForMainThread;
+  uint64_t NextSequenceNumber = 0;
+  bool SomeoneReads = false;
+  bool MainThreadWaits = false;
+  bool Ended = false;
+  int Status = 0;
+  pid_t MainThread = 0;
+  pid_t Process = 0;
+};
+
+/// The jit-dispatch function that ORC's bootstrap symbols announce.
+extern "C" WrapperResult farsideDispatch(void *context, const void *tag, const char *data,
+                                         size_t size);
+
+} // namespace farside

@@ -1,0 +1,152 @@
+#include "supervisor.h"
+
+#include "connection.h"
+#include "sps.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+namespace farside {
+
+namespace {
+
+enum ControlTag : uint64_t { WorkerStarted = 1, WorkerEnded = 2 };
+enum ControlRequest : uint64_t { KillWorker = 1 };
+
+/// Kills every process below this one. Orphans come to this process as it is the subreaper, so
+/// killing children until there are none left reaches everything.
+void killAllBelow() {
+  for (;;) {
+    std::FILE *list = std::fopen(
+        ("/proc/self/task/" + std::to_string(::gettid()) + "/children").c_str(), "re");
+    bool any = false;
+    for (int pid = 0; list != nullptr && std::fscanf(list, "%d", &pid) == 1; any = true)
+      ::kill(pid, SIGKILL);
+    if (list != nullptr)
+      std::fclose(list);
+    if (!any && list == nullptr)
+      ::kill(-1, 0); // no /proc: the worker was killed by its pid already
+    siginfo_t ended{};
+    if (::waitid(P_ALL, 0, &ended, WEXITED) != 0 && errno == ECHILD)
+      return;
+  }
+}
+
+class Supervisor {
+public:
+  Supervisor(UniqueFd control, pid_t worker, UniqueFd childSignals)
+      : ControlFd(control.get()), Control(std::move(control), UniqueFd()), Worker(worker),
+        ChildSignals(std::move(childSignals)) {}
+
+  [[noreturn]] void serve() {
+    report(WorkerStarted, static_cast<uint32_t>(Worker));
+    while (Worker != 0) {
+      pollfd events[] = {{ControlFd, POLLIN, 0}, {ChildSignals.get(), POLLIN, 0}};
+      if (::poll(events, 2, -1) < 0 && errno != EINTR)
+        break;
+      if (events[1].revents != 0)
+        reap();
+      if (events[0].revents != 0 && Worker != 0 && !obey())
+        break;
+    }
+    killAllBelow();
+    ::_exit(0);
+  }
+
+private:
+  template <typename... T> void report(ControlTag tag, T... values) {
+    std::string payload;
+    (encode(payload, values), ...);
+    Control.send(Opcode::CallWrapper, NextSequenceNumber++, tag, payload);
+  }
+
+  /// One request of the near side; false when there will be no more.
+  bool obey() {
+    Frame frame;
+    if (Control.receive(frame) != ReceiveStatus::Frame ||
+        frame.Header.Opcode != static_cast<uint64_t>(Opcode::CallWrapper) ||
+        frame.Header.TagAddress != KillWorker)
+      return false;
+    ::kill(Worker, SIGKILL);
+    return true;
+  }
+
+  void reap() {
+    signalfd_siginfo pending[16];
+    (void)!::read(ChildSignals.get(), pending, sizeof pending);
+    for (;;) {
+      siginfo_t ended{};
+      if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG) != 0 || ended.si_pid == 0)
+        return;
+      if (ended.si_pid != Worker)
+        continue; // an orphan of the user's program
+      report(WorkerEnded, static_cast<uint32_t>(Worker), static_cast<int32_t>(ended.si_code),
+             static_cast<int32_t>(ended.si_status));
+      Worker = 0;
+    }
+  }
+
+  int ControlFd;
+  Connection Control;
+  uint64_t NextSequenceNumber = 0;
+  pid_t Worker;
+  UniqueFd ChildSignals;
+};
+
+/// The near side must see the end of a captured stream when the worker ends, not when the
+/// supervisor does.
+void leaveStandardStreams() {
+  int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd < 3; ++fd)
+    if (null < 0 || ::dup2(null, fd) < 0)
+      ::close(fd);
+  if (null > 2)
+    ::close(null);
+}
+
+} // namespace
+
+void becomeWorker(UniqueFd control, int dataIn, int dataOut) {
+  pid_t supervisor = ::getpid();
+  ::signal(SIGINT, SIG_IGN);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // Blocked before the fork, or the worker's end could pass unseen.
+  sigset_t children;
+  sigset_t before;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &children, &before);
+  pid_t worker = ::fork();
+  if (worker < 0) {
+    std::fprintf(stderr, "farside-executor: cannot fork: %s\n", std::strerror(errno));
+    ::_exit(2);
+  }
+  if (worker == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != supervisor)
+      ::_exit(2); // it died between the fork and the line above
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    return;
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  ::close(dataIn);
+  if (dataOut != dataIn)
+    ::close(dataOut);
+  leaveStandardStreams();
+  UniqueFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  Supervisor(std::move(control), worker, std::move(signals)).serve();
+}
+
+} // namespace farside

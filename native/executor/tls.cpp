@@ -1,0 +1,223 @@
+#include "tls.h"
+
+#include "memory.h"
+#include "tls_table.h"
+
+#include <algorithm>
+#include <bit>
+#include <climits>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <link.h>
+#include <map>
+#include <mutex>
+#include <pthread.h>
+
+namespace farside {
+
+void findXsaveLayout();
+
+namespace {
+
+constexpr size_t poolSize = 16384;
+// In .tdata although its bytes are zero: the template must hold bytes to be written to.
+__attribute__((section(".tdata"))) alignas(64) thread_local constinit char pool[poolSize] = {};
+
+struct Registry {
+  std::mutex Mutex;
+  std::map<uint64_t, uint64_t> Images; // start -> end
+  TlsTable *Tables = nullptr;
+  pthread_key_t ThreadEnd{};
+  StaticTlsPool Pool{};
+  uint64_t PoolTemplate = 0;
+};
+
+Registry &registry() {
+  // Never destroyed: threads may outlive main.
+  static auto *instance = new Registry;
+  return *instance;
+}
+
+[[noreturn]] void die(const char *why) {
+  std::fprintf(stderr, "farside-executor: thread-local storage: %s\n", why);
+  std::abort();
+}
+
+void insertSlot(TlsTable &table, uint64_t key, char *instance) {
+  uint64_t at = firstSlot(key, table.Mask);
+  while (table.Slots[at].Key != emptyKey)
+    at = (at + 1) & table.Mask;
+  table.Slots[at].Instance = instance;
+  __atomic_store_n(&table.Slots[at].Key, key, __ATOMIC_RELAXED);
+  ++table.Used;
+}
+
+TlsSlot *makeSlots(uint64_t count) {
+  auto *slots = static_cast<TlsSlot *>(std::calloc(count, sizeof(TlsSlot)));
+  if (slots == nullptr)
+    die("out of memory");
+  return slots;
+}
+
+/// Doubles the table when it is more than half full of live entries, or only cleans it of removed
+/// ones. The registry's lock is held.
+void makeRoom(TlsTable &table) {
+  if ((table.Used + 1) * 4 <= (table.Mask + 1) * 3)
+    return;
+  uint64_t live = 0;
+  for (uint64_t i = 0; i <= table.Mask; ++i)
+    live += table.Slots[i].Key > removedKey;
+  TlsSlot *old = table.Slots;
+  uint64_t count = table.Mask + 1;
+  table.Mask = (live * 2 >= count ? count * 2 : count) - 1;
+  table.Slots = makeSlots(table.Mask + 1);
+  table.Used = 0;
+  for (uint64_t i = 0; i < count; ++i)
+    if (old[i].Key > removedKey)
+      insertSlot(table, old[i].Key, old[i].Instance);
+  std::free(old);
+}
+
+TlsTable &tableOfThread(Registry &all) {
+  if (tlsTable == nullptr) {
+    constexpr uint64_t firstCount = 16;
+    auto *table = static_cast<TlsTable *>(std::calloc(1, sizeof(TlsTable)));
+    if (table == nullptr)
+      die("out of memory");
+    table->Mask = firstCount - 1;
+    table->Slots = makeSlots(firstCount);
+    table->Following = all.Tables;
+    if (all.Tables != nullptr)
+      all.Tables->Previous = table;
+    all.Tables = table;
+    tlsTable = table;
+    ::pthread_setspecific(all.ThreadEnd, table);
+  }
+  return *tlsTable;
+}
+
+/// Runs after the destructors of the thread's thread_local objects. Destructors of other pthread
+/// keys may still use thread-local variables, so the instances stay until the last round.
+void endThread(void *pointer) {
+  auto *table = static_cast<TlsTable *>(pointer);
+  if (++table->Rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+    ::pthread_setspecific(registry().ThreadEnd, table);
+    return;
+  }
+  std::lock_guard lock(registry().Mutex);
+  if (table->Previous != nullptr)
+    table->Previous->Following = table->Following;
+  else
+    registry().Tables = table->Following;
+  if (table->Following != nullptr)
+    table->Following->Previous = table->Previous;
+  for (uint64_t i = 0; i <= table->Mask; ++i)
+    if (table->Slots[i].Key > removedKey)
+      std::free(table->Slots[i].Instance);
+  std::free(table->Slots);
+  std::free(table);
+  tlsTable = nullptr;
+}
+
+/// Finds where the pool lies in the template of the executor's own thread-local segment.
+int findTemplate(dl_phdr_info *info, size_t, void *) {
+  Registry &all = registry();
+  auto poolAddress = reinterpret_cast<uint64_t>(pool);
+  for (size_t i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr) &segment = info->dlpi_phdr[i];
+    auto block = reinterpret_cast<uint64_t>(info->dlpi_tls_data);
+    if (segment.p_type != PT_TLS || poolAddress < block ||
+        poolAddress + poolSize > block + segment.p_filesz)
+      continue;
+    all.PoolTemplate = info->dlpi_addr + segment.p_vaddr + (poolAddress - block);
+    auto threadPointer = reinterpret_cast<uint64_t>(__builtin_thread_pointer());
+    all.Pool = {static_cast<int64_t>(poolAddress - threadPointer), poolSize};
+  }
+  return 1; // the executable is the first object, and the only one of interest
+}
+
+} // namespace
+
+void initialiseTls() {
+  Registry &all = registry();
+  findXsaveLayout();
+  if (::pthread_key_create(&all.ThreadEnd, endThread) != 0)
+    die("no pthread key");
+  ::dl_iterate_phdr(findTemplate, nullptr);
+  // A fork may come at any time, from any thread; the child must find the lock free.
+  ::pthread_atfork([] { registry().Mutex.lock(); }, [] { registry().Mutex.unlock(); },
+                   [] { registry().Mutex.unlock(); });
+}
+
+Error registerThreadData(AddrRange image) {
+  if (image.Start == image.End)
+    return {};
+  if (image.Start > image.End)
+    return Error("thread data: the range ends before it starts");
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  auto after = all.Images.lower_bound(image.Start);
+  bool overlaps = (after != all.Images.end() && after->first < image.End) ||
+                  (after != all.Images.begin() && std::prev(after)->second > image.Start);
+  if (overlaps)
+    return Error("thread data: the range overlaps a registered one");
+  all.Images.emplace(image.Start, image.End);
+  return {};
+}
+
+Error deregisterThreadData(AddrRange image) {
+  if (image.Start == image.End)
+    return {};
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  auto found = all.Images.find(image.Start);
+  if (found == all.Images.end() || found->second != image.End)
+    return Error("thread data: the range is not registered");
+  all.Images.erase(found);
+  for (TlsTable *table = all.Tables; table != nullptr; table = table->Following)
+    for (uint64_t at = firstSlot(image.Start, table->Mask); table->Slots[at].Key != emptyKey;
+         at = (at + 1) & table->Mask)
+      if (table->Slots[at].Key == image.Start) {
+        __atomic_store_n(&table->Slots[at].Key, removedKey, __ATOMIC_RELAXED);
+        std::free(table->Slots[at].Instance);
+        break;
+      }
+  return {};
+}
+
+StaticTlsPool staticTlsPool() { return registry().Pool; }
+
+Error initialiseStaticTls(int64_t offset, std::string_view bytes) {
+  const Registry &all = registry();
+  int64_t within = offset - all.Pool.Offset;
+  if (within < 0 || static_cast<uint64_t>(within) > all.Pool.Size ||
+      bytes.size() > all.Pool.Size - static_cast<uint64_t>(within))
+    return Error("static thread-local storage: outside the pool");
+  std::memcpy(pool + within, bytes.data(), bytes.size());
+  ProtectedWriter writer;
+  return writer.write(all.PoolTemplate + static_cast<uint64_t>(within), bytes);
+}
+
+extern "C" __attribute__((visibility("hidden"), used)) char *farsideTlsMake(const TlsEntry *entry) {
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  auto image = all.Images.find(entry->Key);
+  if (image == all.Images.end())
+    die("access to a variable whose image is not registered");
+  uint64_t size = image->second - image->first;
+  uint64_t alignment = uint64_t{1} << std::countr_zero(image->first);
+  alignment = std::clamp<uint64_t>(alignment, 16, 4096);
+  auto *instance =
+      static_cast<char *>(std::aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1)));
+  if (instance == nullptr)
+    die("out of memory");
+  std::memcpy(instance, reinterpret_cast<const void *>(image->first), size);
+  TlsTable &table = tableOfThread(all);
+  makeRoom(table);
+  insertSlot(table, entry->Key, instance);
+  return instance + (entry->Address - entry->Key);
+}
+
+} // namespace farside

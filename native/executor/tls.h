@@ -1,0 +1,63 @@
+// Thread-local storage of linked images.
+//
+// An object file that declares `thread_local int x = 5;` brings a template: the initial bytes of its
+// thread-local section. Every thread that touches `x` needs an instance of that section of its own.
+// The dynamic loader cannot help, because it knows nothing of the image, so the linker replaces
+// `__tls_get_addr` with `farside_tls_get_addr`, and gives it, for each variable, an entry
+//
+//     { u64 key, u64 address }
+//
+// key 0: `address` is an offset from the thread pointer (variables of libraries and of the static
+// pool). Otherwise the key is the start of the template and `address` lies within it: the result is
+// the same place in the calling thread's instance. An instance is made at the first access. Each
+// thread keeps its instances in a hash table that only it changes, so an access is a probe or two.
+//
+// An instance is aligned as its template is (the linker places the template accordingly), and is
+// freed when the thread ends, after the destructors of its thread_local objects.
+//
+// The **static pool** serves code that was compiled for initial-exec or local-exec access: bytes at
+// a fixed distance from the thread pointer, which the near side hands out. They belong to the
+// executor's own thread-local segment. Initial bytes are written to the calling thread's pool and to
+// the template from which glibc makes later threads' segments; other threads that are running
+// already keep zeros.
+#pragma once
+
+#include "sps.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace farside {
+
+struct TlsEntry {
+  uint64_t Key;
+  uint64_t Address;
+};
+
+/// Must be called once before user code runs.
+void initialiseTls();
+
+/// Makes the template known; its start is the key. An empty range is no template.
+Error registerThreadData(AddrRange image);
+
+/// Forgets the template and frees every thread's instance of it.
+Error deregisterThreadData(AddrRange image);
+
+struct StaticTlsPool {
+  int64_t Offset; // from the thread pointer
+  uint64_t Size;
+};
+StaticTlsPool staticTlsPool();
+
+/// Writes initial bytes at `offset` from the thread pointer, within the static pool.
+Error initialiseStaticTls(int64_t offset, std::string_view bytes);
+
+/// What the linker puts for `__tls_get_addr`: an ordinary call, argument a TlsEntry.
+extern "C" void farside_tls_get_addr();
+
+/// What the linker puts in the first word of a TLS descriptor, whose second word is the address of
+/// a TlsEntry. Takes the descriptor in RAX, returns the offset from the thread pointer there, and
+/// preserves every other register, as the psABI asks of descriptor functions.
+extern "C" void farside_tlsdesc();
+
+} // namespace farside

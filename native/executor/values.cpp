@@ -1,0 +1,50 @@
+#include "values.h"
+
+#include <mutex>
+#include <string_view>
+
+namespace farside {
+
+namespace {
+constexpr uint64_t maxBytes = uint64_t{16} << 20; // of all values of one commit
+constexpr uint64_t entryCost = 16;                // so that empty values are not free
+std::mutex mutex;
+ValueCollector *current = nullptr;
+} // namespace
+
+struct ValueSink {
+  static void add(uint8_t kind, std::string_view data) {
+    std::lock_guard lock(mutex);
+    if (current == nullptr || data.size() > maxBytes ||
+        current->Size + data.size() + entryCost > maxBytes)
+      return;
+    current->Size += data.size() + entryCost;
+    current->Values.emplace_back(kind, data);
+  }
+};
+
+ValueCollector::ValueCollector() {
+  std::lock_guard lock(mutex);
+  Outer = current;
+  current = this;
+}
+
+ValueCollector::~ValueCollector() {
+  std::lock_guard lock(mutex);
+  current = Outer;
+}
+
+std::vector<ShownValue> ValueCollector::take() {
+  std::lock_guard lock(mutex);
+  return std::move(Values);
+}
+
+} // namespace farside
+
+/// Called by the code that shows a value: `size` bytes at `data`, in the format that `kind` says.
+/// A value beyond the limit of a commit is left out.
+extern "C" __attribute__((visibility("default"))) void
+__farside_value(unsigned kind, const void *data, uint64_t size) {
+  farside::ValueSink::add(static_cast<uint8_t>(kind),
+                          {static_cast<const char *>(data), static_cast<size_t>(size)});
+}

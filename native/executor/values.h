@@ -1,0 +1,31 @@
+// Values that a cell shows, on their way to the near side.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace farside {
+
+/// SPS (u8 kind, Sequence<char> data).
+using ShownValue = std::tuple<uint8_t, std::string>;
+
+/// Collects what `__farside_value` is given while the object lives. Commits nest, and so do these.
+class ValueCollector {
+public:
+  ValueCollector();
+  ~ValueCollector();
+  ValueCollector(const ValueCollector &) = delete;
+  ValueCollector &operator=(const ValueCollector &) = delete;
+
+  std::vector<ShownValue> take();
+
+private:
+  friend struct ValueSink;
+  ValueCollector *Outer;
+  std::vector<ShownValue> Values;
+  uint64_t Size = 0;
+};
+
+} // namespace farside

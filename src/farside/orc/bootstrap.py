@@ -1,0 +1,213 @@
+"""What an executor says of itself first: the Setup message, and every name on the wire.
+
+Names and tags of both sides stand here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as struct_error
+from typing import TYPE_CHECKING, NamedTuple
+
+from farside.errors import ProtocolError
+from farside.orc.sps import ADDR, BYTES, STRING, U64, Sequence, Tuple, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Stock ORC.
+DISPATCH_FN = "__llvm_orc_SimpleRemoteEPC_dispatch_fn"
+DISPATCH_CTX = "__llvm_orc_SimpleRemoteEPC_dispatch_ctx"
+DYLIB_MANAGER = "__llvm_orc_SimpleExecutorDylibManager_Instance"
+DYLIB_OPEN = "__llvm_orc_SimpleExecutorDylibManager_open_wrapper"
+DYLIB_RESOLVE = "__llvm_orc_SimpleExecutorDylibManager_resolve_wrapper"
+RUN_AS_MAIN = "__llvm_orc_bootstrap_run_as_main_wrapper"
+RUN_AS_VOID_FUNCTION = "__llvm_orc_bootstrap_run_as_void_function_wrapper"
+RUN_AS_INT_FUNCTION = "__llvm_orc_bootstrap_run_as_int_function_wrapper"
+REGISTER_EH_FRAME = "llvm_orc_registerEHFrameAllocAction"
+DEREGISTER_EH_FRAME = "llvm_orc_deregisterEHFrameAllocAction"
+REGISTER_DEBUG_OBJECT = "llvm_orc_registerJITLoaderGDBAllocAction"
+
+_MEMORY_ACCESS = tuple(
+    f"__llvm_orc_bootstrap_mem_{direction}_{what}_wrapper"
+    for direction, whats in (
+        ("write", ("uint8s", "uint16s", "uint32s", "uint64s", "pointers", "buffers")),
+        ("read", ("uint8s", "uint16s", "uint32s", "uint64s", "pointers", "buffers", "strings")),
+    )
+    for what in whats
+)
+MEM_WRITE_POINTERS = "__llvm_orc_bootstrap_mem_write_pointers_wrapper"
+MEM_READ_BUFFERS = "__llvm_orc_bootstrap_mem_read_buffers_wrapper"
+MEM_READ_UINT64S = "__llvm_orc_bootstrap_mem_read_uint64s_wrapper"
+
+STOCK_SYMBOLS = frozenset(
+    (
+        DISPATCH_FN,
+        DISPATCH_CTX,
+        DYLIB_MANAGER,
+        DYLIB_OPEN,
+        DYLIB_RESOLVE,
+        *(
+            f"__llvm_orc_SimpleExecutorMemoryManager_{name}"
+            for name in (
+                "Instance",
+                "reserve_wrapper",
+                "initialize_wrapper",
+                "deinitialize_wrapper",
+                "release_wrapper",
+            )
+        ),
+        *(
+            f"__llvm_orc_ExecutorSharedMemoryMapperService_{name}"
+            for name in ("Instance", "Reserve", "Initialize", "Deinitialize", "Release")
+        ),
+        *_MEMORY_ACCESS,
+        RUN_AS_MAIN,
+        RUN_AS_VOID_FUNCTION,
+        RUN_AS_INT_FUNCTION,
+        REGISTER_EH_FRAME,
+        DEREGISTER_EH_FRAME,
+        REGISTER_DEBUG_OBJECT,
+    )
+)
+"""The 34 bootstrap symbols of LLVM 22's own executor."""
+
+# What farside adds.
+COMMIT = "farside_commit"
+UNCOMMIT = "farside_uncommit"
+RESOLVE_IFUNC = "farside_resolve_ifunc"
+STATIC_TLS_INIT = "farside_static_tls_init"
+TLS_GET_ADDR = "farside_tls_get_addr"
+TLS_OFFSETS = "farside_tls_offsets"
+TLSDESC = "farside_tlsdesc"
+PLATFORM_BOOTSTRAP = "farside_platform_bootstrap"
+PLATFORM_SHUTDOWN = "farside_platform_shutdown"
+REGISTER_JITDYLIB = "farside_platform_register_jitdylib"
+DEREGISTER_JITDYLIB = "farside_platform_deregister_jitdylib"
+REGISTER_OBJECT_SECTIONS = "farside_platform_register_object_sections"
+DEREGISTER_OBJECT_SECTIONS = "farside_platform_deregister_object_sections"
+REGISTER_INIT_SECTIONS = "farside_platform_register_init_sections"
+DEREGISTER_INIT_SECTIONS = "farside_platform_deregister_init_sections"
+REGISTER_FINI_SECTIONS = "farside_platform_register_fini_sections"
+JIT_DLOPEN = "farside_platform_jit_dlopen"
+JIT_DLUPDATE = "farside_platform_jit_dlupdate"
+JIT_DLCLOSE = "farside_platform_jit_dlclose"
+JIT_DLSYM = "farside_platform_jit_dlsym"
+JIT_DLERROR = "farside_platform_jit_dlerror"
+RUN_PROGRAM = "farside_platform_run_program"
+
+SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
+"""Dispatch tag of the call Expected<Addr>(Addr header, String name)."""
+
+FARSIDE_SYMBOLS = frozenset(
+    (
+        COMMIT,
+        UNCOMMIT,
+        RESOLVE_IFUNC,
+        STATIC_TLS_INIT,
+        TLS_GET_ADDR,
+        TLSDESC,
+        TLS_OFFSETS,
+        PLATFORM_BOOTSTRAP,
+        PLATFORM_SHUTDOWN,
+        REGISTER_JITDYLIB,
+        DEREGISTER_JITDYLIB,
+        REGISTER_OBJECT_SECTIONS,
+        DEREGISTER_OBJECT_SECTIONS,
+        REGISTER_INIT_SECTIONS,
+        DEREGISTER_INIT_SECTIONS,
+        REGISTER_FINI_SECTIONS,
+        JIT_DLOPEN,
+        JIT_DLUPDATE,
+        JIT_DLCLOSE,
+        JIT_DLSYM,
+        JIT_DLERROR,
+        RUN_PROGRAM,
+        SYMBOL_LOOKUP_TAG,
+    )
+)
+
+# Control socket: tags of the supervisor's calls, and of calls to it.
+CONTROL_WORKER_STARTED = 1
+CONTROL_WORKER_ENDED = 2
+CONTROL_KILL_WORKER = 1
+
+_MAP_VERSION = "farside_version"
+_MAP_SLAB = "farside_slab"
+_MAP_STATIC_TLS = "farside_static_tls"
+
+
+class Slab(NamedTuple):
+    """The executor's reserved range of addresses; sizes in bytes."""
+
+    base: int
+    size: int
+
+
+class StaticTls(NamedTuple):
+    """The static pool: offset of its first byte from the thread pointer, and size in bytes."""
+
+    offset: int
+    size: int
+
+
+class Setup(NamedTuple):
+    """The first message of an executor.
+
+    Attributes:
+        triple: the target triple for which code must be generated.
+        page_size: in bytes, a power of two.
+        symbols: bootstrap symbols, name to address.
+        version: of farside's additions; 0 for another executor.
+        slab: None where the executor has none.
+        static_tls: None where the executor has no pool.
+    """
+
+    triple: str
+    page_size: int
+    symbols: Mapping[str, int]
+    version: int = 0
+    slab: Slab | None = None
+    static_tls: StaticTls | None = None
+
+
+_SETUP = (STRING, U64, Sequence(Tuple(STRING, BYTES)), Sequence(Tuple(STRING, ADDR)))
+
+
+def decode_setup(payload: bytes) -> Setup:
+    """Read a Setup message.
+
+    Raises:
+        ProtocolError: it is malformed, names something twice, or is absurd.
+    """
+    triple, page_size, pairs, named = unpack(_SETUP, payload)
+    values: dict[str, bytes] = dict(pairs)
+    symbols: dict[str, int] = dict(named)
+    if len(values) != len(pairs) or len(symbols) != len(named):
+        raise ProtocolError("Setup message that names something twice.")
+    if not 4096 <= page_size <= 1 << 30 or page_size & (page_size - 1):
+        raise ProtocolError(f"Setup message with a page size of {page_size} bytes.")
+    version = _blob(values, _MAP_VERSION, "<I")
+    slab = _blob(values, _MAP_SLAB, "<QQ")
+    static_tls = _blob(values, _MAP_STATIC_TLS, "<qQ")
+    if slab is not None and (
+        slab[0] + slab[1] >= 1 << 63 or (slab[0] | slab[1]) % page_size or slab[1] == 0
+    ):
+        raise ProtocolError(f"Setup message with a slab of {slab[1]} bytes at {slab[0]:#x}.")
+    return Setup(
+        triple,
+        page_size,
+        symbols,
+        0 if version is None else version[0],
+        None if slab is None else Slab(*slab),
+        None if static_tls is None or static_tls[1] == 0 else StaticTls(*static_tls),
+    )
+
+
+def _blob(values: Mapping[str, bytes], key: str, layout: str) -> tuple[int, ...] | None:
+    if key not in values:
+        return None
+    try:
+        return Struct(layout).unpack(values[key])
+    except struct_error as error:
+        raise ProtocolError(f"Setup message with a malformed {key}.") from error

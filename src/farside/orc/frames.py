@@ -1,0 +1,90 @@
+"""SimpleRemoteEPC frames: a header of four u64 and a payload.
+
+::
+
+    u64 message size, header included | u64 opcode | u64 sequence number | u64 tag address | payload
+
+Each side numbers its own calls from 0; a Result carries the number of the call that it answers.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+from farside.errors import ProtocolError
+
+HEADER = Struct("<QQQQ")
+MAX_MESSAGE = 1 << 30
+"""The largest message that is accepted, in bytes."""
+
+
+class Opcode(IntEnum):
+    """What a frame is."""
+
+    SETUP = 0
+    HANGUP = 1
+    RESULT = 2
+    CALL = 3
+
+
+class Frame(NamedTuple):
+    """One message."""
+
+    opcode: int
+    sequence: int
+    tag: int
+    payload: bytes
+
+
+def encode_frame(opcode: int, sequence: int, tag: int, payload: bytes = b"") -> bytes:
+    """Return header and payload as one piece, to be sent in one call."""
+    return HEADER.pack(HEADER.size + len(payload), opcode, sequence, tag) + payload
+
+
+class FrameDecoder:
+    """Cuts a stream of bytes into frames.
+
+    Memory is bounded by `max_message` and what the last `feed` brought.
+    """
+
+    __slots__ = ("_buffer", "_max_message")
+
+    def __init__(self, max_message: int = MAX_MESSAGE) -> None:
+        self._buffer = bytearray()
+        self._max_message = max_message
+
+    def feed(self, data: bytes) -> None:
+        """Append what was received."""
+        self._buffer += data
+
+    @property
+    def in_message(self) -> bool:
+        """Whether the stream stands within a message."""
+        return bool(self._buffer)
+
+    def next(self) -> Frame | None:
+        """Return the next complete frame, or None if more bytes are needed.
+
+        Raises:
+            ProtocolError: the header is not one that the protocol allows.
+        """
+        buffer = self._buffer
+        if len(buffer) < HEADER.size:
+            return None
+        size, opcode, sequence, tag = HEADER.unpack_from(buffer)
+        if not HEADER.size <= size <= self._max_message:
+            raise ProtocolError(f"EPC frame with a size of {size} bytes.")
+        if opcode > Opcode.CALL:
+            raise ProtocolError(f"EPC frame with the unknown opcode {opcode}.")
+        if opcode != Opcode.CALL and tag != 0:
+            raise ProtocolError(f"EPC frame with opcode {opcode} and the tag {tag:#x}.")
+        if len(buffer) < size:
+            return None
+        payload = bytes(memoryview(buffer)[HEADER.size : size])
+        if len(buffer) == size:
+            buffer.clear()
+        else:
+            del buffer[:size]
+        return Frame(opcode, sequence, tag, payload)

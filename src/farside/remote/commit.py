@@ -1,0 +1,108 @@
+"""``farside_commit`` on the wire: everything that a cell needs of the executor, in one message."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from farside.errors import ProtocolError
+from farside.orc import sps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Buffer = bytes | bytearray | memoryview
+
+_U64 = Struct("<Q")
+_TWO_U64 = Struct("<QQ")
+_PROTECT = Struct("<BQQ")
+_OUTCOME_HEAD = Struct("<QBQQ")
+_WHAT = sps.Optional(sps.STRING)
+_VALUES = sps.Sequence(sps.Tuple(sps.U8, sps.BYTES))
+_STATUS_DONE, _STATUS_EXCEPTION = 0, 1
+
+
+class WrapperCall(NamedTuple):
+    """A call of a wrapper function by address, with encoded arguments; address 0 is no call."""
+
+    function: int
+    arguments: bytes = b""
+
+
+NO_CALL = WrapperCall(0)
+
+
+class CommitRequest(NamedTuple):
+    """What one commit does, in this order.
+
+    Attributes:
+        protect: (protection, address, size) of whole pages, which become fresh zero pages;
+            protection is ORC's: read 1, write 2, execute 4; 0 gives the memory back.
+        write: (address, bytes) to store; zeros in fresh pages need no store.
+        actions: (finalize, dealloc) pairs.
+        dlupdate: header of the JITDylib whose new initialisers are run; 0 for none.
+    """
+
+    protect: Sequence[tuple[int, int, int]] = ()
+    write: Sequence[tuple[int, Buffer]] = ()
+    actions: Sequence[tuple[WrapperCall, WrapperCall]] = ()
+    dlupdate: int = 0
+
+
+class RunOutcome(NamedTuple):
+    """What came of a commit.
+
+    Attributes:
+        key: names the commit for `Executor.uncommit`.
+        exception: whether an initialiser threw; those after it were dropped and are never run.
+        initialisers_run: how many returned.
+        nanoseconds: time spent in initialisers.
+        exception_type: demangled, empty if there was no exception.
+        what: the exception's text, if its type has one.
+        values: (kind, data) pairs that the code showed.
+    """
+
+    key: int
+    exception: bool
+    initialisers_run: int
+    nanoseconds: int
+    exception_type: str
+    what: str | None
+    values: list[tuple[int, bytes]]
+
+
+def encode_commit(request: CommitRequest) -> bytes:
+    """Return the arguments of ``farside_commit``."""
+    out: list[Buffer] = [_U64.pack(len(request.protect))]
+    out += [_PROTECT.pack(*entry) for entry in request.protect]
+    out.append(_U64.pack(len(request.write)))
+    for address, content in request.write:
+        out.append(_TWO_U64.pack(address, len(content)))
+        out.append(content)
+    out.append(_U64.pack(len(request.actions)))
+    for pair in request.actions:
+        for function, arguments in pair:
+            out.append(_TWO_U64.pack(function, len(arguments)))
+            out.append(arguments)
+    out.append(_U64.pack(request.dlupdate))
+    return b"".join(out)
+
+
+def decode_outcome(payload: bytes) -> RunOutcome | sps.Failure:
+    """Read the result of ``farside_commit``.
+
+    Raises:
+        ProtocolError: it is none.
+    """
+    reader = sps.Reader(payload)
+    if not sps.BOOL.decode(reader):
+        return sps.Failure(sps.STRING.decode(reader))
+    key, status, count, nanoseconds = reader.take(_OUTCOME_HEAD)
+    if status not in (_STATUS_DONE, _STATUS_EXCEPTION):
+        raise ProtocolError(f"A run outcome with the status {status}.")
+    exception_type = sps.STRING.decode(reader)
+    what = _WHAT.decode(reader)
+    values = [(kind, data) for kind, data in _VALUES.decode(reader)]
+    return RunOutcome(
+        key, status == _STATUS_EXCEPTION, count, nanoseconds, exception_type, what, values
+    )

@@ -1,0 +1,102 @@
+"""Finding the executor program and starting it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from farside.errors import SetupError
+
+if TYPE_CHECKING:
+    from farside.options import Options
+
+_ENVIRONMENT = "FARSIDE_EXECUTOR"
+_DATA_FD, _CONTROL_FD = 3, 4
+_ABOVE_STANDARD = 64
+
+
+def find_executor(options: Options | None = None) -> Path:
+    """Return the path of the executor program.
+
+    In order: the environment variable FARSIDE_EXECUTOR, `Options.executor`, the installed one.
+
+    Raises:
+        SetupError: the program is missing or cannot be executed.
+    """
+    candidates = [
+        ("the environment variable FARSIDE_EXECUTOR", os.environ.get(_ENVIRONMENT)),
+        ("the options", options.executor if options is not None else None),
+        ("the installation", Path(__file__).parent.parent / "libexec" / "farside-executor"),
+    ]
+    origin, path = next((origin, Path(path)) for origin, path in candidates if path)
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise SetupError(f"The executor {path}, named by {origin}, is not an executable file.")
+    return path
+
+
+class Spawned(NamedTuple):
+    """A started executor: its supervisor's pid and the near ends of its streams.
+
+    `stdout` and `stderr` are descriptors of pipes, or None where the executor inherited ours.
+    """
+
+    pid: int
+    data: socket.socket
+    control: socket.socket
+    stdout: int | None
+    stderr: int | None
+
+
+def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> Spawned:
+    """Start an executor with a data and a control socket.
+
+    Args:
+        program: the executable.
+        slab_bytes: size of its slab, None for its own choice.
+        capture: whether its stdout and stderr are pipes to us.
+
+    Raises:
+        SetupError: the program cannot be started.
+    """
+    data, far_data = socket.socketpair()
+    control, far_control = socket.socketpair()
+    arguments = [str(program), f"filedescs={_DATA_FD},{_DATA_FD}", f"control={_CONTROL_FD}"]
+    if slab_bytes is not None:
+        arguments.append(f"slab={slab_bytes}")
+    # The targets are low numbers, so no source may be one: the first dup2 would close the second.
+    moves = [(_above(far_data.detach()), _DATA_FD), (_above(far_control.detach()), _CONTROL_FD)]
+    stdout = stderr = None
+    if capture:
+        stdout, far_stdout = os.pipe()
+        stderr, far_stderr = os.pipe()
+        moves += [(_above(far_stdout), 1), (_above(far_stderr), 2)]
+    try:
+        pid = os.posix_spawn(
+            program,
+            arguments,
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for source, target in moves],
+            # Python ignores SIGPIPE; user code expects the default.
+            setsigdef=[signal.SIGPIPE, signal.SIGINT],
+        )
+    except OSError as error:
+        data.close()
+        control.close()
+        for pipe in (stdout, stderr):
+            if pipe is not None:
+                os.close(pipe)
+        raise SetupError(f"The executor {program} cannot be started: {error.strerror}.") from error
+    finally:
+        for source, _ in moves:
+            os.close(source)
+    return Spawned(pid, data, control, stdout, stderr)
+
+
+def _above(descriptor: int) -> int:
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE_STANDARD)
+    os.close(descriptor)
+    return moved

@@ -1,0 +1,68 @@
+"""How bytes reach the far side.
+
+`Transport` is the seam: a stream with four methods. Frames, calls and deaths are above it and know
+of nothing else.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Protocol
+
+from farside.errors import FarSideLost
+
+
+class Transport(Protocol):
+    """A stream of bytes, in both directions, that never blocks."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+
+    def send(self, data: memoryview) -> int:
+        """Send some of `data`; returns how many bytes, 0 if none can be taken now.
+
+        Raises:
+            FarSideLost: the peer takes no more.
+        """
+
+    def receive(self) -> bytes | None:
+        """Return what has arrived; None if nothing has, ``b""`` at the end of the stream."""
+
+    def close(self) -> None:
+        """Close both directions; may be called again."""
+
+
+class SocketTransport:
+    """A connected stream socket."""
+
+    __slots__ = ("_socket",)
+    _chunk = 1 << 18
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on, -1 when closed."""
+        return self._socket.fileno()
+
+    def send(self, data: memoryview) -> int:
+        """Send some of `data`; see `Transport.send`."""
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise FarSideLost(f"The connection to the far side broke: {error}.") from error
+
+    def receive(self) -> bytes | None:
+        """Return what has arrived; see `Transport.receive`."""
+        try:
+            return self._socket.recv(self._chunk, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""  # reset by the peer's end: the end of the stream, too
+
+    def close(self) -> None:
+        """Close both directions; may be called again."""
+        self._socket.close()

@@ -1,0 +1,375 @@
+"""A session: cells of C++ in, values and output out.
+
+`Session.run` is the path of a cell through farside, in order, as one transaction. Each step hands a
+frozen value to the next; the session itself changes only at the end, in `_accept`. Whatever goes
+wrong before that is undone by `_take_back`, which is the same for a compile error, a link error, a
+crash and an interrupt.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from farside.errors import (
+    CompileError,
+    CppException,
+    Crashed,
+    FarSideError,
+    FarsideError,
+    FarSideLost,
+    InternalError,
+    Interrupted,
+    LinkError,
+    OptionError,
+    RemoteError,
+    SessionBusy,
+    SessionClosed,
+)
+from farside.execution import ExecutionSession
+from farside.frontend.client import Compiler
+from farside.interrupts import InterruptGate
+from farside.object import parse_object
+from farside.options import Options
+from farside.recovery.journal import Journal, JournalEntry
+from farside.result.output import Output
+from farside.result.value import Value, decode_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from farside.frontend.client import CompiledCell
+    from farside.frontend.diagnostics import Diagnostic
+    from farside.link import LinkedImage
+    from farside.remote.commit import RunOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What a cell that ran to its end left behind.
+
+    Attributes:
+        cell: its number.
+        value: the value of a last expression without ``;``, else None.
+        diagnostics: Clang's warnings and remarks.
+        notices: what the user should know besides, a sentence each.
+        stdout, stderr: what it wrote, where the session captures output; else empty.
+        timings: seconds by phase: ``compile``, ``link``, ``commit``, ``run`` (a part of commit).
+    """
+
+    cell: int
+    value: Value | None
+    diagnostics: tuple[Diagnostic, ...]
+    notices: tuple[str, ...]
+    stdout: str
+    stderr: str
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What the end of a session left behind: output of destructors, and what went wrong."""
+
+    stdout: str
+    stderr: str
+    notices: tuple[str, ...]
+
+
+class Session:
+    """An interactive C++ session with a compiler and an executor of its own.
+
+    A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
+
+    Raises:
+        SetupError: one of the two programs cannot be found or started.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.next_cell = 1
+        self._journal = Journal()
+        self._output = Output(capture=self.options.output == "capture")
+        self._gate = InterruptGate()
+        self._lock = threading.Lock()
+        self._closed = False
+        # Both programs start at once; neither is waited for before the first cell needs it.
+        self._compiler = Compiler.spawn(self.options)
+        try:
+            sink = self._output if self._output.capture else None
+            self._execution = ExecutionSession(self.options, sink)
+        except BaseException:
+            self._compiler.close()
+            raise
+
+    # ------------------------------------------------------------------ the path of a cell
+
+    def run(self, code: str) -> CellResult:
+        """Compile, link and run one cell.
+
+        Raises:
+            CompileError, LinkError: the session is as it was.
+            CppException: the cell is accepted; what it did before the exception stays.
+            Crashed, Interrupted, FarSideLost: the session has recovered; ``recovery`` says how.
+            SessionBusy, SessionClosed: wrong use.
+        """
+        with self._exclusive():
+            cell = self.next_cell
+            self.next_cell += 1
+            started = perf_counter()
+            try:
+                compiled = self._compile(cell, code)
+                compiled_at = perf_counter()
+                image = self._link(compiled)
+                linked_at = perf_counter()
+                outcome = self._commit(image)
+                committed_at = perf_counter()
+            except (Exception, KeyboardInterrupt) as error:
+                raise self._take_back(cell, error) from error
+            self._accept(compiled, code, image)
+            timings = {
+                "compile": compiled_at - started,
+                "link": linked_at - compiled_at,
+                "commit": committed_at - linked_at,
+                "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
+            }
+            return self._result(compiled, outcome, timings)
+
+    def _compile(self, cell: int, code: str) -> CompiledCell:
+        """Cell → CompiledCell: Clang, in its own process."""
+        with self._gate.window():
+            compiled = self._compiler.compile(cell, code)
+            if compiled.conflicts and self._compiler.restart_without_pch(self._journal.entries):
+                # A name of the precompiled library was in the user's way.
+                compiled = self._compiler.compile(cell, code)
+        if not compiled.ok:
+            raise CompileError(_render(compiled.diagnostics), compiled.diagnostics)
+        return compiled
+
+    def _link(self, compiled: CompiledCell) -> LinkedImage | None:
+        """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
+        if compiled.object is None:
+            return None
+        name = f"cell {compiled.cell}"
+        return self._execution.link([parse_object(compiled.object, name)], name)
+
+    def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
+        """LinkedImage → RunOutcome: one message to the far side, one back."""
+        if image is None:
+            return None
+        with self._gate.window():
+            return self._execution.commit(image)
+
+    def _accept(self, compiled: CompiledCell, code: str, image: LinkedImage | None) -> None:
+        """Make the cell part of the session."""
+        keep = image is not None and (
+            image.defined or not all(each.is_statement for each in image.initialisers)
+        )
+        self._journal.accept(
+            JournalEntry(
+                cell=compiled.cell,
+                code=code,
+                cookie=compiled.cookie,
+                object_bytes=compiled.object if keep else None,
+            )
+        )
+
+    def _result(
+        self, compiled: CompiledCell, outcome: RunOutcome | None, timings: Mapping[str, float]
+    ) -> CellResult:
+        """RunOutcome → CellResult, or the exception that ended the cell."""
+        stdout, stderr = self._output.take()
+        if outcome is not None and outcome.exception:
+            said = "" if outcome.what is None else f": {outcome.what}"
+            error = CppException(
+                f"cell {compiled.cell} threw {outcome.exception_type}{said}",
+                outcome.exception_type,
+                outcome.what,
+            )
+            error.stdout, error.stderr = stdout, stderr
+            raise error
+        value = None
+        if compiled.value_type is not None and outcome is not None and outcome.values:
+            kind, data = outcome.values[-1]
+            value = decode_value(kind, data, compiled.value_type)
+        return CellResult(
+            cell=compiled.cell,
+            value=value,
+            diagnostics=compiled.diagnostics,
+            notices=(),
+            stdout=stdout,
+            stderr=stderr,
+            timings=timings,
+        )
+
+    # ------------------------------------------------------------------ when a cell fails
+
+    def _take_back(self, cell: int, error: BaseException) -> FarsideError:
+        """Undo what a cell did on both sides and return what is to be raised."""
+        stdout, stderr = self._output.take()
+        self._compiler.rollback(after=self._journal.last_cell, accepted=self._journal.entries)
+        self._execution.discard()
+        recovery = () if self._execution.usable else self._recover()
+        if isinstance(error, KeyboardInterrupt):
+            raised: FarsideError = Interrupted(f"cell {cell} was interrupted and taken back")
+        elif isinstance(error, Crashed):
+            raised = Crashed(f"cell {cell}: {error}", error.report)
+        elif isinstance(error, FarsideError):
+            raised = error
+        else:
+            raised = InternalError(f"cell {cell}: {type(error).__name__}: {error}")
+        if isinstance(raised, FarSideError):
+            raised.stdout, raised.stderr, raised.recovery = stdout, stderr, recovery
+        return raised
+
+    def _recover(self) -> tuple[str, ...]:
+        """Start another executor and bring back what the accepted cells defined.
+
+        Objects are linked again and variables initialised again; statements are not repeated. A
+        cell that cannot be brought back, because its initialiser now crashes or because it needs
+        such a cell, is dropped on both sides, and said so.
+        """
+        survivors = list(self._journal.entries)
+        lost: list[int] = []
+        while (failed := self._restore(survivors)) is not None:
+            survivors.remove(failed)
+            lost.append(failed.cell)
+        notices = ["the far side was started again; variables have their initial values"]
+        if lost:
+            self._journal.keep_only(survivors)
+            self._compiler.rollback(after=0, accepted=survivors)
+            cells = ", ".join(map(str, sorted(lost)))
+            notices.append(f"these cells could not be brought back: {cells}")
+        return tuple(notices)
+
+    def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | None:
+        """Fill a new executor with cells; return the first that cannot be brought back."""
+        self._execution.restart()
+        files = list(self._journal.files)
+        for entry in entries:
+            while files and files[0].before_cell <= entry.cell:
+                self._execution.load(files.pop(0).path)
+            if entry.object_bytes is None:
+                continue
+            name = f"cell {entry.cell}"
+            try:
+                image = self._execution.link([parse_object(entry.object_bytes, name)], name)
+                self._execution.commit(image, statements=False)
+            except (Crashed, FarSideLost, LinkError, RemoteError):
+                return entry
+        for file in files:
+            self._execution.load(file.path)
+        return None
+
+    # ------------------------------------------------------------------ besides running cells
+
+    def undo(self, count: int = 1) -> None:
+        """Take back the newest `count` cells: their names, symbols and memory.
+
+        Raises:
+            OptionError: there are not that many cells; nothing is taken back.
+        """
+        with self._exclusive():
+            if count < 1 or count > len(self._journal):
+                have = len(self._journal)
+                raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
+            for entry in self._journal.take_back(count):
+                self._execution.remove(f"cell {entry.cell}")
+            self._compiler.rollback(after=self._journal.last_cell, accepted=self._journal.entries)
+
+    def load(self, path: str) -> str:
+        """Load a shared library, or link an object or archive; return a sentence about it.
+
+        Raises:
+            ObjectError, LinkError: the file is not what its name says, or cannot be linked.
+            RemoteError: the far side's loader refused the library.
+        """
+        with self._exclusive():
+            notice = self._execution.load(path)
+            self._journal.add_file(path, before_cell=self.next_cell)
+            return notice
+
+    def defines_main(self) -> bool:
+        """Tell whether a cell has defined ``main``."""
+        return self._execution.address_of("main") is not None
+
+    def call_main(self, args: Sequence[str]) -> int:
+        """Call the ``main`` that a cell defined, with `args` as its whole ``argv``; return its
+        result.
+
+        Raises:
+            Crashed, Interrupted: it did not return; the session has recovered.
+            OptionError: there is no ``main``.
+        """
+        with self._exclusive():
+            address = self._execution.address_of("main")
+            if address is None:
+                raise OptionError("no cell defines main")
+            try:
+                with self._gate.window():
+                    return self._execution.run_main(address, args)
+            except (Exception, KeyboardInterrupt) as error:
+                raise self._take_back(self.next_cell, error) from error
+
+    def close(self) -> Closing:
+        """End the session: run exit handlers, then end both programs. May be called again."""
+        if self._closed:
+            return Closing("", "", ())
+        self._closed = True
+        notices = self._execution.close()
+        self._compiler.close()
+        return Closing(*self._output.take(), notices)
+
+    # ------------------------------------------------------------------ facts
+
+    @property
+    def worker_pid(self) -> int:
+        """The process that runs the cells."""
+        return self._execution.worker_pid
+
+    @property
+    def supervisor_pid(self) -> int:
+        """The process that watches the worker."""
+        return self._execution.supervisor_pid
+
+    @property
+    def compiler_pid(self) -> int:
+        """The compiler's process."""
+        return self._compiler.pid
+
+    # ------------------------------------------------------------------ housekeeping
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the session for one operation, with Ctrl-C held back outside of waits."""
+        if not self._lock.acquire(blocking=False):
+            raise SessionBusy(
+                "another cell is running in this session; wait for it or interrupt it"
+            )
+        try:
+            if self._closed:
+                raise SessionClosed("this session was closed; start another")
+            with self._gate.held():
+                yield
+        finally:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _render(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return diagnostics as Clang would print them."""
+    return "\n".join(diagnostic.render() for diagnostic in diagnostics)

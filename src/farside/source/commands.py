@@ -1,0 +1,115 @@
+"""The ``%`` commands: text to frozen command objects.
+
+Names and meaning are Clang-Repl's; ``%undo N``, the short names and the suggestions are added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from farside.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """``%help``: list the commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """``%undo [N]``: take back the newest `count` cells."""
+
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lib:
+    """``%lib PATH``: load a shared library, or link an object or archive."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """``%quit``: end the session."""
+
+
+Command = Help | Undo | Lib | Quit
+
+HELP_TEXT = """\
+%help          list these commands (also %h, %?)
+%undo [N]      take back the newest cell, or the newest N (also %u)
+%lib PATH      load a shared library (.so), or link an object (.o) or archive (.a)
+%quit          end the session (also %q, %exit; or Ctrl-D)"""
+
+_NAMES = {
+    "help": "help",
+    "h": "help",
+    "?": "help",
+    "undo": "undo",
+    "u": "undo",
+    "lib": "lib",
+    "quit": "quit",
+    "q": "quit",
+    "exit": "quit",
+}
+
+# More cells than any session holds; keeps a number that a user mistyped out of the arithmetic.
+_MOST_CELLS = 1_000_000_000
+
+
+def is_command(text: str) -> bool:
+    """Tell whether an input is a ``%`` command; ``%:`` is C++, the other spelling of ``#``."""
+    start = text.lstrip()
+    return start.startswith("%") and not start.startswith("%:")
+
+
+def parse_command(text: str) -> Command:
+    """Return the command that `text` is.
+
+    Raises:
+        OptionError: there is no such command, or its arguments are wrong; the message says which.
+    """
+    words = text.split(None, 1)
+    word = words[0]
+    argument = words[1].strip() if len(words) > 1 else ""
+    name = _NAMES.get(word[1:])
+    if name is None:
+        raise OptionError(_unknown(word))
+    if name == "lib":
+        if not argument:
+            raise OptionError("%lib needs the path of a shared library, object or archive")
+        return Lib(_unquote(argument))
+    if name == "undo":
+        return Undo(_count(argument))
+    if argument:
+        raise OptionError(f"%{name} takes no argument, but was given {argument!r}")
+    return Help() if name == "help" else Quit()
+
+
+def _count(argument: str) -> int:
+    if not argument:
+        return 1
+    if not (argument.isascii() and argument.isdecimal()) or len(argument) > 12:
+        raise OptionError(f"%undo takes a number of cells, but was given {argument!r}")
+    count = int(argument)
+    if not 1 <= count <= _MOST_CELLS:
+        raise OptionError(f"%undo takes a number of cells from 1, but was given {argument!r}")
+    return count
+
+
+def _unquote(path: str) -> str:
+    for quote in "\"'":
+        if len(path) > 2 and path[0] == quote == path[-1]:
+            return path[1:-1]
+    return path
+
+
+def _unknown(word: str) -> str:
+    import difflib
+
+    names = ("help", "undo", "lib", "quit")
+    near = difflib.get_close_matches(word[1:40], names, n=1, cutoff=0.5)
+    hint = f"did you mean %{near[0]}?" if near else "%help lists the commands"
+    shown = word if len(word) <= 40 else word[:39] + "…"
+    return f"there is no command {shown}; {hint}"

@@ -1,0 +1,257 @@
+"""The command line, from words to one frozen `Invocation`.
+
+Written by hand because it stands on the path to the first result: importing argparse and building a
+parser costs more than starting both child processes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from farside.errors import OptionError
+from farside.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+USAGE = "usage: farside [options] [FILE | CODE]... [-- ARGS...]"
+
+HELP = f"""\
+{USAGE}
+       farside link [options] FILE...     (farside link --help)
+
+Interactive C++. With neither FILE nor CODE the cells come from standard input: with a prompt if
+that is a terminal, else one cell a line, or as many lines as it takes to close what is open.
+
+inputs, taken in the order given:
+  FILE                  C++, run as one cell, in which statements are allowed; `-` is standard
+                        input. If it defines main, main is called with ARGS at the end.
+  FILE.o, .a, .so       is linked or loaded
+  CODE                  an argument that is no file's name and holds a character which file names
+                        seldom hold: blank, newline or one of ; {{ }} ( ) [ ] = # % & * < > " '
+                        After the first CODE, names and numbers are code, too.
+  -c CODE               is code whatever it looks like
+
+options:
+  -std=STD              c++11 to c++23, or c89 to c23 with -xc; default: the newest well supported
+  -x LANG, -xLANG       c++ (default) or c
+  -stdlib=LIB           libstdc++ (default) or libc++
+  -O0 ... -O3           optimisation (default 2)
+  -I DIR  -D NAME[=VALUE]  -include FILE    as for Clang
+  --Xcc=OPTION, -Xcc OPTION                 any other option for Clang
+  --no-pch              do without the precompiled standard library
+  --slab-allocate=SIZE  address range for the cells' code and data, such as 512MB or 2GB
+  --prepare             build the precompiled standard library for these options, then end
+  --version, --help
+
+exit status: 0; 1 if a cell failed (those after it are run all the same); 2 for a mistake on the
+command line or a file that cannot be read; what main returned, or exit() in a FILE was given;
+128+N if signal N ended a FILE or its main; 130 if Ctrl-C did.
+"""
+
+
+class Input(NamedTuple):
+    """Something to run or to link.
+
+    Attributes:
+        kind: ``code`` from the command line; ``file``, a source file or ``-`` for standard input;
+            ``link``, an object, archive or shared library.
+        text: the code, or the path.
+    """
+
+    kind: Literal["code", "file", "link"]
+    text: str
+
+
+Action = Literal["run", "prepare", "help", "version"]
+
+
+class Invocation(NamedTuple):
+    """What the command line asks for.
+
+    Attributes:
+        action: what to do; all but ``run`` ignores `inputs`.
+        options: how the session is to be set up.
+        inputs: in order; none means standard input.
+        args: what stood after ``--``.
+    """
+
+    action: Action
+    options: Options
+    inputs: tuple[Input, ...]
+    args: tuple[str, ...]
+
+
+def parse_arguments(argv: Sequence[str]) -> Invocation:
+    """Return what `argv`, the words after the command's name, asks for.
+
+    Raises:
+        OptionError: an option is unknown, lacks its value or has a wrong one; a file is not there.
+    """
+    return _Parser(argv).parse()
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_CODE_MARKS = frozenset(" \t\n;{}()[]=#%&*<>\"'")
+
+
+def parse_size(text: str) -> int:
+    """Return a size in bytes: a number with an optional KB, MB or GB (powers of 1024).
+
+    Raises:
+        OptionError: it is no such number, or zero.
+    """
+    number = text.upper().removesuffix("B").removesuffix("I")
+    unit = number[-1:] if number[-1:] in _UNITS else ""
+    number = number.removesuffix(unit)
+    plain = number.isascii() and number.isdecimal() and len(number) <= 15
+    size = int(number) * _UNITS[unit] if plain else 0
+    if not 0 < size < 1 << 47:
+        raise OptionError(f"{text!r} is no size; write for example 512MB or 2GB")
+    return size
+
+
+class _Parser:
+    """Goes through the words once, collecting as it goes."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._words = list(argv)
+        self._next = 0
+        self._options = Options()
+        self._lists: dict[str, list[str]] = {
+            "include_dirs": [],
+            "defines": [],
+            "includes": [],
+            "xcc": [],
+        }
+        self._inputs: list[Input] = []
+        self._action: Action = "run"
+        self._seen_code = False
+
+    def parse(self) -> Invocation:
+        args: tuple[str, ...] = ()
+        while self._next < len(self._words):
+            word = self._words[self._next]
+            self._next += 1
+            if word == "--":
+                args = tuple(self._words[self._next :])
+                break
+            if word.startswith("-") and word != "-" and not (self._seen_code and _is_number(word)):
+                self._option(word)
+            else:
+                self._inputs.append(self._positional(word))
+        options = self._options.with_(**{name: tuple(v) for name, v in self._lists.items()})
+        return Invocation(self._action, options, tuple(self._inputs), args)
+
+    # ------------------------------------------------------------------ options
+
+    def _option(self, word: str) -> None:
+        if self._flag(word):
+            return
+        # Clang's spelling has one dash, the customary one two; both are taken.
+        single = word[1:] if word.startswith("--") else word
+        for name, take in self._with_value().items():
+            if single == name:
+                take(self._value(word))
+                return
+            joined = single.removeprefix(name)
+            if joined == single:
+                continue
+            if joined.startswith("="):
+                take(joined[1:])
+                return
+            if name in ("-I", "-D", "-x") and not word.startswith("--"):
+                take(joined)
+                return
+        raise OptionError(_unknown_option(word))
+
+    def _flag(self, word: str) -> bool:
+        match word:
+            case "-h" | "-help" | "--help":
+                self._action = "help"
+            case "-version" | "--version":
+                self._action = self._action if self._action == "help" else "version"
+            case "-prepare" | "--prepare":
+                self._action = self._action if self._action != "run" else "prepare"
+            case "-no-pch" | "--no-pch":
+                self._set(use_pch=False)
+            case "-O0" | "-O1" | "-O2" | "-O3":
+                self._set(opt=int(word[2]))
+            case "-O":
+                self._set(opt=1)
+            case _:
+                return False
+        return True
+
+    def _with_value(self) -> dict[str, Callable[[str], None]]:
+        lists = self._lists
+        return {
+            "-std": lambda value: self._set(std=value),
+            "-stdlib": self._stdlib,
+            "-x": self._language,
+            "-include": lists["includes"].append,
+            "-I": lists["include_dirs"].append,
+            "-D": lists["defines"].append,
+            "-Xcc": lists["xcc"].append,
+            "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
+            "-c": self._code,
+        }
+
+    def _value(self, word: str) -> str:
+        if self._next >= len(self._words):
+            raise OptionError(f"{word} needs a value; farside --help lists the options")
+        self._next += 1
+        return self._words[self._next - 1]
+
+    def _set(self, **changes: object) -> None:
+        self._options = self._options.with_(**changes)
+
+    def _stdlib(self, value: str) -> None:
+        if value not in ("libstdc++", "libc++"):
+            raise OptionError(f"-stdlib={value}: the standard libraries are libstdc++ and libc++")
+        self._set(stdlib=value)
+
+    def _language(self, value: str) -> None:
+        if value not in ("c", "c++"):
+            raise OptionError(f"-x {value}: the languages are c++ and c")
+        self._set(language=value)
+
+    # ------------------------------------------------------------------ inputs
+
+    def _code(self, code: str) -> None:
+        self._seen_code = True
+        self._inputs.append(Input("code", code))
+
+    def _positional(self, word: str) -> Input:
+        if word == "-":
+            return Input("file", word)
+        if os.path.exists(word):
+            return Input("link" if _is_linkable(word) else "file", word)
+        code = not _CODE_MARKS.isdisjoint(word)
+        if code or (self._seen_code and (word.isidentifier() or _is_number(word))):
+            self._seen_code = True
+            return Input("code", word)
+        raise OptionError(f"{word}: no such file (for code that looks like a name: -c CODE)")
+
+
+def _is_number(word: str) -> bool:
+    return word.removeprefix("-").replace(".", "", 1).isdecimal()
+
+
+def _is_linkable(path: str) -> bool:
+    """Tell whether a file's name is that of an object, an archive or a shared library."""
+    name = os.path.basename(path)
+    return name.endswith((".o", ".a", ".so")) or ".so." in name
+
+
+def _unknown_option(word: str) -> str:
+    import difflib
+
+    names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
+    names += ["--prepare", "--version", "--help"]
+    name = word.partition("=")[0]
+    near = [each for each in names if each.startswith(name)]
+    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"to hand it to Clang: --Xcc={word}"
+    return f"unknown option {word}; {hint}"

@@ -1,0 +1,155 @@
+"""One input, from its text to what the user sees.
+
+Values go to standard output; diagnostics, errors and notices to standard error. The prompt and the
+script modes share this, so that an input looks the same however it came.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from farside.errors import FarsideError, Interrupted, OptionError
+from farside.source.commands import HELP_TEXT, Help, Lib, Undo, is_command, parse_command
+from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farside.frontend.diagnostics import Diagnostic
+    from farside.result.value import Value
+
+
+class Result(Protocol):
+    """What the console reads of a `farside.session.CellResult`."""
+
+    @property
+    def value(self) -> Value | None:
+        """The last expression's, if it is to be shown."""
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Clang's warnings."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences for the user."""
+
+
+class SessionLike(Protocol):
+    """What the user interfaces need of a `farside.session.Session`."""
+
+    next_cell: int
+
+    def run(self, code: str) -> Result:
+        """Compile, link and run a cell."""
+
+    def undo(self, count: int = 1) -> None:
+        """Take back cells."""
+
+    def load(self, path: str) -> str:
+        """Load a library or link an object; return a sentence about it."""
+
+    def defines_main(self) -> bool:
+        """Tell whether a cell has defined ``main``."""
+
+    def call_main(self, args: Sequence[str]) -> int:
+        """Call ``main`` with `args` as its whole ``argv``."""
+
+
+class Console:
+    """Runs inputs in a session and shows what comes of them.
+
+    Attributes:
+        failures: how many inputs failed.
+        last_error: the error of the last input, or None if it went well.
+        quit: whether ``%quit`` was given.
+    """
+
+    def __init__(
+        self, session: SessionLike, out: TextIO | None = None, err: TextIO | None = None
+    ) -> None:
+        self.session = session
+        self.failures = 0
+        self.last_error: FarsideError | None = None
+        self.quit = False
+        self._out = sys.stdout if out is None else out
+        self._err = sys.stderr if err is None else err
+        self._colour = wants_colour(self._err)
+
+    def execute(self, text: str) -> bool:
+        """Run one input, a cell's code or a ``%`` command; return whether it went well."""
+        return self._guarded(self._command if is_command(text) else self.run, text)
+
+    def load(self, path: str) -> bool:
+        """Load a library or link an object; return whether it went well."""
+        return self._guarded(self._load, path)
+
+    def run(self, code: str) -> None:
+        """Run a cell and show its value.
+
+        Raises:
+            FarsideError: the cell failed.
+        """
+        result = self.session.run(code)
+        if result.diagnostics:
+            self.complain(render_diagnostics(result.diagnostics, colour=self._colour))
+        for notice in result.notices:
+            self.notice(notice)
+        if result.value is not None:
+            self._out.write(f"{result.value}\n")
+            self._out.flush()
+
+    def fail(self, error: FarsideError) -> None:
+        """Show an error and count it."""
+        self.failures += 1
+        self.last_error = error
+        self.complain(render_error(error, colour=self._colour))
+
+    def notice(self, text: str) -> None:
+        """Show something the user should know."""
+        self.complain(render_notice(text, colour=self._colour))
+
+    def complain(self, text: str) -> None:
+        """Write whole lines to standard error."""
+        self._err.write(text + "\n")
+        self._err.flush()
+
+    def _guarded(self, action: Callable[[str], None], text: str) -> bool:
+        self.last_error = None
+        try:
+            if not _is_utf8(text):
+                raise OptionError("this input is not UTF-8")
+            action(text)
+        except KeyboardInterrupt:
+            # Ctrl-C that came when the session was not waiting for anything.
+            self.fail(Interrupted("interrupted"))
+        except FarsideError as error:
+            self.fail(error)
+        return self.last_error is None
+
+    def _load(self, path: str) -> None:
+        notice = self.session.load(path)
+        if notice:
+            self.notice(notice)
+
+    def _command(self, text: str) -> None:
+        command = parse_command(text)
+        if isinstance(command, Help):
+            self._out.write(HELP_TEXT + "\n")
+            self._out.flush()
+        elif isinstance(command, Undo):
+            self.session.undo(command.count)
+        elif isinstance(command, Lib):
+            self._load(command.path)
+        else:
+            self.quit = True
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether text came in whole: what cannot be decoded arrives as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

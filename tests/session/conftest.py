@@ -1,0 +1,43 @@
+"""Sessions with real processes, and a short way to say what cells should show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from farside.options import Options
+from farside.session import CellResult, Session
+
+NewSession = Callable[..., Session]
+
+
+@pytest.fixture
+def new_session() -> Iterator[NewSession]:
+    """Return a function that starts a capturing session, closed at the end of the test."""
+    with ExitStack() as stack:
+
+        def start(**changes: Any) -> Session:  # noqa: ANN401
+            return stack.enter_context(Session(Options(output="capture").with_(**changes)))
+
+        yield start
+
+
+@pytest.fixture
+def session(new_session: NewSession) -> Session:
+    """Return a capturing session with farside's default options."""
+    return new_session()
+
+
+def shown(result: CellResult) -> str | None:
+    """Return the text of the value that a cell showed, without its type."""
+    return None if result.value is None else result.value.text
+
+
+def run_all(session: Session, *cells: str) -> CellResult:
+    """Run cells in order and return the result of the last."""
+    for code in cells[:-1]:
+        session.run(code)
+    return session.run(cells[-1])

@@ -1,0 +1,117 @@
+"""The far side dies, or hangs, or is killed; the session goes on with what was defined."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from farside.errors import CompileError, Crashed, Interrupted
+from farside.session import Session
+
+from .conftest import run_all, shown
+
+DEATHS = {
+    "null pointer": ("*(volatile int *)nullptr = 1;", "SIGSEGV"),
+    "abort": ("__builtin_trap();", "SIGILL"),
+    "division": ("volatile int zero = 0; volatile int r = 1 / zero;", "SIGFPE"),
+    "exit": ('extern "C" void _exit(int); _exit(5);', "exit status 5"),
+    "kill": (
+        'extern "C" int kill(int, int); extern "C" int getpid(); kill(getpid(), 9);',
+        "SIGKILL",
+    ),
+    "stack overflow": (
+        "int deep(volatile int n) { volatile int m = n; return n ? deep(m + 1) + m : 0; } deep(1);",
+        "SIGSEGV",
+    ),
+    "jump to nowhere": ("((void (*)())0x10)();", "SIGSEGV"),
+}
+
+
+@pytest.mark.parametrize("death", list(DEATHS))
+def test_death_is_reported_and_definitions_stay(session: Session, death: str) -> None:
+    code, sign = DEATHS[death]
+    session.run(
+        "#include <vector>\nint x = 4; std::vector<int> v{1, 2, 3}; int f() { return x + 1; }"
+    )
+    number = session.next_cell
+    with pytest.raises(Crashed) as caught:
+        session.run(code)
+    assert sign in str(caught.value)
+    assert f"cell {number}" in str(caught.value)
+    assert shown(session.run("f() * 10 + (int)v.size()")) == "53"
+    assert shown(run_all(session, "int zero2 = 9;", "zero2")) == "9"
+
+
+def test_names_of_the_crashed_cell_are_free(session: Session) -> None:
+    with pytest.raises(Crashed):
+        session.run("struct T { int a; }; int n = 1; *(volatile int *)nullptr = n;")
+    assert (
+        shown(run_all(session, "struct T { char c; }; long n = 2;", "(int)sizeof(T) + (int)n"))
+        == "3"
+    )
+
+
+def test_statements_are_not_repeated_but_variables_are_initialised_again(session: Session) -> None:
+    session.run("#include <cstdio>\nint runs = 0; int made = ++runs;")
+    session.run('runs += 10; printf("once\\n");')
+    with pytest.raises(Crashed):
+        session.run("__builtin_trap();")
+    result = session.run("runs * 10 + made")
+    assert result.stdout == ""
+    assert shown(result) == "11"
+
+
+def test_crash_after_crash(session: Session) -> None:
+    session.run("int x = 3; int next() { static int n = 0; return ++n; }")
+    for _ in range(5):
+        with pytest.raises(Crashed):
+            session.run("__builtin_trap();")
+        assert shown(session.run("x + next()")) == "4"
+
+
+def test_output_before_a_crash_is_kept(session: Session) -> None:
+    session.run("#include <cstdio>")
+    with pytest.raises(Crashed) as caught:
+        session.run('fputs("seen\\n", stderr); __builtin_trap();')
+    assert "seen" in caught.value.stderr
+
+
+def test_far_side_killed_while_idle(session: Session) -> None:
+    session.run("int x = 3;")
+    os.kill(session.worker_pid, signal.SIGKILL)
+    with pytest.raises(Crashed, match="SIGKILL"):
+        session.run("x = 4;")
+    assert shown(session.run("x")) == "3"
+
+
+def test_compiler_killed_while_idle(session: Session) -> None:
+    session.run("int x = 3; struct P { int a, b; }; static int hidden = 2;")
+    session.run("x = 5;")
+    os.kill(session.compiler_pid, signal.SIGKILL)
+    with pytest.raises(CompileError, match="Clang"):
+        session.run("int y = 1;")
+    assert shown(session.run("x + hidden + (int)sizeof(P)")) == "15"
+
+
+def test_interrupt_of_an_endless_loop(session: Session) -> None:
+    session.run("#include <unistd.h>\nint x = 3;")
+    fd_read, fd_write = os.pipe()
+
+    def strike() -> None:
+        # The cell announces itself, so the interrupt arrives while it runs.
+        os.read(fd_read, 1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    worker_fd = f"/proc/{os.getpid()}/fd/{fd_write}"
+    session.run(f'#include <fcntl.h>\nint announce = open("{worker_fd}", O_WRONLY);')
+    striker = threading.Thread(target=strike)
+    striker.start()
+    with pytest.raises(Interrupted):
+        session.run('write(announce, "x", 1); for (volatile int i = 0;; ++i) {}')
+    striker.join()
+    os.close(fd_read)
+    os.close(fd_write)
+    assert shown(session.run("x")) == "3"
