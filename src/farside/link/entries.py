@@ -18,6 +18,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from farside.errors import OutOfAddressSpace
 from farside.link.graph import MASK64, PROTS
 from farside.link.layout import Segment
 from farside.link.tls import image_key, require_static
@@ -262,9 +263,12 @@ class EntryMaker:
         if kind == "stub":
             value = symbol.address
             assert symbol.got is not None
-            _JUMP.pack_into(
-                segment.content, at, _JMP_INDIRECT, symbol.got - address - 6, b"\xcc\xcc"
-            )
+            distance = symbol.got - address - 6
+            if not -(1 << 31) <= distance < 1 << 31:
+                raise OutOfAddressSpace(
+                    f"The stub for {symbol.name} at {address:#x} cannot reach its slot."
+                )
+            _JUMP.pack_into(segment.content, at, _JMP_INDIRECT, distance, b"\xcc\xcc")
         elif kind == "got":
             value = 0 if symbol.kind == "ifunc" and symbol.defined else symbol.address
             _WORD.pack_into(segment.content, at, value)
