@@ -1,11 +1,12 @@
 """Objects and archives that were damaged, by chance or on purpose.
 
-Whatever the bytes: an image, or an `ObjectError` or `LinkError`; soon, and in memory that is a small
-multiple of the file's size.
+Whatever the bytes: an image, or an `ObjectError` or `LinkError`; soon, and in memory that is a
+small multiple of the file's size.
 """
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import subprocess
 import tracemalloc
@@ -16,10 +17,6 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from farside.errors import LinkError, ObjectError
-from farside.link import EntryTable, LinkedImage, link
-from farside.object import parse_archive, parse_object
 from tests.link.elf_builder import (
     AX,
     FUNC,
@@ -32,6 +29,10 @@ from tests.link.elf_builder import (
 )
 from tests.link.machine import compile_source
 from tests.link.near import Bump, Tls
+
+from farside.errors import LinkError, ObjectError
+from farside.link import EntryTable, LinkedImage, link
+from farside.object import parse_archive, parse_object
 
 SOURCE = """
 #include <stdexcept>
@@ -132,8 +133,26 @@ def archives() -> tuple[bytes, ...]:
 
 
 EXTREMES = st.sampled_from(
-    [0, 1, 7, 8, 63, 0x7F, 0xFF, 0xFF00, 0xFFFE, 0xFFFF, (1 << 31) - 1, 1 << 31, (1 << 32) - 1]
-    + [1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 64, (1 << 64) - 1]
+    [
+        0,
+        1,
+        7,
+        8,
+        63,
+        127,
+        255,
+        65280,
+        65534,
+        65535,
+        (1 << 31) - 1,
+        1 << 31,
+        (1 << 32) - 1,
+        1 << 32,
+        (1 << 63) - 1,
+        1 << 63,
+        (1 << 64) - 64,
+        (1 << 64) - 1,
+    ]
 )
 
 
@@ -166,7 +185,8 @@ FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=list(Heal
 def test_damaged_objects(data: bytes, roots: tuple[str, ...] | None) -> None:
     image = attempt(data, roots)
     if image is not None:
-        assert sum(len(segment.content) for segment in image.segments) < 100 * len(data) + (32 << 20)
+        total = sum(len(segment.content) for segment in image.segments)
+        assert total < 2 * len(data) + (17 << 20)
 
 
 @FUZZ
@@ -184,9 +204,8 @@ def test_damaged_archives(data: bytes) -> None:
 @given(data=st.binary(max_size=300), magic=st.sampled_from([b"", b"\x7fELF\2\1\1", b"!<arch>\n"]))
 def test_noise(data: bytes, magic: bytes) -> None:
     for parse in (parse_object, parse_archive):
-        with pytest.raises(ObjectError):
+        with contextlib.suppress(ObjectError):
             parse(magic + data, "noise")
-            raise ObjectError("noise", "an archive without members is sound")
 
 
 @pytest.mark.parametrize("which", range(3))

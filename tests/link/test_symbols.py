@@ -3,15 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
-from farside.errors import (
-    DuplicateDefinition,
-    LinkError,
-    OutOfAddressSpace,
-    RelocationError,
-    UndefinedSymbols,
-)
-from farside.link import Definition, LinkedImage, Prot
 from tests.link.elf_builder import (
     ABS,
     AX,
@@ -30,6 +21,15 @@ from tests.link.elf_builder import (
     Section,
 )
 from tests.link.near import BASE, Names, link_all, read, word
+
+from farside.errors import (
+    DuplicateDefinition,
+    LinkError,
+    OutOfAddressSpace,
+    RelocationError,
+    UndefinedSymbols,
+)
+from farside.link import Definition, LinkedImage, Prot
 
 
 def defining(
@@ -207,9 +207,7 @@ def grouped(mark: int, *extra: str, names: tuple[str, ...] = ("inline",)) -> Obj
     member = b.section(".text.inline", bytes([mark]) * 16, AX | 0x200)
     constants = b.section(".rodata.inline", bytes([mark]) * 4, 2 | 0x200)
     caller = b.text(b"\x90\xe8\0\0\0\0\xc3", ".text")
-    indices = [
-        b.symbol(name, member, number, 16, WEAK, FUNC) for number, name in enumerate(names)
-    ]
+    indices = [b.symbol(name, member, number, 16, WEAK, FUNC) for number, name in enumerate(names)]
     for name in extra:
         b.symbol(name, constants, 0, 4, WEAK, OBJECT)
     b.relocate(caller, 2, 4, indices[0], -4)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from farside.errors import RelocationError, UndefinedSymbols
 from farside.link.dependence import relate
 from farside.link.graph import MASK64
-from farside.link.tls import entry_words, locate, place_static
+from farside.link.tls import entry_words, image_words, locate, place_static
 from farside.link.x86_64 import kind_name
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from farside.link.tls import TlsModel
 
 GOT_SYMBOL: Final = "_GLOBAL_OFFSET_TABLE_"
+TLS_BASE: Final = "_TLS_MODULE_BASE_"
 TLS_GET_ADDR: Final = "__tls_get_addr"
 _BOUNDARIES: Final = ("__start_", "__stop_")
 # How far from every byte of the image something may lie to be reached without an entry. Less than
@@ -88,6 +89,11 @@ def settle(graph: LinkGraph, segments: list[Segment], tls: TlsModel) -> None:
     for symbol in graph.externals:
         if symbol.name == GOT_SYMBOL:
             symbol.address = low
+        elif symbol.name == TLS_BASE and graph.thread_data is not None:
+            # What local-dynamic descriptor code calls the start of the image's thread-local data.
+            symbol.address = graph.thread_data.address
+            symbol.tls_offset = graph.static_tls
+            symbol.tls_words = image_words(graph, tls)
         earlier = symbol.earlier
         symbol.direct = high - _REACH <= symbol.address <= low + _REACH and not (
             earlier is not None and earlier.redefinable
@@ -128,7 +134,7 @@ def _externals(
             symbol.address = symbol.earlier.address
             symbol.tls_offset = symbol.earlier.tls_offset
             symbol.tls_words = entry_words(symbol, None, tls)
-        elif name == GOT_SYMBOL:
+        elif name == GOT_SYMBOL or (name == TLS_BASE and graph.has_thread_data()):
             symbol.own = True
         elif name == TLS_GET_ADDR and tls.get_addr is not None:
             symbol.address = tls.get_addr
@@ -193,7 +199,7 @@ def _section_of(symbol: Symbol) -> str:
 
 
 def _set_boundaries(graph: LinkGraph) -> None:
-    """Give each ``__start_NAME`` and ``__stop_NAME`` the start or end of the sections called NAME."""
+    """Give each ``__start_NAME`` and ``__stop_NAME`` the end that it speaks of."""
     spans: dict[str, tuple[int, int]] = {}
     for block in graph.blocks:
         start, end = block.address, block.address + block.size
