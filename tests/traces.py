@@ -68,9 +68,16 @@ def _names_in_use() -> set[str]:
             continue
         try:
             maps = (process / "maps").read_text(errors="replace")
-            links = [os.readlink(link) for link in (process / "fd").iterdir()]
+            links = [_target(link) for link in (process / "fd").iterdir()]
         except OSError:
             continue
         lines = [line[line.find("/") :] for line in maps.splitlines() if "/dev/shm/" in line]
         used |= {Path(path).name for path in lines + links if path.startswith("/dev/shm/")}
     return used
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""  # closed since the directory was read

@@ -95,9 +95,7 @@ def test_a_history_that_others_could_read_is_closed_to_them(state: Path) -> None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_without_a_place_for_it_nothing_is_remembered(
-    state: Path, keys: PipeInput
-) -> None:
+def test_without_a_place_for_it_nothing_is_remembered(state: Path, keys: PipeInput) -> None:
     (state / "farside").write_text("a file where the directory would be")
     assert history_file() is None
     keys.send_text("x\r")
