@@ -34,7 +34,8 @@ std::string encodeSetup() {
   };
   for (auto service :
        {dylibManagerSymbols(), simpleMemoryManagerSymbols(), sharedMemoryMapperSymbols(),
-        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols()})
+        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(),
+        tlsOffsetSymbols()})
     for (const BootstrapSymbol &entry : service)
       symbols.emplace_back(entry.Name, entry.Address);
 

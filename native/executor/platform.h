@@ -41,6 +41,9 @@ public:
 
   Error registerInitSections(uint64_t header, const std::vector<AddrRange> &sections);
   Error deregisterInitSections(uint64_t header, const std::vector<AddrRange> &sections);
+  /// Books the functions as exit handlers of the running commit, so that they run last to first,
+  /// after the handlers that the initialisers register.
+  Error registerFiniSections(uint64_t header, const std::vector<AddrRange> &sections);
 
   /// Opens by name, running fresh initialisers; counts references. The header, or what went wrong.
   Expected<uint64_t> open(std::string_view name);

@@ -97,6 +97,13 @@ WrapperResult deregisterInitSections(const char *data, size_t size) {
       });
 }
 
+WrapperResult registerFiniSections(const char *data, size_t size) {
+  return serveWrapper<uint64_t, std::vector<AddrRange>>(
+      data, size, [](uint64_t header, const std::vector<AddrRange> &sections) {
+        return Platform::get().registerFiniSections(header, sections);
+      });
+}
+
 WrapperResult jitDlopen(const char *data, size_t size) {
   return serveWrapper<std::string_view, int32_t>(
       data, size, [](std::string_view name, int32_t) -> uint64_t {
@@ -176,6 +183,7 @@ std::span<const BootstrapSymbol> platformSymbols() {
       symbol("farside_platform_deregister_object_sections", deregisterObjectSections),
       symbol("farside_platform_register_init_sections", registerInitSections),
       symbol("farside_platform_deregister_init_sections", deregisterInitSections),
+      symbol("farside_platform_register_fini_sections", registerFiniSections),
       symbol("farside_platform_jit_dlopen", jitDlopen),
       symbol("farside_platform_jit_dlupdate", jitDlupdate),
       symbol("farside_platform_jit_dlclose", jitDlclose),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from farside.errors import DuplicateDefinition, LinkError, ObjectError
-from farside.link.graph import Block, Edge, Group, LinkGraph, Section, Symbol, SymbolKind
+from farside.link.graph import Block, Group, LinkGraph, Section, Symbol, SymbolKind
 from farside.object.elf import (
     ABSOLUTE,
     COMMON,
@@ -62,7 +62,7 @@ def add_object(graph: LinkGraph, obj: ObjectFile) -> None:
             relocations = obj.relocations(index)
             if relocations:
                 try:
-                    block.edges = [Edge(o, k, symbols[s], a) for o, k, s, a in relocations]
+                    block.edges = [(o, k, symbols[s], a) for o, k, s, a in relocations]
                 except IndexError:
                     reason = f"a relocation of {block.section.name} refers to no symbol"
                     raise ObjectError(obj.name, reason) from None
@@ -264,8 +264,6 @@ def _turn_round(block: Block) -> None:
     raw = bytes(block.content)
     block.content = b"".join(raw[at : at + 8] for at in range(size - 8, -8, -8))
     block.edges = [
-        edge._replace(offset=size - 8 - (edge.offset & ~7) + (edge.offset & 7))
-        if edge.offset < size
-        else edge
-        for edge in block.edges
+        (size - 8 - (at & ~7) + (at & 7) if at < size else at, kind, target, addend)
+        for at, kind, target, addend in block.edges
     ]

@@ -2,20 +2,20 @@
 
 A symbol may be used when its block is in place and everything that its block needs, however far
 away, is in place too. The relation is first recorded *whole*, and only then followed. (A system
-before this one filled its worklist in the loop that was still recording dependants: of
-``int f1() { return f(); }`` it saw ``f1`` ready before ``f``, and the program jumped into the
-void.) So nothing here depends on the order in which blocks or edges were seen, and cycles are no special
-case: the answer is the least fixed point, computed backwards from what is missing.
+before this one filled its worklist in the loop that was still recording dependants: of ``int f1() {
+return f(); }`` it saw ``f1`` ready before ``f``, and the program jumped into the void.) So nothing
+here depends on the order in which blocks or edges were seen, and cycles are no special case: the
+answer is the least fixed point, computed backwards from what is missing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from farside.link.graph import Block
+    from farside.link.graph import Block, Edge, Symbol
 
 
 class Dependence:
@@ -82,27 +82,55 @@ class Dependence:
         return frozenset(name for name, block in self.symbols.items() if block not in blocked)
 
 
-def dependence_of(blocks: Sequence[Block], symbols: Mapping[str, Block]) -> Dependence:
-    """Record the dependence between `blocks`, from all of their edges.
+class Relation(NamedTuple):
+    """What all edges of a graph say.
 
-    Args:
-        blocks: all blocks of the graph that matter; unwind tables do not.
-        symbols: the block of each symbol of interest.
+    Attributes:
+        successors: for each block, by number, the numbers of the blocks that it refers to.
+        externals: for each block that has any, the external names that it refers to.
+        symbols: the external symbols that are referred to, by name.
+        broken: pairs of a block and an edge of it that leads to what is not part of the image.
     """
-    numbers = {id(block): number for number, block in enumerate(blocks)}
+
+    successors: list[Collection[int]]
+    externals: dict[int, set[str]]
+    symbols: dict[str, Symbol]
+    broken: list[tuple[Block, Edge]]
+
+    def dependence(self, symbols: Mapping[str, Symbol]) -> Dependence:
+        """Return the relation as it concerns `symbols`."""
+        homes = {name: s.block.number for name, s in symbols.items() if s.block is not None}
+        return Dependence(self.successors, self.externals, homes)
+
+
+def relate(blocks: Iterable[Block]) -> Relation:
+    """Number the blocks, and record what each of them refers to, from all of their edges."""
+    for number, block in enumerate(blocks):
+        block.number = number
     successors: list[Collection[int]] = []
     externals: dict[int, set[str]] = {}
+    symbols: dict[str, Symbol] = {}
+    broken: list[tuple[Block, Edge]] = []
     for number, block in enumerate(blocks):
-        needed: set[int] = set()
-        for edge in block.edges:
-            target = edge[2]
-            home = target.block
-            if home is not None:
-                other = numbers.get(id(home))
-                if other is not None:
-                    needed.add(other)
-            elif not target.defined:
-                externals.setdefault(number, set()).add(target.name)
+        needed: Collection[int] = ()
+        edges = block.edges
+        if edges:
+            needed = set()
+            for edge in edges:
+                target = edge[2]
+                home = target.block
+                if home is not None:
+                    if home.live:
+                        needed.add(home.number)
+                    else:
+                        broken.append((block, edge))
+                elif not target.defined:
+                    if target.local:
+                        broken.append((block, edge))
+                    elif number in externals:
+                        externals[number].add(target.name)
+                    else:
+                        externals[number] = {target.name}
+                    symbols[target.name] = target
         successors.append(needed)
-    homes = {name: numbers[id(block)] for name, block in symbols.items() if id(block) in numbers}
-    return Dependence(successors, externals, homes)
+    return Relation(successors, externals, symbols, broken)

@@ -9,8 +9,8 @@ An FDE's next field says where the function starts, in the encoding that the CIE
 the encoding itself need not be decoded.
 
 A record of length 0 ends the table for whoever walks it at run time (libgcc's
-``__register_frame``), so one in the middle would hide all that follows. Objects such as ``crtend.o`` hold one; it is left
-out here, and the layout adds exactly one at the end of the image.
+``__register_frame``), so one in the middle would hide all that follows. Objects such as
+``crtend.o`` hold one; it is left out here, and the layout adds exactly one at the end of the image.
 
 Source: System V psABI for AMD64, 4.2.4; Linux Standard Base, 10.6.1.
 """
@@ -91,14 +91,14 @@ def _damaged(block: Block, at: int) -> ObjectError:
 
 def described(block: Block, found: list[Record]) -> list[list[Edge]]:
     """Return each record's edges in the order of offsets; an FDE's first names its function."""
-    edges = sorted(block.edges, key=lambda edge: edge.offset)
+    edges = sorted(block.edges, key=lambda edge: edge[0])
     split: list[list[Edge]] = []
     at = 0
     for record in found:
-        while at < len(edges) and edges[at].offset < record.start:
+        while at < len(edges) and edges[at][0] < record.start:
             at += 1
         first = at
-        while at < len(edges) and edges[at].offset < record.end:
+        while at < len(edges) and edges[at][0] < record.end:
             at += 1
         split.append(edges[first:at])
     return split
@@ -117,7 +117,7 @@ def compact(block: Block, found: list[Record]) -> None:
     for record, edges in zip(found, split, strict=True):
         if record.cie >= 0:
             function = _function(record, edges)
-            home = function.target.block if function is not None else None
+            home = function[2].block if function is not None else None
             if home is None or not home.live:
                 continue
             needed.add(record.cie)
@@ -134,7 +134,7 @@ def compact(block: Block, found: list[Record]) -> None:
         if record.cie >= 0:
             id_at = record.id_at + shift
             _WORD.pack_into(content, id_at, id_at - moved[record.cie])
-        fixed += [edge._replace(offset=edge.offset + shift) for edge in edges]
+        fixed += [(at + shift, kind, target, addend) for at, kind, target, addend in edges]
     block.content = bytes(content)
     block.size = len(content)
     block.edges = fixed
@@ -143,6 +143,6 @@ def compact(block: Block, found: list[Record]) -> None:
 def _function(record: Record, edges: list[Edge]) -> Edge | None:
     """Return the edge at the FDE's first field, which names the function it describes."""
     for edge in edges:
-        if edge.offset == record.id_at + 4:
+        if edge[0] == record.id_at + 4:
             return edge
     return None

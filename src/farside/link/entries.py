@@ -18,7 +18,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from farside.link.graph import MASK64, Prot
+from farside.link.graph import MASK64, PROTS
 from farside.link.layout import Segment
 from farside.link.tls import image_key, require_static
 from farside.link.x86_64 import GOT_KINDS, is_branch, relaxation
@@ -152,11 +152,11 @@ class EntryMaker:
 
     def _call(self, block: Block, edge: Edge) -> None:
         """A call or jump: through a stub if the function is far or may be redefined."""
-        target = edge.target
-        if edge.kind == 2 and not is_branch(block, edge.offset):
+        target = edge[2]
+        if edge[1] == 2 and not is_branch(block, edge[0]):
             return
         if target.block is not None:
-            distance = target.address + edge.addend - block.address - edge.offset
+            distance = target.address + edge[3] - block.address - edge[0]
             if -(1 << 31) <= distance < 1 << 31:
                 return
         elif target.direct:
@@ -166,19 +166,23 @@ class EntryMaker:
             self._want("got", target, block.section.object_name)
 
     def _got(self, block: Block, edge: Edge) -> None:
-        target = edge.target
+        target = edge[2]
         if target.got is None and relaxation(block, edge) is None:
             self._want("got", target, block.section.object_name)
 
     def _plt(self, block: Block, edge: Edge) -> None:
         """PLTOFF64: a 64-bit distance reaches everything, so only redefinition needs a stub."""
-        earlier = edge.target.earlier
+        earlier = edge[2].earlier
         if earlier is not None and earlier.redefinable:
-            self._want("stub", edge.target, block.section.object_name)
-            self._want("got", edge.target, block.section.object_name)
+            self._want("stub", edge[2], block.section.object_name)
+            self._want("got", edge[2], block.section.object_name)
+
+    def _key(self, block: Block, edge: Edge) -> None:
+        """DTPMOD64: a TLS entry that stands in data; the word behind it is its second one."""
+        self._graph.tls_pairs.add((block.number, edge[0] + 8))
 
     def _tls_entry(self, block: Block, edge: Edge) -> None:
-        self._want("tls", edge.target, block.section.object_name)
+        self._want("tls", edge[2], block.section.object_name)
 
     def _tls_module(self, block: Block, edge: Edge) -> None:
         if ("tls", 0) not in self._asked:
@@ -186,16 +190,16 @@ class EntryMaker:
             self._slots.append(_Pending("tls", None, 16, block.section.object_name))
 
     def _tls_slot(self, block: Block, edge: Edge) -> None:
-        if not edge.target.absent:
-            require_static(edge.target, block.section.object_name)
-        self._want("tls_offset", edge.target, block.section.object_name)
+        if not edge[2].absent:
+            require_static(edge[2], block.section.object_name)
+        self._want("tls_offset", edge[2], block.section.object_name)
 
     def _descriptor(self, block: Block, edge: Edge) -> None:
         if self._tls.descriptor is None:
-            require_static(edge.target, block.section.object_name)
+            require_static(edge[2], block.section.object_name)
             return
-        self._want("tls", edge.target, block.section.object_name)
-        self._want("descriptor", edge.target, block.section.object_name)
+        self._want("tls", edge[2], block.section.object_name)
+        self._want("descriptor", edge[2], block.section.object_name)
 
     def _want(self, kind: EntryKind, symbol: Symbol, user: str) -> None:
         """Reuse the session's entry, or plan a new one."""
@@ -219,12 +223,12 @@ class EntryMaker:
         """
         segments: list[Segment] = []
         places: list[tuple[_Pending, int, Segment]] = []
-        for pendings, prot in ((self._slots, Prot.READ), (self._stubs, Prot.READ | Prot.EXEC)):
+        for pendings, prot, alignment in ((self._slots, 1, 16), (self._stubs, 5, STUB_SIZE)):
             if not pendings:
                 continue
             size = sum([pending.size for pending in pendings])
-            segment = Segment(int(prot), bytearray(size), 0, 16 if prot == Prot.READ else 8)
-            segment.address = allocator.allocate(prot, size, segment.alignment)
+            segment = Segment(prot, bytearray(size), 0, alignment)
+            segment.address = allocator.allocate(PROTS[prot], size, alignment)
             segments.append(segment)
             at = 0
             for pending in sorted(pendings, key=lambda pending: -pending.size):
@@ -249,9 +253,10 @@ class EntryMaker:
         if symbol is None:
             words = (0, 0)
             if data is not None:
-                offset = self._graph.thread_blocks[0].tls_offset
                 static = self._graph.static_tls
-                words = (0, offset) if static else (image_key(data, self._tls), data.address)
+                words = (image_key(data, self._tls), data.address)
+                if static is not None:
+                    words = (0, static)
             _WORDS.pack_into(segment.content, at, words[0] & MASK64, words[1] & MASK64)
             return Entry(kind, "", address, words[1] & MASK64, False, user)
         if kind == "stub":
@@ -298,6 +303,7 @@ _CALLS: Final = frozenset((2, 4))  # PC32, PLT32
 _NEEDS: Final[dict[int, Callable[[EntryMaker, Block, Edge], None]]] = {
     **dict.fromkeys(GOT_KINDS, EntryMaker._got),
     31: EntryMaker._plt,
+    16: EntryMaker._key,
     19: EntryMaker._tls_entry,
     20: EntryMaker._tls_module,
     22: EntryMaker._tls_slot,

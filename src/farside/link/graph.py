@@ -11,7 +11,7 @@ These are mutable and live as long as one call of `link`; what leaves it is `Lin
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from farside.object.elf import ObjectFile
@@ -27,9 +27,8 @@ class Prot(enum.IntFlag):
     EXEC = 4
 
 
-READ: Final = 1
-READ_WRITE: Final = 3
-READ_EXEC: Final = 5
+# `Prot` by its bits; calling the class costs much more.
+PROTS: Final = tuple(Prot(bits) for bits in range(8))
 
 SymbolKind = Literal["unknown", "data", "function", "thread", "ifunc", "absolute", "common"]
 
@@ -90,6 +89,7 @@ class Block:
         alignment: of its address, a power of two.
         edges: its fix-ups.
         live: whether it is part of the image.
+        number: its place in the graph's `Dependence`.
         group: the number of its COMDAT group in the link, or -1.
         address: where it lies; 0 before the layout.
         buffer, offset: the segment's bytes and its place in them; None before the layout, and for
@@ -98,6 +98,7 @@ class Block:
 
     group = -1
     live = True
+    number = 0
     address = 0
     tls_offset = 0
     buffer: bytearray | None = None
@@ -177,13 +178,9 @@ class Symbol:
         self.local = local
 
 
-class Edge(NamedTuple):
-    """A fix-up: at `offset` in its block, store what `kind` makes of `target` and `addend`."""
-
-    offset: int
-    kind: int
-    target: Symbol
-    addend: int
+# A fix-up: (offset in its block, kind, target, addend). A plain tuple, since there are many of them
+# and most are looked at twice and thrown away.
+Edge: TypeAlias = tuple[int, int, Symbol, int]
 
 
 class Group(NamedTuple):
@@ -223,11 +220,13 @@ class LinkGraph:
         frames_changed: whether something that unwind records may speak of was dropped.
         redefined: names whose earlier definition this image's takes the place of.
         got_base: the address that GOT-relative fix-ups count from.
-        boundaries: externals of the form ``__start_NAME`` and ``__stop_NAME``.
+        externals: the external symbols that edges refer to.
+        boundaries: those of the form ``__start_NAME`` and ``__stop_NAME``.
         compact: whether everything in the image reaches everything else in it.
         ifuncs: of each IFUNC, the slot to be filled and the resolver that knows with what.
         thread_blocks, thread_data: the blocks of the initial thread-local data, and their range.
-        static_tls: whether that data lies at one offset from every thread pointer.
+        static_tls: that data's offset from every thread pointer, or None if it has none.
+        tls_pairs: places (block's number, offset) of second words of TLS entries in data.
         tls_module: the address of the TLS entry for the start of that data, or None.
     """
 
@@ -246,8 +245,10 @@ class LinkGraph:
         self.got_base = 0
         self.compact = True
         self.ifuncs: list[tuple[int, int]] = []
+        self.externals: list[Symbol] = []
         self.boundaries: list[Symbol] = []
         self.thread_blocks: list[Block] = []
         self.thread_data: ThreadData | None = None
-        self.static_tls = False
+        self.static_tls: int | None = None
+        self.tls_pairs: set[tuple[int, int]] = set()
         self.tls_module: int | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from farside.link.dependence import Dependence, dependence_of
-from farside.link.graph import Prot
+from farside.link.dependence import Dependence, Relation
+from farside.link.graph import PROTS, Prot
 from farside.link.initialisers import Initialiser, Range, collect
 from farside.link.tls import StaticTls, image_key
 from farside.object.elf import SHT_NOBITS
@@ -77,6 +77,7 @@ class LocalSymbol(NamedTuple):
     address: int
     size: int
     name: str
+    kind: SymbolKind
 
 
 class Allocation(NamedTuple):
@@ -94,7 +95,7 @@ class LinkedImage:
     Attributes:
         name: of the link.
         segments: in ascending order of protection, those with entries last.
-        sections: every section of every object that is part of the image, in order of address.
+        sections: every section of every object that is part of the image.
         defined: the names that others may refer to.
         hidden: global names that may not leave the image.
         local_symbols: local names, for backtraces.
@@ -143,9 +144,8 @@ def make_image(
     graph: LinkGraph,
     segments: list[Segment],
     entries: tuple[Entry, ...],
+    relation: Relation,
     tls: TlsModel,
-    static_offset: int | None,
-    undefined_weak: list[str],
 ) -> LinkedImage:
     """Gather the image from a graph whose fix-ups are done.
 
@@ -161,9 +161,9 @@ def make_image(
             definition = _definition(symbol, data, tls)
             (defined if symbol.exported else hidden)[symbol.name] = definition
     static = None
-    if data is not None and static_offset is not None:
+    if data is not None and graph.static_tls is not None:
         content = _static_content(graph, data)
-        static = StaticTls(static_offset, data.address, content, data.size, data.alignment)
+        static = StaticTls(graph.static_tls, data.address, content, data.size, data.alignment)
     eh_frame = None
     if graph.unwind:
         last = graph.unwind[-1]
@@ -172,7 +172,7 @@ def make_image(
         name=graph.name,
         segments=tuple(
             [
-                ImageSegment(Prot(s.prot), s.address, bytes(s.content), s.zero_fill)
+                ImageSegment(PROTS[s.prot], s.address, bytes(s.content), s.zero_fill)
                 for s in segments
                 if s.size
             ]
@@ -182,9 +182,9 @@ def make_image(
         hidden=hidden,
         local_symbols=tuple(
             [
-                LocalSymbol(s.address, s.size, s.name)
+                LocalSymbol(s.address, s.size, s.name, s.kind)
                 for s in graph.locals
-                if s.name and s.block.live
+                if s.name and s.block is not None and s.block.live
             ]
         ),
         initialisers=arrays.initialisers,
@@ -199,18 +199,11 @@ def make_image(
         static_tls=static,
         ifuncs=tuple(graph.ifuncs),
         entries=entries,
-        allocations=tuple([Allocation(Prot(s.prot), s.address, s.size or 1) for s in segments]),
-        undefined_weak=tuple(undefined_weak),
+        allocations=tuple([Allocation(PROTS[s.prot], s.address, s.size or 1) for s in segments]),
+        undefined_weak=tuple(sorted([s.name for s in graph.externals if s.absent])),
         redefined=tuple(graph.redefined),
-        dependence=_dependence(graph),
+        dependence=relation.dependence(graph.globals),
     )
-
-
-def _dependence(graph: LinkGraph) -> Dependence:
-    unwind = {id(block) for block in graph.unwind}
-    blocks = [block for block in graph.blocks if id(block) not in unwind]
-    homes = {s.name: s.block for s in graph.globals.values() if s.block is not None}
-    return dependence_of(blocks, homes)
 
 
 def _definition(symbol: Symbol, data: ThreadData | None, tls: TlsModel) -> SymbolDefinition:
@@ -244,7 +237,7 @@ def _static_content(graph: LinkGraph, data: ThreadData) -> bytes:
 
 def _sections(graph: LinkGraph) -> tuple[ImageSection, ...]:
     found = [
-        ImageSection(s.object_name, s.name, Prot(s.prot), b.address, b.size, s.type == SHT_NOBITS)
+        ImageSection(s.object_name, s.name, PROTS[s.prot], b.address, b.size, s.type == SHT_NOBITS)
         for b in graph.blocks
         for s in (b.section,)
     ]

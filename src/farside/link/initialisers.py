@@ -137,7 +137,7 @@ def _pointers(block: Block, priority: int, names: _Names) -> list[Initialiser]:
     if block.buffer is None:  # zeros: no function at all
         return []
     raw = block.buffer[block.offset : block.offset + block.size]
-    targets = {edge.offset: edge for edge in block.edges}
+    targets = {edge[0]: edge for edge in block.edges}
     result: list[Initialiser] = []
     for number, (address,) in enumerate(_POINTER.iter_unpack(raw)):
         if address in _NO_FUNCTION:
@@ -145,8 +145,8 @@ def _pointers(block: Block, priority: int, names: _Names) -> list[Initialiser]:
         edge = targets.get(number * 8)
         name = ""
         if edge is not None:
-            target = edge.target
-            name = target.name or names.at(target.block, target.value + edge.addend)
+            _, _, target, addend = edge
+            name = target.name or names.at(target.block, target.value + addend)
         statement = name.startswith(_STATEMENTS)
         result.append(Initialiser(address, name, statement, priority, block.address + number * 8))
     return result

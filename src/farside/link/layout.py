@@ -14,12 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from farside.errors import LinkError, OutOfAddressSpace
-from farside.link.graph import Block, Prot, Section, ThreadData
+from farside.link.graph import PROTS, Block, Section, ThreadData
 from farside.link.initialisers import ARRAY_NAMES, ARRAY_TYPES, order_of
 from farside.object.elf import SHF_TLS, SHF_X86_64_LARGE, SHT_NOBITS, SHT_X86_64_UNWIND
 
 if TYPE_CHECKING:
-    from farside.link.graph import LinkGraph
+    from farside.link.graph import LinkGraph, Prot
 
 # No machine gives one process more, and no arithmetic below needs more.
 _MAX_SEGMENT = 1 << 46
@@ -83,7 +83,7 @@ def lay_out(graph: LinkGraph, allocator: Allocator) -> list[Segment]:
         segment = _place(graph, prot, blocks)
         if segment.size or _named(graph, blocks):
             size = segment.size or 1  # a name for nothing still needs an address of its own
-            base = segment.address = allocator.allocate(Prot(prot), size, segment.alignment)
+            base = segment.address = allocator.allocate(PROTS[prot], size, segment.alignment)
             for block in blocks:
                 block.address += base
         if segment.size:

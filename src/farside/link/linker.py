@@ -10,7 +10,7 @@ from farside.link.graph import LinkGraph
 from farside.link.image import LinkedImage, make_image
 from farside.link.layout import Allocator, lay_out
 from farside.link.prune import choose_definitions, prune
-from farside.link.resolve import Resolver, resolve
+from farside.link.resolve import Resolver, look_up, settle
 from farside.link.x86_64 import fix_up
 
 if TYPE_CHECKING:
@@ -65,11 +65,14 @@ def link(
     place_commons(graph)
     # Every block is live, and everything this image defines lies in one of them or is absolute.
 
-    segments = lay_out(graph, allocator)
-    # Every block has its final address, and its bytes lie in a segment's buffer or are zeros.
+    relation = look_up(graph, resolver, tls, demangle)
+    # Every external name has an address, or is a weak one that nothing defines; what is left to
+    # fail is an image that does not fit.
 
-    static_offset, undefined_weak = resolve(graph, segments, resolver, tls, demangle)
-    # Every symbol has its final address; no edge refers to anything that is not there.
+    segments = lay_out(graph, allocator)
+    settle(graph, segments, tls)
+    # Every block has its final address, and so has every symbol; the blocks' bytes lie in a
+    # segment's buffer or are zeros.
 
     maker = EntryMaker(graph, entries, tls, segments)
     maker.survey()
@@ -79,6 +82,4 @@ def link(
     fix_up(graph)
     # The segments' bytes are final.
 
-    return make_image(
-        graph, [*segments, *entry_segments], new_entries, tls, static_offset, undefined_weak
-    )
+    return make_image(graph, [*segments, *entry_segments], new_entries, relation, tls)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from farside.errors import DuplicateDefinition
 from farside.link.build import add_object
-from farside.link.dependence import dependence_of
+from farside.link.dependence import Dependence, relate
 from farside.link.eh_frame import compact, described, records
 from farside.object.elf import (
     SHF_GNU_RETAIN,
@@ -197,35 +197,30 @@ def _root_blocks(graph: LinkGraph, roots: Collection[str]) -> list[Block]:
 
 def _keep_reachable(graph: LinkGraph, roots: list[Block]) -> None:
     """Mark the blocks dead that no root reaches, counting what unwind records add to functions."""
-    unwind = {id(block) for block in graph.unwind}
-    blocks = [block for block in graph.blocks if block.live and id(block) not in unwind]
-    relation = dependence_of(blocks, {})
-    numbers = {id(block): number for number, block in enumerate(blocks)}
-    successors = [set(needed) for needed in relation.successors]
+    blocks = [block for block in graph.blocks if block.live]
+    successors = [set(needed) for needed in relate(blocks).successors]
     for table in graph.unwind:
-        _add_unwind_needs(table, numbers, successors)
-    relation.successors = successors
-    first = [numbers[id(block)] for block in roots if id(block) in numbers]
-    reached = relation.reachable(first)
+        _add_unwind_needs(table, successors)
+    first = [block.number for block in (*roots, *graph.unwind) if block.live]
+    for table in graph.unwind:
+        successors[table.number] = set()
+    reached = Dependence(successors, {}, {}).reachable(first)
     for number, block in enumerate(blocks):
         if number not in reached:
             block.live = False
             graph.frames_changed = True
 
 
-def _add_unwind_needs(table: Block, numbers: Mapping[int, int], successors: list[set[int]]) -> None:
+def _add_unwind_needs(table: Block, successors: list[set[int]]) -> None:
     """Enter what a function's FDE and its CIE refer to as needs of the function."""
     found = records(table)
     split = described(table, found)
     cies = {record.start: edges for record, edges in zip(found, split, strict=True)}
     for record, edges in zip(found, split, strict=True):
-        if record.cie < 0:
-            continue
-        targets = [edge.target.block for edge in [*edges, *cies[record.cie]]]
-        known = [
-            numbers[id(block)] for block in targets if block is not None and id(block) in numbers
-        ]
-        if edges and edges[0].target.block is not None:
-            function = numbers.get(id(edges[0].target.block))
-            if function is not None:
-                successors[function].update(known)
+        if record.cie >= 0 and edges:
+            function = edges[0][2].block
+            if function is not None and function.live:
+                for edge in (*edges, *cies[record.cie]):
+                    needed = edge[2].block
+                    if needed is not None and needed.live:
+                        successors[function.number].add(needed.number)

@@ -1,10 +1,16 @@
-"""Addresses for every symbol, after the layout: own definitions, earlier ones, libraries'."""
+"""Addresses for every symbol.
+
+`look_up` asks for those of external symbols before anything is allocated, so that a link that fails
+for want of a definition takes nothing from the allocator. `settle` computes the others when the
+blocks have been placed, and decides for each symbol whether code may refer to it directly.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
 from farside.errors import RelocationError, UndefinedSymbols
+from farside.link.dependence import relate
 from farside.link.graph import MASK64
 from farside.link.tls import entry_words, locate, place_static
 from farside.link.x86_64 import kind_name
@@ -12,12 +18,14 @@ from farside.link.x86_64 import kind_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from farside.link.dependence import Relation
     from farside.link.graph import Block, Definition, Edge, LinkGraph, Symbol
     from farside.link.layout import Segment
     from farside.link.tls import TlsModel
 
 GOT_SYMBOL: Final = "_GLOBAL_OFFSET_TABLE_"
 TLS_GET_ADDR: Final = "__tls_get_addr"
+_BOUNDARIES: Final = ("__start_", "__stop_")
 # How far from every byte of the image something may lie to be reached without an entry. Less than
 # 2 GiB by more than any instruction's length and any addend that a compiler makes.
 _REACH: Final = (1 << 31) - (1 << 16)
@@ -33,29 +41,36 @@ class Resolver(Protocol):
         """Return addresses in the far side's libraries; a name that is absent is undefined."""
 
 
-def resolve(
-    graph: LinkGraph,
-    segments: list[Segment],
-    resolver: Resolver,
-    tls: TlsModel,
-    demangle: Callable[[str], str],
-) -> tuple[int | None, list[str]]:
-    """Give every symbol its address.
+def look_up(
+    graph: LinkGraph, resolver: Resolver, tls: TlsModel, demangle: Callable[[str], str]
+) -> Relation:
+    """Find the addresses of all external symbols that the graph's edges refer to.
 
     Returns:
-        The thread-pointer offset of the image's static thread-local data, or None, and the names
-        of weak references that nothing defines.
+        What its blocks refer to, for those who ask later.
 
     Raises:
+        RelocationError: an edge refers to what was dropped, or is not part of any image.
         UndefinedSymbols: names that are referred to and that nothing defines.
+    """
+    relation = relate(graph.blocks)
+    if relation.broken:
+        raise _unusable(*relation.broken[0])
+    if relation.symbols:
+        _externals(graph, relation.symbols, resolver, tls, demangle)
+    return relation
+
+
+def settle(graph: LinkGraph, segments: list[Segment], tls: TlsModel) -> None:
+    """Give every symbol its address, now that the blocks have theirs.
+
+    Raises:
         LinkError: thread-local data that must be static, and no room for it.
     """
     low = min([segment.address for segment in segments], default=0)
     high = max([segment.address + segment.size for segment in segments], default=0)
     graph.got_base = low
     graph.compact = high - low < _REACH
-    offset = place_static(graph, tls)
-    graph.static_tls = offset is not None
     for symbol in graph.locals:
         symbol.address = symbol.block.address + symbol.value  # type: ignore[union-attr]
     for symbol in graph.globals.values():
@@ -65,98 +80,86 @@ def resolve(
         elif symbol.defined:
             symbol.address = symbol.value
             symbol.direct = high - _REACH <= symbol.value <= low + _REACH
-    locate(graph, tls, offset)
-    external = references(graph)
-    undefined_weak: list[str] = []
-    if external:
-        undefined_weak = _externals(graph, external, resolver, tls, demangle)
-        for symbol in external:
-            symbol.direct = high - _REACH <= symbol.address <= low + _REACH and not (
-                symbol.earlier is not None and symbol.earlier.redefinable
-            )
-    return offset, undefined_weak
+    if graph.thread_data is not None:
+        place_static(graph, tls)
+        locate(graph, tls)
+    for symbol in graph.externals:
+        if symbol.name == GOT_SYMBOL:
+            symbol.address = low
+        elif symbol.own:
+            _set_boundary(graph, symbol)
+        earlier = symbol.earlier
+        symbol.direct = high - _REACH <= symbol.address <= low + _REACH and not (
+            earlier is not None and earlier.redefinable
+        )
 
 
-def references(graph: LinkGraph) -> list[Symbol]:
-    """Return the external symbols that the image refers to, each once.
-
-    Raises:
-        RelocationError: an edge refers to what was dropped, or is not part of any image.
-    """
-    found: dict[str, Symbol] = {}
-    for block in graph.blocks:
-        for edge in block.edges:
-            target = edge[2]
-            home = target.block
-            if home is None:
-                if not target.defined:
-                    if target.local:
-                        raise _unusable(block, edge, "a section that is not loaded")
-                    found[target.name] = target
-            elif not home.live:
-                raise _unusable(block, edge, f"{home.section.name}, which was dropped")
-    return list(found.values())
-
-
-def _unusable(block: Block, edge: Edge, where: str) -> RelocationError:
+def _unusable(block: Block, edge: Edge) -> RelocationError:
     section = block.section
-    name = edge.target.name or "a section symbol"
+    offset, kind, target, _ = edge
+    where = "a section that is not loaded"
+    if target.block is not None:
+        where = f"{target.block.section.name}, which was dropped"
+    name = target.name or "a section symbol"
     return RelocationError(
-        f"{section.object_name}: {section.name}+{edge.offset:#x} refers to {name} in {where}.",
+        f"{section.object_name}: {section.name}+{offset:#x} refers to {name} in {where}.",
         object_name=section.object_name,
         section=section.name,
-        offset=edge.offset,
-        relocation=kind_name(edge.kind),
-        symbol=edge.target.name,
+        offset=offset,
+        relocation=kind_name(kind),
+        symbol=target.name,
     )
 
 
 def _externals(
     graph: LinkGraph,
-    external: list[Symbol],
+    external: Mapping[str, Symbol],
     resolver: Resolver,
     tls: TlsModel,
     demangle: Callable[[str], str],
-) -> list[str]:
-    """Find the addresses of external symbols; return the names of weak ones without any."""
+) -> None:
+    """Find the addresses of external symbols, in one question to each of those who know."""
     wanted: dict[str, Symbol] = {}
     threads: dict[str, Symbol] = {}
-    for symbol in external:
-        name = symbol.name
+    for name, symbol in external.items():
+        graph.externals.append(symbol)
         if symbol.earlier is not None:
             symbol.address = symbol.earlier.address
             symbol.tls_offset = symbol.earlier.tls_offset
             symbol.tls_words = entry_words(symbol, None, tls)
         elif name == GOT_SYMBOL:
-            symbol.address = graph.got_base
+            symbol.own = True
         elif name == TLS_GET_ADDR and tls.get_addr is not None:
             symbol.address = tls.get_addr
-        elif name.startswith(("__start_", "__stop_")) and _boundary(graph, symbol):
-            pass
+        elif name.startswith(_BOUNDARIES) and _is_boundary(graph, name):
+            symbol.own = True
+            graph.boundaries.append(symbol)
         elif symbol.kind == "thread":
             threads[name] = symbol
         else:
             wanted[name] = symbol
     missing: list[Symbol] = []
-    for symbols, found in (
-        (wanted, resolver.lookup(wanted.keys()) if wanted else {}),
-        (threads, tls.offsets(threads.keys()) if threads else {}),
-    ):
-        for name, symbol in symbols.items():
+    if wanted:
+        found = resolver.lookup(wanted.keys())
+        for name, symbol in wanted.items():
             value = found.get(name)
             if value is None:
                 missing.append(symbol)
-            elif symbol.kind == "thread":
-                symbol.tls_offset = value
-                symbol.tls_words = (0, value)
             else:
                 symbol.address = value & MASK64
-    strong = sorted(symbol.name for symbol in missing if not symbol.weak)
-    if strong:
-        raise undefined(strong, graph, demangle)
+    if threads:
+        found = tls.offsets(threads.keys())
+        for name, symbol in threads.items():
+            symbol.tls_offset = found.get(name)
+            if symbol.tls_offset is None:
+                missing.append(symbol)
+            else:
+                symbol.tls_words = (0, symbol.tls_offset)
     for symbol in missing:
         symbol.absent = True
-    return sorted(symbol.name for symbol in missing)
+    strong = sorted([symbol.name for symbol in missing if not symbol.weak])
+    if strong:
+        raise undefined(strong, graph, demangle)
 
 
 def undefined(
@@ -166,7 +169,7 @@ def undefined(
     users: dict[str, str] = {}
     for block in graph.blocks:
         for edge in block.edges:
-            users.setdefault(edge.target.name, block.section.object_name)
+            users.setdefault(edge[2].name, block.section.object_name)
     shown = [demangle(name) for name in names[:20]]
     if len(names) > len(shown):
         shown.append(f"{len(names) - len(shown)} more")
@@ -176,15 +179,18 @@ def undefined(
     return UndefinedSymbols(f"{text} {what} undefined (used in {referrer}).", names, referrer)
 
 
-def _boundary(graph: LinkGraph, symbol: Symbol) -> bool:
-    """Define ``__start_NAME`` or ``__stop_NAME`` for the sections called NAME, if there are any."""
+def _is_boundary(graph: LinkGraph, name: str) -> bool:
+    """Return whether a name stands for the start or end of sections of this image."""
+    section = name.removeprefix("__start_").removeprefix("__stop_")
+    return any(block.section.name == section for block in graph.blocks)
+
+
+def _set_boundary(graph: LinkGraph, symbol: Symbol) -> None:
+    """Give ``__start_NAME`` or ``__stop_NAME`` the start or end of the sections called NAME."""
     start = symbol.name.startswith("__start_")
     name = symbol.name.removeprefix("__start_" if start else "__stop_")
     blocks = [block for block in graph.blocks if block.section.name == name]
-    if not blocks:
-        return False
-    ends = [block.address + (0 if start else block.size) for block in blocks]
-    symbol.address = min(ends) if start else max(ends)
-    symbol.absent = symbol.weak = False
-    symbol.own = True
-    return True
+    if start:
+        symbol.address = min(block.address for block in blocks)
+    else:
+        symbol.address = max(block.address + block.size for block in blocks)

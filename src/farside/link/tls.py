@@ -38,14 +38,18 @@ and keeps every other register.
 at one offset in all threads. The far side keeps a pool there; `TlsModel.static_allocate` gives out
 a piece of it. An image in which any such access to its own variables occurs is placed there
 *whole*, and `StaticTls` tells the far side where and what its initial bytes are. T is a GOT slot
-that holds the offset. All the same GD code may reach such a variable, from this image or a later one; its entry
-then has key 0, which no image has, and the second word is the offset itself. Where the far side
-has no descriptor function, descriptor code for static variables is rewritten to put the offset
-into the register.
+that holds the offset. All the same GD code may reach such a variable, from this image or a later
+one; its entry then has key 0, which no image has, and the second word is the offset itself. Where
+the far side has no descriptor function, descriptor code for static variables is rewritten to put
+the offset into the register.
 
 **Variables of others.** One of an earlier image comes with its key or offset in its `Definition`;
-one of a shared library must lie at a fixed offset, which `TlsModel.offsets` tells. IE and LE code for a
-variable in dynamic storage cannot work and is a `LinkError` that says how to compile it instead.
+one of a shared library must lie at a fixed offset, which `TlsModel.offsets` tells. IE and LE code
+for a variable in dynamic storage cannot work and is a `LinkError` that says how to compile it
+instead.
+
+**Entries in data.** A hand-written entry is a word with DTPMOD64 and, behind it, one with DTPOFF64.
+They become the two words of an entry. Elsewhere DTPOFF64 is the distance from the image's start.
 
 Source: System V psABI for AMD64, 4.4 and A.2; "ELF Handling For Thread-Local Storage", 4.4; ORC's
 ``elfnix_platform.cpp`` for the two-word entry.
@@ -123,21 +127,16 @@ class StaticTls(NamedTuple):
 _STATIC_ACCESS: Final = frozenset((18, 22, 23, 44, 47, 50))  # TPOFF64, GOTTPOFF, TPOFF32, APX forms
 
 
-def place_static(graph: LinkGraph, tls: TlsModel) -> int | None:
+def place_static(graph: LinkGraph, tls: TlsModel) -> None:
     """Place the image's thread-local data in static storage if its code needs it there.
-
-    Returns:
-        The offset from the thread pointer, or None where dynamic storage does.
 
     Raises:
         LinkError: it must be static, and the far side has no room for it.
     """
     data = graph.thread_data
-    if data is None:
-        return None
     user = _static_user(graph)
-    if user is None:
-        return None
+    if data is None or user is None:
+        return
     offset = tls.static_allocate(data.size, data.alignment)
     if offset is None:
         raise LinkError(
@@ -147,7 +146,7 @@ def place_static(graph: LinkGraph, tls: TlsModel) -> int | None:
         )
     for block in graph.thread_blocks:
         block.tls_offset = block.address - data.address + offset
-    return offset
+    graph.static_tls = offset
 
 
 def _static_user(graph: LinkGraph) -> Symbol | None:
@@ -159,16 +158,14 @@ def _static_user(graph: LinkGraph) -> Symbol | None:
     return None
 
 
-def locate(graph: LinkGraph, tls: TlsModel, offset: int | None) -> None:
+def locate(graph: LinkGraph, tls: TlsModel) -> None:
     """Give every variable of this image its entry's words, and its offset if its data is static."""
     data = graph.thread_data
-    if data is None:
-        return
     for symbols in (graph.globals.values(), graph.locals):
         for symbol in symbols:
             block = symbol.block
             if block is not None and block.section.flags & SHF_TLS:
-                if offset is not None:
+                if graph.static_tls is not None:
                     symbol.tls_offset = block.tls_offset + symbol.value
                 symbol.tls_words = entry_words(symbol, data, tls)
 

@@ -320,7 +320,9 @@ def _store(graph: LinkGraph, block: Block, edge: Edge) -> None:
         relaxed = relaxation(block, edge)
     elif number in _DESCRIPTORS:
         relaxed = _relax_descriptor(block, edge)
-    if relaxed is not None:
+    if number == 17 and (block.number, offset) in graph.tls_pairs:
+        value = target.tls_words[1] + addend
+    elif relaxed is not None:
         at = block.offset + relaxed.at
         block.buffer[at : at + len(relaxed.code)] = relaxed.code
         offset, value = relaxed.field, relaxed.value
@@ -352,39 +354,40 @@ _PLAIN: Final = {
 
 def _unknown(block: Block, edge: Edge) -> RelocationError:
     section = block.section
-    name = kind_name(edge.kind)
-    what = "belongs in a linker's output" if edge.kind in _DYNAMIC else "is not known"
+    offset, number, target, _ = edge
+    name = kind_name(number)
+    what = "belongs in a linker's output" if number in _DYNAMIC else "is not known"
     return RelocationError(
-        f"{section.object_name}: {section.name}+{edge.offset:#x}: relocation {name} "
-        f"({edge.target.name or 'a section symbol'}) {what}.",
+        f"{section.object_name}: {section.name}+{offset:#x}: relocation {name} "
+        f"({target.name or 'a section symbol'}) {what}.",
         object_name=section.object_name,
         section=section.name,
-        offset=edge.offset,
+        offset=offset,
         relocation=name,
-        symbol=edge.target.name,
+        symbol=target.name,
     )
 
 
 def _overflow(block: Block, edge: Edge, kind: Kind, graph: LinkGraph) -> RelocationError:
     section = block.section
-    value = kind.evaluate(edge.target, edge.addend, block.address + edge.offset, graph)
+    offset, number, target, addend = edge
+    value = kind.evaluate(target, addend, block.address + offset, graph)
     advice = ""
-    if edge.kind in (10, 11):
+    if number in (10, 11):
         advice = "; compile with -fPIC or -fPIE"
-    elif edge.kind == PC32 and edge.target.block is None:
+    elif number == PC32 and target.block is None:
         advice = "; compile with -fPIC, so that what lies far away is reached through the GOT"
-    target = edge.target.name or (
-        edge.target.block.section.name if edge.target.block is not None else "an absolute address"
-    )
+    shown = target.name or "an absolute address"
+    if not target.name and target.block is not None:
+        shown = target.block.section.name
     return RelocationError(
-        f"{section.object_name}: {section.name}+{edge.offset:#x}: {kind.name} "
-        f"({kind.expression}) to {target} gives {value:#x}, which is not between {kind.low:#x} "
-        f"and {kind.high:#x}{advice}.",
+        f"{section.object_name}: {section.name}+{offset:#x}: {kind.name} ({kind.expression}) to "
+        f"{shown} gives {value:#x}, which is not between {kind.low:#x} and {kind.high:#x}{advice}.",
         object_name=section.object_name,
         section=section.name,
-        offset=edge.offset,
+        offset=offset,
         relocation=kind.name,
-        symbol=edge.target.name,
+        symbol=target.name,
         value=value,
         low=kind.low,
         high=kind.high,

@@ -97,14 +97,14 @@ class ObjectSection(NamedTuple):
     """One section header, its name resolved.
 
     Attributes:
-        index: its place in the section header table.
+        number: its place in the section header table.
         name: such as ``.text.startup``.
         type, flags, link, info: as in the header.
         offset, size: its bytes in the file; a zero-filled section has a size only.
         alignment: a power of two, at least 1.
     """
 
-    index: int
+    number: int
     name: str
     type: int
     flags: int

@@ -43,6 +43,8 @@ _U64 = Struct("<Q")
 _WORKER_ENDED = (sps.U32, sps.I32, sps.I32)
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
+_NAMES = sps.Sequence(sps.STRING)
+_OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _MAX_CONTROL_MESSAGE = 4096
 _GRACE = 1.0  # seconds between the end of a stream and the report of the death that explains it
@@ -237,6 +239,20 @@ class Executor:
             name: symbol[0]
             for (name, _), symbol in zip(wanted, found, strict=True)
             if symbol is not None and symbol[0] != 0
+        }
+
+    def tls_offsets(self, names: Sequence[str]) -> dict[str, int]:
+        """Find libraries' thread-local variables at a fixed offset from the thread pointer.
+
+        Returns:
+            the offsets in bytes, of those names that are such a variable.
+        """
+        payload = self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), (names,)))
+        found = self._decoded(_OFFSETS, payload)
+        return {
+            name: offset
+            for name, offset in zip(names, found, strict=False)
+            if offset is not None
         }
 
     def commit(self, request: CommitRequest, *, timeout: float | None = None) -> RunOutcome:

@@ -1,0 +1,45 @@
+// Which symbols a cell's object defines, and which it takes from earlier cells.
+#pragma once
+
+#include "llvm/ADT/StringSet.h"
+
+#include <string>
+
+namespace llvm {
+class Module;
+}
+
+namespace farside {
+
+/// The weak symbols that the objects of the accepted cells define.
+using KnownSymbols = llvm::StringSet<>;
+
+/// What becomes of a definition that an earlier cell gave already.
+enum class KnownBodies {
+  drop,   ///< a declaration is left: nothing will be optimised
+  inline_ ///< the optimiser may still look into it
+};
+
+/// Makes the names with internal linkage that later cells can mean into symbols that all objects
+/// share: `linkonce_odr` for functions, `weak_odr` for variables, each a COMDAT of its own.
+/// `cell` sets apart what cannot be meant again but must not be local, such as TLS guards.
+void promoteInternals(llvm::Module &module, unsigned cell);
+
+/// The symbol that an internal entity of this name is given. A plain name (all names of C, and
+/// variables of C++ whose type has no name) would be seen by libraries that mean their own.
+std::string sharedName(llvm::StringRef name);
+
+/// Turns weak definitions that are known into declarations, or into `available_externally`.
+void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies bodies);
+
+/// Makes declarations of the definitions that only an optimiser could use.
+void dropInlineBodies(llvm::Module &module);
+
+/// Drops definitions that nothing in the module refers to and that may be dropped.
+void dropUnused(llvm::Module &module);
+
+/// Marks every definition as bound within its own object. Not thread-local ones: their model would
+/// become local-dynamic.
+void bindDefinitions(llvm::Module &module);
+
+} // namespace farside
