@@ -20,6 +20,9 @@ Farside = Callable[..., Completed]
 
 PACKAGE = Path(farside.cli.__file__).parent
 
+# The executor that is tested, by sessions and by the contract tests alike.
+os.environ.setdefault("FARSIDE_EXECUTOR", str(PACKAGE / "libexec" / "farside-executor"))
+
 
 @pytest.fixture(scope="session")
 def compiler_path() -> Path:
@@ -29,9 +32,8 @@ def compiler_path() -> Path:
 
 @pytest.fixture(scope="session")
 def executor_path() -> Path:
-    """Return the ``farside-executor`` to test: ``FARSIDE_EXECUTOR`` or the installed one."""
-    chosen = os.environ.get("FARSIDE_EXECUTOR")
-    return Path(chosen) if chosen else PACKAGE / "libexec" / "farside-executor"
+    """Return the ``farside-executor`` to test: the installed one unless FARSIDE_EXECUTOR says."""
+    return Path(os.environ["FARSIDE_EXECUTOR"])
 
 
 @pytest.fixture(scope="session")
