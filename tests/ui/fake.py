@@ -19,6 +19,8 @@ class FakeResult:
     value: Value | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     notices: tuple[str, ...] = ()
+    stdout: str = ""
+    stderr: str = ""
 
 
 WARNING = Diagnostic("warning", "unused", file="cell 1", line=1, column=1, source="unused")
@@ -44,6 +46,8 @@ class FakeSession:
                 return FakeResult(Value("int", ValueKind.INT, number, int(number)))
             case ["warn"]:
                 return FakeResult(diagnostics=(WARNING,), notices=("loaded libz.so",))
+            case ["print"]:
+                return FakeResult(stdout="out\n", stderr="err\n")
             case ["bad"]:
                 raise CompileError("cell 1:1:1: error: expected expression", (ERROR,))
             case ["segfault"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -140,10 +141,8 @@ def test_the_help_names_every_option() -> None:
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=8), max_size=6))
 def test_any_words_make_an_invocation_or_an_option_error(argv: list[str]) -> None:
-    try:
+    with contextlib.suppress(OptionError):
         parse_arguments(argv)
-    except OptionError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize("word", ["--version", "--help"])

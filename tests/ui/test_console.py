@@ -36,6 +36,11 @@ def test_warnings_and_notices_go_to_standard_error(desk: Desk) -> None:
     )
 
 
+def test_captured_output_comes_before_everything_else(desk: Desk) -> None:
+    assert desk.console.execute("print")
+    assert (desk.out.getvalue(), desk.err.getvalue()) == ("out\n", "err\n")
+
+
 def test_a_compile_error_is_shown_as_clang_shows_it(desk: Desk) -> None:
     assert not desk.console.execute("bad")
     assert desk.err.getvalue() == (

@@ -1,4 +1,4 @@
-"""The text of values: what Clang-Repl 22.1.8 prints in process, unless the module says otherwise."""
+"""The text of values: what Clang-Repl 22.1.8 prints in process, or what the module says instead."""
 
 from __future__ import annotations
 
