@@ -165,9 +165,14 @@ void dropUnused(llvm::Module &module) {
 }
 
 void bindDefinitions(llvm::Module &module) {
-  for (GlobalValue &value : module.global_values())
+  for (GlobalValue &value : module.global_values()) {
+    // The cells of a session are to each other as the objects of one library: what is hidden from
+    // the outside is not hidden from them.
+    if (!value.hasLocalLinkage())
+      value.setVisibility(GlobalValue::DefaultVisibility);
     if (!value.isDeclaration() && !value.hasAvailableExternallyLinkage() && !value.isThreadLocal())
       value.setDSOLocal(true);
+  }
 }
 
 } // namespace farside
