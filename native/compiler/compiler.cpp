@@ -2,7 +2,6 @@
 
 #include "conflicts.h"
 #include "declared.h"
-#include "display.h"
 #include "identity.h"
 #include "module.h"
 
@@ -72,7 +71,7 @@ public:
   unsigned Number = 0;
   FileID File;
   llvm::json::Array Declared;
-  std::optional<std::string> ValueType;
+  std::optional<ShownType> Value;
   SourceLocation Shown;
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
@@ -84,7 +83,7 @@ public:
     File = file;
     Entities.begin(number);
     Declared = {};
-    ValueType.reset();
+    Value.reset();
   }
 
   bool HandleTopLevelDecl(DeclGroupRef decls) override {
@@ -146,7 +145,7 @@ public:
 private:
   void prepare(TopLevelStmtDecl &statement) {
     if (statement.isSemiMissing() && Show && !Instance.getDiagnostics().hasErrorOccurred()) {
-      ValueType = Show->show(statement);
+      Value = Show->show(statement);
       Shown = statement.getBeginLoc();
     }
     Entities.finish(statement);
@@ -342,8 +341,8 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code) {
   cell.ok = MayContinue && parse(number, code);
   MayContinue = cell.ok;
   cell.declared = std::move(Consumer->Declared);
-  cell.valueType = Consumer->ValueType;
-  if (cell.valueType) {
+  cell.value = std::move(Consumer->Value);
+  if (cell.value) {
     const SourceManager &sources = Instance->getSourceManager();
     Collector.dropUnused(sources.getSpellingLineNumber(Consumer->Shown),
                          sources.getSpellingColumnNumber(Consumer->Shown));

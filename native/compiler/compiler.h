@@ -3,6 +3,7 @@
 
 #include "cookie.h"
 #include "diagnostics.h"
+#include "display.h"
 #include "emit.h"
 #include "linkage.h"
 
@@ -24,7 +25,7 @@ class ConflictWatch;
 struct Cell {
   bool ok = false;
   llvm::json::Array declared;
-  std::optional<std::string> valueType;
+  std::optional<ShownType> value;
   std::vector<std::string> conflicts;
   llvm::StringRef object; ///< valid until the next cell
   Cookie cookie;
