@@ -265,13 +265,41 @@ bool Compiler::start(bool showValues) {
 bool Compiler::parseDeclarations() {
   Parser::DeclGroupPtrTy group;
   Sema::ModuleImportState imports = Sema::ModuleImportState::NotACXX20Module;
-  bool first = Consumer->Number == 0;
-  bool atEnd = first ? Parse->ParseFirstTopLevelDecl(group, imports)
-                     : Parse->ParseTopLevelDecl(group, imports);
-  for (; !atEnd; atEnd = Parse->ParseTopLevelDecl(group, imports))
+  bool atEnd = false;
+  if (Consumer->Number == 0)
+    atEnd = Parse->ParseFirstTopLevelDecl(group, imports);
+  else
+    group = nullptr;
+  while (!atEnd) {
     if (group && !Consumer->HandleTopLevelDecl(group.get()))
       return false;
+    openStatement();
+    atEnd = Parse->ParseTopLevelDecl(group, imports);
+  }
   return !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+/// Clang takes a sign at the beginning of a declaration for an Objective-C method and rejects it. An
+/// operand without effect before it makes it the expression that it is; Display takes it off again.
+void Compiler::openStatement() {
+  const Token &sign = Parse->getCurToken();
+  if (!sign.isOneOf(tok::minus, tok::plus))
+    return;
+  static constexpr tok::TokenKind kinds[] = {tok::l_paren, tok::kw_void, tok::r_paren,
+                                             tok::numeric_constant, tok::comma};
+  auto tokens = std::make_unique<Token[]>(std::size(kinds) + 1);
+  for (size_t i = 0; i < std::size(kinds); ++i) {
+    tokens[i].startToken();
+    tokens[i].setKind(kinds[i]);
+    tokens[i].setLocation(sign.getLocation());
+    tokens[i].setLength(1);
+    if (kinds[i] == tok::numeric_constant)
+      tokens[i].setLiteralData("0");
+  }
+  tokens[std::size(kinds)] = sign;
+  Instance->getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true,
+                                               true);
+  Parse->ConsumeAnyToken();
 }
 
 bool Compiler::parse(unsigned number, llvm::StringRef code) {

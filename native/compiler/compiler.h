@@ -61,6 +61,7 @@ private:
   bool start(bool showValues);
   bool parse(unsigned number, llvm::StringRef code);
   bool parseDeclarations();
+  void openStatement();
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);
 

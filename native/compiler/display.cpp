@@ -316,6 +316,18 @@ void showAddress(Builder &b, Expr *pointer, unsigned kind) {
   showBytes(b, pointer, kind);
 }
 
+/// The expression without the operand that Compiler::openStatement put before it: what begins
+/// where its own right side begins.
+Expr *withoutOpening(Expr *expression) {
+  auto *comma = dyn_cast<BinaryOperator>(expression);
+  if (!comma || comma->getOpcode() != BO_Comma)
+    return expression;
+  if (comma->getLHS()->getBeginLoc() == comma->getRHS()->getBeginLoc())
+    return comma->getRHS();
+  comma->setLHS(withoutOpening(comma->getLHS()));
+  return expression;
+}
+
 /// The expression as a glvalue; what it denotes is neither copied nor moved.
 Expr *materialise(Builder &b, Expr *expression) {
   if (expression->isGLValue())
@@ -351,10 +363,12 @@ FunctionDecl &Display::lengthFunction() {
 
 std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
   auto *expression = dyn_cast_or_null<Expr>(statement.getStmt());
+  if (expression)
+    expression = withoutOpening(expression);
   if (!expression || expression->containsErrors() || expression->getType()->isVoidType())
     return std::nullopt;
   if (auto *cleanups = dyn_cast<ExprWithCleanups>(expression))
-    expression = cleanups->getSubExpr();
+    expression = withoutOpening(cleanups->getSubExpr());
   Builder b(Semantics, statement, valueFunction());
   QualType type = expression->getType();
   ShownType name = describe(b.C, type);
