@@ -23,11 +23,11 @@ _MAX_ATTACHMENT = 2 << 30
 _CHUNK = 1 << 16
 
 
-class Disconnected(Exception):  # noqa: N818 (a condition that the client turns into an error)
+class Disconnected(Exception):
     """The other end of the socket is closed."""
 
 
-class TimeUp(Exception):  # noqa: N818 (likewise)
+class TimeUp(Exception):
     """The deadline passed before a message was complete."""
 
 
