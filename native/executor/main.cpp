@@ -125,8 +125,8 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
 }
 
 #ifdef __SANITIZE_ADDRESS__
-// The cells' memory is not what a leak checker can follow, and how a cell dies is for the supervisor
-// to tell.
+// The cells' memory is not what a leak checker can follow, and how a cell dies is for the
+// supervisor to tell.
 extern "C" __attribute__((visibility("default"), used)) const char *__asan_default_options() {
   return "detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:"
          "handle_abort=0";
