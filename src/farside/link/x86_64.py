@@ -241,8 +241,6 @@ def _immediate(code: bytearray, at: int, offset: int, kind: int, address: int) -
         new = bytes((0xF7, 0xC0 | register))
     elif opcode & 0xC7 == 0x03:
         new = bytes((0x81, 0xC0 | opcode & 0x38 | register))
-    elif opcode == 0x8B:
-        new = bytes((0xC7, 0xC0 | register))
     else:
         return None
     if kind == 42:
