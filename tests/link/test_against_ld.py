@@ -57,6 +57,7 @@ def test_same_bytes_as_ld(tmp_path: Path, compiler: str, flags: tuple[str, ...])
         if s["size"]:
             name = f"{Path(s['object']).name}({s['name']})"
             lines.append(f".s{number} {s['address']:#x} : SUBALIGN(1) {{ *{name} }}")
+    lines.append(".rest 0x20000000 : { *(.dynamic) *(.dyn*) *(.got*) *(.hash) *(.gnu.hash) }")
     lines.append("/DISCARD/ : { *(.note*) *(.comment*) }")
     script.write_text("SECTIONS {\n" + "\n".join(lines) + "\n}\n")
     target = tmp_path / "reference"
