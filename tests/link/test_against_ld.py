@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.link.machine import compile_source
 from tests.link.test_link_command import run_command
 
@@ -37,7 +36,10 @@ SOURCES = (
 @pytest.mark.parametrize(
     "flags",
     [("-fno-pic", "-O0"), ("-fno-pic", "-O2"), ("-fPIE", "-O1"), ("-fPIC", "-O1")]
-    + [("-mcmodel=large", "-fno-pic", "-O1"), ("-fPIC", "-O2", "-ffunction-sections", "-fdata-sections")],
+    + [
+        ("-mcmodel=large", "-fno-pic", "-O1"),
+        ("-fPIC", "-O2", "-ffunction-sections", "-fdata-sections"),
+    ],
     ids=" ".join,
 )
 def test_same_bytes_as_ld(tmp_path: Path, compiler: str, flags: tuple[str, ...]) -> None:
@@ -62,7 +64,17 @@ def test_same_bytes_as_ld(tmp_path: Path, compiler: str, flags: tuple[str, ...])
     script.write_text("SECTIONS {\n" + "\n".join(lines) + "\n}\n")
     target = tmp_path / "reference"
     subprocess.run(
-        ["ld", "-pie" if pie else "-static", "-T", str(script), "-e", "0", "-o", str(target), *map(str, objects)],
+        [
+            "ld",
+            "-pie" if pie else "-static",
+            "-T",
+            str(script),
+            "-e",
+            "0",
+            "-o",
+            str(target),
+            *map(str, objects),
+        ],
         check=True,
         capture_output=True,
     )

@@ -67,10 +67,9 @@ class Section:
         object_name: the object it came from.
         prot: the protection of its bytes, as `Prot` bits.
         type, flags: the ELF section's.
-        block: its bytes.
     """
 
-    __slots__ = ("block", "flags", "name", "object_name", "prot", "type")
+    __slots__ = ("flags", "name", "object_name", "prot", "type")
 
     def __init__(self, name: str, object_name: str, prot: int, kind: int, flags: int) -> None:
         self.name = name
@@ -78,7 +77,6 @@ class Section:
         self.prot = prot
         self.type = kind
         self.flags = flags
-        self.block: Block
 
 
 class Block:
@@ -217,7 +215,10 @@ class LinkGraph:
         blocks: the blocks, in the objects' order; after pruning the live ones only.
         globals: the one symbol for each name that is not local.
         locals: local symbols that lie in blocks.
+        commons: whether there may be common symbols, `large_commons` those of the large model.
+        large: whether there are sections of the large model.
         groups: COMDAT groups by their number; `comdats` finds them by signature.
+        arrays: the blocks that may hold pointers to initialisers or finalisers.
         unwind: the blocks of ``.eh_frame`` sections.
         frames_changed: whether something that unwind records may speak of was dropped.
         redefined: names whose earlier definition this image's takes the place of.
@@ -240,7 +241,10 @@ class LinkGraph:
         self.locals: list[Symbol] = []
         self.groups: list[Group] = []
         self.comdats: dict[str, int] = {}
+        self.commons = False
+        self.large = False
         self.large_commons: set[str] = set()
+        self.arrays: list[Block] = []
         self.unwind: list[Block] = []
         self.frames_changed = False
         self.redefined: list[str] = []
