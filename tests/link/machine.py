@@ -49,7 +49,7 @@ class Slab:
 
     def allocate(self, prot: Prot, size: int, alignment: int) -> int:
         alignment = max(alignment, PAGE)
-        address = (self._next + alignment - 1) & -alignment
+        address: int = (self._next + alignment - 1) & -alignment
         self._next = address + size
         assert self._next <= self.end
         return address
@@ -117,7 +117,7 @@ class Machine:
             self.copies[key] = ctypes.create_string_buffer(
                 ctypes.string_at(start, end - start), end - start
             )
-        return ctypes.addressof(self.copies[key]) + datum - start
+        return ctypes.addressof(self.copies[key]) + int(datum) - start
 
     # The path of a cell
 

@@ -35,8 +35,11 @@ SOURCES = (
 @pytest.mark.parametrize("compiler", ["clang-22", "gcc"])
 @pytest.mark.parametrize(
     "flags",
-    [("-fno-pic", "-O0"), ("-fno-pic", "-O2"), ("-fPIE", "-O1"), ("-fPIC", "-O1")]
-    + [
+    [
+        ("-fno-pic", "-O0"),
+        ("-fno-pic", "-O2"),
+        ("-fPIE", "-O1"),
+        ("-fPIC", "-O1"),
         ("-mcmodel=large", "-fno-pic", "-O1"),
         ("-fPIC", "-O2", "-ffunction-sections", "-fdata-sections"),
     ],
@@ -63,21 +66,8 @@ def test_same_bytes_as_ld(tmp_path: Path, compiler: str, flags: tuple[str, ...])
     lines.append("/DISCARD/ : { *(.note*) *(.comment*) }")
     script.write_text("SECTIONS {\n" + "\n".join(lines) + "\n}\n")
     target = tmp_path / "reference"
-    subprocess.run(
-        [
-            "ld",
-            "-pie" if pie else "-static",
-            "-T",
-            str(script),
-            "-e",
-            "0",
-            "-o",
-            str(target),
-            *map(str, objects),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    how = ["-pie" if pie else "-static", "-T", str(script), "-e", "0", "-o", str(target)]
+    subprocess.run(["ld", *how, *map(str, objects)], check=True, capture_output=True)
     for number, s in enumerate(ours["sections"]):
         if not s["size"] or s["zero_fill"] or (pie and s["name"].startswith(".data.rel")):
             continue  # addresses in data, which ld leaves to the dynamic loader

@@ -149,9 +149,13 @@ class EntryMaker:
                 need = needs.get(edge[1])
                 if need is not None:
                     need(self, block, edge)
-                elif (edge[2].block is None or not compact) and edge[1] in _CALLS:
-                    if self._call(block, edge) and edge[1] == PC32:
-                        branches.append(edge)
+                elif (
+                    (edge[2].block is None or not compact)
+                    and edge[1] in _CALLS
+                    and self._call(block, edge)
+                    and edge[1] == PC32
+                ):
+                    branches.append(edge)
             if branches:
                 _through_stubs(block, branches)
 
@@ -176,9 +180,11 @@ class EntryMaker:
         return True
 
     def _got(self, block: Block, edge: Edge) -> None:
-        target = edge[2]
-        if target.got is None and relaxation(block, edge) is None:
-            self._want("got", target, block.section.object_name)
+        relaxed = relaxation(block, edge)
+        if relaxed is None:
+            self._want("got", edge[2], block.section.object_name)
+        else:
+            self._graph.relaxed[block.number, edge[0]] = relaxed
 
     def _plt(self, block: Block, edge: Edge) -> None:
         """PLTOFF64: a 64-bit distance reaches everything, so only redefinition needs a stub."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from farside.object.elf import SHF_TLS
 
 if TYPE_CHECKING:
+    from farside.link.x86_64 import Relaxation
     from farside.object.elf import ObjectFile
 
 MASK64: Final = (1 << 64) - 1
@@ -229,6 +230,7 @@ class LinkGraph:
         ifuncs: of each IFUNC, the slot to be filled and the resolver that knows with what.
         thread_blocks, thread_data: the blocks of the initial thread-local data, and their range.
         static_tls: that data's offset from every thread pointer, or None if it has none.
+        relaxed: by block's number and offset, the loads that need no GOT slot.
         tls_pairs: places (block's number, offset) of second words of TLS entries in data.
         tls_module: the address of the TLS entry for the start of that data, or None.
     """
@@ -257,6 +259,7 @@ class LinkGraph:
         self.thread_data: ThreadData | None = None
         self.static_tls: int | None = None
         self.tls_module: int | None = None
+        self.relaxed: dict[tuple[int, int], Relaxation] = {}
         self.tls_pairs: set[tuple[int, int]] = set()
 
     def has_thread_data(self) -> bool:

@@ -122,8 +122,9 @@ def _place(graph: LinkGraph, prot: int, blocks: list[Block]) -> Segment:
         end, _ = _stack(thread, end)
         content = end
         end, _ = _stack(thread_zeros, end)
-    end, widest = _stack(zeros, end)
-    alignment = max(alignment, widest)
+    if zeros:
+        end, widest = _stack(zeros, end)
+        alignment = max(alignment, widest)
     if end > _MAX_SEGMENT:
         largest = max(blocks, key=lambda block: block.size)
         raise OutOfAddressSpace(
