@@ -72,9 +72,6 @@ void ConflictWatch::declared(DeclGroupRef decls) {
 }
 
 void ConflictWatch::failed(llvm::StringRef code, llvm::ArrayRef<std::string> files) {
-  for (const std::string &file : files)
-    if (Names->isForeignHeader(file))
-      Found.insert(file);
   std::string text = code.str();
   Lexer lexer(SourceLocation(), Language, text.data(), text.data(), text.data() + text.size());
   Token token;
@@ -87,6 +84,10 @@ void ConflictWatch::failed(llvm::StringRef code, llvm::ArrayRef<std::string> fil
         (UsesStd && Names->isForeign(PchNames::standard, word)))
       Found.insert(word.str());
   } while (token.isNot(tok::eof));
+  if (Found.empty())
+    for (const std::string &file : files)
+      if (Names->isForeignHeader(file))
+        Found.insert(file);
 }
 
 std::vector<std::string> ConflictWatch::take() {

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,8 @@ int build(llvm::StringRef output, int count, char **rest) {
   if (output.empty() || count < 1 || std::strcmp(rest[0], "--") != 0)
     return usage();
   ::umask(077);
+  // Nobody waits for it; the time of the session that wants it comes first.
+  ::setpriority(PRIO_PROCESS, 0, 19);
   return farside::buildPch(output.str(), std::vector<std::string>(rest + 1, rest + count));
 }
 

@@ -3,6 +3,7 @@
 #include "diagnostics.h"
 #include "invocation.h"
 #include "pch_names.h"
+#include "wire.h"
 
 #include "clang/AST/ASTConsumer.h"
 #include "clang/AST/ASTContext.h"
@@ -18,6 +19,9 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <csignal>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 namespace farside {
@@ -186,19 +190,51 @@ bool writeFile(const std::string &path, llvm::StringRef bytes) {
   return good;
 }
 
-/// Removes what is left of an attempt however it ends.
-class Leftovers {
+/// Longer than any build takes; a build must not outlive everything for ever.
+constexpr unsigned MaxSeconds = 300;
+
+/// The lock and the temporary files of a build. The files do not outlive it, however it ends; the
+/// lock's file stays, or two builds could hold the lock on two files of that name.
+class Workshop {
 public:
-  explicit Leftovers(std::vector<std::string> files) : Files(std::move(files)) {}
-  Leftovers(const Leftovers &) = delete;
-  Leftovers &operator=(const Leftovers &) = delete;
-  ~Leftovers() {
-    for (const std::string &file : Files)
-      ::unlink(file.c_str());
+  explicit Workshop(const std::string &output)
+      : Names(output + ".names.tmp"), Pch(output + ".tmp"), Lock(output + ".lock") {}
+  Workshop(const Workshop &) = delete;
+  Workshop &operator=(const Workshop &) = delete;
+  ~Workshop() {
+    if (Active == this)
+      cleanUp();
   }
 
+  /// False where another process is building the same PCH.
+  bool enter() {
+    Held = Descriptor(::open(Lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!Held || ::flock(Held.get(), LOCK_EX | LOCK_NB) != 0)
+      return false;
+    Active = this;
+    for (int ending : {SIGALRM, SIGTERM, SIGINT, SIGHUP, SIGXCPU})
+      ::signal(ending, onEnd);
+    ::alarm(MaxSeconds);
+    return true;
+  }
+
+  const std::string Names;
+  const std::string Pch;
+
 private:
-  std::vector<std::string> Files;
+  void cleanUp() const {
+    ::unlink(Names.c_str());
+    ::unlink(Pch.c_str());
+  }
+
+  static void onEnd(int) {
+    Active->cleanUp();
+    _exit(1);
+  }
+
+  static inline const Workshop *Active = nullptr;
+  const std::string Lock;
+  Descriptor Held;
 };
 
 } // namespace
@@ -209,10 +245,9 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
   auto invocation = makeInvocation(args, options, collector);
   if (!invocation)
     return fail(collector.firstError());
-  std::string suffix = ".tmp" + std::to_string(::getpid());
-  std::string temporary = output + suffix;
-  std::string temporaryNames = output + ".names" + suffix;
-  Leftovers leftovers({temporary, temporaryNames});
+  Workshop workshop(output);
+  if (!workshop.enter())
+    return fail("another process is building " + output);
 
   bool cxx = invocation->getLangOpts().CPlusPlus;
   invocation->getLangOpts().PCHInstantiateTemplates = true;
@@ -225,7 +260,7 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
   InputKind kind(cxx ? Language::CXX : Language::C, InputKind::Source, false,
                  InputKind::HeaderUnit_None, true);
   frontend.Inputs = {FrontendInputFile(header, kind)};
-  frontend.OutputFile = temporary;
+  frontend.OutputFile = workshop.Pch;
   frontend.ProgramAction = frontend::GeneratePCH;
 
   CompilerInstance instance(invocation);
@@ -235,12 +270,12 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
   PchAction action(names);
   if (!instance.ExecuteAction(action) || instance.getDiagnostics().hasErrorOccurred())
     return fail(collector.firstError());
-  auto bytes = llvm::MemoryBuffer::getFile(temporary, false, false);
-  if (!bytes || !writeFile(temporaryNames, names.text((*bytes)->getBuffer())))
-    return fail("cannot write " + temporaryNames);
+  auto bytes = llvm::MemoryBuffer::getFile(workshop.Pch, false, false);
+  if (!bytes || !writeFile(workshop.Names, names.text((*bytes)->getBuffer())))
+    return fail("cannot write " + workshop.Names);
   // The names first: a PCH whose names do not match its bytes counts as missing.
-  if (::rename(temporaryNames.c_str(), (output + ".names").c_str()) != 0 ||
-      ::rename(temporary.c_str(), output.c_str()) != 0)
+  if (::rename(workshop.Names.c_str(), (output + ".names").c_str()) != 0 ||
+      ::rename(workshop.Pch.c_str(), output.c_str()) != 0)
     return fail("cannot write " + output);
   return 0;
 }

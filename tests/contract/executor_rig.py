@@ -12,14 +12,14 @@ import struct
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farside.orc import bootstrap, sps
 from farside.remote.commit import NO_CALL, CommitRequest, RunOutcome, WrapperCall
 from farside.remote.executor import Executor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("FARSIDE_EXECUTOR", ROOT / "build/executor/farside-executor"))
@@ -36,9 +36,11 @@ class Output:
     def __init__(self) -> None:
         self.out = b""
         self.err = b""
+        self.notice: Callable[[], None] = lambda: None
 
     def stdout(self, data: bytes) -> None:
         self.out += data
+        self.notice()
 
     def stderr(self, data: bytes) -> None:
         self.err += data
@@ -107,7 +109,7 @@ class Rig:
             CommitRequest([(1, self.header, PAGE)], [(self.header, content)], [pair])
         )
 
-    def action(self, name: str, codecs: tuple[sps.Codec[object], ...], *values: object) -> WrapperCall:
+    def action(self, name: str, codecs: tuple[sps.Codec[Any], ...], *values: Any) -> WrapperCall:
         return WrapperCall(self.executor.address(name), sps.pack(codecs, values))
 
     def space(self, size: int = MEBI) -> int:
@@ -115,14 +117,31 @@ class Rig:
         self.next = (self.next - size) & -PAGE
         return self.next
 
-    def place(self, source: str, *flags: str, defined: dict[str, int] | None = None) -> Image:
+    def place(
+        self,
+        source: str,
+        *flags: str,
+        defined: dict[str, int] | None = None,
+        room: int = MEBI,
+    ) -> Image:
         """Compile and link a source at a fresh place."""
         self.count += 1
         stem = self.tmp / f"cell{self.count}"
         stem.with_suffix(".cpp").write_text(source)
         obj, linked = stem.with_suffix(".o"), stem.with_suffix(".elf")
         subprocess.run(
-            [CLANG, "-c", "-O1", "-fPIC", "-fno-plt", "-std=c++20", *flags, "-o", obj, stem.with_suffix(".cpp")],
+            [
+                CLANG,
+                "-c",
+                "-O1",
+                "-fPIC",
+                "-fno-plt",
+                "-std=c++20",
+                *flags,
+                "-o",
+                obj,
+                stem.with_suffix(".cpp"),
+            ],
             check=True,
         )
         undefined = subprocess.run(
@@ -134,7 +153,7 @@ class Rig:
             [
                 *("ld", "-static", "-z", "max-page-size=4096", "-z", "separate-code", "-e", "0"),
                 "--no-relax",
-                *("--build-id=none", f"-Ttext-segment={self.space():#x}", "-o", linked, obj),
+                *("--build-id=none", f"-Ttext-segment={self.space(room):#x}", "-o", linked, obj),
                 *(f"--defsym={name}={address:#x}" for name, address in known.items()),
             ],
             check=True,
@@ -176,9 +195,15 @@ class Rig:
             )
         return CommitRequest(protect, write, actions, self.header if run else 0)
 
-    def run(self, source: str, *flags: str, defined: dict[str, int] | None = None) -> Image:
+    def run(
+        self,
+        source: str,
+        *flags: str,
+        defined: dict[str, int] | None = None,
+        room: int = MEBI,
+    ) -> Image:
         """Place and commit a source; its initialisers run."""
-        image = self.place(source, *flags, defined=defined)
+        image = self.place(source, *flags, defined=defined, room=room)
         image.request = self.request(image)
         image.outcome = self.executor.commit(image.request)
         return image

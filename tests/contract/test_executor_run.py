@@ -61,7 +61,10 @@ def test_output_of_all_streams_is_there_before_the_outcome(rig: Rig) -> None:
 
 
 def test_more_output_than_a_pipe_holds(rig: Rig) -> None:
-    rig.run(PRINTF + 'int x = [] { for (int i = 0; i < 100000; ++i) printf("0123456789"); return 0; }();')
+    rig.run(
+        PRINTF
+        + 'int x = [] { for (int i = 0; i < 100000; ++i) printf("0123456789"); return 0; }();'
+    )
     assert len(rig.output.out) == 1_000_000
 
 
@@ -193,7 +196,7 @@ def test_malformed_initialiser_sections(rig: Rig, start: int, end: int, text: st
         ),
         ("Plain()", "Plain", None),
         ("Angry()", "Angry", None),
-        ("nullptr", "decltype(nullptr)", None),
+        ("nullptr", "decltype(nullptr)", "nullptr"),
     ],
 )
 def test_uncaught_exceptions(rig: Rig, thrown: str, type_name: str, what: str | None) -> None:
@@ -230,7 +233,9 @@ def test_uncaught_exceptions(rig: Rig, thrown: str, type_name: str, what: str | 
 
 
 def test_exceptions_cross_cells(rig: Rig) -> None:
-    thrower = rig.run(STDEXCEPT + 'void thrower(int n) { throw std::out_of_range("far " + std::to_string(n)); }')
+    thrower = rig.run(
+        STDEXCEPT + 'void thrower(int n) { throw std::out_of_range("far " + std::to_string(n)); }'
+    )
     image = rig.run(
         STDEXCEPT
         + PRINTF
@@ -257,7 +262,8 @@ def test_values_travel_with_the_outcome(rig: Rig) -> None:
         static char large[20 << 20];
         int x = (__farside_value(3, "abc", 3), __farside_value(255, nullptr, 0), 0);
         int y = (__farside_value(9, large, sizeof large), __farside_value(4, "end", 3), 0);
-        """
+        """,
+        room=32 << 20,
     )
     assert image.outcome is not None
     assert image.outcome.values == [(3, b"abc"), (255, b""), (4, b"end")]
@@ -379,9 +385,7 @@ def test_ifuncs_are_resolved_into_read_only_slots(rig: Rig) -> None:
     )
     slot = rig.space(PAGE)
     request = rig.request(image)
-    action = rig.action(
-        bootstrap.RESOLVE_IFUNC, (sps.ADDR, sps.ADDR), slot, image.symbols["pick"]
-    )
+    action = rig.action(bootstrap.RESOLVE_IFUNC, (sps.ADDR, sps.ADDR), slot, image.symbols["pick"])
     code = b"\xff\x25" + struct.pack("<i", slot - (slot - PAGE + 6))  # jmp *slot
     rig.executor.commit(
         CommitRequest(
@@ -394,7 +398,7 @@ def test_ifuncs_are_resolved_into_read_only_slots(rig: Rig) -> None:
 
 
 def test_the_platform_asks_the_near_side_for_names(rig: Rig) -> None:
-    image = rig.run("extern \"C\" int answer(int, char **) { return 42; }")
+    image = rig.run('extern "C" int answer(int, char **) { return 42; }')
     asked = []
 
     def look_up(payload: bytes) -> bytes:

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from farside.errors import RemoteError, SetupError
-from farside.orc.bootstrap import FARSIDE_SYMBOLS, STOCK_SYMBOLS
 from farside.options import Options
+from farside.orc.bootstrap import FARSIDE_SYMBOLS, STOCK_SYMBOLS
 from farside.remote.executor import Executor
 from farside.remote.spawn import find_executor
 from tests.contract.executor_rig import PROGRAM, Rig, descendants, is_alive
 
-SANITIZED = "asan" in subprocess.run(["ldd", PROGRAM], capture_output=True, text=True).stdout
+SANITIZED = (
+    "asan" in subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
+)
 
 
 def test_setup_offers_orc_and_farside(rig: Rig) -> None:
@@ -80,9 +82,7 @@ def test_libraries_are_opened_and_searched(rig: Rig) -> None:
 
 def test_internal_descriptors_are_high_and_the_worker_has_no_control_socket(rig: Rig) -> None:
     worker = Path(f"/proc/{rig.executor.worker_pid}/fd")
-    sockets = [
-        int(entry.name) for entry in worker.iterdir() if "socket" in str(entry.readlink())
-    ]
+    sockets = [int(entry.name) for entry in worker.iterdir() if "socket" in str(entry.readlink())]
     assert len(sockets) == 1
     assert sockets[0] >= 200
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_NOBITS, SHT_REL, SHT_GROUP = 1, 2, 3, 4, 8, 9, 17
+SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_NOBITS, SHT_REL = 1, 2, 3, 4, 8, 9
+SHT_GROUP = 17
 SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY, SHT_SYMTAB_SHNDX = 14, 15, 16, 18
 SHT_X86_64_UNWIND = 0x70000001
 A, WA, AX, WAT = 2, 3, 6, 0x403
@@ -100,7 +101,8 @@ class ObjectBuilder:
             indices += struct.pack("<I", section if stored == XINDEX else 0)
             symtab += struct.pack("<IBBHQQ", name(strings, text), info, other, stored, value, size)
         bodies: list[tuple[str, int, int, bytes, int, int, int, int, int]] = [
-            (s.name, s.type, s.flags, s.content, s.size, 0, 0, s.alignment, 0) for s in self.sections
+            (s.name, s.type, s.flags, s.content, s.size, 0, 0, s.alignment, 0)
+            for s in self.sections
         ]
         bodies.append(
             (".symtab", SHT_SYMTAB, 0, bytes(symtab), len(symtab), symtab_number + 1, 1, 8, 24)
@@ -108,8 +110,17 @@ class ObjectBuilder:
         bodies.append((".strtab", SHT_STRTAB, 0, bytes(strings), len(strings), 0, 0, 1, 0))
         if wide:
             bodies.append(
-                (".symtab_shndx", SHT_SYMTAB_SHNDX, 0, bytes(indices), len(indices))
-                + (symtab_number, 0, 4, 4)
+                (
+                    ".symtab_shndx",
+                    SHT_SYMTAB_SHNDX,
+                    0,
+                    bytes(indices),
+                    len(indices),
+                    symtab_number,
+                    0,
+                    4,
+                    4,
+                )
             )
         for s in self.sections:
             if s.relocations:
@@ -119,14 +130,21 @@ class ObjectBuilder:
                     for o, k, y, a in s.relocations
                 )
                 bodies.append(
-                    (".rela" + s.name, self.relocation_type, 0, raw, len(raw))
-                    + (symtab_number, s.number, 8, 16 if rel else 24)
+                    (
+                        ".rela" + s.name,
+                        self.relocation_type,
+                        0,
+                        raw,
+                        len(raw),
+                        symtab_number,
+                        s.number,
+                        8,
+                        16 if rel else 24,
+                    )
                 )
         for signature, flags, members in self.groups:
             raw = struct.pack(f"<{len(members) + 1}I", flags, *members)
-            bodies.append(
-                (".group", SHT_GROUP, 0, raw, len(raw), symtab_number, signature, 4, 4)
-            )
+            bodies.append((".group", SHT_GROUP, 0, raw, len(raw), symtab_number, signature, 4, 4))
         name_offsets = [name(names, body[0]) for body in bodies]
         name_offsets.append(name(names, ".shstrtab"))
         bodies.append((".shstrtab", SHT_STRTAB, 0, bytes(names), len(names), 0, 0, 1, 0))

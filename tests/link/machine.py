@@ -1,7 +1,7 @@
 """A far side in miniature: links objects into this very process and runs them.
 
-Tests use it in a child process (`run_child`), so that what goes wrong there is a signal, not the end
-of the tests. It maps a range without access, lets the linker allocate in it, copies segments, sets
+Tests use it in a child process (`run_child`), so that what goes wrong there is a signal and not the
+end of the tests. It maps a range without access, lets the linker allocate in it, copies segments, sets
 their protection, fills IFUNC slots, registers unwind tables and runs initialisers, in the order in
 which an executor does.
 """
@@ -36,7 +36,7 @@ class Slab:
     def __init__(self, base: int | None = None, size: int = 256 << 20) -> None:
         flags = _MAP_PRIVATE_ANONYMOUS | 0x4000 | (_MAP_FIXED_NOREPLACE if base else 0)
         found = _PROCESS.mmap(base, size, 0, flags, -1, 0)
-        assert found is not None and (base is None or found == base), "no room for the slab"
+        assert found == (base or found), "no room for the slab"
         self.base = self._next = found
         self.end = found + size
 

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.link.elf_builder import ABS, GLOBAL, OBJECT, TLS, WA, WAT, ObjectBuilder
+from tests.link.near import BASE, Tls, link_all, read, word
 
 from farside.errors import LinkError, ObjectError, RelocationError
 from farside.link import Definition
 from farside.link.x86_64 import KINDS
-from tests.link.elf_builder import ABS, GLOBAL, OBJECT, TLS, WA, WAT, ObjectBuilder
-from tests.link.near import BASE, Tls, link_all, read, word
 
 FIELD_AT = 16
 SIZE = 0x30
@@ -22,7 +22,8 @@ def one_fixup(kind: int, addend: int, value_of_symbol: int | None = None) -> Obj
     b = ObjectBuilder()
     data = b.section(".data", bytes(64), WA, alignment=16)
     place = ABS if value_of_symbol is not None else data
-    target = b.symbol("target", place, 40 if value_of_symbol is None else value_of_symbol, SIZE, GLOBAL, OBJECT)
+    value = 40 if value_of_symbol is None else value_of_symbol
+    target = b.symbol("target", place, value, SIZE, GLOBAL, OBJECT)
     b.relocate(data, FIELD_AT, kind, target, addend)
     return b
 
@@ -90,9 +91,20 @@ def test_none_changes_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "value", "width"),
-    [(12, 0xFFFF, 2), (12, -0x8000, 2), (14, 0xFF, 1), (14, -0x80, 1), (10, 0xFFFFFFFF, 4)]
-    + [(10, 0, 4), (11, 0x7FFFFFFF, 4), (11, -0x80000000, 4), (1, -1, 8), (1, (1 << 63) - 1, 8)]
-    + [(32, 0xFFFFFFFF, 4), (32, 0, 4)],
+    [
+        (12, 65535, 2),
+        (12, -32768, 2),
+        (14, 255, 1),
+        (14, -128, 1),
+        (10, 4294967295, 4),
+        (10, 0, 4),
+        (11, 2147483647, 4),
+        (11, -2147483648, 4),
+        (1, -1, 8),
+        (1, (1 << 63) - 1, 8),
+        (32, 4294967295, 4),
+        (32, 0, 4),
+    ],
 )
 def test_values_that_just_fit(kind: int, value: int, width: int) -> None:
     base = SIZE if kind == 32 else 0
@@ -102,8 +114,18 @@ def test_values_that_just_fit(kind: int, value: int, width: int) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(12, 0x10000), (12, -0x8001), (14, 0x100), (14, -0x81), (10, 1 << 32), (10, -1)]
-    + [(11, 1 << 31), (11, -(1 << 31) - 1), (32, 1 << 32), (32, -1)],
+    [
+        (12, 65536),
+        (12, -32769),
+        (14, 256),
+        (14, -129),
+        (10, 1 << 32),
+        (10, -1),
+        (11, 1 << 31),
+        (11, -(1 << 31) - 1),
+        (32, 1 << 32),
+        (32, -1),
+    ],
 )
 def test_values_that_just_do_not_fit(kind: int, value: int) -> None:
     base = SIZE if kind == 32 else 0
@@ -163,7 +185,7 @@ def test_fixup_in_zeros() -> None:
 
 
 def thread_object(kind: int, addend: int = 0) -> ObjectBuilder:
-    """Return an object with a variable at offset 8 of its thread-local data and one fix-up to it."""
+    """Return an object with a variable at offset 8 of its ``.tdata`` and one fix-up to it."""
     b = ObjectBuilder()
     code = b.text(b"\x90" * 16 + bytes(16), ".text")
     tdata = b.section(".tdata", b"12345678abcdefgh", WAT, alignment=8)
@@ -259,9 +281,7 @@ def test_variables_of_earlier_links_and_libraries() -> None:
         "static": Definition(0x6008, "cell 2", tls_offset=-32),
     }
     image = link_all(b, earlier=earlier, tls=Tls(known={"library": -8}))
-    words = {
-        e.symbol: (word(image, e.address), word(image, e.address + 8)) for e in image.entries
-    }
+    words = {e.symbol: (word(image, e.address), word(image, e.address + 8)) for e in image.entries}
     top = 1 << 64
     expected = {"dynamic": (0x5000, 0x5008), "static": (0, top - 32), "library": (0, top - 8)}
     assert words == expected

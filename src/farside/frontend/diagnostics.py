@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from farside.errors import ProtocolError
 
@@ -139,7 +139,7 @@ def _code_lines(diagnostic: Diagnostic, color: bool) -> Iterable[str]:
         yield empty + (f"{_GREEN}{insertions}{_RESET}" if color else insertions)
 
 
-def _insertions(diagnostic: Diagnostic, place: Any) -> str:  # noqa: ANN401
+def _insertions(diagnostic: Diagnostic, place: Callable[[int], int]) -> str:
     text = ""
     for fixit in sorted(diagnostic.fixits, key=lambda fixit: fixit.range.column):
         if fixit.range.line == diagnostic.line and "\n" not in fixit.text and fixit.text:

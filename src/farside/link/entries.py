@@ -18,9 +18,10 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from farside.errors import OutOfAddressSpace
 from farside.link.graph import MASK64, PROTS
 from farside.link.layout import Segment
-from farside.link.tls import image_key, require_static
+from farside.link.tls import image_words, require_static
 from farside.link.x86_64 import GOT_KINDS, is_branch, relaxation
 
 if TYPE_CHECKING:
@@ -249,22 +250,19 @@ class EntryMaker:
         """Store an entry's content."""
         kind, symbol, _, user = pending
         address = segment.address + at
-        data = self._graph.thread_data
         if symbol is None:
-            words = (0, 0)
-            if data is not None:
-                static = self._graph.static_tls
-                words = (image_key(data, self._tls), data.address)
-                if static is not None:
-                    words = (0, static)
+            words = image_words(self._graph, self._tls)
             _WORDS.pack_into(segment.content, at, words[0] & MASK64, words[1] & MASK64)
             return Entry(kind, "", address, words[1] & MASK64, False, user)
         if kind == "stub":
             value = symbol.address
             assert symbol.got is not None
-            _JUMP.pack_into(
-                segment.content, at, _JMP_INDIRECT, symbol.got - address - 6, b"\xcc\xcc"
-            )
+            distance = symbol.got - address - 6
+            if not -(1 << 31) <= distance < 1 << 31:
+                raise OutOfAddressSpace(
+                    f"The stub for {symbol.name} at {address:#x} cannot reach its slot."
+                )
+            _JUMP.pack_into(segment.content, at, _JMP_INDIRECT, distance, b"\xcc\xcc")
         elif kind == "got":
             value = 0 if symbol.kind == "ifunc" and symbol.defined else symbol.address
             _WORD.pack_into(segment.content, at, value)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
+from farside.object.elf import SHF_TLS
+
 if TYPE_CHECKING:
     from farside.object.elf import ObjectFile
 
@@ -250,5 +252,9 @@ class LinkGraph:
         self.thread_blocks: list[Block] = []
         self.thread_data: ThreadData | None = None
         self.static_tls: int | None = None
-        self.tls_pairs: set[tuple[int, int]] = set()
         self.tls_module: int | None = None
+        self.tls_pairs: set[tuple[int, int]] = set()
+
+    def has_thread_data(self) -> bool:
+        """Return whether a block of thread-local data is part of the image."""
+        return any(block.section.flags & SHF_TLS for block in self.blocks)

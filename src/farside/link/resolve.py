@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from farside.errors import RelocationError, UndefinedSymbols
 from farside.link.dependence import relate
 from farside.link.graph import MASK64
-from farside.link.tls import entry_words, locate, place_static
+from farside.link.tls import entry_words, image_words, locate, place_static
 from farside.link.x86_64 import kind_name
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from farside.link.tls import TlsModel
 
 GOT_SYMBOL: Final = "_GLOBAL_OFFSET_TABLE_"
+TLS_BASE: Final = "_TLS_MODULE_BASE_"
 TLS_GET_ADDR: Final = "__tls_get_addr"
 _BOUNDARIES: Final = ("__start_", "__stop_")
 # How far from every byte of the image something may lie to be reached without an entry. Less than
@@ -83,11 +84,16 @@ def settle(graph: LinkGraph, segments: list[Segment], tls: TlsModel) -> None:
     if graph.thread_data is not None:
         place_static(graph, tls)
         locate(graph, tls)
+    if graph.boundaries:
+        _set_boundaries(graph)
     for symbol in graph.externals:
         if symbol.name == GOT_SYMBOL:
             symbol.address = low
-        elif symbol.own:
-            _set_boundary(graph, symbol)
+        elif symbol.name == TLS_BASE and graph.thread_data is not None:
+            # What local-dynamic descriptor code calls the start of the image's thread-local data.
+            symbol.address = graph.thread_data.address
+            symbol.tls_offset = graph.static_tls
+            symbol.tls_words = image_words(graph, tls)
         earlier = symbol.earlier
         symbol.direct = high - _REACH <= symbol.address <= low + _REACH and not (
             earlier is not None and earlier.redefinable
@@ -121,23 +127,31 @@ def _externals(
     """Find the addresses of external symbols, in one question to each of those who know."""
     wanted: dict[str, Symbol] = {}
     threads: dict[str, Symbol] = {}
+    boundaries: list[Symbol] = []
     for name, symbol in external.items():
         graph.externals.append(symbol)
         if symbol.earlier is not None:
             symbol.address = symbol.earlier.address
             symbol.tls_offset = symbol.earlier.tls_offset
             symbol.tls_words = entry_words(symbol, None, tls)
-        elif name == GOT_SYMBOL:
+        elif name == GOT_SYMBOL or (name == TLS_BASE and graph.has_thread_data()):
             symbol.own = True
         elif name == TLS_GET_ADDR and tls.get_addr is not None:
             symbol.address = tls.get_addr
-        elif name.startswith(_BOUNDARIES) and _is_boundary(graph, name):
-            symbol.own = True
-            graph.boundaries.append(symbol)
+        elif name.startswith(_BOUNDARIES):
+            boundaries.append(symbol)
         elif symbol.kind == "thread":
             threads[name] = symbol
         else:
             wanted[name] = symbol
+    if boundaries:
+        names = {block.section.name for block in graph.blocks}
+        for symbol in boundaries:
+            if _section_of(symbol) in names:
+                symbol.own = True
+                graph.boundaries.append(symbol)
+            else:
+                wanted[symbol.name] = symbol
     missing: list[Symbol] = []
     if wanted:
         found = resolver.lookup(wanted.keys())
@@ -179,18 +193,18 @@ def undefined(
     return UndefinedSymbols(f"{text} {what} undefined (used in {referrer}).", names, referrer)
 
 
-def _is_boundary(graph: LinkGraph, name: str) -> bool:
-    """Return whether a name stands for the start or end of sections of this image."""
-    section = name.removeprefix("__start_").removeprefix("__stop_")
-    return any(block.section.name == section for block in graph.blocks)
+def _section_of(symbol: Symbol) -> str:
+    """Return the name of the sections that ``__start_NAME`` or ``__stop_NAME`` speaks of."""
+    return symbol.name.removeprefix("__start_").removeprefix("__stop_")
 
 
-def _set_boundary(graph: LinkGraph, symbol: Symbol) -> None:
-    """Give ``__start_NAME`` or ``__stop_NAME`` the start or end of the sections called NAME."""
-    start = symbol.name.startswith("__start_")
-    name = symbol.name.removeprefix("__start_" if start else "__stop_")
-    blocks = [block for block in graph.blocks if block.section.name == name]
-    if start:
-        symbol.address = min(block.address for block in blocks)
-    else:
-        symbol.address = max(block.address + block.size for block in blocks)
+def _set_boundaries(graph: LinkGraph) -> None:
+    """Give each ``__start_NAME`` and ``__stop_NAME`` the end that it speaks of."""
+    spans: dict[str, tuple[int, int]] = {}
+    for block in graph.blocks:
+        start, end = block.address, block.address + block.size
+        low, high = spans.get(block.section.name, (start, end))
+        spans[block.section.name] = (min(low, start), max(high, end))
+    for symbol in graph.boundaries:
+        stop = symbol.name.startswith("__stop_")
+        symbol.address = spans[_section_of(symbol)][stop]

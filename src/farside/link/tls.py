@@ -181,6 +181,14 @@ def entry_words(symbol: Symbol, data: ThreadData | None, tls: TlsModel) -> tuple
     return image_key(data, tls), symbol.address
 
 
+def image_words(graph: LinkGraph, tls: TlsModel) -> tuple[int, int]:
+    """Return the two words of the entry for the start of the image's thread-local data."""
+    if graph.static_tls is not None:
+        return 0, graph.static_tls
+    data = graph.thread_data
+    return (0, 0) if data is None else (image_key(data, tls), data.address)
+
+
 def image_key(data: ThreadData, tls: TlsModel) -> int:
     """Return the first word of the entries of an image in dynamic storage."""
     return data.address if tls.key is None else tls.key

@@ -192,6 +192,7 @@ def parse_archive(
     members: list[Member] = []
     long_names = b""
     index: dict[str, int] | None = None
+    names_left = 4 * len(view)
     at = 8
     while at < len(view):
         raw, size = _header(view, name, at)
@@ -206,6 +207,9 @@ def parse_archive(
             long_names = bytes(view[content : content + size])
         else:
             member = _member(view, name, raw, at, size, long_names)
+            names_left -= len(member.name)
+            if names_left < 0:
+                raise ObjectError(name, "member names overlap beyond all reason", at)
             if member.name not in _BSD_INDEXES:
                 members.append(member)
         at = content + (0 if thin and not special else size + (size & 1))

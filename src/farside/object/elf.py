@@ -89,8 +89,8 @@ _UNLOADED = frozenset((SHT_NULL, SHT_RELA, SHT_REL))
 _MAX_ALIGNMENT = 1 << 30
 # No link of any size needs names that add up to more than this many times the file.
 _NAME_BUDGET = 4
-# zlib cannot compress better than this, so a larger claimed size is a lie.
-_ZLIB_RATIO = 1032
+# Debug information compresses to a fourth or so; a claim far beyond that is meant to do harm.
+_ZLIB_RATIO = 100
 
 
 class ObjectSection(NamedTuple):

@@ -250,9 +250,7 @@ class Executor:
         payload = self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), (names,)))
         found = self._decoded(_OFFSETS, payload)
         return {
-            name: offset
-            for name, offset in zip(names, found, strict=False)
-            if offset is not None
+            name: offset for name, offset in zip(names, found, strict=False) if offset is not None
         }
 
     def commit(self, request: CommitRequest, *, timeout: float | None = None) -> RunOutcome:

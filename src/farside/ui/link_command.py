@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
         if options.json:
             import json
 
-            print(json.dumps(report(image, error), indent=2))
+            print(json.dumps(report(image, error, options.dependence), indent=2))
         elif image is not None:
             print("\n".join(_text(image)))
         sys.stdout.flush()
@@ -87,6 +87,9 @@ def _parser() -> ArgumentParser:
         "--root", action="append", metavar="NAME", help="keep only what this name needs"
     )
     parser.add_argument("--whole-archive", action="store_true", help="take all members of archives")
+    parser.add_argument(
+        "--dependence", action="store_true", help="with --json: what every symbol depends on"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("files", nargs="+", metavar="FILE", help="an object or archive")
     return parser
@@ -233,7 +236,9 @@ def _symbols(image: LinkedImage) -> list[_Row]:
     return sorted(rows)
 
 
-def report(image: LinkedImage | None, error: FarsideError | None) -> dict[str, Any]:
+def report(
+    image: LinkedImage | None, error: FarsideError | None, dependence: bool = False
+) -> dict[str, Any]:
     """Return what ``--json`` prints, with every key present whatever happened."""
     failed: list[dict[str, Any]] = []
     if error is not None:
@@ -247,11 +252,15 @@ def report(image: LinkedImage | None, error: FarsideError | None) -> dict[str, A
     result |= {"eh_frame": None, "thread_data": None, "static_tls": None, "errors": failed}
     if image is not None:
         result |= _image_report(image)
+        if dependence:
+            depends = image.dependence
+            result["dependence"] = {
+                name: sorted(depends.externals_of(name)) for name in sorted(depends.symbols)
+            }
     return result
 
 
 def _image_report(image: LinkedImage) -> dict[str, Any]:
-    depends = image.dependence
     static = image.static_tls
     return {
         "segments": [
@@ -274,15 +283,7 @@ def _image_report(image: LinkedImage) -> dict[str, Any]:
             }
             for s in sorted(image.sections, key=lambda s: s.address)
         ],
-        "symbols": [
-            row._asdict()
-            | {
-                "depends_on": sorted(depends.externals_of(row.name))
-                if row.binding != "local" and row.name in depends.symbols
-                else []
-            }
-            for row in _symbols(image)
-        ],
+        "symbols": [row._asdict() for row in _symbols(image)],
         "got": [
             {"object": e.object_name, "symbol": e.symbol, "address": e.address, "value": e.value}
             for e in image.entries
