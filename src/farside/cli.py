@@ -81,10 +81,12 @@ def _run(invocation: Invocation) -> int:
 
 
 def _prepare(options: Options) -> int:
-    from farside.session import prepare
+    from farside.frontend.client import find_compiler
+    from farside.frontend.pch import build_pch, find_pch
 
-    prepare(options)
-    return 0
+    compiler = find_compiler(options)
+    path = find_pch(options, compiler) or build_pch(options, compiler, wait=True)
+    return 0 if path is not None and path.exists() else 1
 
 
 def _complain(message: str) -> None:

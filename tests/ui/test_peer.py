@@ -18,7 +18,7 @@ const int c = 1;
 c
 (short)3
 42ul
-x == 42
+(bool)x
 'a'
 (unsigned char)65
 0.1
