@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from farside.options import Options
     from farside.ui.arguments import Invocation
 
+_EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 _EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, as a program that the signal ends
 
 
@@ -41,6 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; keep the interpreter from flushing into the void.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return _EXIT_BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get("FARSIDE_TRACEBACK"):
+            raise
+        name = type(error).__name__
+        _complain(f"internal error, {name}: {error} (FARSIDE_TRACEBACK=1 shows where)")
+        return _EXIT_INTERNAL
 
 
 def _dispatch(invocation: Invocation) -> int:
