@@ -6,6 +6,7 @@
 
 #include "clang/Basic/Version.h"
 #include "clang/Lex/PreprocessorOptions.h"
+#include "llvm/Demangle/Demangle.h"
 
 #include <unistd.h>
 
@@ -81,8 +82,18 @@ void Server::dispatch(const Object &request) {
     compile(request);
   else if (op == "replay" && Clang)
     replay(request);
+  else if (op == "demangle")
+    demangle(request);
   else
     reject("the compiler was asked for something that it does not do now");
+}
+
+/// Readable names for the linker's messages; LLVM has the demangler that Python lacks.
+void Server::demangle(const Object &request) {
+  Array names;
+  for (const std::string &name : strings(request.getArray("names")))
+    names.push_back(llvm::demangle(name));
+  Line.send(Object{{"ok", true}, {"names", std::move(names)}});
 }
 
 void Server::reject(llvm::StringRef message) {

@@ -22,6 +22,7 @@ private:
   void start(const llvm::json::Object &request);
   void compile(const llvm::json::Object &request);
   void replay(const llvm::json::Object &request);
+  void demangle(const llvm::json::Object &request);
   std::string startWithPch(const std::vector<std::string> &args, const std::string &pch,
                            bool values);
   void reject(llvm::StringRef message);

@@ -182,14 +182,28 @@ class Compiler:
         """Go on without the precompiled header, in the state after the accepted cells.
 
         Raises:
-            CompilerCrashed: a cell that was accepted before is not accepted now.
+            CompilerCrashed: a cell that was accepted before is not accepted without it; the header
+                stays in use, and `rollback` must come before the next cell.
         """
         self._drop_current()
         self._snapshots.close()
-        self._pch = None
-        self._launch()
-        self.wait_started()
-        self._replay(accepted)
+        pch, self._pch = self._pch, None
+        try:
+            self._launch()
+            self.wait_started()
+            self._replay(accepted)
+        except CompilerCrashed:
+            self._pch = pch
+            raise
+
+    def demangle(self, names: Sequence[str]) -> list[str]:
+        """Return mangled names as the programmer wrote them; unchanged where that fails."""
+        if self._channel is None or self._busy:
+            return list(names)
+        found = self._call({"op": "demangle", "names": list(names)}).body.get("names")
+        if not isinstance(found, list) or [type(name) for name in found] != [str] * len(names):
+            raise ProtocolError("The compiler's answer to a question for names is malformed.")
+        return found
 
     @property
     def uses_pch(self) -> bool:
