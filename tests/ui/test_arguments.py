@@ -90,10 +90,14 @@ def test_files_libraries_and_code() -> None:
 
 
 def test_code_is_told_from_a_missing_file() -> None:
-    assert parse_arguments(["f()"]).inputs == (Input("code", "f()"),)
+    for code in ("f()", "2+3", "std::cout", "-1;", "!x"):
+        assert parse_arguments(["-c", "0", code]).inputs[1] == Input("code", code)
+    for code in ("f()", "2+3", "std::cout", "!x", "x y"):
+        assert parse_arguments([code]).inputs == (Input("code", code),)
+    assert parse_arguments(["x;", "a.b"]).inputs[1] == Input("code", "a.b")
     assert parse_arguments(["-c", "y"]).inputs == (Input("code", "y"),)
     assert parse_arguments(["%help"]).inputs == (Input("code", "%help"),)
-    for missing in ("y", "nosuch.cpp", "/no/such/file"):
+    for missing in ("y", "nosuch.cpp", "/no/such/file", "libstdc++.so"):
         with pytest.raises(OptionError, match="no such file"):
             parse_arguments([missing])
 

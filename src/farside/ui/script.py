@@ -12,7 +12,6 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from farside.errors import Crashed, FarsideError, Interrupted, SetupError
-from farside.source.cells import split_inputs
 from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE
 
 if TYPE_CHECKING:
@@ -57,6 +56,8 @@ def run_script(
 def _run_stream(console: Console, stream: TextIO) -> int | None:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    from farside.source.cells import split_inputs
+
     for text in split_inputs(stream):
         if not console.execute(text):
             status = _fatal_status(console.last_error)
