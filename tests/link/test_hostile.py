@@ -126,7 +126,7 @@ def archives() -> tuple[bytes, ...]:
             found.append(target.read_bytes())
         for flavour in ("bsd", "darwin"):
             target = directory / f"{flavour}.a"
-            command = ["/usr/lib/llvm-22/bin/llvm-ar", f"--format={flavour}", "rcs", str(target)]
+            command = ["llvm-ar-22", f"--format={flavour}", "rcs", str(target)]
             subprocess.run([*command, *members], check=True, capture_output=True)
             found.append(target.read_bytes())
     return tuple(found)

@@ -23,9 +23,11 @@ from farside.object.elf import (
     SHF_WRITE,
     SHF_X86_64_LARGE,
     SHT_NOBITS,
+    STB_GNU_UNIQUE,
     STB_LOCAL,
     STB_WEAK,
     STT_FILE,
+    STT_GNU_IFUNC,
     STT_TLS,
     UNDEFINED,
 )
@@ -42,7 +44,6 @@ _KINDS: Final[dict[int, SymbolKind]] = {
     6: "thread",
     10: "ifunc",
 }
-_STB_GNU_UNIQUE: Final = 10
 
 
 def add_object(graph: LinkGraph, obj: ObjectFile) -> None:
@@ -131,6 +132,8 @@ def _add_symbols(graph: LinkGraph, obj: ObjectFile, blocks: dict[int, Block]) ->
         if block is not None:
             if (kind == STT_TLS) != bool(block.section.flags & SHF_TLS) and kind != 3 and kind:
                 raise _misplaced(owner, entry, block)
+            if kind == STT_GNU_IFUNC:
+                graph.has_ifuncs = True
             symbol = Symbol(
                 name,
                 owner,
@@ -185,7 +188,9 @@ def _global(graph: LinkGraph, owner: str, entry: ObjectSymbol, blocks: dict[int,
         graph.commons = True
         if value & (value - 1) or value > 1 << 30:
             raise ObjectError(owner, f"common symbol {name!r} has alignment {value:#x}")
-    weak = binding in (STB_WEAK, _STB_GNU_UNIQUE)
+    if kind == STT_GNU_IFUNC:
+        graph.has_ifuncs = True
+    weak = binding in (STB_WEAK, STB_GNU_UNIQUE)
     visible = visibility in (0, 3)
     symbol = graph.globals.get(name)
     if symbol is None:

@@ -100,7 +100,7 @@ def _run(
     # Every block has its final address, and so has every symbol; the blocks' bytes lie in a
     # segment's buffer or are zeros.
 
-    maker = EntryMaker(graph, entries, tls, segments)
+    maker = EntryMaker(graph, entries, tls)
     maker.survey()
     entry_segments, new_entries = maker.place(allocator)
     # Every edge that needs a GOT slot, stub or TLS entry finds its address in its symbol.
