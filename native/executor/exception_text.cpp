@@ -1,5 +1,6 @@
 #include "exception_text.h"
 
+#include <cstddef>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <exception>
@@ -57,6 +58,8 @@ std::optional<std::string> currentWhat() {
     return limited(text);
   } catch (std::string_view text) {
     return limited(text);
+  } catch (std::nullptr_t) {
+    return "nullptr"; // the next handler would take it as well
   } catch (const char *text) {
     return limited(text);
   } catch (...) {

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <ctime>
 #include <iterator>
+#include <pthread.h>
 
 extern "C" char **environ;
 
@@ -24,6 +25,13 @@ Error unknownHeader(const char *what, uint64_t header) {
   char text[120];
   std::snprintf(text, sizeof text, "%s: no JITDylib has the header 0x%" PRIx64, what, header);
   return Error(text);
+}
+
+Error checkPointerSections(const std::vector<AddrRange> &sections) {
+  for (const AddrRange &section : sections)
+    if (section.Start > section.End || ((section.Start | section.End) & 7) != 0)
+      return Error("initialiser section that is not a whole number of aligned pointers");
+  return {};
 }
 
 /// glibc passes main's arguments to initialisers, and programs have come to rely on it.
@@ -50,7 +58,12 @@ std::string exceptionSentence(const ExceptionText &exception) {
 
 Platform &Platform::get() {
   // Never destroyed: its own handlers run while the process exits.
-  static auto *platform = new Platform;
+  static auto *platform = [] {
+    // A fork may come at any time, from any thread; the child must find the lock free.
+    ::pthread_atfork([] { get().Mutex.lock(); }, [] { get().Mutex.unlock(); },
+                     [] { get().Mutex.unlock(); });
+    return new Platform;
+  }();
   return *platform;
 }
 
@@ -97,9 +110,8 @@ Error Platform::registerInitSections(uint64_t header, const std::vector<AddrRang
   JitDylib *dylib = find(header);
   if (dylib == nullptr)
     return unknownHeader("register_init_sections", header);
-  for (const AddrRange &section : sections)
-    if (section.Start > section.End || ((section.Start | section.End) & 7) != 0)
-      return Error("initialiser section that is not a whole number of aligned pointers");
+  if (Error error = checkPointerSections(sections))
+    return error;
   dylib->Fresh.insert(dylib->Fresh.end(), sections.begin(), sections.end());
   return {};
 }
@@ -120,6 +132,21 @@ Error Platform::deregisterInitSections(uint64_t header, const std::vector<AddrRa
   for (const AddrRange &section : sections)
     if (!removeFrom(dylib->Processed, section) && !removeFrom(dylib->Fresh, section))
       return Error("deregister_init_sections: a section is not registered");
+  return {};
+}
+
+Error Platform::registerFiniSections(uint64_t header, const std::vector<AddrRange> &sections) {
+  std::lock_guard lock(Mutex);
+  JitDylib *dylib = find(header);
+  if (dylib == nullptr)
+    return unknownHeader("register_fini_sections", header);
+  if (Error error = checkPointerSections(sections))
+    return error;
+  for (const AddrRange &section : sections)
+    for (uint64_t at = section.Start; at != section.End; at += sizeof(uint64_t)) {
+      auto function = *reinterpret_cast<void (*const *)(void *)>(at);
+      dylib->AtExit.push_back({function, nullptr, CurrentCommit, NextOrder++});
+    }
   return {};
 }
 

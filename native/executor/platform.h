@@ -1,9 +1,9 @@
 // The ELF platform of ORC's runtime, natively: the far side's state of each JITDylib.
 //
 // A JITDylib is to linked code what a shared library is to the dynamic loader. It is known by the
-// address of its `__dso_handle`, its **header**. Initialisers are pushed: when an object arrives its
-// initialiser sections join the JITDylib's *fresh* list, and `update` runs what is fresh, in order
-// of arrival, and makes it *processed*. `close` runs the exit handlers in reverse and makes
+// address of its `__dso_handle`, its **header**. Initialisers are pushed: when an object arrives
+// its initialiser sections join the JITDylib's *fresh* list, and `update` runs what is fresh, in
+// order of arrival, and makes it *processed*. `close` runs the exit handlers in reverse and makes
 // everything fresh again, so that a later `open` initialises anew.
 //
 // No lock is held while user code runs: an initialiser may register handlers, open and update
@@ -41,6 +41,9 @@ public:
 
   Error registerInitSections(uint64_t header, const std::vector<AddrRange> &sections);
   Error deregisterInitSections(uint64_t header, const std::vector<AddrRange> &sections);
+  /// Books the functions as exit handlers of the running commit, so that they run last to first,
+  /// after the handlers that the initialisers register.
+  Error registerFiniSections(uint64_t header, const std::vector<AddrRange> &sections);
 
   /// Opens by name, running fresh initialisers; counts references. The header, or what went wrong.
   Expected<uint64_t> open(std::string_view name);

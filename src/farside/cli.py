@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from farside.options import Options
     from farside.ui.arguments import Invocation
 
+_EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 _EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, as a program that the signal ends
 
 
@@ -41,6 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; keep the interpreter from flushing into the void.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return _EXIT_BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get("FARSIDE_TRACEBACK"):
+            raise
+        name = type(error).__name__
+        _complain(f"internal error, {name}: {error} (FARSIDE_TRACEBACK=1 shows where)")
+        return _EXIT_INTERNAL
 
 
 def _dispatch(invocation: Invocation) -> int:
@@ -81,10 +88,12 @@ def _run(invocation: Invocation) -> int:
 
 
 def _prepare(options: Options) -> int:
-    from farside.session import prepare
+    from farside.frontend.client import find_compiler
+    from farside.frontend.pch import build_pch, find_pch
 
-    prepare(options)
-    return 0
+    compiler = find_compiler(options)
+    path = find_pch(options, compiler) or build_pch(options, compiler, wait=True)
+    return 0 if path is not None and path.exists() else 1
 
 
 def _complain(message: str) -> None:

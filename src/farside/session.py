@@ -9,13 +9,14 @@ crash and an interrupt.
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from farside.errors import (
     CompileError,
+    CompilerCrashed,
     CppException,
     Crashed,
     FarSideError,
@@ -30,7 +31,9 @@ from farside.errors import (
     SessionClosed,
 )
 from farside.execution import ExecutionSession
-from farside.frontend.client import Compiler
+from farside.frontend.client import Compiler, find_compiler
+from farside.frontend.diagnostics import render
+from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.object import parse_object
 from farside.options import Options
@@ -98,13 +101,17 @@ class Session:
         self._lock = threading.Lock()
         self._closed = False
         # Both programs start at once; neither is waited for before the first cell needs it.
-        self._compiler = Compiler.spawn(self.options)
+        program = find_compiler(self.options)
+        pch = find_pch(self.options, program) if self.options.use_pch else None
+        self._compiler = Compiler.spawn(self.options, program, pch)
         try:
             sink = self._output if self._output.capture else None
-            self._execution = ExecutionSession(self.options, sink)
+            self._execution = ExecutionSession(self.options, sink, self._demangle)
         except BaseException:
             self._compiler.close()
             raise
+        if self.options.use_pch and pch is None:
+            build_pch(self.options, program)
 
     # ------------------------------------------------------------------ the path of a cell
 
@@ -129,7 +136,10 @@ class Session:
                 outcome = self._commit(image)
                 committed_at = perf_counter()
             except (Exception, KeyboardInterrupt) as error:
-                raise self._take_back(cell, error) from error
+                raised = self._take_back(cell, error)
+                if raised is error:
+                    raise
+                raise raised from error
             self._accept(compiled, code, image)
             timings = {
                 "compile": compiled_at - started,
@@ -143,18 +153,20 @@ class Session:
         """Cell → CompiledCell: Clang, in its own process."""
         with self._gate.window():
             compiled = self._compiler.compile(cell, code)
-            if compiled.conflicts and self._compiler.restart_without_pch(self._journal.entries):
-                # A name of the precompiled library was in the user's way.
-                compiled = self._compiler.compile(cell, code)
+            if compiled.conflicts:
+                # A name of the precompiled library is in the user's way.
+                with suppress(CompilerCrashed):
+                    self._compiler.restart_without_pch(self._journal.accepted())
+                    compiled = self._compiler.compile(cell, code)
         if not compiled.ok:
-            raise CompileError(_render(compiled.diagnostics), compiled.diagnostics)
+            raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
         return compiled
 
     def _link(self, compiled: CompiledCell) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if compiled.object is None:
             return None
-        name = f"cell {compiled.cell}"
+        name = f"cell {compiled.number}"
         return self._execution.link([parse_object(compiled.object, name)], name)
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
@@ -170,12 +182,7 @@ class Session:
             image.defined or not all(each.is_statement for each in image.initialisers)
         )
         self._journal.accept(
-            JournalEntry(
-                cell=compiled.cell,
-                code=code,
-                cookie=compiled.cookie,
-                object_bytes=compiled.object if keep else None,
-            )
+            JournalEntry(compiled.accepted(code), compiled.object if keep else None)
         )
 
     def _result(
@@ -186,7 +193,7 @@ class Session:
         if outcome is not None and outcome.exception:
             said = "" if outcome.what is None else f": {outcome.what}"
             error = CppException(
-                f"cell {compiled.cell} threw {outcome.exception_type}{said}",
+                f"cell {compiled.number} threw {outcome.exception_type}{said}",
                 outcome.exception_type,
                 outcome.what,
             )
@@ -197,7 +204,7 @@ class Session:
             kind, data = outcome.values[-1]
             value = decode_value(kind, data, compiled.value_type)
         return CellResult(
-            cell=compiled.cell,
+            cell=compiled.number,
             value=value,
             diagnostics=compiled.diagnostics,
             notices=(),
@@ -211,7 +218,7 @@ class Session:
     def _take_back(self, cell: int, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
         stdout, stderr = self._output.take()
-        self._compiler.rollback(after=self._journal.last_cell, accepted=self._journal.entries)
+        self._rollback_compiler()
         self._execution.discard()
         recovery = () if self._execution.usable else self._recover()
         if isinstance(error, KeyboardInterrupt):
@@ -225,6 +232,13 @@ class Session:
         if isinstance(raised, FarSideError):
             raised.stdout, raised.stderr, raised.recovery = stdout, stderr, recovery
         return raised
+
+    def _rollback_compiler(self) -> None:
+        """Bring the compiler to the state after the accepted cells."""
+        self._compiler.rollback(self._journal.last_cell, self._journal.accepted())
+
+    def _demangle(self, name: str) -> str:
+        return self._compiler.demangle([name])[0]
 
     def _recover(self) -> tuple[str, ...]:
         """Start another executor and bring back what the accepted cells defined.
@@ -241,7 +255,8 @@ class Session:
         notices = ["the far side was started again; variables have their initial values"]
         if lost:
             self._journal.keep_only(survivors)
-            self._compiler.rollback(after=0, accepted=survivors)
+            self._compiler.rollback(0, ())
+            self._compiler.rollback(self._journal.last_cell, self._journal.accepted())
             cells = ", ".join(map(str, sorted(lost)))
             notices.append(f"these cells could not be brought back: {cells}")
         return tuple(notices)
@@ -279,7 +294,7 @@ class Session:
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
             for entry in self._journal.take_back(count):
                 self._execution.remove(f"cell {entry.cell}")
-            self._compiler.rollback(after=self._journal.last_cell, accepted=self._journal.entries)
+            self._rollback_compiler()
 
     def load(self, path: str) -> str:
         """Load a shared library, or link an object or archive; return a sentence about it.
@@ -313,7 +328,10 @@ class Session:
                 with self._gate.window():
                     return self._execution.run_main(address, args)
             except (Exception, KeyboardInterrupt) as error:
-                raise self._take_back(self.next_cell, error) from error
+                raised = self._take_back(self.next_cell, error)
+                if raised is error:
+                    raise
+                raise raised from error
 
     def close(self) -> Closing:
         """End the session: run exit handlers, then end both programs. May be called again."""
@@ -370,6 +388,7 @@ class Session:
         self.close()
 
 
-def _render(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return diagnostics as Clang would print them."""
-    return "\n".join(diagnostic.render() for diagnostic in diagnostics)
+def prepare(options: Options) -> bool:
+    """Build the precompiled standard library for these options; return whether there is one now."""
+    program = find_compiler(options)
+    return find_pch(options, program) is not None or build_pch(options, program, wait=True) is not None

@@ -131,7 +131,7 @@ class SlabMachine(RuleBasedStateMachine):
         except OutOfAddressSpace:
             return
         assert address % alignment == 0
-        assert BASE <= address
+        assert address >= BASE
         assert address + size <= BASE + self.size
         for other, (other_size, _) in self.blocks.items():
             assert address + max(size, 1) <= other or other + max(other_size, 1) <= address

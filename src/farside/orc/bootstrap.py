@@ -78,6 +78,7 @@ UNCOMMIT = "farside_uncommit"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
 TLS_GET_ADDR = "farside_tls_get_addr"
+TLS_OFFSETS = "farside_tls_offsets"
 TLSDESC = "farside_tlsdesc"
 PLATFORM_BOOTSTRAP = "farside_platform_bootstrap"
 PLATFORM_SHUTDOWN = "farside_platform_shutdown"
@@ -87,6 +88,7 @@ REGISTER_OBJECT_SECTIONS = "farside_platform_register_object_sections"
 DEREGISTER_OBJECT_SECTIONS = "farside_platform_deregister_object_sections"
 REGISTER_INIT_SECTIONS = "farside_platform_register_init_sections"
 DEREGISTER_INIT_SECTIONS = "farside_platform_deregister_init_sections"
+REGISTER_FINI_SECTIONS = "farside_platform_register_fini_sections"
 JIT_DLOPEN = "farside_platform_jit_dlopen"
 JIT_DLUPDATE = "farside_platform_jit_dlupdate"
 JIT_DLCLOSE = "farside_platform_jit_dlclose"
@@ -105,6 +107,7 @@ FARSIDE_SYMBOLS = frozenset(
         STATIC_TLS_INIT,
         TLS_GET_ADDR,
         TLSDESC,
+        TLS_OFFSETS,
         PLATFORM_BOOTSTRAP,
         PLATFORM_SHUTDOWN,
         REGISTER_JITDYLIB,
@@ -113,6 +116,7 @@ FARSIDE_SYMBOLS = frozenset(
         DEREGISTER_OBJECT_SECTIONS,
         REGISTER_INIT_SECTIONS,
         DEREGISTER_INIT_SECTIONS,
+        REGISTER_FINI_SECTIONS,
         JIT_DLOPEN,
         JIT_DLUPDATE,
         JIT_DLCLOSE,

@@ -78,10 +78,14 @@ class Reader:
         return self.data[start : start + size]
 
     def take_count(self, smallest: int) -> int:
-        """Read a u64 count of elements that take at least `smallest` bytes each."""
+        """Read a u64 count of elements that take at least `smallest` bytes each, and one at least.
+
+        ORC has no element that takes none; without that a count would be believed.
+        """
         (count,) = self.take(_U64)
-        if count * smallest > self.left:
-            raise _short(count * smallest, self.left)
+        least = count * max(smallest, 1)
+        if least > self.left:
+            raise _short(least, self.left)
         return int(count)
 
 

@@ -98,7 +98,7 @@ class FreeRanges:
             if index == len(self._by_size):
                 break
             length, start = self._by_size[index]
-            address = (start + length - size) & -alignment
+            address: int = (start + length - size) & -alignment
             if address >= start:
                 self._split(start, start + length, address, address + size)
                 return address

@@ -1,8 +1,8 @@
 """Floating-point values of every format, written as Clang-Repl writes them.
 
 Whole numbers that fit an ``int64_t`` get one decimal. Numbers of other than common magnitude, below
-1e-4 or above 1e6, are written with an exponent and six digits; the rest with 6 (``float``), 8
-(``double``) or 12 (``long double``) significant digits.
+1e-4 or above 1e6, are written with six significant digits; the rest with 6 (``float``), 8
+(``double``) or 12 (``long double``). Trailing zeros stay: this is C's ``%#.6g``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _text(number: float, *, digits: int, suffix: str) -> str:
     if -(2.0**63) <= number < 2.0**63 and number == int(number):
         return f"{number:.1f}{suffix}"
     if not 1e-4 <= abs(number) <= 1e6:
-        return f"{number:.5e}{suffix}"
+        digits = 6
     return f"{number:#.{digits}g}{suffix}"
 
 
@@ -106,12 +106,15 @@ def _finite(negative: bool, mantissa: int, scale: int, suffix: str) -> tuple[str
 
 
 def _ratio_text(numerator: int, denominator: int) -> str:
+    """Return what ``%#.12g``, or ``%#.6g``, would, for a positive ratio."""
     from decimal import Decimal, localcontext
 
     common = denominator <= numerator * 10**4 and numerator <= denominator * 10**6
-    with localcontext(prec=12 if common else 6):
+    digits = 12 if common else 6
+    with localcontext(prec=digits):
         rounded = Decimal(numerator) / Decimal(denominator)
         power = rounded.adjusted()
-        if common:
-            return f"{rounded:.{11 - power}f}"
-        return f"{rounded.scaleb(-power):.5f}e{'-' if power < 0 else '+'}{abs(power):02d}"
+        if -4 <= power < digits:
+            return f"{rounded:.{digits - 1 - power}f}"
+        lead = f"{rounded.scaleb(-power):.{digits - 1}f}"
+        return f"{lead}e{'-' if power < 0 else '+'}{abs(power):02d}"

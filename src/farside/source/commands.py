@@ -70,8 +70,9 @@ def parse_command(text: str) -> Command:
     Raises:
         OptionError: there is no such command, or its arguments are wrong; the message says which.
     """
-    word, _, rest = text.strip().partition(" ")
-    argument = rest.strip()
+    words = text.split(None, 1)
+    word = words[0]
+    argument = words[1].strip() if len(words) > 1 else ""
     name = _NAMES.get(word[1:])
     if name is None:
         raise OptionError(_unknown(word))

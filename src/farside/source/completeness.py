@@ -67,7 +67,10 @@ class _Bracket(NamedTuple):
 
 
 class _Conditional(NamedTuple):
+    """The state at an ``#if``, and whether it is ``#if 0``."""
+
     brackets: _Bracket | None
+    broken: bool
     never: bool
 
 
@@ -159,13 +162,11 @@ class Scanner:
     @property
     def finished(self) -> bool:
         """Whether what was fed so far can be handed to Clang."""
-        if self._spliced or self._until:
+        if self._spliced or self._until or self._conditionals:
             return False
         if self._broken:
             return True
-        if self._brackets is not None or self._conditionals:
-            return False
-        return not self._statement.only_begins()
+        return self._brackets is None and not self._statement.only_begins()
 
     def feed(self, text: str) -> None:
         """Read whole lines; the last may lack its line end."""
@@ -250,17 +251,17 @@ class Scanner:
     def _conditional(self, name: str, condition: str) -> None:
         """Follow ``#if`` and its kin: of several branches the last one's brackets count."""
         if name in ("if", "ifdef", "ifndef"):
-            self._conditionals.append(_Conditional(self._brackets, condition == "0"))
+            self._conditionals.append(_Conditional(self._brackets, self._broken, condition == "0"))
         elif not self._conditionals:
             return
         elif name in ("else", "elif", "elifdef", "elifndef"):
             opened = self._conditionals[-1]
-            self._brackets = opened.brackets
+            self._brackets, self._broken = opened.brackets, opened.broken
             self._conditionals[-1] = opened._replace(never=False)
         elif name == "endif":
             opened = self._conditionals.pop()
             if opened.never:
-                self._brackets = opened.brackets
+                self._brackets, self._broken = opened.brackets, opened.broken
 
 
 def is_complete(text: str) -> bool:

@@ -15,6 +15,7 @@ from farside.options import Options
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_CODE_SIGNS = ";{}()[]=#%&*+,:<>|^!?\"'"
 USAGE = "usage: farside [options] [FILE | CODE]... [-- ARGS...]"
 
 HELP = f"""\
@@ -29,8 +30,9 @@ inputs, taken in the order given:
                         input. If it defines main, main is called with ARGS at the end.
   FILE.o, .a, .so       is linked or loaded
   CODE                  an argument that is no file's name and holds a character which file names
-                        seldom hold: blank, newline or one of ; {{ }} ( ) [ ] = # % & * < > " '
-                        After the first CODE, names and numbers are code, too.
+                        seldom hold: a blank, a newline or one of
+                        {" ".join(_CODE_SIGNS)}
+                        After the first CODE whatever is no file's name is code.
   -c CODE               is code whatever it looks like
 
 options:
@@ -93,7 +95,6 @@ def parse_arguments(argv: Sequence[str]) -> Invocation:
 
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_CODE_MARKS = frozenset(" \t\n;{}()[]=#%&*<>\"'")
 
 
 def parse_size(text: str) -> int:
@@ -137,7 +138,11 @@ class _Parser:
             if word == "--":
                 args = tuple(self._words[self._next :])
                 break
-            if word.startswith("-") and word != "-" and not (self._seen_code and _is_number(word)):
+            if (
+                word.startswith("-")
+                and word != "-"
+                and not (self._seen_code and word[1].isdecimal())
+            ):
                 self._option(word)
             else:
                 self._inputs.append(self._positional(word))
@@ -228,15 +233,11 @@ class _Parser:
             return Input("file", word)
         if os.path.exists(word):
             return Input("link" if _is_linkable(word) else "file", word)
-        code = not _CODE_MARKS.isdisjoint(word)
-        if code or (self._seen_code and (word.isidentifier() or _is_number(word))):
+        marked = not frozenset(_CODE_SIGNS + " \t\n").isdisjoint(word)
+        if (marked or self._seen_code) and not _is_linkable(word):
             self._seen_code = True
             return Input("code", word)
         raise OptionError(f"{word}: no such file (for code that looks like a name: -c CODE)")
-
-
-def _is_number(word: str) -> bool:
-    return word.removeprefix("-").replace(".", "", 1).isdecimal()
 
 
 def _is_linkable(path: str) -> bool:
@@ -250,6 +251,8 @@ def _unknown_option(word: str) -> str:
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
     names += ["--prepare", "--version", "--help"]
-    near = difflib.get_close_matches(word.partition("=")[0], names, n=1)
+    name = word.partition("=")[0]
+    near = [each for each in names if each.startswith(name)]
+    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"to hand it to Clang: --Xcc={word}"
     return f"unknown option {word}; {hint}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from farside.errors import FarsideError, Interrupted
+from farside.errors import FarSideError, FarsideError, Interrupted, OptionError
 from farside.source.commands import HELP_TEXT, Help, Lib, Undo, is_command, parse_command
 from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
 
@@ -30,6 +30,14 @@ class Result(Protocol):
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Clang's warnings."""
+
+    @property
+    def stdout(self) -> str:
+        """What the cell wrote, where the session captures it."""
+
+    @property
+    def stderr(self) -> str:
+        """What the cell wrote, where the session captures it."""
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -92,16 +100,19 @@ class Console:
             FarsideError: the cell failed.
         """
         result = self.session.run(code)
+        self._pass_on(result)
         if result.diagnostics:
             self.complain(render_diagnostics(result.diagnostics, colour=self._colour))
         for notice in result.notices:
             self.notice(notice)
         if result.value is not None:
             self._out.write(f"{result.value}\n")
-            self._out.flush()
+        self._out.flush()
 
     def fail(self, error: FarsideError) -> None:
         """Show an error and count it."""
+        if isinstance(error, FarSideError):
+            self._pass_on(error)
         self.failures += 1
         self.last_error = error
         self.complain(render_error(error, colour=self._colour))
@@ -115,9 +126,16 @@ class Console:
         self._err.write(text + "\n")
         self._err.flush()
 
+    def _pass_on(self, ran: Result | FarSideError) -> None:
+        """Write captured output; without capture the far side has written it itself."""
+        self._out.write(ran.stdout)
+        self._err.write(ran.stderr)
+
     def _guarded(self, action: Callable[[str], None], text: str) -> bool:
         self.last_error = None
         try:
+            if not _is_utf8(text):
+                raise OptionError("this input is not UTF-8")
             action(text)
         except KeyboardInterrupt:
             # Ctrl-C that came when the session was not waiting for anything.
@@ -142,3 +160,12 @@ class Console:
             self._load(command.path)
         else:
             self.quit = True
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether text came in whole: what cannot be decoded arrives as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

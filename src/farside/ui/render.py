@@ -27,7 +27,7 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> boo
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], *, colour: bool) -> str:
     """Return diagnostics as Clang prints them, without a final newline."""
-    return "\n".join(diagnostic.render(colour).rstrip("\n") for diagnostic in diagnostics)
+    return "\n".join(diagnostic.render(color=colour) for diagnostic in diagnostics)
 
 
 def render_error(error: FarsideError, *, colour: bool) -> str:

@@ -7,11 +7,11 @@ that is missing, and the end of a FILE by ``exit()`` or a signal, as it would en
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 from farside.errors import Crashed, FarsideError, Interrupted, SetupError
-from farside.source.cells import split_inputs
 from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ def run_script(
 
 
 def _run_stream(console: Console, stream: TextIO) -> int | None:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    from farside.source.cells import split_inputs
+
     for text in split_inputs(stream):
         if not console.execute(text):
             status = _fatal_status(console.last_error)

@@ -1,0 +1,406 @@
+#include "compiler.h"
+
+#include "conflicts.h"
+#include "declared.h"
+#include "identity.h"
+#include "module.h"
+
+#include "clang/AST/ASTConsumer.h"
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/DeclGroup.h"
+#include "clang/AST/GlobalDecl.h"
+#include "clang/Basic/TargetInfo.h"
+#include "clang/CodeGen/ModuleBuilder.h"
+#include "clang/Frontend/FrontendAction.h"
+#include "clang/Lex/Preprocessor.h"
+#include "clang/Lex/PreprocessorOptions.h"
+#include "clang/Sema/Sema.h"
+
+#include <chrono>
+
+namespace farside {
+
+using namespace clang;
+
+namespace {
+
+/// Time since construction, or since the last call, in microseconds.
+class Stopwatch {
+public:
+  int64_t lap() {
+    auto now = std::chrono::steady_clock::now();
+    auto micros = std::chrono::duration_cast<std::chrono::microseconds>(now - Last).count();
+    Last = now;
+    return micros;
+  }
+
+private:
+  std::chrono::steady_clock::time_point Last = std::chrono::steady_clock::now();
+};
+
+/// Macros that a cell defines are names it declares.
+class MacroList : public PPCallbacks {
+public:
+  MacroList(llvm::json::Array &declared, const SourceManager &sources, const FileID &file)
+      : Declared(declared), Sources(sources), File(file) {}
+
+  void MacroDefined(const Token &name, const MacroDirective *) override {
+    if (File.isInvalid() || Sources.getFileID(name.getLocation()) != File)
+      return;
+    Declared.push_back(
+        llvm::json::Object{{"name", name.getIdentifierInfo()->getName().str()},
+                           {"kind", "macro"},
+                           {"line", Sources.getSpellingLineNumber(name.getLocation())}});
+  }
+
+private:
+  llvm::json::Array &Declared;
+  const SourceManager &Sources;
+  const FileID &File;
+};
+
+} // namespace
+
+/// Stands between Clang's parser and its code generator.
+class CellConsumer : public ASTConsumer {
+public:
+  CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context)
+      : Instance(instance), Generator(CreateLLVMCodeGen(instance, "start", context)) {}
+
+  /// What is collected for the cell that is being parsed.
+  unsigned Number = 0;
+  FileID File;
+  llvm::json::Array Declared;
+  std::optional<ShownType> Value;
+  SourceLocation Shown;
+  Display *Show = nullptr;
+  ConflictWatch *Conflicts = nullptr;
+
+  CodeGenerator &generator() { return *Generator; }
+
+  void begin(unsigned number, FileID file) {
+    Number = number;
+    File = file;
+    Entities.begin(number);
+    Declared = {};
+    Value.reset();
+  }
+
+  bool HandleTopLevelDecl(DeclGroupRef decls) override {
+    ASTContext &context = Instance.getASTContext();
+    for (Decl *decl : decls)
+      if (auto *statement = dyn_cast<TopLevelStmtDecl>(decl))
+        prepare(*statement);
+    if (Conflicts)
+      Conflicts->declared(decls);
+    appendDeclared(Declared, context, decls, File,
+                   [this](const NamedDecl &decl) { return symbolOf(decl); });
+    EagerInternals eager(context, decls);
+    return Generator->HandleTopLevelDecl(decls);
+  }
+
+  void Initialize(ASTContext &context) override { Generator->Initialize(context); }
+  void HandleInlineFunctionDefinition(FunctionDecl *decl) override {
+    Generator->HandleInlineFunctionDefinition(decl);
+  }
+  void HandleInterestingDecl(DeclGroupRef decls) override {
+    Generator->HandleInterestingDecl(decls);
+  }
+  void HandleTranslationUnit(ASTContext &context) override {
+    Generator->HandleTranslationUnit(context);
+  }
+  void HandleTagDeclDefinition(TagDecl *decl) override { Generator->HandleTagDeclDefinition(decl); }
+  void HandleTagDeclRequiredDefinition(const TagDecl *decl) override {
+    Generator->HandleTagDeclRequiredDefinition(decl);
+  }
+  void HandleCXXImplicitFunctionInstantiation(FunctionDecl *decl) override {
+    Generator->HandleCXXImplicitFunctionInstantiation(decl);
+  }
+  void HandleTopLevelDeclInObjCContainer(DeclGroupRef decls) override {
+    Generator->HandleTopLevelDeclInObjCContainer(decls);
+  }
+  void HandleImplicitImportDecl(ImportDecl *decl) override {
+    Generator->HandleImplicitImportDecl(decl);
+  }
+  void CompleteTentativeDefinition(VarDecl *decl) override {
+    Generator->CompleteTentativeDefinition(decl);
+  }
+  void CompleteExternalDeclaration(DeclaratorDecl *decl) override {
+    Generator->CompleteExternalDeclaration(decl);
+  }
+  void AssignInheritanceModel(CXXRecordDecl *decl) override {
+    Generator->AssignInheritanceModel(decl);
+  }
+  void HandleCXXStaticMemberVarInstantiation(VarDecl *decl) override {
+    Generator->HandleCXXStaticMemberVarInstantiation(decl);
+  }
+  void HandleVTable(CXXRecordDecl *decl) override { Generator->HandleVTable(decl); }
+  ASTMutationListener *GetASTMutationListener() override {
+    return &Entities;
+  }
+  ASTDeserializationListener *GetASTDeserializationListener() override {
+    return Generator->GetASTDeserializationListener();
+  }
+
+private:
+  void prepare(TopLevelStmtDecl &statement) {
+    if (statement.isSemiMissing() && Show && !Instance.getDiagnostics().hasErrorOccurred()) {
+      Value = Show->show(statement);
+      Shown = statement.getBeginLoc();
+    }
+    Entities.finish(statement);
+  }
+
+  /// The symbol of a variable or function; empty for what has none.
+  std::string symbolOf(const NamedDecl &decl) {
+    std::string name = decl.getDeclName().isIdentifier() ? decl.getName().str() : "";
+    if (Instance.getLangOpts().CPlusPlus)
+      name = mangledName(decl);
+    return name.empty() || decl.isExternallyVisible() ? name : sharedName(name);
+  }
+
+  std::string mangledName(const NamedDecl &decl) {
+    // A type that is still to be deduced has no mangled name, and asking is no use after errors.
+    if (Instance.getDiagnostics().hasErrorOccurred() || decl.isTemplated())
+      return {};
+    if (const auto *function = dyn_cast<FunctionDecl>(&decl);
+        function && !function->getReturnType()->isUndeducedType())
+      return Generator->GetMangledName(GlobalDecl(function)).str();
+    if (const auto *variable = dyn_cast<VarDecl>(&decl); variable && variable->getDeclName())
+      return Generator->GetMangledName(GlobalDecl(variable)).str();
+    return {};
+  }
+
+  CompilerInstance &Instance;
+  std::unique_ptr<CodeGenerator> Generator;
+  StatementEntities Entities;
+};
+
+/// Clang's own way to set an instance up for a file, stopped before it would parse and never ended.
+class CellAction : public ASTFrontendAction {
+public:
+  explicit CellAction(llvm::LLVMContext &context) : Context(context) {}
+
+  CellConsumer *Consumer = nullptr;
+
+protected:
+  std::unique_ptr<ASTConsumer> CreateASTConsumer(CompilerInstance &instance,
+                                                 llvm::StringRef) override {
+    auto consumer = std::make_unique<CellConsumer>(instance, Context);
+    Consumer = consumer.get();
+    return consumer;
+  }
+  TranslationUnitKind getTranslationUnitKind() override { return TU_Incremental; }
+
+private:
+  llvm::LLVMContext &Context;
+};
+
+Compiler::Compiler(std::shared_ptr<CompilerInvocation> invocation, DiagnosticCollector &collector)
+    : Collector(collector), Instance(std::make_unique<CompilerInstance>(std::move(invocation))),
+      Action(std::make_unique<CellAction>(Context)) {}
+
+// Clang's instance cannot be taken down in good order after BeginSourceFile alone, and a process
+// that drops its compiler starts another or ends.
+Compiler::~Compiler() {
+  Parse.reset();
+  (void)Action.release();
+  (void)Instance.release();
+}
+
+std::unique_ptr<Compiler> Compiler::create(std::shared_ptr<CompilerInvocation> invocation,
+                                           DiagnosticCollector &collector, bool showValues) {
+  std::unique_ptr<Compiler> compiler(new Compiler(std::move(invocation), collector));
+  if (!compiler->start(showValues))
+    return nullptr;
+  return compiler;
+}
+
+bool Compiler::start(bool showValues) {
+  Instance->createVirtualFileSystem();
+  Instance->createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
+  if (!Instance->createTarget())
+    return false;
+  InputKind kind = InputKind(Instance->getLangOpts().CPlusPlus ? Language::CXX : Language::C);
+  // The name shows up in nothing but messages about options that include files.
+  static const char empty[] = "";
+  FrontendInputFile input(llvm::MemoryBufferRef(llvm::StringRef(empty, 0), "start"), kind);
+  Instance->getFrontendOpts().Inputs = {input};
+  if (!Action->BeginSourceFile(*Instance, input))
+    return false;
+  Consumer = Action->Consumer;
+  Preprocessor &preprocessor = Instance->getPreprocessor();
+  preprocessor.enableIncrementalProcessing();
+  const std::string &pch = Instance->getPreprocessorOpts().ImplicitPCHInclude;
+  if (!pch.empty()) {
+    std::unique_ptr<PchNames> names = PchNames::load(pch);
+    if (!names)
+      return false;
+    auto watch = std::make_unique<ConflictWatch>(std::move(names), Instance->getSourceManager(),
+                                                 Instance->getLangOpts());
+    Consumer->Conflicts = Conflicts = watch.get();
+    preprocessor.addPPCallbacks(std::move(watch));
+  }
+  preprocessor.addPPCallbacks(std::make_unique<MacroList>(
+      Consumer->Declared, Instance->getSourceManager(), Consumer->File));
+  preprocessor.EnterMainSourceFile();
+  Instance->createSema(TU_Incremental, nullptr);
+  if (showValues)
+    Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
+  Parse = std::make_unique<Parser>(preprocessor, Instance->getSema(), false);
+  Parse->Initialize();
+  if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
+    external->StartTranslationUnit(Consumer);
+  Emit = std::make_unique<Emitter>(*Instance);
+  // What `-include` brings is parsed now; its code comes out with that of the first cell.
+  Sema::GlobalEagerInstantiationScope global(Instance->getSema(), true, true);
+  Sema::LocalEagerInstantiationScope local(Instance->getSema(), true);
+  MayContinue = parseDeclarations();
+  local.perform();
+  global.perform();
+  return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+/// Parses up to the end of the input that was entered last. False after an error.
+bool Compiler::parseDeclarations() {
+  Parser::DeclGroupPtrTy group;
+  Sema::ModuleImportState imports = Sema::ModuleImportState::NotACXX20Module;
+  bool atEnd = false;
+  if (Consumer->Number == 0)
+    atEnd = Parse->ParseFirstTopLevelDecl(group, imports);
+  else
+    group = nullptr;
+  while (!atEnd) {
+    if (group && !Consumer->HandleTopLevelDecl(group.get()))
+      return false;
+    openStatement();
+    atEnd = Parse->ParseTopLevelDecl(group, imports);
+  }
+  return !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+/// Clang takes a sign at the beginning of a declaration for an Objective-C method and rejects it. An
+/// operand without effect before it makes it the expression that it is; Display takes it off again.
+void Compiler::openStatement() {
+  const Token &sign = Parse->getCurToken();
+  if (!sign.isOneOf(tok::minus, tok::plus))
+    return;
+  static constexpr tok::TokenKind kinds[] = {tok::l_paren, tok::kw_void, tok::r_paren,
+                                             tok::numeric_constant, tok::comma};
+  auto tokens = std::make_unique<Token[]>(std::size(kinds) + 1);
+  for (size_t i = 0; i < std::size(kinds); ++i) {
+    tokens[i].startToken();
+    tokens[i].setKind(kinds[i]);
+    tokens[i].setLocation(sign.getLocation());
+    tokens[i].setLength(1);
+    if (kinds[i] == tok::numeric_constant)
+      tokens[i].setLiteralData("0");
+  }
+  tokens[std::size(kinds)] = sign;
+  Instance->getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true,
+                                               true);
+  Parse->ConsumeAnyToken();
+}
+
+bool Compiler::parse(unsigned number, llvm::StringRef code) {
+  Sema &sema = Instance->getSema();
+  Preprocessor &preprocessor = Instance->getPreprocessor();
+  SourceManager &sources = Instance->getSourceManager();
+  std::string name = "cell " + std::to_string(number);
+  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(code.str() + "\n", name);
+  SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
+  FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
+  Consumer->begin(number, file);
+  if (preprocessor.EnterSourceFile(file, nullptr, from))
+    return false;
+
+  Sema::GlobalEagerInstantiationScope global(sema, true, true);
+  Sema::LocalEagerInstantiationScope local(sema, true);
+  if (Parse->getCurToken().is(tok::annot_repl_input_end))
+    Parse->ConsumeAnyToken();
+  bool ok = parseDeclarations();
+  if (ok) {
+    for (Decl *weak : sema.WeakTopLevelDecls())
+      Consumer->HandleTopLevelDecl(DeclGroupRef(weak));
+  }
+  local.perform();
+  global.perform();
+  ok = ok && !Instance->getDiagnostics().hasErrorOccurred();
+  if (ok)
+    Consumer->HandleTranslationUnit(Instance->getASTContext());
+  return ok && !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
+  std::unique_ptr<llvm::Module> module(Consumer->generator().ReleaseModule());
+  Consumer->generator().StartModule("cell " + std::to_string(number + 1), Context);
+  NumberedNames = numberedNames(*module);
+  return module;
+}
+
+void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell) {
+  Stopwatch watch;
+  llvm::Module &m = *module;
+  unsigned level = Emit->level();
+  promoteInternals(m, number);
+  separateInitialisers(m);
+  dropRepeatedInitialisers(m, Known);
+  withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
+  if (level == 0 || runsOnce(m)) {
+    level = 0;
+    dropInlineBodies(m);
+    dropUnused(m);
+  }
+  bindDefinitions(m);
+  if (level > 0 || needsLowering(m) || !Instance->getLangOpts().Sanitize.empty())
+    Emit->optimise(m, level);
+  cell.optimiseMicros = watch.lap();
+  cell.cookie = {NumberedNames, weakDefinitions(m)};
+  for (const std::string &symbol : cell.cookie.weakSymbols)
+    Known.insert(symbol);
+  if (!definesNothing(m))
+    cell.object = Emit->write(m, level);
+  cell.emitMicros = watch.lap();
+}
+
+Cell Compiler::compile(unsigned number, llvm::StringRef code) {
+  Cell cell;
+  Stopwatch watch;
+  cell.ok = MayContinue && parse(number, code);
+  MayContinue = cell.ok;
+  cell.declared = std::move(Consumer->Declared);
+  cell.value = std::move(Consumer->Value);
+  if (cell.value) {
+    const SourceManager &sources = Instance->getSourceManager();
+    Collector.dropUnused(sources.getSpellingLineNumber(Consumer->Shown),
+                         sources.getSpellingColumnNumber(Consumer->Shown));
+  }
+  cell.parseMicros = watch.lap();
+  if (Conflicts) {
+    if (!cell.ok)
+      Conflicts->failed(code, Collector.errorFiles());
+    cell.conflicts = Conflicts->take();
+  }
+  if (cell.ok)
+    emit(takeModule(number), number, cell);
+  return cell;
+}
+
+bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cookie) {
+  MayContinue = MayContinue && parse(number, code);
+  if (!MayContinue)
+    return false;
+  takeModule(number);
+  if (Conflicts)
+    Conflicts->take();
+  for (const std::string &symbol : cookie.weakSymbols)
+    Known.insert(symbol);
+  MayContinue = NumberedNames == cookie.numberedNames;
+  return MayContinue;
+}
+
+void Compiler::warmUp() { Emit->warmUp(); }
+
+std::string Compiler::triple() const { return Instance->getTarget().getTriple().str(); }
+
+} // namespace farside

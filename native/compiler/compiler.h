@@ -1,0 +1,81 @@
+// The incremental compiler: one translation unit that grows by a cell at a time.
+#pragma once
+
+#include "cookie.h"
+#include "diagnostics.h"
+#include "display.h"
+#include "emit.h"
+#include "linkage.h"
+
+#include "clang/Frontend/CompilerInstance.h"
+#include "clang/Parse/Parser.h"
+#include "llvm/IR/LLVMContext.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace farside {
+
+class CellConsumer;
+class CellAction;
+class ConflictWatch;
+
+/// What one cell became.
+struct Cell {
+  bool ok = false;
+  llvm::json::Array declared;
+  std::optional<ShownType> value;
+  std::vector<std::string> conflicts;
+  llvm::StringRef object; ///< valid until the next cell
+  Cookie cookie;
+  int64_t parseMicros = 0;
+  int64_t optimiseMicros = 0;
+  int64_t emitMicros = 0;
+};
+
+/// Clang, set up once and fed cells.
+///
+/// After a cell that failed, what Clang holds is not what it was before, and nothing brings that
+/// back within the process; see docs/design.md, "Undo on the compiler side: forks".
+class Compiler {
+public:
+  /// Null with diagnostics in `collector` where Clang cannot work with these options or this PCH.
+  static std::unique_ptr<Compiler> create(std::shared_ptr<clang::CompilerInvocation> invocation,
+                                          DiagnosticCollector &collector, bool showValues);
+  ~Compiler();
+
+  Cell compile(unsigned number, llvm::StringRef code);
+
+  /// Parses an accepted cell again. False where it fails or would now be named differently.
+  bool replay(unsigned number, llvm::StringRef code, const Cookie &cookie);
+
+  /// Reads what the first cell would otherwise wait for.
+  void warmUp();
+
+  std::string triple() const;
+
+private:
+  Compiler(std::shared_ptr<clang::CompilerInvocation> invocation, DiagnosticCollector &collector);
+
+  bool start(bool showValues);
+  bool parse(unsigned number, llvm::StringRef code);
+  bool parseDeclarations();
+  void openStatement();
+  std::unique_ptr<llvm::Module> takeModule(unsigned number);
+  void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);
+
+  DiagnosticCollector &Collector;
+  std::unique_ptr<clang::CompilerInstance> Instance;
+  std::unique_ptr<CellAction> Action;
+  llvm::LLVMContext Context;
+  std::unique_ptr<clang::Parser> Parse;
+  std::unique_ptr<Emitter> Emit;
+  CellConsumer *Consumer = nullptr;  // the instance owns it
+  ConflictWatch *Conflicts = nullptr; // the preprocessor owns it; null without a PCH
+  KnownSymbols Known;
+  uint64_t NumberedNames = 0; // of the last module
+  bool MayContinue = true;
+};
+
+} // namespace farside

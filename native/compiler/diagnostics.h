@@ -1,0 +1,54 @@
+// Clang's diagnostics as the wire has them.
+#pragma once
+
+#include "clang/Basic/Diagnostic.h"
+#include "clang/Frontend/DiagnosticRenderer.h"
+#include "llvm/Support/JSON.h"
+
+#include <memory>
+#include <string>
+
+namespace clang {
+class SourceManager;
+}
+
+namespace farside {
+
+/// Collects what Clang says; take() hands it over and begins anew.
+///
+/// Besides, it remembers the files that diagnostics and their notes point into, from which a clash
+/// with the precompiled header is told.
+class DiagnosticCollector : public clang::DiagnosticConsumer {
+public:
+  explicit DiagnosticCollector(clang::DiagnosticOptions &options);
+  ~DiagnosticCollector() override;
+
+  void BeginSourceFile(const clang::LangOptions &language, const clang::Preprocessor *) override;
+  void HandleDiagnostic(clang::DiagnosticsEngine::Level level,
+                        const clang::Diagnostic &info) override;
+
+  /// Drops the warnings that the value of the last expression, which begins at this place, is not
+  /// used: Clang does not know that it is shown.
+  void dropUnused(unsigned line, unsigned column);
+
+  llvm::json::Array take();
+  /// Files named by errors and by their notes since the last take().
+  const std::vector<std::string> &errorFiles() const { return ErrorFiles; }
+  /// The first error as plain text, or the empty string.
+  std::string firstError() const;
+
+private:
+  class Renderer;
+
+  llvm::json::Object &target(clang::DiagnosticsEngine::Level level);
+  void noteFile(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
+
+  clang::DiagnosticOptions &Options;
+  std::unique_ptr<Renderer> Render;
+  std::vector<llvm::json::Object> Found;
+  std::vector<llvm::json::Array> Notes;
+  std::vector<std::string> ErrorFiles;
+  bool InError = false;
+};
+
+} // namespace farside

@@ -1,0 +1,59 @@
+// From a module to an object file.
+#pragma once
+
+#include "clang/Frontend/CompilerInstance.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <array>
+#include <memory>
+
+namespace farside {
+
+/// One code generator for a level of optimisation, set up once and used for every module.
+///
+/// Setting the passes up costs several times what a trivial cell costs to emit. Used again, they
+/// give the same bytes as fresh ones.
+class ObjectWriter {
+public:
+  ObjectWriter(const clang::CompilerInstance &instance, unsigned level);
+  ~ObjectWriter();
+
+  llvm::StringRef write(llvm::Module &module);
+
+private:
+  // The stream keeps a reference to the buffer, the passes one to the stream.
+  llvm::SmallVector<char, 0> Buffer;
+  llvm::raw_svector_ostream Stream;
+  std::unique_ptr<llvm::TargetMachine> Machine;
+  llvm::legacy::PassManager Passes;
+};
+
+/// Optimises and emits modules as the user's options say.
+class Emitter {
+public:
+  explicit Emitter(clang::CompilerInstance &instance);
+
+  unsigned level() const { return Level; }
+
+  /// Runs Clang's own pipeline, that is every pass that `clang` would run for these options.
+  void optimise(llvm::Module &module, unsigned level);
+
+  /// The object's bytes, which stay valid until the next call.
+  llvm::StringRef write(llvm::Module &module, unsigned level);
+
+  /// Sets up what the first cell would otherwise wait for.
+  void warmUp();
+
+private:
+  ObjectWriter &writer(unsigned level);
+
+  clang::CompilerInstance &Instance;
+  unsigned Level;
+  std::array<std::unique_ptr<ObjectWriter>, 4> Writers;
+};
+
+} // namespace farside

@@ -1,0 +1,189 @@
+#include "linkage.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/Function.h"
+#include "llvm/IR/GlobalAlias.h"
+#include "llvm/IR/GlobalIFunc.h"
+#include "llvm/IR/GlobalVariable.h"
+#include "llvm/IR/Module.h"
+
+#include <string>
+#include <vector>
+
+namespace farside {
+
+using llvm::GlobalObject;
+using llvm::GlobalValue;
+
+namespace {
+
+/// Names that Clang makes anew for each module, for things that only this module means.
+bool belongsToModule(llvm::StringRef name) {
+  static constexpr llvm::StringLiteral prefixes[] = {
+      "__cxx_global_", "__stmts__", "_GLOBAL__", "__tls_", "__const.", "llvm.", ".", "__dtor_",
+      "__llvm_", "__asan_", "__func__", "__PRETTY_FUNCTION__", "__FUNCTION__", "switch.table"};
+  return llvm::any_of(prefixes, [&](llvm::StringRef prefix) { return name.starts_with(prefix); });
+}
+
+bool canBeMeantAgain(const GlobalValue &value) {
+  return value.hasInternalLinkage() && !value.isDeclaration() && value.hasName() &&
+         !belongsToModule(value.getName());
+}
+
+void giveComdat(llvm::Module &module, GlobalObject &object) {
+  llvm::Comdat *comdat = module.getOrInsertComdat(object.getName());
+  comdat->setSelectionKind(llvm::Comdat::Any);
+  object.setComdat(comdat);
+}
+
+void promote(llvm::Module &module, GlobalValue &value) {
+  value.setName(sharedName(value.getName()));
+  if (auto *function = llvm::dyn_cast<llvm::Function>(&value)) {
+    function->setLinkage(GlobalValue::LinkOnceODRLinkage);
+    giveComdat(module, *function);
+  } else if (auto *variable = llvm::dyn_cast<llvm::GlobalVariable>(&value)) {
+    variable->setLinkage(variable->isConstant() ? GlobalValue::LinkOnceODRLinkage
+                                                : GlobalValue::WeakODRLinkage);
+    variable->setUnnamedAddr(GlobalValue::UnnamedAddr::None);
+    giveComdat(module, *variable);
+  } else {
+    value.setLinkage(GlobalValue::WeakODRLinkage);
+  }
+}
+
+/// What cannot be a declaration itself becomes one by replacement.
+void replaceByDeclaration(llvm::Module &module, llvm::GlobalAlias &alias) {
+  std::string name = alias.getName().str();
+  alias.setName("");
+  GlobalValue *declaration;
+  if (auto *type = llvm::dyn_cast<llvm::FunctionType>(alias.getValueType())) {
+    auto *function = llvm::Function::Create(type, GlobalValue::ExternalLinkage, name, module);
+    if (auto *aliasee = llvm::dyn_cast_or_null<llvm::Function>(alias.getAliaseeObject())) {
+      function->setAttributes(aliasee->getAttributes());
+      function->setCallingConv(aliasee->getCallingConv());
+    }
+    declaration = function;
+  } else {
+    declaration = new llvm::GlobalVariable(module, alias.getValueType(), false,
+                                           GlobalValue::ExternalLinkage, nullptr, name, nullptr,
+                                           alias.getThreadLocalMode());
+  }
+  declaration->setVisibility(alias.getVisibility());
+  alias.replaceAllUsesWith(declaration);
+  alias.eraseFromParent();
+}
+
+bool isThreadWrapper(llvm::StringRef name) { return name.starts_with("_ZTW"); }
+
+void withdraw(GlobalObject &object, KnownBodies bodies) {
+  object.setComdat(nullptr);
+  object.setDSOLocal(false);
+  if (auto *function = llvm::dyn_cast<llvm::Function>(&object)) {
+    // Only the module that defines a thread-local variable knows that its wrapper must initialise.
+    bool visible = bodies == KnownBodies::inline_ && !isThreadWrapper(function->getName()) &&
+                   !function->hasFnAttribute(llvm::Attribute::NoInline);
+    if (visible)
+      function->setLinkage(GlobalValue::AvailableExternallyLinkage);
+    else
+      function->deleteBody(); // which also makes the linkage external
+    return;
+  }
+  auto &variable = llvm::cast<llvm::GlobalVariable>(object);
+  if (bodies == KnownBodies::inline_ && variable.isConstant()) {
+    variable.setLinkage(GlobalValue::AvailableExternallyLinkage);
+  } else {
+    variable.setInitializer(nullptr);
+    variable.setLinkage(GlobalValue::ExternalLinkage);
+  }
+}
+
+bool isKnown(const GlobalValue &value, const KnownSymbols &known) {
+  return isRepeatable(value) && known.contains(value.getName());
+}
+
+template <class T> bool eraseIfUnused(T &value) {
+  value.removeDeadConstantUsers();
+  if (!value.use_empty() || !(value.isDeclaration() || value.isDiscardableIfUnused()))
+    return false;
+  value.eraseFromParent();
+  return true;
+}
+
+/// One turn of dropUnused; true where something went, so that more may follow.
+bool dropUnusedOnce(llvm::Module &module) {
+  bool changed = false;
+  for (llvm::GlobalAlias &alias : llvm::make_early_inc_range(module.aliases()))
+    changed |= eraseIfUnused(alias);
+  for (llvm::Function &function : llvm::make_early_inc_range(module))
+    changed |= eraseIfUnused(function);
+  for (llvm::GlobalVariable &variable : llvm::make_early_inc_range(module.globals()))
+    changed |= !variable.getName().starts_with("llvm.") && eraseIfUnused(variable);
+  return changed;
+}
+
+} // namespace
+
+std::string sharedName(llvm::StringRef name) {
+  return name.starts_with("_Z") ? name.str() : "_ZL" + std::to_string(name.size()) + name.str();
+}
+
+void promoteInternals(llvm::Module &module, unsigned cell) {
+  std::vector<GlobalValue *> values;
+  for (GlobalValue &value : module.global_values())
+    if (canBeMeantAgain(value))
+      values.push_back(&value);
+  for (GlobalValue *value : values) {
+    promote(module, *value);
+    value->setDSOLocal(false);
+  }
+  for (llvm::GlobalVariable &variable : module.globals()) {
+    if (!variable.isThreadLocal() || !variable.hasLocalLinkage())
+      continue;
+    variable.setName(variable.getName() + ".cell" + std::to_string(cell));
+    variable.setLinkage(GlobalValue::WeakODRLinkage);
+    variable.setDSOLocal(false);
+  }
+}
+
+void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies bodies) {
+  for (llvm::GlobalAlias &alias : llvm::make_early_inc_range(module.aliases()))
+    if (isKnown(alias, known))
+      replaceByDeclaration(module, alias);
+  for (GlobalObject &object : module.global_objects())
+    if (!llvm::isa<llvm::GlobalIFunc>(object) && isKnown(object, known))
+      withdraw(object, bodies);
+}
+
+void dropInlineBodies(llvm::Module &module) {
+  for (GlobalObject &object : module.global_objects())
+    if (object.hasAvailableExternallyLinkage() &&
+        !(llvm::isa<llvm::Function>(object) &&
+          llvm::cast<llvm::Function>(object).hasFnAttribute(llvm::Attribute::AlwaysInline)))
+      withdraw(object, KnownBodies::drop);
+}
+
+void dropUnused(llvm::Module &module) {
+  while (dropUnusedOnce(module)) {
+  }
+}
+
+bool isRepeatable(const GlobalValue &value) {
+  if (value.isDeclaration())
+    return false;
+  return value.hasWeakLinkage() || value.hasLinkOnceLinkage() ||
+         (llvm::isa<llvm::GlobalAlias>(value) && value.getName().starts_with("_ZTH"));
+}
+
+void bindDefinitions(llvm::Module &module) {
+  for (GlobalValue &value : module.global_values()) {
+    if (value.hasLocalLinkage() || value.getName() == "__dso_handle")
+      continue;
+    value.setVisibility(GlobalValue::DefaultVisibility);
+    bool defined = !value.isDeclaration() && !value.hasAvailableExternallyLinkage();
+    value.setDSOLocal(defined && !value.isThreadLocal());
+  }
+}
+
+} // namespace farside

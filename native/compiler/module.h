@@ -1,0 +1,37 @@
+// From the module that Clang's code generator made of a cell to the module that is emitted.
+#pragma once
+
+#include "linkage.h"
+
+#include "llvm/IR/Module.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace farside {
+
+/// Takes Clang's function that calls all initialisers and statements apart, so that each is an
+/// entry of its own in `llvm.global_ctors`, in source order.
+void separateInitialisers(llvm::Module &module);
+
+/// Drops the initialisers of variables that an earlier cell defined and initialised. Clang's code
+/// generator repeats the definition of an internal variable in every module that uses it.
+void dropRepeatedInitialisers(llvm::Module &module, const KnownSymbols &known);
+
+/// True where optimising would not pay: all functions defined run once and none holds a loop.
+bool runsOnce(const llvm::Module &module);
+
+/// True where even unoptimised code needs passes first: `always_inline` calls, coroutines and the
+/// like.
+bool needsLowering(const llvm::Module &module);
+
+/// A checksum of the module's symbols that hold the number of an unnamed type, such as `$_3`.
+uint64_t numberedNames(const llvm::Module &module);
+
+/// The weak symbols that an object made of the module defines.
+std::vector<std::string> weakDefinitions(const llvm::Module &module);
+
+/// True where the object of the module would hold nothing.
+bool definesNothing(const llvm::Module &module);
+
+} // namespace farside

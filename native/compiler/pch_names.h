@@ -1,0 +1,69 @@
+// The names that a precompiled header brings, and the headers they come from.
+#pragma once
+
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace farside {
+
+/// The file beside a PCH, named like it with `.names` appended.
+///
+/// Text, one record a line: the PCH's size and checksum; the headers in order, each with those it
+/// includes; then every name with the headers that declare it. A name is kept once for each scope:
+/// `N` the global namespace, `S` namespace std, `M` macros, `T` macros that headers test.
+class PchNames {
+public:
+  enum Scope : char { global = 'N', standard = 'S', macro = 'M', tested = 'T' };
+
+  /// Null where the file is missing or not what it should be; `pch` is the PCH's path.
+  static std::unique_ptr<PchNames> load(llvm::StringRef pch);
+
+  /// Makes the names of `header`, and of all it includes, visible.
+  void include(llvm::StringRef header);
+
+  /// True for a name that the PCH brings from headers of which none has been included.
+  bool isForeign(Scope scope, llvm::StringRef name) const;
+
+  /// True for a header that the PCH holds and that has not been included.
+  bool isForeignHeader(llvm::StringRef header) const;
+
+private:
+  using Headers = llvm::SmallVector<unsigned, 2>;
+
+  bool parse(llvm::StringRef text);
+  bool parseLine(llvm::StringRef line);
+
+  llvm::StringMap<unsigned> Index;
+  std::vector<Headers> Includes;
+  llvm::StringMap<Headers> Names; // the key begins with the scope's letter
+  llvm::BitVector Visible;
+};
+
+/// Collects what PchNames holds, while the PCH is built.
+class PchNamesWriter {
+public:
+  void addInclude(llvm::StringRef includer, llvm::StringRef included);
+  void addName(PchNames::Scope scope, llvm::StringRef name, llvm::StringRef header);
+
+  /// The text to be written beside a PCH with these bytes.
+  std::string text(llvm::StringRef pch) const;
+
+private:
+  unsigned indexOf(llvm::StringRef header);
+
+  llvm::StringMap<unsigned> Index;
+  std::vector<std::string> Headers;
+  std::vector<llvm::SmallVector<unsigned, 8>> Includes;
+  llvm::StringMap<llvm::SmallVector<unsigned, 2>> Names;
+};
+
+/// The first line of the file for a PCH with these bytes.
+std::string pchStamp(llvm::StringRef pch);
+
+} // namespace farside

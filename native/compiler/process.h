@@ -1,0 +1,34 @@
+// What the process does about its surroundings: stack, signals, the near side's end, and forks.
+#pragma once
+
+#include "wire.h"
+
+#include <functional>
+#include <sys/types.h>
+
+namespace farside {
+
+/// Runs `body` on a stack large enough for the deepest input that Clang's own limits let through.
+/// Pages are touched, and thus paid for, only where the recursion goes.
+int runOnLargeStack(const std::function<int()> &body);
+
+/// Ignores the signals that the terminal sends to its whole foreground group, lets the kernel reap
+/// snapshots, and keeps LLVM from writing stack traces where the user types.
+void quietSignals();
+
+/// Ends the process as soon as the other end of `fd` is gone, even while Clang is busy. A signal
+/// does this rather than a thread, because a fork takes only the calling thread along.
+void dieWithPeer(int fd);
+
+/// Stops dieWithPeer; a snapshot has no peer until it is spoken to.
+void forgetPeer();
+
+/// True when nothing arrives on `fd` for the given time.
+bool idleFor(int fd, int milliseconds);
+
+/// Forks. The parent gets the near side's end of the snapshot's socket; in the child the result is
+/// empty and `channel` is its own.
+/// `pid` is the child's, 0 in the child, negative where there is none.
+Descriptor forkSnapshot(Channel &channel, pid_t &pid);
+
+} // namespace farside

@@ -1,0 +1,199 @@
+#include "server.h"
+
+#include "invocation.h"
+#include "pch_names.h"
+#include "process.h"
+
+#include "clang/Basic/Version.h"
+#include "clang/Lex/PreprocessorOptions.h"
+#include "llvm/Demangle/Demangle.h"
+
+#include <unistd.h>
+
+namespace farside {
+
+using llvm::json::Array;
+using llvm::json::Object;
+
+namespace {
+
+/// A user who types leaves longer gaps than this; a script that is fed in does not.
+constexpr int IdleMilliseconds = 20;
+/// Bounds the time that a replay takes.
+constexpr int64_t MaxUnsavedMicros = 100'000;
+
+std::vector<std::string> strings(const Array *array) {
+  std::vector<std::string> found;
+  if (array)
+    for (const llvm::json::Value &value : *array)
+      if (auto text = value.getAsString())
+        found.push_back(text->str());
+  return found;
+}
+
+Object messageOnly(llvm::StringRef message) {
+  return Object{{"severity", "error"}, {"message", message.str()}, {"option", ""},
+                {"file", ""},          {"line", 0},                {"column", 0},
+                {"ranges", Array{}},   {"fixits", Array{}},        {"source", ""},
+                {"notes", Array{}}};
+}
+
+Object describe(const ShownType &type) {
+  Object value{{"type", type.name}};
+  if (type.underlying.empty())
+    return value;
+  Array enumerators;
+  for (const auto &[number, name] : type.enumerators)
+    enumerators.push_back(Array{number, name});
+  value["underlying"] = type.underlying;
+  value["enumerators"] = std::move(enumerators);
+  return value;
+}
+
+} // namespace
+
+int Server::run() {
+  dieWithPeer(Line.fd());
+  while (true) {
+    awaitRequest();
+    Object request = Line.receive();
+    // A snapshot that was spoken to is a compiler like any other from here on.
+    dieWithPeer(Line.fd());
+    dispatch(request);
+  }
+}
+
+/// Takes a snapshot where one is due and nothing is waiting.
+void Server::awaitRequest() {
+  if (!SnapshotDue)
+    return;
+  if (ParsedMicros > MaxUnsavedMicros || idleFor(Line.fd(), IdleMilliseconds))
+    snapshot();
+}
+
+void Server::snapshot() {
+  Clang->warmUp();
+  SnapshotDue = false;
+  ParsedMicros = 0;
+  pid_t pid = -1;
+  Descriptor near = forkSnapshot(Line, pid);
+  if (pid == 0) {
+    // Once awake, this process stands where its snapshot stood, and wants another in its place.
+    SnapshotDue = true;
+    return;
+  }
+  if (near)
+    Line.send(Object{{"event", "snapshot"}, {"after", LastCell}, {"pid", pid}}, {}, near.get());
+}
+
+void Server::dispatch(const Object &request) {
+  llvm::StringRef op = request.getString("op").value_or("");
+  if (op == "start" && !Clang)
+    start(request);
+  else if (op == "compile" && Clang)
+    compile(request);
+  else if (op == "replay" && Clang)
+    replay(request);
+  else if (op == "demangle")
+    demangle(request);
+  else
+    reject("the compiler was asked for something that it does not do now");
+}
+
+/// Readable names for the linker's messages; LLVM has the demangler that Python lacks.
+void Server::demangle(const Object &request) {
+  Array names;
+  for (const std::string &name : strings(request.getArray("names")))
+    names.push_back(llvm::demangle(name));
+  Line.send(Object{{"ok", true}, {"names", std::move(names)}});
+}
+
+void Server::reject(llvm::StringRef message) {
+  Line.send(Object{{"ok", false}, {"diagnostics", Array{messageOnly(message)}}});
+}
+
+/// "used", or why the PCH was not.
+std::string Server::startWithPch(const std::vector<std::string> &args, const std::string &pch,
+                                 bool values) {
+  if (::access(pch.c_str(), R_OK) != 0)
+    return "missing or unreadable";
+  auto invocation = makeInvocation(args, Options, Collector);
+  if (!invocation)
+    return "the options are not accepted";
+  if (!PchNames::load(pch))
+    return "damaged";
+  invocation->getPreprocessorOpts().ImplicitPCHInclude = pch;
+  Clang = Compiler::create(invocation, Collector, values);
+  if (Clang)
+    return "used";
+  std::string why = Collector.firstError();
+  return why.empty() ? "not usable" : why;
+}
+
+void Server::start(const Object &request) {
+  std::vector<std::string> args = strings(request.getArray("args"));
+  bool values = request.getBoolean("values").value_or(true);
+  std::string used = "none";
+  if (auto pch = request.getString("pch")) {
+    used = startWithPch(args, pch->str(), values);
+    if (!Clang)
+      Collector.take();
+  }
+  if (!Clang)
+    if (auto invocation = makeInvocation(args, Options, Collector))
+      Clang = Compiler::create(invocation, Collector, values);
+  Object response{{"ok", Clang != nullptr}, {"diagnostics", Collector.take()}};
+  if (Clang) {
+    response["version"] = clang::getClangFullVersion();
+    response["triple"] = Clang->triple();
+    response["pch"] = used;
+    SnapshotDue = true;
+  }
+  Line.send(std::move(response));
+}
+
+void Server::compile(const Object &request) {
+  auto number = static_cast<unsigned>(request.getInteger("cell").value_or(0));
+  Cell cell = Clang->compile(number, request.getString("code").value_or(""));
+  Object response{{"ok", cell.ok},
+                  {"diagnostics", Collector.take()},
+                  {"declared", std::move(cell.declared)},
+                  {"value", nullptr},
+                  {"conflicts", Array(cell.conflicts)},
+                  {"cookie", cell.cookie.encode()},
+                  {"timings", Object{{"parse", cell.parseMicros},
+                                     {"optimise", cell.optimiseMicros},
+                                     {"emit", cell.emitMicros}}}};
+  if (cell.value)
+    response["value"] = describe(*cell.value);
+  Line.send(std::move(response), cell.object);
+  if (!cell.ok)
+    _exit(0); // what Clang holds now is of no use; the snapshots live on
+  LastCell = number;
+  ParsedMicros += cell.parseMicros;
+  SnapshotDue = true;
+}
+
+void Server::replay(const Object &request) {
+  const Array *cells = request.getArray("cells");
+  for (size_t i = 0; cells && i < cells->size(); ++i) {
+    const Object *entry = (*cells)[i].getAsObject();
+    Cookie cookie;
+    if (!entry || !Cookie::decode(entry->getString("cookie").value_or(""), cookie))
+      return reject("a cell to be replayed lacks its cookie");
+    auto number = static_cast<unsigned>(entry->getInteger("cell").value_or(0));
+    if (!Clang->replay(number, entry->getString("code").value_or(""), cookie)) {
+      Array diagnostics = Collector.take();
+      if (diagnostics.empty())
+        diagnostics.push_back(messageOnly("the names of unnamed types differ at the replay"));
+      Line.send(Object{{"ok", false}, {"cell", number}, {"diagnostics", std::move(diagnostics)}});
+      _exit(0);
+    }
+    LastCell = number;
+    SnapshotDue = true;
+  }
+  Collector.take(); // warnings were shown the first time
+  Line.send(Object{{"ok", true}});
+}
+
+} // namespace farside

@@ -1,0 +1,39 @@
+// Requests and responses; docs/design.md, "Compiler wire".
+#pragma once
+
+#include "compiler.h"
+#include "wire.h"
+
+#include <memory>
+
+namespace farside {
+
+/// Serves one near side until it goes.
+class Server {
+public:
+  explicit Server(Channel channel) : Line(std::move(channel)), Collector(Options) {}
+
+  int run();
+
+private:
+  void awaitRequest();
+  void snapshot();
+  void dispatch(const llvm::json::Object &request);
+  void start(const llvm::json::Object &request);
+  void compile(const llvm::json::Object &request);
+  void replay(const llvm::json::Object &request);
+  void demangle(const llvm::json::Object &request);
+  std::string startWithPch(const std::vector<std::string> &args, const std::string &pch,
+                           bool values);
+  void reject(llvm::StringRef message);
+
+  Channel Line;
+  clang::DiagnosticOptions Options;
+  DiagnosticCollector Collector;
+  std::unique_ptr<Compiler> Clang;
+  unsigned LastCell = 0;
+  int64_t ParsedMicros = 0; // since the last snapshot
+  bool SnapshotDue = false;
+};
+
+} // namespace farside

@@ -1,0 +1,157 @@
+"""What the compiler makes of a cell, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from farside.errors import ProtocolError
+from farside.frontend.diagnostics import Diagnostic, parse_diagnostics
+
+
+class Declared(NamedTuple):
+    """A name that a cell declared at namespace scope.
+
+    Attributes:
+        name: the qualified name, without leading ``::``.
+        kind: ``variable``, ``function``, ``class``, ``struct``, ``union``, ``enum``,
+            ``enumerator``, ``typedef``, ``alias``, ``namespace``, ``namespace alias``, ``using``,
+            ``using directive``, ``concept``, ``macro``, ``class template``, ``function template``,
+            ``variable template``, ``alias template`` or ``specialisation``.
+        line: the line of the cell, from 1.
+        type: of a variable or function, as Clang prints it, else empty.
+        symbol: the mangled name of a variable or function that has one, else empty.
+        definition: whether this declares only, or defines.
+    """
+
+    name: str
+    kind: str
+    line: int
+    type: str = ""
+    symbol: str = ""
+    definition: bool = True
+
+
+class AcceptedCell(Protocol):
+    """A cell of the session, with what the compiler must be told to take it in again."""
+
+    @property
+    def cell(self) -> int:
+        """The cell's number; numbers rise."""
+
+    @property
+    def code(self) -> str:
+        """Its text."""
+
+    @property
+    def cookie(self) -> str:
+        """`CompiledCell.cookie` as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCell:
+    """The compiler's answer to one cell.
+
+    Attributes:
+        cell: the cell's number.
+        ok: whether Clang accepts it. If not, the compiler must be rolled back before the next cell.
+        diagnostics: what Clang said.
+        declared: the names it declares, in source order.
+        value_type: the type of the value that the cell shows, or None where it shows none.
+        value_underlying: of an enumeration, its underlying type; else empty.
+        value_enumerators: of an enumeration, the qualified names by value.
+        object: the relocatable object, or None where the cell has no code and no data.
+        cookie: to be kept with the accepted cell, see `AcceptedCell`.
+        timings: microseconds by phase: ``parse``, ``optimise``, ``emit``.
+        conflicts: names of the precompiled header that are in this cell's way. Where there are
+            any, the result is void: see `Compiler.restart_without_pch`.
+    """
+
+    cell: int
+    ok: bool
+    diagnostics: tuple[Diagnostic, ...] = ()
+    declared: tuple[Declared, ...] = ()
+    value_type: str | None = None
+    value_underlying: str = ""
+    value_enumerators: dict[int, str] = field(default_factory=dict)
+    object: bytes | None = None
+    cookie: str = ""
+    timings: dict[str, int] = field(default_factory=dict)
+    conflicts: tuple[str, ...] = ()
+
+
+def parse_cell(
+    number: int, body: dict[str, object], attachments: tuple[bytes, ...]
+) -> CompiledCell:
+    """Read the response to ``compile``.
+
+    Raises:
+        ProtocolError: it does not have the form that docs/design.md gives.
+    """
+    ok = body.get("ok")
+    if not isinstance(ok, bool):
+        raise ProtocolError("The compiler's answer does not say whether the cell is accepted.")
+    value = body.get("value")
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise ProtocolError("The compiler sent a description of a value that is not an object.")
+    timings = body.get("timings", {})
+    if not isinstance(timings, dict) or not all(isinstance(v, int) for v in timings.values()):
+        raise ProtocolError("The compiler sent timings that are not numbers.")
+    return CompiledCell(
+        cell=number,
+        ok=ok,
+        diagnostics=parse_diagnostics(body.get("diagnostics", [])),
+        declared=tuple(_declared(item) for item in _list(body.get("declared", []))),
+        value_type=_text(value["type"]) if "type" in value else None,
+        value_underlying=_text(value.get("underlying", "")),
+        value_enumerators=_enumerators(_list(value.get("enumerators", []))),
+        object=attachments[0] if attachments else None,
+        cookie=_text(body.get("cookie", "")),
+        timings=timings,
+        conflicts=tuple(_text(item) for item in _list(body.get("conflicts", []))),
+    )
+
+
+def _declared(item: object) -> Declared:
+    if not isinstance(item, dict):
+        raise ProtocolError("The compiler sent a declaration that is not an object.")
+    line = item.get("line")
+    definition = item.get("definition", True)
+    if not isinstance(line, int) or not isinstance(definition, bool):
+        raise ProtocolError("The compiler sent a declaration without its line.")
+    return Declared(
+        name=_text(item.get("name")),
+        kind=_text(item.get("kind")),
+        line=line,
+        type=_text(item.get("type", "")),
+        symbol=_text(item.get("symbol", "")),
+        definition=definition,
+    )
+
+
+def _enumerators(items: list[object]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for item in items:
+        if not isinstance(item, list) or len(item) != 2:
+            raise ProtocolError("The compiler sent an enumerator that is not a pair.")
+        try:
+            number = int(_text(item[0]))
+        except ValueError as error:
+            raise ProtocolError("The compiler sent an enumerator without a value.") from error
+        # Where two have the same value, the first is shown.
+        found.setdefault(number, _text(item[1]))
+    return found
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise ProtocolError("The compiler sent something else where a list was due.")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ProtocolError("The compiler sent something else where a text was due.")
+    return value

@@ -1,0 +1,399 @@
+"""The client of farside-compiler: cells in, objects and diagnostics out, and back again.
+
+The compiler is one process that holds the state of all accepted cells, and a few sleeping forks of
+it that hold earlier states. Nothing is ever undone inside a process: to go back, the client wakes
+the newest fork that is old enough, or starts a new process, and has it parse the accepted cells
+that it does not know (`Compiler.rollback`). That serves for cells that Clang rejects, for cells
+that fail later, for crashes and hangs of Clang, and for undo.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+from farside.errors import CompilerCrashed, InternalError, OptionError, ProtocolError, SetupError
+from farside.frontend.cell import AcceptedCell, CompiledCell, Declared, parse_cell
+from farside.frontend.diagnostics import Diagnostic, parse_diagnostics, render
+from farside.frontend.pch import build_pch, discard_pch, find_pch
+from farside.frontend.snapshots import Snapshot, Snapshots
+from farside.frontend.wire import Channel, Disconnected, Message, TimeUp
+from farside.options import Options
+
+__all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
+
+_REPLAY_AT_ONCE = 256
+
+
+def find_compiler(options: Options | None = None) -> Path:
+    """Return the path of the compiler program.
+
+    The first of: the environment's ``FARSIDE_COMPILER``, `Options.compiler`, the installed one.
+
+    Raises:
+        SetupError: it is not there or not executable.
+    """
+    chosen = os.environ.get("FARSIDE_COMPILER")
+    if chosen:
+        path = Path(chosen)
+    elif options is not None and options.compiler is not None:
+        path = options.compiler
+    else:
+        path = Path(__file__).parent.parent / "libexec" / "farside-compiler"
+    if not os.access(path, os.X_OK) or path.is_dir():
+        raise SetupError(
+            f"The compiler program {path} is missing or cannot be executed. "
+            "Install farside again, or set FARSIDE_COMPILER to its path."
+        )
+    return path
+
+
+class Compiler:
+    """One incremental compiler.
+
+    Attributes:
+        pid: the process that knows the present state.
+        pch_status: ``used``, ``none``, or why the precompiled header was not used; empty until the
+            compiler has started.
+        version: Clang's version; empty until the compiler has started.
+        triple: the target, such as ``x86_64-pc-linux-gnu``; empty until the compiler has started.
+        diagnostics: warnings about the options.
+    """
+
+    def __init__(self, options: Options, path: Path, pch: Path | None, values: bool) -> None:
+        self.pid = 0
+        self.pch_status = ""
+        self.version = ""
+        self.triple = ""
+        self.diagnostics: tuple[Diagnostic, ...] = ()
+        self._options = options
+        self._path = path
+        self._pch = pch
+        self._renew_pch = False
+        self._values = values
+        self._snapshots = Snapshots()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._starting = False
+        self._busy = False
+
+    @classmethod
+    def spawn(
+        cls,
+        options: Options,
+        path: Path | None = None,
+        pch: Path | None = None,
+        *,
+        values: bool = True,
+    ) -> Compiler:
+        """Start a compiler and return at once; its start-up goes on beside the caller's own.
+
+        Args:
+            options: what the user chose.
+            path: the program; None means `find_compiler`.
+            pch: a precompiled header to be used if it fits. None means the cached one if
+                `Options.use_pch` says so; where it is missing or does not fit, one is built in the
+                background for the next session.
+            values: whether a last expression without ``;`` is to be shown.
+
+        Raises:
+            SetupError: the program cannot be run.
+        """
+        program = path or find_compiler(options)
+        cached = pch is None and options.use_pch
+        if cached:
+            pch = find_pch(options, program)
+        compiler = cls(options, program, pch, values)
+        compiler._renew_pch = cached
+        compiler._launch()
+        return compiler
+
+    def wait_started(self) -> None:
+        """Wait until the compiler has read its options.
+
+        Raises:
+            OptionError: Clang rejects them.
+            CompilerCrashed: the process ended.
+        """
+        if not self._starting:
+            return
+        body = self._receive(None).body
+        self._starting = False
+        self.diagnostics = parse_diagnostics(body.get("diagnostics", []))
+        if body.get("ok") is not True:
+            self.close()
+            raise OptionError(
+                "Clang rejects the options.\n" + render(self.diagnostics)
+                if self.diagnostics
+                else "Clang rejects the options."
+            )
+        self.pch_status, self.version, self.triple = (
+            _text(body, key) for key in ("pch", "version", "triple")
+        )
+        if self._renew_pch and not self.uses_pch:
+            self._renew_pch = False
+            if self._pch is not None:
+                discard_pch(self._pch)
+            build_pch(self._options, self._path)
+
+    def compile(self, number: int, code: str, time_limit: float | None = None) -> CompiledCell:
+        """Compile one cell.
+
+        After a result that is not ``ok``, and after any exception, `rollback` must come before the
+        next cell; before that, further cells raise `CompilerCrashed`.
+
+        Args:
+            number: the cell's number, greater than all before.
+            code: its text.
+            time_limit: seconds after which Clang is taken to hang; None means no limit.
+
+        Raises:
+            CompilerCrashed: the compiler process ended, or exceeded `time_limit`.
+            OptionError: Clang rejects the options of the session (first cell only).
+            ProtocolError: the compiler's answer is malformed.
+        """
+        self.wait_started()
+        if self._channel is None or self._busy:
+            raise CompilerCrashed("The compiler is not running.")
+        self._busy = True
+        deadline = None if time_limit is None else monotonic() + time_limit
+        message = self._call({"op": "compile", "cell": number, "code": code}, deadline, number)
+        cell = parse_cell(number, message.body, message.attachments)
+        self._busy = not cell.ok
+        return cell
+
+    def rollback(self, after: int, accepted: Sequence[AcceptedCell]) -> None:
+        """Bring the compiler to the state in which it has seen exactly the accepted cells.
+
+        Args:
+            after: the last cell up to which nothing has changed: sleeping processes that know
+                younger cells are given up. 0 where cells have gone from the middle.
+            accepted: all accepted cells in order.
+
+        Raises:
+            CompilerCrashed: no process could be brought there.
+        """
+        self._absorb_events()
+        self._drop_current()
+        while (snapshot := self._snapshots.take(after)) is not None:
+            self._channel = snapshot.channel
+            self.pid = snapshot.pid
+            self._busy = False
+            try:
+                self._replay([cell for cell in accepted if cell.cell > snapshot.after])
+            except CompilerCrashed:
+                self._drop_current()
+                continue
+            return
+        self._launch()
+        self.wait_started()
+        self._replay(accepted)
+
+    def restart_without_pch(self, accepted: Sequence[AcceptedCell]) -> bool:
+        """Go on without the precompiled header, in the state after the accepted cells.
+
+        Returns:
+            False, with nothing done, where none is in use.
+
+        Raises:
+            CompilerCrashed: a cell that was accepted before is not accepted without it; the header
+                stays in use, and `rollback` must come before the next cell.
+        """
+        if not self.uses_pch:
+            return False
+        self._drop_current()
+        self._snapshots.close()
+        pch, self._pch = self._pch, None
+        try:
+            self._launch()
+            self.wait_started()
+            self._replay(accepted)
+        except CompilerCrashed:
+            self._pch = pch
+            raise
+        return True
+
+    def demangle(self, names: Sequence[str]) -> list[str]:
+        """Return mangled names as the programmer wrote them; unchanged where that fails."""
+        if self._channel is None or self._busy:
+            return list(names)
+        found = self._call({"op": "demangle", "names": list(names)}).body.get("names")
+        if not isinstance(found, list) or [type(name) for name in found] != [str] * len(names):
+            raise ProtocolError("The compiler's answer to a question for names is malformed.")
+        return found
+
+    @property
+    def uses_pch(self) -> bool:
+        """Whether a precompiled header is in use."""
+        return self.pch_status == "used"
+
+    def close(self) -> None:
+        """End the compiler and all its snapshots; may be called twice."""
+        self._drop_current()
+        self._snapshots.close()
+
+    def __enter__(self) -> Compiler:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _launch(self) -> None:
+        near, far = socket.socketpair()
+        self._channel = Channel(near)
+        with far:
+            try:
+                self._process = subprocess.Popen(
+                    [str(self._path), f"--fd={far.fileno()}"],
+                    pass_fds=(far.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            except OSError as error:
+                self._drop_current()
+                raise SetupError(
+                    f"The compiler program {self._path} cannot be run: {error.strerror}."
+                ) from error
+        self.pid = self._process.pid
+        self._busy = False
+        self._starting = True
+        pch = None if self._pch is None else str(self._pch)
+        try:
+            self._channel.send(
+                {
+                    "op": "start",
+                    "args": list(self._options.clang_args()),
+                    "pch": pch,
+                    "values": self._values,
+                }
+            )
+        except Disconnected as error:
+            raise self._crashed(None) from error
+
+    def _replay(self, cells: Sequence[AcceptedCell]) -> None:
+        for begin in range(0, len(cells), _REPLAY_AT_ONCE):
+            part = cells[begin : begin + _REPLAY_AT_ONCE]
+            body = self._call(
+                {
+                    "op": "replay",
+                    "cells": [
+                        {"cell": cell.cell, "code": cell.code, "cookie": cell.cookie}
+                        for cell in part
+                    ],
+                }
+            ).body
+            if body.get("ok") is not True:
+                said = parse_diagnostics(body.get("diagnostics", []))
+                self._drop_current()
+                raise CompilerCrashed(
+                    f"Cell {body.get('cell')}, which was accepted before, is not accepted now.",
+                    said,
+                )
+
+    def _call(
+        self, request: dict[str, Any], deadline: float | None = None, cell: int | None = None
+    ) -> Message:
+        if self._channel is None:
+            raise InternalError("The compiler was asked for something after it was closed.")
+        try:
+            self._channel.send(request)
+        except Disconnected as error:
+            raise self._crashed(cell) from error
+        return self._receive(deadline, cell)
+
+    def _receive(self, deadline: float | None, cell: int | None = None) -> Message:
+        """Wait for the response; events that come before it are dealt with."""
+        if self._channel is None:
+            raise CompilerCrashed("The compiler is not running.")
+        while True:
+            try:
+                message = self._channel.receive(deadline)
+            except Disconnected as error:
+                raise self._crashed(cell) from error
+            except TimeUp as error:
+                self._drop_current()
+                raise CompilerCrashed(
+                    "Clang did not come to an end with this cell in the time allowed. "
+                    "The cell is taken back."
+                ) from error
+            if "event" not in message.body:
+                if message.descriptor is not None:
+                    os.close(message.descriptor)
+                return message
+            self._event(message)
+
+    def _event(self, message: Message) -> None:
+        after = message.body.get("after")
+        pid = message.body.get("pid")
+        if message.descriptor is None:
+            raise ProtocolError("The compiler announced a snapshot without its socket.")
+        if message.body.get("event") != "snapshot" or not (
+            isinstance(after, int) and isinstance(pid, int)
+        ):
+            os.close(message.descriptor)
+            raise ProtocolError("The compiler sent an event of an unknown kind.")
+        sock = socket.socket(fileno=message.descriptor)
+        self._snapshots.add(Snapshot(after, pid, Channel(sock)))
+
+    def _absorb_events(self) -> None:
+        """Take in the snapshots that were announced since the last response."""
+        try:
+            # A message that has begun will be complete soon, but a dead process sends no more.
+            while self._channel is not None and self._channel.pending():
+                message = self._channel.receive(monotonic() + 1)
+                if "event" in message.body:
+                    self._event(message)
+                elif message.descriptor is not None:
+                    os.close(message.descriptor)
+        except (Disconnected, TimeUp, ProtocolError):
+            return
+
+    def _crashed(self, cell: int | None) -> CompilerCrashed:
+        status = None
+        process = self._process
+        self._absorb_events()
+        self._drop_current(kill=False)
+        if process is not None:
+            status = process.returncode
+        what = "Clang crashed"
+        if cell is not None:
+            what += f" on cell {cell}"
+        if status is not None and status < 0:
+            what += f" (signal {-status})"
+        return CompilerCrashed(f"{what}. The cell is taken back.")
+
+    def _drop_current(self, *, kill: bool = True) -> None:
+        """Leave the present process. It ends when its socket closes; ours is also waited for."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        self._starting = False
+        self._busy = True
+        if self._process is not None:
+            if kill:
+                self._process.kill()
+            try:
+                self._process.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str):
+        raise ProtocolError(f"The compiler's answer lacks {key!r}.")
+    return value

@@ -1,0 +1,195 @@
+"""The cache of precompiled standard libraries.
+
+A PCH is never needed for a right result. Everything here that fails therefore ends in "no PCH",
+without a word. Clang itself checks a PCH against its own version, the options and the time stamps
+of all headers, and farside-compiler checks it against a checksum; the key below is only there so
+that a PCH that would be refused is seldom offered.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from farside.options import Options
+
+KEPT = 6
+"""How many PCHs the cache keeps; one takes about 20 MB."""
+
+_FORMAT = "1"
+_HEADER_DIRS = ("/usr/include", "/usr/include/c++", "/usr/local/include")
+_SUFFIX = ".pch"
+
+
+def cache_directory() -> Path | None:
+    """Return the directory of the cache, made if missing; None where there can be none.
+
+    It must belong to the user alone: a PCH that somebody else can write decides what cells mean.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+        directory = root / "farside" / "pch"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return directory if _is_ours(directory.lstat(), stat.S_ISDIR) else None
+    except (OSError, RuntimeError):
+        return None
+
+
+def find_pch(options: Options, compiler: Path) -> Path | None:
+    """Return the path of a PCH that ought to fit, or None.
+
+    Args:
+        options: what the user chose.
+        compiler: the path of farside-compiler.
+    """
+    path = _path_for(options, compiler)
+    if path is None:
+        return None
+    try:
+        usable = _is_ours(path.lstat(), stat.S_ISREG)
+        usable = usable and _is_ours(_names_of(path).lstat(), stat.S_ISREG)
+    except OSError:
+        return None
+    if not usable:
+        return None
+    _touch(path)
+    return path
+
+
+def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path | None:
+    """Have the PCH for these options built, by default in the background.
+
+    The build is a process of its own at the lowest priority. It outlives this process if need be,
+    but not for longer than a few minutes; a second one for the same PCH ends at once.
+
+    Args:
+        options: what the user chose.
+        compiler: the path of farside-compiler.
+        wait: whether to wait for the end of the build.
+
+    Returns:
+        The path that the PCH has or will have; None where there can be none.
+    """
+    path = _path_for(options, compiler)
+    if path is None:
+        return None
+    _prune(path.parent, keep=path)
+    command = [str(compiler), f"--build-pch={path}", "--", *_args(options)]
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+    except OSError:
+        return None
+    if wait:
+        return path if process.wait() == 0 else None
+    # Nobody waits for it; with a return code set, Python does not warn of that either.
+    process.returncode = 0
+    return path
+
+
+def discard_pch(path: Path) -> None:
+    """Remove a PCH that the compiler refused, so that the next one fits."""
+    for file in (path, _names_of(path)):
+        try:
+            file.unlink()
+        except OSError:
+            continue
+
+
+def _path_for(options: Options, compiler: Path) -> Path | None:
+    if not options.use_pch:
+        return None
+    directory = cache_directory()
+    if directory is None:
+        return None
+    key = sha256()
+    for part in _key_parts(options, compiler):
+        key.update(part.encode("utf-8", "surrogateescape") + b"\0")
+    return directory / (key.hexdigest()[:32] + _SUFFIX)
+
+
+def _key_parts(options: Options, compiler: Path) -> Iterator[str]:
+    yield _FORMAT
+    yield from _args(options)
+    # A relative -I means another directory elsewhere.
+    yield os.getcwd()
+    for file in (str(compiler), *_HEADER_DIRS, *options.include_dirs):
+        yield file
+        try:
+            status = os.stat(file)
+        except OSError:
+            continue
+        yield f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+    yield _cpu()
+
+
+def _args(options: Options) -> tuple[str, ...]:
+    """Return the options that bear on the library: `-include` files come after it."""
+    return options.with_(includes=()).clang_args()
+
+
+def _cpu() -> str:
+    """Return what tells one kind of CPU from another; objects are made for the one at hand."""
+    wanted = (b"vendor_id", b"cpu family", b"model", b"stepping", b"flags", b"CPU ", b"Features")
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            head = file.read(8192)
+    except OSError:
+        return ""
+    first = head.split(b"\n\n", 1)[0]
+    lines = [line for line in first.split(b"\n") if line.startswith(wanted)]
+    return b"\n".join(lines).decode("ascii", "replace")
+
+
+def _names_of(path: Path) -> Path:
+    return path.with_name(path.name + ".names")
+
+
+def _is_ours(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
+    private = not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return is_kind(status.st_mode) and status.st_uid == os.getuid() and private
+
+
+def _touch(path: Path) -> None:
+    """Mark as used; the access time does not say so on all file systems.
+
+    Clang compares a PCH with its headers' times, not its own, so this does not matter to it.
+    """
+    try:
+        os.utime(_names_of(path))
+    except OSError:
+        return
+
+
+def _prune(directory: Path, keep: Path) -> None:
+    """Remove the PCHs that have not been used for longest."""
+    try:
+        found = [path for path in directory.glob("*" + _SUFFIX) if path != keep]
+        found.sort(key=_last_used, reverse=True)
+    except OSError:
+        return
+    for path in found[KEPT - 1 :]:
+        discard_pch(path)
+        for leftover in directory.glob(path.name + ".*"):
+            try:
+                leftover.unlink()
+            except OSError:
+                continue
+
+
+def _last_used(path: Path) -> float:
+    try:
+        return _names_of(path).stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,73 @@
+"""Compiler processes that sleep in an earlier state of the session."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from farside.frontend.wire import Channel
+
+KEPT = 8
+
+
+class Snapshot(NamedTuple):
+    """A sleeping compiler process.
+
+    Attributes:
+        after: the last cell it knows; 0 before the first.
+        pid: its process.
+        channel: the socket on which it can be woken. Closing it ends the process.
+    """
+
+    after: int
+    pid: int
+    channel: Channel
+
+
+class Snapshots:
+    """The snapshots of one compiler, oldest first, thinned out with age.
+
+    A sleeping fork shares most of its memory with the compiler, but not all, so only a few are
+    kept: the newest because most cells that are taken back are the last, the oldest because every
+    replay can start from it, and between them fewer the older they are.
+    """
+
+    def __init__(self) -> None:
+        self._all: list[Snapshot] = []
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Keep a new snapshot, and close another where there are too many."""
+        self._all.append(snapshot)
+        self._all.sort(key=lambda kept: kept.after)
+        if len(self._all) > KEPT:
+            self._all.pop(self._dispensable()).channel.close()
+
+    def take(self, after: int) -> Snapshot | None:
+        """Return the newest snapshot not younger than cell `after`; the caller owns it.
+
+        Younger ones belong to a future that will not come, and are closed.
+        """
+        while self._all:
+            snapshot = self._all.pop()
+            if snapshot.after <= after:
+                return snapshot
+            snapshot.channel.close()
+        return None
+
+    def close(self) -> None:
+        """Close all."""
+        for snapshot in self._all:
+            snapshot.channel.close()
+        self._all.clear()
+
+    def _dispensable(self) -> int:
+        """Return the index of the one whose loss leaves the smallest gap for its age."""
+        newest = self._all[-1].after
+
+        def cost(index: int) -> float:
+            gap = self._all[index + 1].after - self._all[index - 1].after
+            return gap / (newest - self._all[index].after + 1)
+
+        return min(range(1, len(self._all) - 1), key=cost)

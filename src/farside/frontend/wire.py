@@ -1,0 +1,165 @@
+"""The messages between the near side and farside-compiler; docs/design.md, "Compiler wire".
+
+What arrives is checked for its sizes here and for its shape by `farside.frontend.client`: the
+compiler reads text that anybody may have written, so it is not trusted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, NamedTuple
+
+from farside.errors import ProtocolError
+
+_HEADER = struct.Struct("<II")
+_SIZE = struct.Struct("<Q")
+_MAX_JSON = 256 << 20
+_MAX_ATTACHMENT = 2 << 30
+_CHUNK = 1 << 16
+
+
+class Disconnected(Exception):
+    """The other end of the socket is closed."""
+
+
+class TimeUp(Exception):
+    """The deadline passed before a message was complete."""
+
+
+class Message(NamedTuple):
+    """One message: its JSON object, its attachments, and a file descriptor where one came along.
+
+    Attributes:
+        body: the JSON object.
+        attachments: raw bytes, at most one in this protocol.
+        descriptor: a file descriptor that the receiver owns, or None.
+    """
+
+    body: dict[str, Any]
+    attachments: tuple[bytes, ...]
+    descriptor: int | None
+
+
+class Channel:
+    """One end of a stream socket that carries messages.
+
+    A message that was received in part, because the deadline passed or the user interrupted, stays
+    in the buffer; the next `receive` goes on with it.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._buffer = bytearray()
+        self._descriptors: list[int] = []
+
+    def send(self, body: Mapping[str, Any]) -> None:
+        """Send one message without attachments.
+
+        Raises:
+            Disconnected: the other end is closed.
+        """
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "surrogatepass"
+        )
+        self._socket.settimeout(None)
+        try:
+            self._socket.sendall(_HEADER.pack(len(text), 0) + text)
+        except OSError as error:
+            raise Disconnected from error
+
+    def receive(self, deadline: float | None = None) -> Message:
+        """Wait for one message.
+
+        Args:
+            deadline: when to give up, in the seconds of `time.monotonic`; None means never.
+
+        Raises:
+            Disconnected: the other end is closed.
+            TimeUp: the deadline passed.
+            ProtocolError: the bytes are no message.
+        """
+        self._fill(_HEADER.size, deadline)
+        json_size, count = _HEADER.unpack_from(self._buffer)
+        if json_size > _MAX_JSON or count > 1:
+            raise ProtocolError(
+                f"The compiler announced {json_size} bytes of JSON and {count} attachments."
+            )
+        start = _HEADER.size + _SIZE.size * count
+        self._fill(start, deadline)
+        sizes = [
+            _SIZE.unpack_from(self._buffer, _HEADER.size + _SIZE.size * i)[0] for i in range(count)
+        ]
+        if sum(sizes) > _MAX_ATTACHMENT:
+            raise ProtocolError(f"The compiler announced an attachment of {sum(sizes)} bytes.")
+        end = start + json_size + sum(sizes)
+        self._fill(end, deadline)
+        text = bytes(self._buffer[start : start + json_size])
+        attachments = tuple(bytes(self._buffer[end - size : end]) for size in sizes)
+        del self._buffer[:end]
+        body = _parse(text)
+        # One `recv` may bring a response and, behind it, an event with its descriptor.
+        return Message(body, attachments, self._take_descriptor() if "event" in body else None)
+
+    def pending(self) -> bool:
+        """Return whether bytes are waiting; never blocks."""
+        if self._buffer:
+            return True
+        self._socket.settimeout(0)
+        try:
+            return self._read() > 0
+        except (BlockingIOError, Disconnected):
+            return False
+
+    def close(self) -> None:
+        """Close the socket, and descriptors that nobody took."""
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors.clear()
+        self._socket.close()
+
+    def _take_descriptor(self) -> int | None:
+        if not self._descriptors:
+            return None
+        return self._descriptors.pop(0)
+
+    def _fill(self, size: int, deadline: float | None) -> None:
+        while len(self._buffer) < size:
+            if deadline is None:
+                self._socket.settimeout(None)
+            else:
+                left = deadline - monotonic()
+                if left <= 0:
+                    raise TimeUp
+                self._socket.settimeout(left)
+            try:
+                self._read()
+            except (TimeoutError, BlockingIOError) as error:
+                raise TimeUp from error
+
+    def _read(self) -> int:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._socket, _CHUNK, 4)
+        except (TimeoutError, BlockingIOError):
+            raise
+        except OSError as error:
+            raise Disconnected from error
+        self._descriptors += descriptors
+        if not data:
+            raise Disconnected
+        self._buffer += data
+        return len(data)
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"The compiler sent what is not JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise ProtocolError("The compiler sent JSON that is not an object.")
+    return body

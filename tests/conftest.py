@@ -1,0 +1,96 @@
+"""What all tests share: the installed programs, and a check that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+import farside.cli
+from tests.traces import MARK_NAME, shared_memory, wait_for_all
+
+Completed = subprocess.CompletedProcess[str]
+Farside = Callable[..., Completed]
+
+PACKAGE = Path(farside.cli.__file__).parent
+
+# The executor that is tested, by sessions and by the contract tests alike.
+os.environ.setdefault("FARSIDE_EXECUTOR", str(PACKAGE / "libexec" / "farside-executor"))
+
+
+@pytest.fixture(scope="session")
+def compiler_path() -> Path:
+    """Return the installed ``farside-compiler``."""
+    return PACKAGE / "libexec" / "farside-compiler"
+
+
+@pytest.fixture(scope="session")
+def executor_path() -> Path:
+    """Return the ``farside-executor`` to test: the installed one unless FARSIDE_EXECUTOR says."""
+    return Path(os.environ["FARSIDE_EXECUTOR"])
+
+
+@pytest.fixture(scope="session")
+def farside_command() -> list[str]:
+    """Return the command ``farside`` as words to run."""
+    return [sys.executable, "-m", "farside.cli"]
+
+
+@pytest.fixture
+def farside_run(farside_command: list[str]) -> Farside:
+    """Return a function that runs ``farside`` with arguments and an input, to its end."""
+
+    def run(
+        *arguments: str, stdin: str = "", env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> Completed:
+        return subprocess.run(
+            [*farside_command, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+            env=None if env is None else {**os.environ, **env},
+            cwd=cwd,
+        )
+
+    return run
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What is looked at for traces of a test.
+
+    Attributes:
+        mark: carried by every process that the test starts.
+        temporary: the directory for temporary files of those processes.
+        shared: shared memory that was there before.
+    """
+
+    mark: str
+    temporary: Path
+    shared: frozenset[str]
+
+    def check(self) -> None:
+        """Fail if a process, a temporary file or shared memory is left."""
+        assert wait_for_all(self.mark) == {}
+        assert sorted(self.temporary.rglob("*")) == []
+        assert shared_memory() - self.shared == set()
+
+
+@pytest.fixture
+def leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Traces]:
+    """Check at the end of the test that it left nothing; `Traces.check` does so earlier."""
+    traces = Traces(uuid4().hex, tmp_path_factory.mktemp("temporary"), frozenset(shared_memory()))
+    monkeypatch.setenv(MARK_NAME, traces.mark)
+    monkeypatch.setenv("TMPDIR", str(traces.temporary))
+    yield traces
+    traces.check()

@@ -1,0 +1,93 @@
+"""farside on a real terminal: a pseudo-terminal with a person who waits for the prompt."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\r")
+
+
+class Person:
+    """Types into a terminal and reads what appears there."""
+
+    def __init__(self, command: list[str], environ: dict[str, str]) -> None:
+        self._terminal, far = pty.openpty()
+        # setsid makes the terminal the controlling one, so that Ctrl-C becomes a signal.
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", *command],
+            stdin=far,
+            stdout=far,
+            stderr=far,
+            env={**os.environ, **environ},
+        )
+        os.close(far)
+        self._seen = ""
+
+    def types(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def waits_for(self, text: str, seconds: float = 60) -> str:
+        """Read until `text` appears; return what came before it, without control sequences."""
+        deadline = monotonic() + seconds
+        while text not in (plain := _CONTROL.sub("", self._seen)):
+            ready, _, _ = select.select([self._terminal], [], [], max(0, deadline - monotonic()))
+            assert ready, f"{text!r} did not appear in {plain!r}"
+            try:
+                self._seen += os.read(self._terminal, 65536).decode(errors="replace")
+            except OSError:
+                raise AssertionError(f"{text!r} did not appear in {plain!r}") from None
+        before, _, after = plain.partition(text)
+        self._seen = after
+        return before
+
+    def leaves(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._terminal)
+
+
+@pytest.fixture(params=["xterm", "dumb"])
+def person(
+    request: pytest.FixtureRequest, farside_command: list[str], tmp_path: Path
+) -> Iterator[Person]:
+    # prompt_toolkit asks a terminal for the cursor's position; a pseudo-terminal does not answer.
+    environ = {
+        "TERM": request.param,
+        "XDG_STATE_HOME": str(tmp_path),
+        "PROMPT_TOOLKIT_NO_CPR": "1",
+        "NO_COLOR": "1",
+    }
+    person = Person(farside_command, environ)
+    yield person
+    person.leaves()
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_session_at_the_terminal(person: Person) -> None:
+    person.waits_for("farside[1]> ")
+    person.types("int f() {\r")
+    person.waits_for("...> ")
+    person.types("return 42; }\r")
+    person.waits_for("farside[2]> ")
+    person.types("f()\r")
+    person.waits_for("(int) 42")
+    person.waits_for("farside[3]> ")
+    person.types("for (;;);\r")
+    person.types("\x03")  # Ctrl-C, which the session holds back until the cell runs
+    person.waits_for("interrupted")
+    person.waits_for("farside[4]> ")
+    person.types("f() + 1\r")
+    person.waits_for("(int) 43")
+    person.waits_for("farside[5]> ")
+    person.types("\x04")
+    assert person.process.wait() == 0
