@@ -17,6 +17,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from farside.errors import LinkError, ObjectError
+from farside.link import EntryTable, LinkedImage, link
+from farside.object import parse_archive, parse_object
 from tests.link.elf_builder import (
     AX,
     FUNC,
@@ -29,10 +33,6 @@ from tests.link.elf_builder import (
 )
 from tests.link.machine import compile_source
 from tests.link.near import Bump, Tls
-
-from farside.errors import LinkError, ObjectError
-from farside.link import EntryTable, LinkedImage, link
-from farside.object import parse_archive, parse_object
 
 SOURCE = """
 #include <stdexcept>

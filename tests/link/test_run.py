@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.link.machine import compile_source, run_child
 
 PROGRAM = """

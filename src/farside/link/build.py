@@ -204,7 +204,7 @@ def _global(graph: LinkGraph, owner: str, entry: ObjectSymbol, blocks: dict[int,
             if not symbol.defined and not weak:
                 symbol.weak = False
             return symbol
-        if symbol.defined and not _takes_over(symbol, owner, what, weak, size, value):
+        if symbol.defined and not _takes_over(symbol, owner, entry, what, weak):
             return symbol
         symbol.block = block
         symbol.value = value
@@ -221,9 +221,7 @@ def _global(graph: LinkGraph, owner: str, entry: ObjectSymbol, blocks: dict[int,
     return symbol
 
 
-def _takes_over(
-    old: Symbol, owner: str, kind: SymbolKind, weak: bool, size: int, alignment: int
-) -> bool:
+def _takes_over(old: Symbol, owner: str, entry: ObjectSymbol, kind: SymbolKind, weak: bool) -> bool:
     """Return whether a further definition of `old` takes its place."""
     if weak:
         return False
@@ -233,8 +231,8 @@ def _takes_over(
         if kind != "common":
             return True
         # Two commons become one that is large and aligned enough for both.
-        old.size = max(old.size, size)
-        old.value = max(old.value, alignment)
+        old.size = max(old.size, entry.size)
+        old.value = max(old.value, entry.value)
         return False
     if kind == "common":
         return False

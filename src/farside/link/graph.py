@@ -154,7 +154,8 @@ class Symbol:
     tls_words: tuple[int, int] = (0, 0)
     descriptor: int | None = None
 
-    def __init__(
+    # One is made for every entry of a symbol table; keywords would take a fifth longer.
+    def __init__(  # noqa: PLR0917
         self,
         name: str,
         object_name: str,
