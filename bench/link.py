@@ -3,9 +3,9 @@
 Usage: ``PYTHONPATH=src python bench/link.py [--repeat N] [OBJECT...]``
 
 Without objects, three are compiled by ``clang-22``: the one-statement cell, one of some 85 KB and
-one of some 1.2 MB with more than 5,800 sections. Times are processor time, so that other work on the
-machine counts as little as it can; parse and link are reading an object and linking it, each from
-nothing. The import is timed without ``typing``, which everything else in farside needs, too.
+one of some 1.2 MB with more than 5,800 sections. Times are processor time, so that other work on
+the machine counts as little as it can; parse and link are reading an object and linking it, each
+from nothing. The import is timed without ``typing``, which everything else in farside needs, too.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ class ObjectBuilder:
         flags: int = A,
         kind: int = SHT_PROGBITS,
         alignment: int = 1,
+        *,
         size: int | None = None,
     ) -> Section:
         length = len(content) if size is None else size
@@ -57,7 +58,7 @@ class ObjectBuilder:
     def text(self, content: bytes, name: str = ".text") -> Section:
         return self.section(name, content, AX)
 
-    def symbol(
+    def symbol(  # noqa: PLR0917
         self,
         name: str,
         section: Section | int = UNDEF,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from tests.link.elf_builder import ObjectBuilder
-
 from farside.link import Definition, EntryTable, LinkedImage, Prot, link
 from farside.object import parse_object
+from tests.link.elf_builder import ObjectBuilder
 
 BASE = 0x10000000
 

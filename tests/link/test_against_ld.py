@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.link.machine import compile_source
 from tests.link.test_link_command import run_command
 

@@ -7,10 +7,10 @@ from itertools import permutations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.link.elf_builder import AX, FUNC, GLOBAL, ObjectBuilder
-from tests.link.near import link_all
 
 from farside.link.dependence import Dependence
+from tests.link.elf_builder import AX, FUNC, GLOBAL, ObjectBuilder
+from tests.link.near import link_all
 
 
 def test_a_caller_is_not_ready_before_what_it_calls() -> None:

@@ -17,6 +17,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from farside.errors import LinkError, ObjectError
+from farside.link import EntryTable, LinkedImage, link
+from farside.object import parse_archive, parse_object
 from tests.link.elf_builder import (
     AX,
     FUNC,
@@ -29,10 +33,6 @@ from tests.link.elf_builder import (
 )
 from tests.link.machine import compile_source
 from tests.link.near import Bump, Tls
-
-from farside.errors import LinkError, ObjectError
-from farside.link import EntryTable, LinkedImage, link
-from farside.object import parse_archive, parse_object
 
 SOURCE = """
 #include <stdexcept>
@@ -126,7 +126,7 @@ def archives() -> tuple[bytes, ...]:
             found.append(target.read_bytes())
         for flavour in ("bsd", "darwin"):
             target = directory / f"{flavour}.a"
-            command = ["/usr/lib/llvm-22/bin/llvm-ar", f"--format={flavour}", "rcs", str(target)]
+            command = ["llvm-ar-22", f"--format={flavour}", "rcs", str(target)]
             subprocess.run([*command, *members], check=True, capture_output=True)
             found.append(target.read_bytes())
     return tuple(found)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.link.elf_builder import FUNC, GLOBAL, WA, ObjectBuilder
-from tests.link.machine import compile_source
 
 from farside.ui.link_command import main
+from tests.link.elf_builder import FUNC, GLOBAL, WA, ObjectBuilder
+from tests.link.machine import compile_source
 
 KEYS = {
     "segments",

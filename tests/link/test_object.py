@@ -8,6 +8,10 @@ import zlib
 from pathlib import Path
 
 import pytest
+
+from farside.errors import ObjectError
+from farside.object import parse_archive, parse_object
+from farside.object.elf import ABSOLUTE, COMMON, LARGE_COMMON
 from tests.link.elf_builder import (
     ABS,
     AX,
@@ -19,10 +23,6 @@ from tests.link.elf_builder import (
     ObjectBuilder,
 )
 from tests.link.near import link_all
-
-from farside.errors import ObjectError
-from farside.object import parse_archive, parse_object
-from farside.object.elf import ABSOLUTE, COMMON, LARGE_COMMON
 
 
 def small() -> ObjectBuilder:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.link.elf_builder import AX, FUNC, GLOBAL, IFUNC, ObjectBuilder
-from tests.link.near import BASE, Bump, link_all, read, word
 
 from farside.link import Definition, LinkedImage
+from tests.link.elf_builder import AX, FUNC, GLOBAL, IFUNC, ObjectBuilder
+from tests.link.near import BASE, Bump, link_all, read, word
 
 NEAR, FAR = BASE + 0x100000, 0x7FFF_0000_1000
 HIGH = 0x7F00_0000_0000

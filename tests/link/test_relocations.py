@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.link.elf_builder import ABS, GLOBAL, OBJECT, TLS, WA, WAT, ObjectBuilder
-from tests.link.near import BASE, Tls, link_all, read, word
 
 from farside.errors import LinkError, ObjectError, RelocationError
 from farside.link import Definition
 from farside.link.x86_64 import KINDS
+from tests.link.elf_builder import ABS, GLOBAL, OBJECT, TLS, WA, WAT, ObjectBuilder
+from tests.link.near import BASE, Tls, link_all, read, word
 
 FIELD_AT = 16
 SIZE = 0x30

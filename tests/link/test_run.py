@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.link.machine import compile_source, run_child
 
 PROGRAM = """
@@ -348,7 +349,7 @@ def test_archives(tmp_path: Path, kind: str) -> None:
     target = tmp_path / "lib.a"
     command = ["ar", {"no index": "rcS"}.get(kind, kind), str(target)]
     if kind == "bsd":
-        command = ["/usr/lib/llvm-22/bin/llvm-ar", "--format=bsd", "rcs", str(target)]
+        command = ["llvm-ar-22", "--format=bsd", "rcs", str(target)]
     subprocess.run([*command, *members], check=True, capture_output=True)
     user = "int first(void); int run(void) { return first(); }"
     obj = compile_source(tmp_path, user, "-fPIC", suffix=".c")

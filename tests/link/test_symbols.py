@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 import pytest
+
+from farside.errors import (
+    DuplicateDefinition,
+    LinkError,
+    OutOfAddressSpace,
+    RelocationError,
+    UndefinedSymbols,
+)
+from farside.link import Definition, LinkedImage, Prot
 from tests.link.elf_builder import (
     ABS,
     AX,
@@ -21,15 +30,6 @@ from tests.link.elf_builder import (
     Section,
 )
 from tests.link.near import BASE, Names, link_all, read, word
-
-from farside.errors import (
-    DuplicateDefinition,
-    LinkError,
-    OutOfAddressSpace,
-    RelocationError,
-    UndefinedSymbols,
-)
-from farside.link import Definition, LinkedImage, Prot
 
 
 def defining(

@@ -23,9 +23,11 @@ from farside.object.elf import (
     SHF_WRITE,
     SHF_X86_64_LARGE,
     SHT_NOBITS,
+    STB_GNU_UNIQUE,
     STB_LOCAL,
     STB_WEAK,
     STT_FILE,
+    STT_GNU_IFUNC,
     STT_TLS,
     UNDEFINED,
 )
@@ -42,7 +44,6 @@ _KINDS: Final[dict[int, SymbolKind]] = {
     6: "thread",
     10: "ifunc",
 }
-_STB_GNU_UNIQUE: Final = 10
 
 
 def add_object(graph: LinkGraph, obj: ObjectFile) -> None:
@@ -131,6 +132,8 @@ def _add_symbols(graph: LinkGraph, obj: ObjectFile, blocks: dict[int, Block]) ->
         if block is not None:
             if (kind == STT_TLS) != bool(block.section.flags & SHF_TLS) and kind != 3 and kind:
                 raise _misplaced(owner, entry, block)
+            if kind == STT_GNU_IFUNC:
+                graph.has_ifuncs = True
             symbol = Symbol(
                 name,
                 owner,
@@ -185,7 +188,9 @@ def _global(graph: LinkGraph, owner: str, entry: ObjectSymbol, blocks: dict[int,
         graph.commons = True
         if value & (value - 1) or value > 1 << 30:
             raise ObjectError(owner, f"common symbol {name!r} has alignment {value:#x}")
-    weak = binding in (STB_WEAK, _STB_GNU_UNIQUE)
+    if kind == STT_GNU_IFUNC:
+        graph.has_ifuncs = True
+    weak = binding in (STB_WEAK, STB_GNU_UNIQUE)
     visible = visibility in (0, 3)
     symbol = graph.globals.get(name)
     if symbol is None:
@@ -199,7 +204,7 @@ def _global(graph: LinkGraph, owner: str, entry: ObjectSymbol, blocks: dict[int,
             if not symbol.defined and not weak:
                 symbol.weak = False
             return symbol
-        if symbol.defined and not _takes_over(symbol, owner, what, weak, size, value):
+        if symbol.defined and not _takes_over(symbol, owner, entry, what, weak):
             return symbol
         symbol.block = block
         symbol.value = value
@@ -216,9 +221,7 @@ def _global(graph: LinkGraph, owner: str, entry: ObjectSymbol, blocks: dict[int,
     return symbol
 
 
-def _takes_over(
-    old: Symbol, owner: str, kind: SymbolKind, weak: bool, size: int, alignment: int
-) -> bool:
+def _takes_over(old: Symbol, owner: str, entry: ObjectSymbol, kind: SymbolKind, weak: bool) -> bool:
     """Return whether a further definition of `old` takes its place."""
     if weak:
         return False
@@ -228,8 +231,8 @@ def _takes_over(
         if kind != "common":
             return True
         # Two commons become one that is large and aligned enough for both.
-        old.size = max(old.size, size)
-        old.value = max(old.value, alignment)
+        old.size = max(old.size, entry.size)
+        old.value = max(old.value, entry.value)
         return False
     if kind == "common":
         return False

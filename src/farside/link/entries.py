@@ -22,7 +22,7 @@ from farside.errors import OutOfAddressSpace
 from farside.link.graph import MASK64, PROTS
 from farside.link.layout import Segment
 from farside.link.tls import image_words, require_static
-from farside.link.x86_64 import GOT_KINDS, PC32, PLT32, is_branch, relaxation
+from farside.link.x86_64 import PC32, PLT32, is_branch, kinds_of, relaxation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,16 +112,12 @@ class _Pending(NamedTuple):
 class EntryMaker:
     """Collects what a graph needs, and then places it."""
 
-    def __init__(
-        self, graph: LinkGraph, table: EntryTable, tls: TlsModel, segments: list[Segment]
-    ) -> None:
+    def __init__(self, graph: LinkGraph, table: EntryTable, tls: TlsModel) -> None:
         self._graph = graph
         self._table = table
         self._tls = tls
-        low = min([segment.address for segment in segments], default=0)
-        high = max([segment.address + segment.size for segment in segments], default=0)
-        self._low = high - (1 << 31) + (1 << 16)
-        self._high = low + (1 << 31) - (1 << 16)
+        self._low = graph.high - (1 << 31) + (1 << 16)
+        self._high = graph.low + (1 << 31) - (1 << 16)
         self._slots: list[_Pending] = []
         self._stubs: list[_Pending] = []
         self._ifuncs: list[Symbol] = []
@@ -134,13 +130,8 @@ class EntryMaker:
             LinkError: code reaches a variable at a fixed offset that does not have one.
         """
         graph = self._graph
-        for symbols in (graph.globals.values(), graph.locals):
-            for symbol in symbols:
-                if symbol.kind == "ifunc" and symbol.block is not None and symbol.block.live:
-                    self._ifuncs.append(symbol)
-                    user = symbol.object_name
-                    self._want("got", symbol, user)
-                    self._want("stub", symbol, user)
+        if graph.has_ifuncs:
+            self._indirect_functions()
         needs = _NEEDS
         compact = graph.compact
         for block in graph.blocks:
@@ -158,6 +149,15 @@ class EntryMaker:
                     branches.append(edge)
             if branches:
                 _through_stubs(block, branches)
+
+    def _indirect_functions(self) -> None:
+        """Every IFUNC of the image gets a slot and a stub: later links may refer to it, too."""
+        graph = self._graph
+        for symbol in (*graph.globals.values(), *graph.locals):
+            if symbol.kind == "ifunc" and symbol.block is not None and symbol.block.live:
+                self._ifuncs.append(symbol)
+                self._want("got", symbol, symbol.object_name)
+                self._want("stub", symbol, symbol.object_name)
 
     def _call(self, block: Block, edge: Edge) -> bool:
         """A call or jump: through a stub if the function is far or may be redefined.
@@ -322,17 +322,15 @@ def _assign(symbol: Symbol, kind: EntryKind, address: int) -> None:
 _SIZES: Final = {"got": 8, "stub": STUB_SIZE, "tls": 16, "tls_offset": 8, "descriptor": 16}
 _CALLS: Final = frozenset((PC32, PLT32))
 _NEEDS: Final[dict[int, Callable[[EntryMaker, Block, Edge], None]]] = {
-    **dict.fromkeys(GOT_KINDS, EntryMaker._got),
-    31: EntryMaker._plt,
-    16: EntryMaker._key,
-    19: EntryMaker._tls_entry,
-    20: EntryMaker._tls_module,
-    22: EntryMaker._tls_slot,
-    44: EntryMaker._tls_slot,
-    47: EntryMaker._tls_slot,
-    50: EntryMaker._tls_slot,
-    34: EntryMaker._descriptor,
-    45: EntryMaker._descriptor,
-    48: EntryMaker._descriptor,
-    51: EntryMaker._descriptor,
+    number: need
+    for start, need in (
+        ("G +", EntryMaker._got),
+        ("L + A - GOT", EntryMaker._plt),
+        ("key", EntryMaker._key),
+        ("E +", EntryMaker._tls_entry),
+        ("M +", EntryMaker._tls_module),
+        ("T +", EntryMaker._tls_slot),
+        ("D +", EntryMaker._descriptor),
+    )
+    for number in kinds_of(start)
 }

@@ -154,7 +154,8 @@ class Symbol:
     tls_words: tuple[int, int] = (0, 0)
     descriptor: int | None = None
 
-    def __init__(
+    # One is made for every entry of a symbol table; keywords would take a fifth longer.
+    def __init__(  # noqa: PLR0917
         self,
         name: str,
         object_name: str,
@@ -223,11 +224,13 @@ class LinkGraph:
         unwind: the blocks of ``.eh_frame`` sections.
         frames_changed: whether something that unwind records may speak of was dropped.
         redefined: names whose earlier definition this image's takes the place of.
+        low, high: the range of addresses that the blocks take.
+        has_ifuncs: whether there may be IFUNCs; `ifuncs` has what is to be done about them.
         got_base: the address that GOT-relative fix-ups count from.
         externals: the external symbols that edges refer to.
         boundaries: those of the form ``__start_NAME`` and ``__stop_NAME``.
         compact: whether everything in the image reaches everything else in it.
-        ifuncs: of each IFUNC, the slot to be filled and the resolver that knows with what.
+        ifuncs: of each IFUNC the slot to be filled and the resolver that knows with what.
         thread_blocks, thread_data: the blocks of the initial thread-local data, and their range.
         static_tls: that data's offset from every thread pointer, or None if it has none.
         relaxed: by block's number and offset, the loads that need no GOT slot.
@@ -250,7 +253,10 @@ class LinkGraph:
         self.unwind: list[Block] = []
         self.frames_changed = False
         self.redefined: list[str] = []
+        self.low = 0
+        self.high = 0
         self.got_base = 0
+        self.has_ifuncs = False
         self.compact = True
         self.ifuncs: list[tuple[int, int]] = []
         self.externals: list[Symbol] = []

@@ -149,11 +149,12 @@ def _stack(blocks: list[Block], end: int) -> tuple[int, int]:
 
 def _fill(prot: int, blocks: list[Block], content: int, end: int, alignment: int) -> Segment:
     """Copy the blocks' bytes to a new segment."""
-    used = sum([block.size for block in blocks])
-    if content - used > _MAX_PADDING + used:
-        raise LinkError(
-            f"The alignment of {len(blocks)} sections with {used} bytes takes {content} bytes."
-        )
+    if content > _MAX_PADDING:
+        used = sum([block.size for block in blocks])
+        if content - used > _MAX_PADDING + used:
+            raise LinkError(
+                f"The alignment of {len(blocks)} sections with {used} bytes takes {content} bytes."
+            )
     # Between functions lies int3, so that a jump astray is caught where it happens.
     buffer = bytearray(b"\xcc") * content if prot & 4 else bytearray(content)
     for block in blocks:

@@ -21,6 +21,27 @@ if TYPE_CHECKING:
     from farside.object import Archive, ObjectFile
 
 
+class _Collected:
+    """Frees a graph without the cyclic collector, which is paused meanwhile.
+
+    A graph is many small objects that all live until the link's end, and the collector would walk
+    them again and again. Once the edges are gone, no cycle is left that it would be needed for.
+    """
+
+    def __init__(self, graph: LinkGraph) -> None:
+        self._graph = graph
+
+    def __enter__(self) -> None:
+        self._enabled = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        for block in self._graph.blocks:
+            block.edges = []
+        if self._enabled:
+            gc.enable()
+
+
 def link(
     objects: Sequence[ObjectFile],
     *,
@@ -56,56 +77,33 @@ def link(
         ObjectError: an object or archive member is malformed.
     """
     graph = LinkGraph(name)
-    # A graph is many small objects that all live until its end; the cyclic collector would walk
-    # them again and again. They are freed without it, once the edges are gone.
-    paused = gc.isenabled()
-    gc.disable()
-    try:
-        return _run(graph, objects, archives, allocator, resolver, entries, tls, roots, demangle)
-    finally:
-        for block in graph.blocks:
-            block.edges = []
-        if paused:
-            gc.enable()
+    with _Collected(graph):
+        for obj in objects:
+            add_object(graph, obj)
+        # Every loaded section is a block, every relocation an edge, every global name one symbol.
 
+        choose_definitions(graph, archives, resolver, roots)
+        # Each name has one definition: this link's, an earlier one's, or one to be looked up.
 
-def _run(
-    graph: LinkGraph,
-    objects: Sequence[ObjectFile],
-    archives: Sequence[Archive],
-    allocator: Allocator,
-    resolver: Resolver,
-    entries: EntryTable,
-    tls: TlsModel,
-    roots: Collection[str] | None,
-    demangle: Callable[[str], str],
-) -> LinkedImage:
-    """Run the passes of `link`."""
-    # Build: every loaded section is a block, every relocation an edge, every name one symbol.
-    for obj in objects:
-        add_object(graph, obj)
-    choose_definitions(graph, archives, resolver, roots)
-    # Each name has one definition: this link's, an earlier link's, or one still to be looked up.
+        prune(graph, roots)
+        place_commons(graph)
+        # Every block is live, and what this image defines lies in one of them or is absolute.
 
-    prune(graph, roots)
-    place_commons(graph)
-    # Every block is live, and everything this image defines lies in one of them or is absolute.
+        relation = look_up(graph, resolver, tls, demangle)
+        # Every external name has an address, or is a weak one that nothing defines; what is left to
+        # fail is an image that does not fit.
 
-    relation = look_up(graph, resolver, tls, demangle)
-    # Every external name has an address, or is a weak one that nothing defines; what is left to
-    # fail is an image that does not fit.
+        segments = lay_out(graph, allocator)
+        settle(graph, segments, tls)
+        # Every block has its final address, and so has every symbol; the blocks' bytes lie in a
+        # segment's buffer or are zeros.
 
-    segments = lay_out(graph, allocator)
-    settle(graph, segments, tls)
-    # Every block has its final address, and so has every symbol; the blocks' bytes lie in a
-    # segment's buffer or are zeros.
+        maker = EntryMaker(graph, entries, tls)
+        maker.survey()
+        entry_segments, new_entries = maker.place(allocator)
+        # Every edge that needs a GOT slot, stub or TLS entry finds its address in its symbol.
 
-    maker = EntryMaker(graph, entries, tls, segments)
-    maker.survey()
-    entry_segments, new_entries = maker.place(allocator)
-    # Every edge that needs a GOT slot, stub or TLS entry finds its address in its symbol.
+        fix_up(graph)
+        # The segments' bytes are final.
 
-    fix_up(graph)
-    # The segments' bytes are final.
-
-    return make_image(graph, [*segments, *entry_segments], new_entries, relation, tls)
+        return make_image(graph, [*segments, *entry_segments], new_entries, relation, tls)

@@ -68,8 +68,10 @@ def settle(graph: LinkGraph, segments: list[Segment], tls: TlsModel) -> None:
     Raises:
         LinkError: thread-local data that must be static, and no room for it.
     """
-    low = min([segment.address for segment in segments], default=0)
-    high = max([segment.address + segment.size for segment in segments], default=0)
+    if segments:
+        graph.low = min([segment.address for segment in segments])
+        graph.high = max([segment.address + segment.size for segment in segments])
+    low, high = graph.low, graph.high
     graph.got_base = low
     graph.compact = high - low < _REACH
     for symbol in graph.locals:

@@ -60,6 +60,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from farside.errors import LinkError
+from farside.link.x86_64 import kinds_of
 from farside.object.elf import SHF_TLS
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class StaticTls(NamedTuple):
     alignment: int
 
 
-_STATIC_ACCESS: Final = frozenset((18, 22, 23, 44, 47, 50))  # TPOFF64, GOTTPOFF, TPOFF32, APX forms
+_STATIC_ACCESS: Final = frozenset((*kinds_of("T +"), *kinds_of("TP +")))
 
 
 def place_static(graph: LinkGraph, tls: TlsModel) -> None:

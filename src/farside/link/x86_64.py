@@ -157,13 +157,20 @@ _DYNAMIC: Final = {
 }
 
 PC32, PLT32 = 2, 4
-# Kinds whose expression contains G.
-GOT_KINDS: Final = tuple(n for n, kind in KINDS.items() if kind.expression.startswith("G +"))
-_RELAXABLE: Final = frozenset((41, 42, 43))
+_64, _DTPOFF64, _TLSDESC_CALL = 1, 17, 35
+_GOTPCRELX, _REX_GOTPCRELX, _CODE_4_GOTPCRELX = 41, 42, 43
+_RELAXABLE: Final = frozenset((_GOTPCRELX, _REX_GOTPCRELX, _CODE_4_GOTPCRELX))
 
 _SIGNED: Final = Struct("<i")
 _UNSIGNED: Final = {1: Struct("<B"), 2: Struct("<H"), 4: Struct("<I"), 8: Struct("<Q")}
+# How many bytes of the instruction lie before the field.
+_BYTES_BEFORE: Final = {_GOTPCRELX: 2, _REX_GOTPCRELX: 3, _CODE_4_GOTPCRELX: 4}
 _MIN32, _MAX32 = -(1 << 31), (1 << 31) - 1
+
+
+def kinds_of(start: str) -> list[int]:
+    """Return the kinds whose expression starts so, such as ``G +``: those that need a GOT slot."""
+    return [number for number, kind in KINDS.items() if kind.expression.startswith(start)]
 
 
 def kind_name(number: int) -> str:
@@ -213,7 +220,7 @@ def relaxation(block: Block, edge: Edge) -> Relaxation | None:
         return None
     if target.kind == "ifunc" or addend != -4 or block.buffer is None:
         return None
-    if offset < (2 if kind == 41 else 3 if kind == 42 else 4) or offset + 4 > block.size:
+    if offset < _BYTES_BEFORE[kind] or offset + 4 > block.size:
         return None
     code = block.buffer
     at = block.offset + offset
@@ -224,11 +231,11 @@ def relaxation(block: Block, edge: Edge) -> Relaxation | None:
     if _MIN32 <= distance <= _MAX32:
         if opcode == 0x8B:
             return Relaxation(offset - 2, bytes((0x8D, modrm, 0, 0, 0, 0)), offset, distance)
-        if kind == 41 and opcode == 0xFF and modrm == 0x15:
+        if kind == _GOTPCRELX and opcode == 0xFF and modrm == 0x15:
             return Relaxation(offset - 2, b"\x67\xe8\0\0\0\0", offset, distance)
-        if kind == 41 and opcode == 0xFF and modrm == 0x25 and distance < _MAX32:
+        if kind == _GOTPCRELX and opcode == 0xFF and modrm == 0x25 and distance < _MAX32:
             return Relaxation(offset - 2, b"\xe9\0\0\0\0\x90", offset - 1, distance + 1)
-    if kind == 43 or opcode == 0xFF or target.address > _MAX32:
+    if kind == _CODE_4_GOTPCRELX or opcode == 0xFF or target.address > _MAX32:
         return None
     return _immediate(code, at, offset, kind, target.address)
 
@@ -243,7 +250,7 @@ def _immediate(code: bytearray, at: int, offset: int, kind: int, address: int) -
         new = bytes((0x81, 0xC0 | opcode & 0x38 | register))
     else:
         return None
-    if kind == 42:
+    if kind == _REX_GOTPCRELX:
         # The register moves from ModRM.reg to ModRM.rm, so its high bit moves from REX.R to REX.B.
         rex = code[at - 3]
         return Relaxation(
@@ -293,7 +300,7 @@ def fix_up(graph: LinkGraph) -> None:
                     signed(buffer, shift + offset, evaluate(target, addend, start + offset, graph))
                 except StructError:
                     raise _overflow(block, edge, kinds[number], graph) from None
-            elif number == 1 and offset + 8 <= size and buffer is not None:
+            elif number == _64 and offset + 8 <= size and buffer is not None:
                 quad(buffer, shift + offset, (target.address + addend) & MASK64)
             else:
                 _store(graph, block, edge)
@@ -307,7 +314,7 @@ def _store(graph: LinkGraph, block: Block, edge: Edge) -> None:
         raise _unknown(block, edge)
     width = kind.width
     if not width:
-        if number == 35 and target.descriptor is None:
+        if number == _TLSDESC_CALL and target.descriptor is None:
             _store_descriptor_call(block, offset)
         return
     if offset + width > block.size or block.buffer is None:
@@ -321,7 +328,7 @@ def _store(graph: LinkGraph, block: Block, edge: Edge) -> None:
         relaxed = graph.relaxed.get((block.number, offset))
     elif number in _DESCRIPTORS:
         relaxed = _relax_descriptor(block, edge)
-    if number == 17 and (block.number, offset) in graph.tls_pairs:
+    if number == _DTPOFF64 and (block.number, offset) in graph.tls_pairs:
         value = target.tls_words[1] + addend
     elif relaxed is not None:
         at = block.offset + relaxed.at
@@ -345,7 +352,7 @@ def _store_descriptor_call(block: Block, offset: int) -> None:
         block.buffer[at : at + 2] = b"\x66\x90"
 
 
-_DESCRIPTORS: Final = frozenset((34, 45, 48, 51))
+_DESCRIPTORS: Final = frozenset(kinds_of("D +"))
 _PLAIN: Final = {
     number: kind.evaluate
     for number, kind in KINDS.items()
@@ -374,7 +381,7 @@ def _overflow(block: Block, edge: Edge, kind: Kind, graph: LinkGraph) -> Relocat
     offset, number, target, addend = edge
     value = kind.evaluate(target, addend, block.address + offset, graph)
     advice = ""
-    if number in (10, 11):
+    if kind.name in ("R_X86_64_32", "R_X86_64_32S"):
         advice = "; compile with -fPIC or -fPIE"
     elif number == PC32 and target.block is None:
         advice = "; compile with -fPIC, so that what lies far away is reached through the GOT"

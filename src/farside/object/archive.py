@@ -85,6 +85,7 @@ class Archive:
         name: str,
         data: memoryview,
         members: tuple[Member, ...],
+        *,
         index: dict[str, int] | None,
         directory: Path | None,
         thin: bool,
@@ -206,14 +207,14 @@ def parse_archive(
         elif raw == "//":
             long_names = bytes(view[content : content + size])
         else:
-            member = _member(view, name, raw, at, size, long_names)
+            member = _member(view, name, raw, (at, size), long_names)
             names_left -= len(member.name)
             if names_left < 0:
                 raise ObjectError(name, "member names overlap beyond all reason", at)
             if member.name not in _BSD_INDEXES:
                 members.append(member)
         at = content + (0 if thin and not special else size + (size & 1))
-    return Archive(name, view, tuple(members), index, directory, thin)
+    return Archive(name, view, tuple(members), index=index, directory=directory, thin=thin)
 
 
 def _header(view: memoryview, name: str, at: int) -> tuple[str, int]:
@@ -229,8 +230,11 @@ def _header(view: memoryview, name: str, at: int) -> tuple[str, int]:
     return _text(raw.rstrip(b" "), name, at), int(digits)
 
 
-def _member(view: memoryview, name: str, raw: str, at: int, size: int, long_names: bytes) -> Member:
+def _member(
+    view: memoryview, name: str, raw: str, place: tuple[int, int], long_names: bytes
+) -> Member:
     """Resolve a member's name, which may be in the long-name table or before its bytes."""
+    at, size = place
     content = at + 60
     if raw.startswith("#1/") and raw[3:].isdecimal():
         length = int(raw[3:])

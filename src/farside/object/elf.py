@@ -206,6 +206,7 @@ class ObjectFile:
         self,
         name: str,
         data: memoryview,
+        *,
         sections: dict[int, ObjectSection],
         symbols: list[ObjectSymbol],
         groups: tuple[Group, ...],
@@ -292,6 +293,23 @@ class ObjectFile:
         return data
 
 
+class _File(NamedTuple):
+    """The bytes with what their file header says.
+
+    Attributes:
+        view: all bytes.
+        name: for messages.
+        first, total: where the section headers are, and how many.
+        names: the number of the section with their names.
+    """
+
+    view: memoryview
+    name: str
+    first: int
+    total: int
+    names: int
+
+
 def parse_object(data: bytes | bytearray | memoryview | mmap, name: str) -> ObjectFile:
     """Read an ELF64 x86-64 relocatable object.
 
@@ -303,17 +321,17 @@ def parse_object(data: bytes | bytearray | memoryview | mmap, name: str) -> Obje
         ObjectError: the bytes are anything else, or their structure is not sound.
     """
     view = memoryview(data).cast("B")
-    first, count, names_index = _file_header(view, name)
+    file = _file_header(view, name)
+    first, count = file.first, file.total
     end = len(view)
     sections: dict[int, ObjectSection] = {}
-    relocations: dict[int, list[tuple[int, int]]] = {}
     tables: list[tuple[int, int, int, int, int]] = []
     rejected: dict[int, str] = {}
     group_headers: list[tuple[int, int, int, int]] = []
     symtab: tuple[int, int, int, int] | None = None
     extended: tuple[int, int, int] | None = None
     headers = _SHDR.iter_unpack(view[first : first + count * 64])
-    names = _string_table(view, name, first, count, names_index)
+    names = _string_table(file, file.names, "section names")
     loaded = 0
     for index, header in enumerate(headers):
         name_at, kind, flags, _, offset, size, link, info, alignment, entry = header
@@ -351,14 +369,24 @@ def parse_object(data: bytes | bytearray | memoryview | mmap, name: str) -> Obje
     for target, what in rejected.items():
         if target in sections:
             raise ObjectError(name, f"{sections[target].name} has {what} relocations, not RELA")
-    _check_tables(view, name, tables, symtab, relocations, count)
-    symbols = _symbols(view, name, first, count, symtab, extended, sections)
-    groups = _groups(view, name, group_headers, symbols, sections, count) if group_headers else ()
-    return ObjectFile(name, view, sections, symbols, groups, relocations, (first, count), names)
+    relocations = _relocation_tables(file, tables, symtab is not None)
+    symbols: list[ObjectSymbol] = []
+    if symtab is not None:
+        symbols = _symbols(file, symtab, extended, sections)
+    return ObjectFile(
+        name,
+        view,
+        sections=sections,
+        symbols=symbols,
+        groups=_groups(file, group_headers, symbols, sections) if group_headers else (),
+        relocations=relocations,
+        headers=(first, count),
+        names=names,
+    )
 
 
-def _file_header(view: memoryview, name: str) -> tuple[int, int, int]:
-    """Check the file header; return where the section headers are, their count, their names."""
+def _file_header(view: memoryview, name: str) -> _File:
+    """Check the file header and find the section headers."""
     size = len(view)
     if not size:
         raise ObjectError(name, "the file is empty")
@@ -387,7 +415,7 @@ def _file_header(view: memoryview, name: str) -> tuple[int, int, int]:
     if not first:
         if count:
             raise ObjectError(name, f"{count} sections, but no section headers")
-        return 64, 0, 0
+        return _File(view, name, 64, 0, 0)
     if entry != 64:
         raise ObjectError(name, f"section headers of {entry} bytes", 0x3A)
     if first + 64 > size:
@@ -399,7 +427,7 @@ def _file_header(view: memoryview, name: str) -> tuple[int, int, int]:
         names = zero[6]
     if count * 64 > size - first:
         raise ObjectError(name, f"{count} section headers lie outside the file", first)
-    return first, count, names
+    return _File(view, name, first, count, names)
 
 
 def _looks_like(start: bytes) -> str:
@@ -419,10 +447,9 @@ def _looks_like(start: bytes) -> str:
     return f"a file that starts with {start[:4].hex(' ')}"
 
 
-def _string_table(
-    view: memoryview, name: str, first: int, count: int, index: int, what: str = "section names"
-) -> _Strings:
+def _string_table(file: _File, index: int, what: str) -> _Strings:
     """Return section `index` as a string table, checked."""
+    view, name, first, count, _ = file
     if index == 0:
         return _Strings(name, b"", 0, 0)
     if index >= count:
@@ -434,15 +461,12 @@ def _string_table(
     return _Strings(name, raw, offset, _NAME_BUDGET * len(view))
 
 
-def _check_tables(
-    view: memoryview,
-    name: str,
-    tables: list[tuple[int, int, int, int, int]],
-    symtab: tuple[int, int, int, int] | None,
-    relocations: dict[int, list[tuple[int, int]]],
-    count: int,
-) -> None:
-    """Check the RELA tables' ranges and enter each under the section it applies to."""
+def _relocation_tables(
+    file: _File, tables: list[tuple[int, int, int, int, int]], symbols: bool
+) -> dict[int, list[tuple[int, int]]]:
+    """Check the RELA tables' ranges and list them by the section that each applies to."""
+    view, name, _, count, _ = file
+    relocations: dict[int, list[tuple[int, int]]] = {}
     end = len(view)
     total = 0
     for target, index, offset, size, entry in tables:
@@ -450,28 +474,25 @@ def _check_tables(
             continue
         if offset + size > end or size % 24 or entry != 24:
             raise ObjectError(name, f"relocation table {index} is damaged", min(offset, end))
-        if target >= count or symtab is None:
+        if target >= count or not symbols:
             raise ObjectError(name, f"relocation table {index} applies to nothing", offset)
         total += size
         relocations.setdefault(target, []).append((offset, size))
     if total > end:
         raise ObjectError(name, f"relocation tables of {total} bytes overlap in a file of {end}")
+    return relocations
 
 
 def _symbols(
-    view: memoryview,
-    name: str,
-    first: int,
-    count: int,
-    symtab: tuple[int, int, int, int] | None,
+    file: _File,
+    symtab: tuple[int, int, int, int],
     extended: tuple[int, int, int] | None,
     sections: dict[int, ObjectSection],
 ) -> list[ObjectSymbol]:
     """Read the symbol table, checking every name and section index."""
-    if symtab is None:
-        return []
+    view, name, _, count, _ = file
     table, offset, size, link = symtab
-    names = _string_table(view, name, first, count, link, "symbol names")
+    names = _string_table(file, link, "symbol names")
     wide: list[tuple[int]] | None = None
     if extended is not None:
         at, length, owner = extended
@@ -517,14 +538,13 @@ def _special_index(
 
 
 def _groups(
-    view: memoryview,
-    name: str,
+    file: _File,
     headers: list[tuple[int, int, int, int]],
     symbols: list[ObjectSymbol],
     sections: dict[int, ObjectSection],
-    count: int,
 ) -> tuple[Group, ...]:
     """Read the section groups, checking members and signatures."""
+    view, name, _, count, _ = file
     groups: list[Group] = []
     taken: set[int] = set()
     for index, offset, size, signature in headers:
