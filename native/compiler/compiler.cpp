@@ -2,7 +2,6 @@
 
 #include "conflicts.h"
 #include "declared.h"
-#include "display.h"
 #include "identity.h"
 #include "module.h"
 
@@ -72,7 +71,7 @@ public:
   unsigned Number = 0;
   FileID File;
   llvm::json::Array Declared;
-  std::optional<std::string> ValueType;
+  std::optional<ShownType> Value;
   SourceLocation Shown;
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
@@ -84,7 +83,7 @@ public:
     File = file;
     Entities.begin(number);
     Declared = {};
-    ValueType.reset();
+    Value.reset();
   }
 
   bool HandleTopLevelDecl(DeclGroupRef decls) override {
@@ -146,7 +145,7 @@ public:
 private:
   void prepare(TopLevelStmtDecl &statement) {
     if (statement.isSemiMissing() && Show && !Instance.getDiagnostics().hasErrorOccurred()) {
-      ValueType = Show->show(statement);
+      Value = Show->show(statement);
       Shown = statement.getBeginLoc();
     }
     Entities.finish(statement);
@@ -266,13 +265,41 @@ bool Compiler::start(bool showValues) {
 bool Compiler::parseDeclarations() {
   Parser::DeclGroupPtrTy group;
   Sema::ModuleImportState imports = Sema::ModuleImportState::NotACXX20Module;
-  bool first = Consumer->Number == 0;
-  bool atEnd = first ? Parse->ParseFirstTopLevelDecl(group, imports)
-                     : Parse->ParseTopLevelDecl(group, imports);
-  for (; !atEnd; atEnd = Parse->ParseTopLevelDecl(group, imports))
+  bool atEnd = false;
+  if (Consumer->Number == 0)
+    atEnd = Parse->ParseFirstTopLevelDecl(group, imports);
+  else
+    group = nullptr;
+  while (!atEnd) {
     if (group && !Consumer->HandleTopLevelDecl(group.get()))
       return false;
+    openStatement();
+    atEnd = Parse->ParseTopLevelDecl(group, imports);
+  }
   return !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+/// Clang takes a sign at the beginning of a declaration for an Objective-C method and rejects it. An
+/// operand without effect before it makes it the expression that it is; Display takes it off again.
+void Compiler::openStatement() {
+  const Token &sign = Parse->getCurToken();
+  if (!sign.isOneOf(tok::minus, tok::plus))
+    return;
+  static constexpr tok::TokenKind kinds[] = {tok::l_paren, tok::kw_void, tok::r_paren,
+                                             tok::numeric_constant, tok::comma};
+  auto tokens = std::make_unique<Token[]>(std::size(kinds) + 1);
+  for (size_t i = 0; i < std::size(kinds); ++i) {
+    tokens[i].startToken();
+    tokens[i].setKind(kinds[i]);
+    tokens[i].setLocation(sign.getLocation());
+    tokens[i].setLength(1);
+    if (kinds[i] == tok::numeric_constant)
+      tokens[i].setLiteralData("0");
+  }
+  tokens[std::size(kinds)] = sign;
+  Instance->getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true,
+                                               true);
+  Parse->ConsumeAnyToken();
 }
 
 bool Compiler::parse(unsigned number, llvm::StringRef code) {
@@ -342,8 +369,8 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code) {
   cell.ok = MayContinue && parse(number, code);
   MayContinue = cell.ok;
   cell.declared = std::move(Consumer->Declared);
-  cell.valueType = Consumer->ValueType;
-  if (cell.valueType) {
+  cell.value = std::move(Consumer->Value);
+  if (cell.value) {
     const SourceManager &sources = Instance->getSourceManager();
     Collector.dropUnused(sources.getSpellingLineNumber(Consumer->Shown),
                          sources.getSpellingColumnNumber(Consumer->Shown));

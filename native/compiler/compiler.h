@@ -3,6 +3,7 @@
 
 #include "cookie.h"
 #include "diagnostics.h"
+#include "display.h"
 #include "emit.h"
 #include "linkage.h"
 
@@ -24,7 +25,7 @@ class ConflictWatch;
 struct Cell {
   bool ok = false;
   llvm::json::Array declared;
-  std::optional<std::string> valueType;
+  std::optional<ShownType> value;
   std::vector<std::string> conflicts;
   llvm::StringRef object; ///< valid until the next cell
   Cookie cookie;
@@ -60,6 +61,7 @@ private:
   bool start(bool showValues);
   bool parse(unsigned number, llvm::StringRef code);
   bool parseDeclarations();
+  void openStatement();
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);
 

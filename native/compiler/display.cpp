@@ -10,6 +10,7 @@
 #include "clang/AST/ExprCXX.h"
 #include "clang/AST/Stmt.h"
 #include "clang/Sema/DeclSpec.h"
+#include "llvm/ADT/SmallString.h"
 
 #include <vector>
 
@@ -234,6 +235,27 @@ std::string typeName(const ASTContext &context, QualType type) {
   return type.getAsString(policy);
 }
 
+/// More enumerators than anybody has named by hand are not worth sending each time.
+constexpr size_t MaxEnumerators = 1000;
+
+ShownType describe(const ASTContext &context, QualType type) {
+  ShownType shown{typeName(context, type), {}, {}};
+  const auto *enumeration = type->getAs<EnumType>();
+  if (!enumeration)
+    return shown;
+  const EnumDecl *decl = enumeration->getDecl()->getDefinitionOrSelf();
+  if (!decl->getIntegerType().isNull())
+    shown.underlying = typeName(context, decl->getIntegerType());
+  for (const EnumConstantDecl *constant : decl->enumerators()) {
+    if (shown.enumerators.size() == MaxEnumerators)
+      break;
+    llvm::SmallString<16> value;
+    constant->getInitVal().toString(value);
+    shown.enumerators.emplace_back(value.str().str(), constant->getQualifiedNameAsString());
+  }
+  return shown;
+}
+
 /// A pointer into the bytes of a C string: null, its length and its limit are found at run time.
 void showCharPointer(Builder &b, Expr *value, FunctionDecl &length) {
   QualType type = value->getType().getUnqualifiedType();
@@ -294,6 +316,18 @@ void showAddress(Builder &b, Expr *pointer, unsigned kind) {
   showBytes(b, pointer, kind);
 }
 
+/// The expression without the operand that Compiler::openStatement put before it: what begins
+/// where its own right side begins.
+Expr *withoutOpening(Expr *expression) {
+  auto *comma = dyn_cast<BinaryOperator>(expression);
+  if (!comma || comma->getOpcode() != BO_Comma)
+    return expression;
+  if (comma->getLHS()->getBeginLoc() == comma->getRHS()->getBeginLoc())
+    return comma->getRHS();
+  comma->setLHS(withoutOpening(comma->getLHS()));
+  return expression;
+}
+
 /// The expression as a glvalue; what it denotes is neither copied nor moved.
 Expr *materialise(Builder &b, Expr *expression) {
   if (expression->isGLValue())
@@ -327,15 +361,17 @@ FunctionDecl &Display::lengthFunction() {
   return *LengthFunction;
 }
 
-std::optional<std::string> Display::show(TopLevelStmtDecl &statement) {
+std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
   auto *expression = dyn_cast_or_null<Expr>(statement.getStmt());
+  if (expression)
+    expression = withoutOpening(expression);
   if (!expression || expression->containsErrors() || expression->getType()->isVoidType())
     return std::nullopt;
   if (auto *cleanups = dyn_cast<ExprWithCleanups>(expression))
-    expression = cleanups->getSubExpr();
+    expression = withoutOpening(cleanups->getSubExpr());
   Builder b(Semantics, statement, valueFunction());
   QualType type = expression->getType();
-  std::string name = typeName(b.C, type);
+  ShownType name = describe(b.C, type);
 
   if (const auto *array = b.C.getAsConstantArrayType(type);
       array && isCharPointer(b.C.getPointerType(array->getElementType()))) {
@@ -364,9 +400,11 @@ std::optional<std::string> Display::show(TopLevelStmtDecl &statement) {
   bool named = expression->isLValue();
   Expr *glvalue = materialise(b, expression);
   if (const char *string = standardString(type); string && showString(b, glvalue))
-    return string;
+    return ShownType{string, {}, {}};
   showAddress(b, b.addressOf(glvalue), FARSIDE_VALUE_OBJECT);
-  return named && type->isRecordType() ? name + " &" : name;
+  if (named && type->isRecordType())
+    name.name += " &";
+  return name;
 }
 
 } // namespace farside

@@ -9,8 +9,18 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace farside {
+
+/// How the type of a value that is shown is called.
+struct ShownType {
+  std::string name;
+  /// Of an enumeration: its underlying type, and its enumerators' values and qualified names.
+  std::string underlying;
+  std::vector<std::pair<std::string, std::string>> enumerators;
+};
 
 /// Builds the calls of one session.
 class Display {
@@ -19,7 +29,7 @@ public:
 
   /// Gives `statement`, an expression that lacks its `;`, a body that shows the value. Returns the
   /// value's type as it is to be shown, or nothing where there is no value.
-  std::optional<std::string> show(clang::TopLevelStmtDecl &statement);
+  std::optional<ShownType> show(clang::TopLevelStmtDecl &statement);
 
 private:
   clang::FunctionDecl &valueFunction();

@@ -28,7 +28,8 @@ bool isCxx(const std::vector<std::string> &args) {
 
 std::vector<std::string> driverArguments(const std::vector<std::string> &args) {
   bool cxx = isCxx(args);
-  std::vector<std::string> all{FARSIDE_CLANG, cxx ? "-xc++" : "-xc", "-Wno-unused-command-line-argument"};
+  std::vector<std::string> all{FARSIDE_CLANG, cxx ? "-xc++" : "-xc",
+                               "-Wno-unused-command-line-argument"};
   if (cxx && !anyStartsWith(args, "-std=") && !anyStartsWith(args, "--std"))
     all.push_back("-std=c++23");
   if (!anyStartsWith(args, "-march=") && !anyStartsWith(args, "--target=") &&
@@ -39,7 +40,7 @@ std::vector<std::string> driverArguments(const std::vector<std::string> &args) {
   all.push_back("-Wno-mismatched-new-delete");
   all.insert(all.end(), args.begin(), args.end());
   // An object that may lie anywhere must not depend on where.
-  all.insert(all.end(), {"-fPIC", "-fno-pie", "cells"});
+  all.insert(all.end(), {"-fPIC", "cells"});
   return all;
 }
 

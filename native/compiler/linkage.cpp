@@ -75,11 +75,14 @@ void replaceByDeclaration(llvm::Module &module, llvm::GlobalAlias &alias) {
   alias.eraseFromParent();
 }
 
+bool isThreadWrapper(llvm::StringRef name) { return name.starts_with("_ZTW"); }
+
 void withdraw(GlobalObject &object, KnownBodies bodies) {
   object.setComdat(nullptr);
   object.setDSOLocal(false);
   if (auto *function = llvm::dyn_cast<llvm::Function>(&object)) {
-    bool visible = bodies == KnownBodies::inline_ && !function->hasFnAttribute("optnone") &&
+    // Only the module that defines a thread-local variable knows that its wrapper must initialise.
+    bool visible = bodies == KnownBodies::inline_ && !isThreadWrapper(function->getName()) &&
                    !function->hasFnAttribute(llvm::Attribute::NoInline);
     if (visible)
       function->setLinkage(GlobalValue::AvailableExternallyLinkage);
@@ -97,8 +100,7 @@ void withdraw(GlobalObject &object, KnownBodies bodies) {
 }
 
 bool isKnown(const GlobalValue &value, const KnownSymbols &known) {
-  return !value.isDeclaration() && (value.hasWeakLinkage() || value.hasLinkOnceLinkage()) &&
-         known.contains(value.getName());
+  return isRepeatable(value) && known.contains(value.getName());
 }
 
 template <class T> bool eraseIfUnused(T &value) {
@@ -132,13 +134,16 @@ void promoteInternals(llvm::Module &module, unsigned cell) {
   for (GlobalValue &value : module.global_values())
     if (canBeMeantAgain(value))
       values.push_back(&value);
-  for (GlobalValue *value : values)
+  for (GlobalValue *value : values) {
     promote(module, *value);
+    value->setDSOLocal(false);
+  }
   for (llvm::GlobalVariable &variable : module.globals()) {
     if (!variable.isThreadLocal() || !variable.hasLocalLinkage())
       continue;
     variable.setName(variable.getName() + ".cell" + std::to_string(cell));
     variable.setLinkage(GlobalValue::WeakODRLinkage);
+    variable.setDSOLocal(false);
   }
 }
 
@@ -164,10 +169,21 @@ void dropUnused(llvm::Module &module) {
   }
 }
 
+bool isRepeatable(const GlobalValue &value) {
+  if (value.isDeclaration())
+    return false;
+  return value.hasWeakLinkage() || value.hasLinkOnceLinkage() ||
+         (llvm::isa<llvm::GlobalAlias>(value) && value.getName().starts_with("_ZTH"));
+}
+
 void bindDefinitions(llvm::Module &module) {
-  for (GlobalValue &value : module.global_values())
-    if (!value.isDeclaration() && !value.hasAvailableExternallyLinkage() && !value.isThreadLocal())
-      value.setDSOLocal(true);
+  for (GlobalValue &value : module.global_values()) {
+    if (value.hasLocalLinkage() || value.getName() == "__dso_handle")
+      continue;
+    value.setVisibility(GlobalValue::DefaultVisibility);
+    bool defined = !value.isDeclaration() && !value.hasAvailableExternallyLinkage();
+    value.setDSOLocal(defined && !value.isThreadLocal());
+  }
 }
 
 } // namespace farside

@@ -6,6 +6,7 @@
 #include <string>
 
 namespace llvm {
+class GlobalValue;
 class Module;
 }
 
@@ -38,8 +39,13 @@ void dropInlineBodies(llvm::Module &module);
 /// Drops definitions that nothing in the module refers to and that may be dropped.
 void dropUnused(llvm::Module &module);
 
-/// Marks every definition as bound within its own object. Not thread-local ones: their model would
-/// become local-dynamic.
+/// True for a definition that Clang's code generator may repeat in later modules: what is weak, and
+/// the initialisation functions of thread-local variables (`_ZTH…`).
+bool isRepeatable(const llvm::GlobalValue &value);
+
+/// Marks every definition, and nothing else, as bound within its own object. Not thread-local ones:
+/// their model would become local-dynamic. The cells are one program, so hidden visibility, which
+/// would end at the object, is taken away.
 void bindDefinitions(llvm::Module &module);
 
 } // namespace farside

@@ -225,7 +225,7 @@ uint64_t numberedNames(const llvm::Module &module) {
 std::vector<std::string> weakDefinitions(const llvm::Module &module) {
   std::vector<std::string> names;
   for (const llvm::GlobalValue &value : module.global_values())
-    if (!value.isDeclaration() && (value.hasWeakLinkage() || value.hasLinkOnceLinkage()))
+    if (isRepeatable(value))
       names.push_back(value.getName().str());
   return names;
 }

@@ -95,17 +95,18 @@ bool idleFor(int fd, int milliseconds) {
   return ready == 0;
 }
 
-Descriptor forkSnapshot(Channel &channel) {
+Descriptor forkSnapshot(Channel &channel, pid_t &pid) {
+  pid = -1;
   std::array<int, 2> pair;
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
     return {};
   Descriptor near(pair[0]);
   Descriptor own(pair[1]);
   std::fflush(nullptr);
-  pid_t child = ::fork();
-  if (child < 0)
+  pid = ::fork();
+  if (pid < 0)
     return {};
-  if (child > 0)
+  if (pid > 0)
     return near;
   forgetPeer();
   channel = Channel(std::move(own));

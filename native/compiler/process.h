@@ -4,6 +4,7 @@
 #include "wire.h"
 
 #include <functional>
+#include <sys/types.h>
 
 namespace farside {
 
@@ -27,6 +28,7 @@ bool idleFor(int fd, int milliseconds);
 
 /// Forks. The parent gets the near side's end of the snapshot's socket; in the child the result is
 /// empty and `channel` is its own.
-Descriptor forkSnapshot(Channel &channel);
+/// `pid` is the child's, 0 in the child, negative where there is none.
+Descriptor forkSnapshot(Channel &channel, pid_t &pid);
 
 } // namespace farside

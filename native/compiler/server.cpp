@@ -38,6 +38,18 @@ Object messageOnly(llvm::StringRef message) {
                 {"notes", Array{}}};
 }
 
+Object describe(const ShownType &type) {
+  Object value{{"type", type.name}};
+  if (type.underlying.empty())
+    return value;
+  Array enumerators;
+  for (const auto &[number, name] : type.enumerators)
+    enumerators.push_back(Array{number, name});
+  value["underlying"] = type.underlying;
+  value["enumerators"] = std::move(enumerators);
+  return value;
+}
+
 } // namespace
 
 int Server::run() {
@@ -63,15 +75,15 @@ void Server::snapshot() {
   Clang->warmUp();
   SnapshotDue = false;
   ParsedMicros = 0;
-  pid_t self = ::getpid();
-  Descriptor near = forkSnapshot(Line);
-  if (::getpid() != self) {
+  pid_t pid = -1;
+  Descriptor near = forkSnapshot(Line, pid);
+  if (pid == 0) {
     // Once awake, this process stands where its snapshot stood, and wants another in its place.
     SnapshotDue = true;
     return;
   }
   if (near)
-    Line.send(Object{{"event", "snapshot"}, {"after", LastCell}}, {}, near.get());
+    Line.send(Object{{"event", "snapshot"}, {"after", LastCell}, {"pid", pid}}, {}, near.get());
 }
 
 void Server::dispatch(const Object &request) {
@@ -152,8 +164,8 @@ void Server::compile(const Object &request) {
                   {"timings", Object{{"parse", cell.parseMicros},
                                      {"optimise", cell.optimiseMicros},
                                      {"emit", cell.emitMicros}}}};
-  if (cell.valueType)
-    response["value"] = Object{{"type", *cell.valueType}};
+  if (cell.value)
+    response["value"] = describe(*cell.value);
   Line.send(std::move(response), cell.object);
   if (!cell.ok)
     _exit(0); // what Clang holds now is of no use; the snapshots live on

@@ -24,18 +24,18 @@ std::string encodeSetup() {
   StaticTlsPool pool = staticTlsPool();
   std::vector<std::tuple<std::string, std::string>> map{
       {"farside_version", blob(farsideVersion)},
-      {"farside_slab", blob(slab.Start, slab.size())},
       {"farside_static_tls", blob(pool.Offset, pool.Size)},
   };
+  if (slab.size() != 0)
+    map.emplace_back("farside_slab", blob(slab.Start, slab.size()));
 
   std::vector<std::tuple<std::string, uint64_t>> symbols{
       {"__llvm_orc_SimpleRemoteEPC_dispatch_fn", reinterpret_cast<uint64_t>(farsideDispatch)},
       {"__llvm_orc_SimpleRemoteEPC_dispatch_ctx", reinterpret_cast<uint64_t>(&Server::get())},
   };
-  for (auto service :
-       {dylibManagerSymbols(), simpleMemoryManagerSymbols(), sharedMemoryMapperSymbols(),
-        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(),
-        tlsOffsetSymbols()})
+  for (auto service : {dylibManagerSymbols(), simpleMemoryManagerSymbols(),
+                       sharedMemoryMapperSymbols(), memoryAccessSymbols(), debuggerSymbols(),
+                       platformSymbols(), commitSymbols(), tlsOffsetSymbols()})
     for (const BootstrapSymbol &entry : service)
       symbols.emplace_back(entry.Name, entry.Address);
 

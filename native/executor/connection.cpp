@@ -34,8 +34,8 @@ bool Connection::readExactly(char *data, size_t size, bool &anything) {
       continue;
     }
     bool direct = size >= BufferSize;
-    ssize_t got = direct ? readSome(In.get(), data, size)
-                         : readSome(In.get(), Buffer.get(), BufferSize);
+    ssize_t got =
+        direct ? readSome(In.get(), data, size) : readSome(In.get(), Buffer.get(), BufferSize);
     if (got <= 0)
       return false;
     anything = true;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <pthread.h>
 #include <sys/types.h>
 #include <unistd.h>
 #include <vector>
@@ -35,7 +36,12 @@ struct ThreadExits {
 };
 
 ThreadExits &threadExits() {
-  static auto *instance = new ThreadExits;
+  static auto *instance = [] {
+    // A fork may come at any time, from any thread; the child must find the lock free.
+    ::pthread_atfork([] { threadExits().Mutex.lock(); }, [] { threadExits().Mutex.unlock(); },
+                     [] { threadExits().Mutex.unlock(); });
+    return new ThreadExits;
+  }();
   return *instance;
 }
 
@@ -73,7 +79,8 @@ int farside_atexit(void (*function)()) {
 }
 
 int farside_cxa_at_quick_exit(void (*function)(void *), void *dsoHandle) {
-  if (Platform::get().addExitHandler(reinterpret_cast<uint64_t>(dsoHandle), function, nullptr, true))
+  if (Platform::get().addExitHandler(reinterpret_cast<uint64_t>(dsoHandle), function, nullptr,
+                                     true))
     return 0;
   return ::__cxa_at_quick_exit(function, nullptr);
 }

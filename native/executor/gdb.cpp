@@ -38,9 +38,8 @@ std::mutex mutex;
 
 Error registerDebugObject(AddrRange object, bool autoRegister) {
   std::lock_guard lock(mutex);
-  auto *entry =
-      new jit_code_entry{__jit_debug_descriptor.first_entry, nullptr,
-                         reinterpret_cast<const char *>(object.Start), object.size()};
+  auto *entry = new jit_code_entry{__jit_debug_descriptor.first_entry, nullptr,
+                                   reinterpret_cast<const char *>(object.Start), object.size()};
   if (entry->next_entry != nullptr)
     entry->next_entry->prev_entry = entry;
   __jit_debug_descriptor.first_entry = entry;

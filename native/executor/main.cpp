@@ -2,6 +2,8 @@
 //
 //   farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]
 //
+// The slab is 2 GiB less two pages unless told otherwise, and none for a plain ORC executor.
+//
 // With `control` this process is the supervisor and forks the worker; without it, it is a plain ORC
 // executor. Further arguments are ignored, as LLVM's executor ignores them.
 #include "bootstrap.h"
@@ -76,10 +78,14 @@ bool parseArguments(int argc, char **argv, Arguments &arguments) {
   return true;
 }
 
-/// Without a size by the user, a machine with a limit on addresses gets what it allows.
-Error reserveSlab(std::optional<uint64_t> size) {
+/// Without a size by the user, a machine with a limit on addresses gets what it allows. A plain ORC
+/// executor gets no slab: it would lie between the places that the kernel gives to its clients'
+/// reservations, and put them out of each other's reach.
+Error reserveSlab(std::optional<uint64_t> size, bool plain) {
   if (size)
     return Slab::get().reserve(*size);
+  if (plain)
+    return {};
   uint64_t wanted = defaultSlab;
   Error error = Slab::get().reserve(wanted);
   while (error && wanted > smallestSlab) {
@@ -93,7 +99,7 @@ int runWorker(Arguments arguments) {
   bool oneSocket = arguments.In == arguments.Out;
   UniqueFd in = moveHigh(arguments.In);
   UniqueFd out = oneSocket ? UniqueFd() : moveHigh(arguments.Out);
-  if (Error error = reserveSlab(arguments.Slab)) {
+  if (Error error = reserveSlab(arguments.Slab, arguments.Control < 0)) {
     std::fprintf(stderr, "farside-executor: %s\n", error.text().c_str());
     return 2;
   }
@@ -117,3 +123,12 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
   }
   return runWorker(arguments);
 }
+
+#ifdef __SANITIZE_ADDRESS__
+// The cells' memory is not what a leak checker can follow, and how a cell dies is for the
+// supervisor to tell.
+extern "C" __attribute__((visibility("default"), used)) const char *__asan_default_options() {
+  return "detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:"
+         "handle_abort=0";
+}
+#endif

@@ -47,11 +47,20 @@ int currentProtection(uint64_t address, uint64_t &end) {
   return result;
 }
 
-/// The road for kernels that refuse forced stores: page run by page run of equal protection.
+/// The protection at `address`, and how far it reaches at least.
+int protectionAt(uint64_t address, uint64_t &end) {
+  const Slab &slab = Slab::get();
+  if (!slab.contains(address, 1))
+    return currentProtection(address, end);
+  end = (address & ~(pageSize() - 1)) + pageSize();
+  return systemProtection(slab.protection(address));
+}
+
+/// Stores page run by page run of equal protection, changing it for the time of the store.
 bool writeByToggling(uint64_t address, std::string_view bytes) {
   while (!bytes.empty()) {
     uint64_t end = 0;
-    int prot = currentProtection(address, end);
+    int prot = protectionAt(address, end);
     if (prot < 0)
       return false;
     uint64_t part = std::min<uint64_t>(bytes.size(), end - address);
@@ -88,6 +97,13 @@ Error Slab::reserve(uint64_t size) {
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED)
     return Error(describe("cannot reserve a slab", 0, size, size == 0 ? EINVAL : errno));
+  void *table = ::mmap(nullptr, size / pageSize(), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (table == MAP_FAILED) {
+    ::munmap(base, size);
+    return Error(describe("cannot reserve a slab", 0, size, errno));
+  }
+  Protections = static_cast<uint8_t *>(table);
   Range = {reinterpret_cast<uint64_t>(base), reinterpret_cast<uint64_t>(base) + size};
   return {};
 }
@@ -100,7 +116,12 @@ Error Slab::protect(uint8_t prot, uint64_t address, uint64_t size) {
   if (::mmap(reinterpret_cast<void *>(address), size, systemProtection(prot),
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
     return Error(describe("cannot protect", address, size, errno));
+  std::memset(Protections + (address - Range.Start) / pageSize(), prot, size / pageSize());
   return {};
+}
+
+uint8_t Slab::protection(uint64_t address) const {
+  return Protections[(address - Range.Start) / pageSize()];
 }
 
 Error ProtectedWriter::write(uint64_t address, std::string_view bytes) {
@@ -109,8 +130,7 @@ Error ProtectedWriter::write(uint64_t address, std::string_view bytes) {
     Opened = true;
   }
   while (Mem && !bytes.empty()) {
-    ssize_t wrote =
-        ::pwrite(Mem.get(), bytes.data(), bytes.size(), static_cast<off_t>(address));
+    ssize_t wrote = ::pwrite(Mem.get(), bytes.data(), bytes.size(), static_cast<off_t>(address));
     if (wrote < 0 && errno == EINTR)
       continue;
     if (wrote <= 0) {

@@ -27,14 +27,18 @@ public:
   /// whole pages of the slab. Protection 0 gives their memory back to the system.
   Error protect(uint8_t prot, uint64_t address, uint64_t size);
 
+  /// The protection that `protect` gave to the page of an address within the slab.
+  uint8_t protection(uint64_t address) const;
+
 private:
   AddrRange Range;
+  uint8_t *Protections = nullptr; // one byte a page, never unmapped
 };
 
 /// Stores through /proc/self/mem, which honours no page protection, so that no page is ever
 /// writable and executable at once and none changes its protection for a store. Where the kernel
-/// refuses (`proc_mem.force_override`, no /proc) the pages are made writable, not executable, for
-/// the time of the store.
+/// refuses (`proc_mem.force_override`), or user code left us no way to open the file (chroot, no
+/// descriptors left), the pages are made writable, not executable, for the time of the store.
 ///
 /// Short-lived on purpose: the file keeps the address space of the process that opened it, so it
 /// must not be carried through a fork, nor lie open for user code to close or replace.

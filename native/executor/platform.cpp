@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <ctime>
 #include <iterator>
+#include <pthread.h>
 
 extern "C" char **environ;
 
@@ -57,7 +58,12 @@ std::string exceptionSentence(const ExceptionText &exception) {
 
 Platform &Platform::get() {
   // Never destroyed: its own handlers run while the process exits.
-  static auto *platform = new Platform;
+  static auto *platform = [] {
+    // A fork may come at any time, from any thread; the child must find the lock free.
+    ::pthread_atfork([] { get().Mutex.lock(); }, [] { get().Mutex.unlock(); },
+                     [] { get().Mutex.unlock(); });
+    return new Platform;
+  }();
   return *platform;
 }
 

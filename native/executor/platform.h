@@ -1,9 +1,9 @@
 // The ELF platform of ORC's runtime, natively: the far side's state of each JITDylib.
 //
 // A JITDylib is to linked code what a shared library is to the dynamic loader. It is known by the
-// address of its `__dso_handle`, its **header**. Initialisers are pushed: when an object arrives its
-// initialiser sections join the JITDylib's *fresh* list, and `update` runs what is fresh, in order
-// of arrival, and makes it *processed*. `close` runs the exit handlers in reverse and makes
+// address of its `__dso_handle`, its **header**. Initialisers are pushed: when an object arrives
+// its initialiser sections join the JITDylib's *fresh* list, and `update` runs what is fresh, in
+// order of arrival, and makes it *processed*. `close` runs the exit handlers in reverse and makes
 // everything fresh again, so that a later `open` initialises anew.
 //
 // No lock is held while user code runs: an initialiser may register handlers, open and update

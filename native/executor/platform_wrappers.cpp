@@ -1,4 +1,5 @@
-// The platform as wrapper functions, with the signatures of ORC's ELF runtime (`__orc_rt_elfnix_*`).
+// The platform as wrapper functions, with the signatures of ORC's ELF runtime
+// (`__orc_rt_elfnix_*`).
 #include "bootstrap.h"
 #include "platform.h"
 #include "server.h"
@@ -29,7 +30,8 @@ Expected<uint64_t> lookUp(uint64_t header, const std::string &name) {
   std::string arguments;
   encode(arguments, header);
   encode(arguments, name);
-  WrapperBuffer reply(Server::get().dispatch(reinterpret_cast<uint64_t>(&symbolLookupTag), arguments));
+  WrapperBuffer reply(
+      Server::get().dispatch(reinterpret_cast<uint64_t>(&symbolLookupTag), arguments));
   if (reply.isOutOfBandError())
     return Error(reply.errorText());
   Reader in(reply.bytes());
@@ -61,17 +63,17 @@ WrapperResult deregisterJitDylib(const char *data, size_t size) {
 }
 
 WrapperResult registerObjectSections(const char *data, size_t size) {
-  return serveWrapper<AddrRange, AddrRange>(
-      data, size, [](AddrRange ehFrame, AddrRange threadData) -> Error {
-        bool hasFrames = ehFrame.Start != ehFrame.End;
-        if (hasFrames)
-          if (Error error = registerEhFrame(ehFrame))
-            return error;
-        Error error = registerThreadData(threadData);
-        if (error && hasFrames)
-          (void)succeeded(deregisterEhFrame(ehFrame));
-        return error;
-      });
+  return serveWrapper<AddrRange, AddrRange>(data, size,
+                                            [](AddrRange ehFrame, AddrRange threadData) -> Error {
+                                              bool hasFrames = ehFrame.Start != ehFrame.End;
+                                              if (hasFrames)
+                                                if (Error error = registerEhFrame(ehFrame))
+                                                  return error;
+                                              Error error = registerThreadData(threadData);
+                                              if (error && hasFrames)
+                                                (void)succeeded(deregisterEhFrame(ehFrame));
+                                              return error;
+                                            });
 }
 
 WrapperResult deregisterObjectSections(const char *data, size_t size) {
@@ -105,11 +107,11 @@ WrapperResult registerFiniSections(const char *data, size_t size) {
 }
 
 WrapperResult jitDlopen(const char *data, size_t size) {
-  return serveWrapper<std::string_view, int32_t>(
-      data, size, [](std::string_view name, int32_t) -> uint64_t {
-        auto header = Platform::get().open(name);
-        return succeeded(header.error()) ? *header : 0;
-      });
+  return serveWrapper<std::string_view, int32_t>(data, size,
+                                                 [](std::string_view name, int32_t) -> uint64_t {
+                                                   auto header = Platform::get().open(name);
+                                                   return succeeded(header.error()) ? *header : 0;
+                                                 });
 }
 
 WrapperResult jitDlupdate(const char *data, size_t size) {

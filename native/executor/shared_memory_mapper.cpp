@@ -25,7 +25,7 @@ struct Service {
     uint64_t Reservation;
     std::vector<OwnedCall> Deallocs;
   };
-  std::map<uint64_t, uint64_t> Reservations; // base -> size
+  std::map<uint64_t, uint64_t> Reservations;  // base -> size
   std::map<uint64_t, Allocation> Allocations; // by lowest address
   uint64_t NextName = 0;
 };
@@ -35,7 +35,9 @@ Service &service() {
   return *instance;
 }
 
-Error systemError(const char *what) { return Error(std::string(what) + ": " + std::strerror(errno)); }
+Error systemError(const char *what) {
+  return Error(std::string(what) + ": " + std::strerror(errno));
+}
 
 using Reserved = std::tuple<uint64_t, std::string>; // address, name of the shared memory object
 

@@ -15,7 +15,8 @@ namespace farside {
 
 namespace {
 
-using Segment = std::tuple<uint8_t, uint64_t, uint64_t, std::string_view>; // group, addr, size, content
+using Segment =
+    std::tuple<uint8_t, uint64_t, uint64_t, std::string_view>; // group, addr, size, content
 
 struct Region {
   uint64_t End = 0;
@@ -34,7 +35,9 @@ std::map<uint64_t, Reservation> &reservations() {
   return *all;
 }
 
-Error systemError(const char *what) { return Error(std::string(what) + ": " + std::strerror(errno)); }
+Error systemError(const char *what) {
+  return Error(std::string(what) + ": " + std::strerror(errno));
+}
 
 Expected<uint64_t> reserve(uint64_t, uint64_t size) {
   if (size == 0)
@@ -63,8 +66,7 @@ bool protect(uint8_t group, uint64_t address, uint64_t size) {
   uint64_t page = address & ~(pageSize() - 1);
   int prot = ((group & 1) ? PROT_READ : 0) | ((group & 2) ? PROT_WRITE : 0) |
              ((group & 4) ? PROT_EXEC : 0);
-  return size == 0 ||
-         ::mprotect(reinterpret_cast<void *>(page), address + size - page, prot) == 0;
+  return size == 0 || ::mprotect(reinterpret_cast<void *>(page), address + size - page, prot) == 0;
 }
 
 /// Checks a request as a whole before the first byte of it is copied.

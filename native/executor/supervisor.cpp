@@ -29,8 +29,8 @@ enum ControlRequest : uint64_t { KillWorker = 1 };
 /// killing children until there are none left reaches everything.
 void killAllBelow() {
   for (;;) {
-    std::FILE *list = std::fopen(
-        ("/proc/self/task/" + std::to_string(::gettid()) + "/children").c_str(), "re");
+    std::FILE *list =
+        std::fopen(("/proc/self/task/" + std::to_string(::gettid()) + "/children").c_str(), "re");
     bool any = false;
     for (int pid = 0; list != nullptr && std::fscanf(list, "%d", &pid) == 1; any = true)
       ::kill(pid, SIGKILL);

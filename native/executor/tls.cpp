@@ -23,7 +23,7 @@ namespace {
 
 constexpr size_t poolSize = 16384;
 // In .tdata although its bytes are zero: the template must hold bytes to be written to.
-__attribute__((section(".tdata"))) alignas(64) thread_local constinit char pool[poolSize] = {};
+alignas(64) thread_local constinit char pool[poolSize] __attribute__((section(".tdata"))) = {};
 
 struct Registry {
   std::mutex Mutex;

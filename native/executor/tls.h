@@ -1,8 +1,9 @@
 // Thread-local storage of linked images.
 //
-// An object file that declares `thread_local int x = 5;` brings a template: the initial bytes of its
-// thread-local section. Every thread that touches `x` needs an instance of that section of its own.
-// The dynamic loader cannot help, because it knows nothing of the image, so the linker replaces
+// An object file that declares `thread_local int x = 5;` brings a template: the initial bytes of
+// its thread-local section. Every thread that touches `x` needs an instance of that section of its
+// own. The dynamic loader cannot help, because it knows nothing of the image, so the linker
+// replaces
 // `__tls_get_addr` with `farside_tls_get_addr`, and gives it, for each variable, an entry
 //
 //     { u64 key, u64 address }
@@ -17,8 +18,8 @@
 //
 // The **static pool** serves code that was compiled for initial-exec or local-exec access: bytes at
 // a fixed distance from the thread pointer, which the near side hands out. They belong to the
-// executor's own thread-local segment. Initial bytes are written to the calling thread's pool and to
-// the template from which glibc makes later threads' segments; other threads that are running
+// executor's own thread-local segment. Initial bytes are written to the calling thread's pool and
+// to the template from which glibc makes later threads' segments; other threads that are running
 // already keep zeros.
 #pragma once
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <dlfcn.h>
 #include <mutex>
+#include <pthread.h>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +22,18 @@ struct Node {
   uint32_t Stamp; // the change that made this copy
 };
 
+/// What a thread found last for an address, or that it found nothing. A program that throws in a
+/// loop asks for the same few addresses again and again.
+struct CachedLookup {
+  uint64_t Version = 0; // of the index; 0 never is
+  uint64_t Pc = 0;
+  bool Found = false;
+  FrameDescription Frame{};
+};
+
+constexpr size_t cacheSize = 32;
+thread_local constinit CachedLookup cache[cacheSize] = {};
+
 class FrameIndex {
 public:
   static FrameIndex &get() {
@@ -29,8 +42,29 @@ public:
     return *index;
   }
 
-  /// Waits for nothing and allocates nothing.
+  FrameIndex() {
+    // A fork may come at any time. The child has no other threads, so nobody looks anything up.
+    ::pthread_atfork([] { get().Mutex.lock(); }, [] { get().Mutex.unlock(); },
+                     [] {
+                       get().Readers.store(0);
+                       get().Mutex.unlock();
+                     });
+  }
+
   bool find(uint64_t pc, FrameDescription &frame) {
+    uint64_t version = Version.load();
+    CachedLookup &cached = cache[(pc ^ pc >> 8) % cacheSize];
+    if (cached.Version != version || cached.Pc != pc) {
+      cached.Found = search(pc, cached.Frame);
+      cached.Pc = pc;
+      cached.Version = version;
+    }
+    frame = cached.Frame;
+    return cached.Found;
+  }
+
+  /// Waits for nothing and allocates nothing.
+  bool search(uint64_t pc, FrameDescription &frame) {
     Readers.fetch_add(1);
     const Node *best = nullptr;
     for (const Node *node = Root.load(); node != nullptr;) {
@@ -93,6 +127,7 @@ private:
   /// under way now, nobody can hold a node that was replaced.
   void commit() {
     Root.store(Draft);
+    Version.fetch_add(1);
     if (Readers.load() != 0)
       return;
     for (Node *node : Replaced)
@@ -187,6 +222,7 @@ private:
   }
 
   std::atomic<Node *> Root{nullptr};
+  std::atomic<uint64_t> Version{1};
   std::atomic<uint64_t> Readers{0};
   std::mutex Mutex; // guards what follows
   Node *Draft = nullptr;
@@ -223,6 +259,7 @@ _Unwind_Find_FDE(void *pc, farside::DwarfEhBases *bases) {
     *bases = {nullptr, nullptr, reinterpret_cast<void *>(frame.Begin)};
     return reinterpret_cast<const void *>(frame.Fde);
   }
-  static const auto next = reinterpret_cast<farside::FindFde>(::dlsym(RTLD_NEXT, "_Unwind_Find_FDE"));
+  static const auto next =
+      reinterpret_cast<farside::FindFde>(::dlsym(RTLD_NEXT, "_Unwind_Find_FDE"));
   return next == nullptr ? nullptr : next(pc, bases);
 }

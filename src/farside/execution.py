@@ -379,7 +379,6 @@ def _definitions(image: LinkedImage) -> dict[str, Definition]:
             owner=image.name,
             weak=each.weak,
             callable=each.callable,
-            redefinable=each.callable,
             size=each.size,
             tls_key=each.tls_key,
             tls_offset=each.tls_offset,

@@ -35,7 +35,7 @@ class Raw:
         with far:
             number = far.fileno()
             self.process = subprocess.Popen(
-                [PROGRAM, f"filedescs={number},{number}"], pass_fds=[number]
+                [PROGRAM, f"filedescs={number},{number}", "slab=1048576"], pass_fds=[number]
             )
         self.frames = FrameDecoder()
         self.setup = bootstrap.decode_setup(self.receive().payload)

@@ -207,6 +207,53 @@ def test_a_killed_supervisor_takes_the_worker_along(rig: Rig) -> None:
     rig.executor.kill()
 
 
+def test_a_stopped_supervisor_does_not_hold_the_near_side_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farside.remote.executor._REAP_GRACE", 0.1)
+    worker = rig.executor.worker_pid
+    assert worker is not None
+    rig.run("#include <csignal>\n#include <unistd.h>\nint x = kill(getppid(), SIGSTOP);")
+    rig.executor.kill()
+    wait_gone([worker])
+
+
+def test_forks_from_threads_find_every_lock_free(rig: Rig) -> None:
+    rig.run(
+        """
+        #include <atomic>
+        #include <cstdio>
+        #include <sys/wait.h>
+        #include <thread>
+        #include <unistd.h>
+        extern "C" int __cxa_thread_atexit(void (*)(void *), void *, void *);
+        extern "C" int __cxa_atexit(void (*)(void *), void *, void *);
+        extern "C" char __dso_handle;
+        void use() {
+          __cxa_thread_atexit([](void *) {}, nullptr, &__dso_handle);
+          __cxa_atexit([](void *) {}, nullptr, &__dso_handle);
+          try { throw 1; } catch (int) {}
+        }
+        int x = [] {
+          std::atomic<bool> stop{false};
+          std::thread busy([&] { while (!stop) use(); });
+          int failed = 0;
+          for (int i = 0; i < 100; ++i) {
+            pid_t child = fork();
+            if (child == 0) { alarm(10); use(); _exit(0); }
+            int status;
+            waitpid(child, &status, 0);
+            failed += status != 0;
+          }
+          stop = true;
+          busy.join();
+          return std::printf("%d failed", failed);
+        }();
+        """
+    )
+    assert rig.output.out == b"0 failed"
+
+
 def test_a_cell_may_close_every_low_descriptor(rig: Rig) -> None:
     rig.run(
         "#include <unistd.h>\nint x = [] { for (int i = 3; i < 200; ++i) close(i); return 0; }();"

@@ -418,3 +418,19 @@ def test_the_platform_asks_the_near_side_for_names(rig: Rig) -> None:
     assert asked == [(rig.header, "answer"), (rig.header, "missing")]
     result = rig.executor.call(bootstrap.JIT_DLERROR, b"")
     assert sps.unpack((sps.STRING,), result) == ("Symbols not found: [ missing ]",)
+
+
+def test_commits_go_on_when_no_file_can_be_opened(rig: Rig) -> None:
+    rig.run(
+        "#include <sys/resource.h>\n"
+        "int x = [] { rlimit none{0, 0}; return setrlimit(RLIMIT_NOFILE, &none); }();"
+    )
+    page = rig.space(3 * PAGE)
+    protect = [(5, page, PAGE), (1, page + PAGE, PAGE), (3, page + 2 * PAGE, PAGE)]
+    content = b"\xb8\x07\0\0\0\xc3".ljust(3 * PAGE, b"\x90")
+    rig.executor.commit(CommitRequest(protect, [(page, content)]))
+    assert rig.call(page) == 7
+    rig.executor.commit(CommitRequest([], [(page + 1, b"\x08")]))
+    assert rig.call(page) == 8
+    maps = Path(f"/proc/{rig.executor.worker_pid}/maps").read_text()
+    assert "rwxp" not in maps

@@ -56,8 +56,10 @@ def test_nothing_of_the_executor_is_visible_to_user_code(rig: Rig) -> None:
     listing = subprocess.run(
         ["nm", "-D", "--defined-only", PROGRAM], capture_output=True, text=True, check=True
     ).stdout
+    names = {line.split()[-1].split("@")[0] for line in listing.splitlines()}
     if not SANITIZED:
-        assert {line.split()[-1].split("@")[0] for line in listing.splitlines()} == {
+        # What a library refers to and the executor happens to define is visible, too.
+        assert {name for name in names if not name.startswith(("_ZSt", "_ZNSt", "_ZNKSt"))} == {
             "_Unwind_Find_FDE",
             "__farside_value",
             "__jit_debug_descriptor",

@@ -15,6 +15,8 @@ NOTYPE, OBJECT, FUNC, SECTION, FILE, COMMON, TLS, IFUNC = 0, 1, 2, 3, 4, 5, 6, 1
 DEFAULT, INTERNAL, HIDDEN, PROTECTED = 0, 1, 2, 3
 UNDEF, ABS, COM, LCOM, XINDEX = 0, 0xFFF1, 0xFFF2, 0xFF02, 0xFFFF
 
+_REAL = 1 << 40  # marks the index of a section, which may look like a reserved one
+
 
 @dataclass
 class Section:
@@ -66,7 +68,7 @@ class ObjectBuilder:
         visibility: int = DEFAULT,
     ) -> int:
         """Add a symbol and return its index."""
-        index = section if isinstance(section, int) else section.number
+        index = section if isinstance(section, int) else section.number | _REAL
         self.symbols.append((name, index, value, size, binding << 4 | kind, visibility))
         return len(self.symbols) - 1
 
@@ -94,11 +96,10 @@ class ObjectBuilder:
         symtab = bytearray()
         indices = bytearray()
         for text, section, value, size, info, other in self.symbols:
-            reserved = section in (ABS, COM, LCOM, XINDEX) and not (
-                wide and section in range(len(self.sections) + 1)
-            )
-            stored = section if reserved or section < 0xFF00 else XINDEX
-            indices += struct.pack("<I", section if stored == XINDEX else 0)
+            stored = section & ~_REAL
+            extended = bool(section & _REAL) and stored >= 0xFF00
+            indices += struct.pack("<I", stored if extended else 0)
+            stored = XINDEX if extended else stored
             symtab += struct.pack("<IBBHQQ", name(strings, text), info, other, stored, value, size)
         bodies: list[tuple[str, int, int, bytes, int, int, int, int, int]] = [
             (s.name, s.type, s.flags, s.content, s.size, 0, 0, s.alignment, 0)

@@ -1,9 +1,9 @@
 """A far side in miniature: links objects into this very process and runs them.
 
 Tests use it in a child process (`run_child`), so that what goes wrong there is a signal and not the
-end of the tests. It maps a range without access, lets the linker allocate in it, copies segments, sets
-their protection, fills IFUNC slots, registers unwind tables and runs initialisers, in the order in
-which an executor does.
+end of the tests. It maps a range without access, lets the linker allocate in it, copies segments,
+sets their protection, fills IFUNC slots, registers unwind tables and runs initialisers, in the
+order in which an executor does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from farside.object import Archive, ObjectFile, parse_archive, parse_object
 PAGE = 4096
 _PROCESS = ctypes.CDLL(None)
 _PROCESS.mmap.restype = ctypes.c_void_p
-_PROCESS.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+_PROCESS.mmap.argtypes = (
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_long,
+)
 _PROCESS.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _GCC = ctypes.CDLL("libgcc_s.so.1")
 _REGISTER = _GCC["__register_frame"]
@@ -35,14 +42,14 @@ class Slab:
 
     def __init__(self, base: int | None = None, size: int = 256 << 20) -> None:
         flags = _MAP_PRIVATE_ANONYMOUS | 0x4000 | (_MAP_FIXED_NOREPLACE if base else 0)
-        found = _PROCESS.mmap(base, size, 0, flags, -1, 0)
+        found: int = _PROCESS.mmap(base, size, 0, flags, -1, 0)
         assert found == (base or found), "no room for the slab"
         self.base = self._next = found
         self.end = found + size
 
     def allocate(self, prot: Prot, size: int, alignment: int) -> int:
         alignment = max(alignment, PAGE)
-        address = (self._next + alignment - 1) & -alignment
+        address: int = (self._next + alignment - 1) & -alignment
         self._next = address + size
         assert self._next <= self.end
         return address
@@ -110,7 +117,7 @@ class Machine:
             self.copies[key] = ctypes.create_string_buffer(
                 ctypes.string_at(start, end - start), end - start
             )
-        return ctypes.addressof(self.copies[key]) + datum - start
+        return ctypes.addressof(self.copies[key]) + int(datum) - start
 
     # The path of a cell
 

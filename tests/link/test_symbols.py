@@ -193,9 +193,9 @@ def test_a_strong_definition_after_a_strong_one() -> None:
     assert (caught.value.first, caught.value.second) == ("cell 1", "1.o")
 
 
-@pytest.mark.parametrize("how", ["weak", "redefinable"])
-def test_a_strong_definition_takes_over(how: str) -> None:
-    earlier = {"x": EARLIER["x"]._replace(**{how: True})}
+@pytest.mark.parametrize(("weak", "redefinable"), [(True, False), (False, True)])
+def test_a_strong_definition_takes_over(weak: bool, redefinable: bool) -> None:
+    earlier = {"x": EARLIER["x"]._replace(weak=weak, redefinable=redefinable)}
     image = link_all(defining(), using(), earlier=earlier)
     assert target(image) == image.defined["x"].address
     assert image.redefined == ("x",)

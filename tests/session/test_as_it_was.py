@@ -151,8 +151,8 @@ FAILURES = [
     Failure(
         "lambda",
         ("int a = 3;",),
-        "auto l = [&] { return a + nope; };",
-        ("auto l = [&] { return a; };", "l()"),
+        "auto l = [] { return a + nope; };",
+        ("auto l = [] { return a; };", "l()"),
         "3",
     ),
     Failure(

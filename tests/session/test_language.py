@@ -183,7 +183,7 @@ STORIES = [
         (
             "auto add = [](int a, int b) { return a + b; };",
             "int base = 10;",
-            "auto with = [&](int x) { return x + base; };",
+            "auto with = [](int x) { return x + base; };",
             "auto generic = [](auto x) { return x * 2; };",
             "base = 20;",
             "auto again = [](int a, int b) { return a * b; };",

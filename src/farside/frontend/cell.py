@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from farside.errors import ProtocolError
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics
@@ -32,18 +32,20 @@ class Declared(NamedTuple):
     definition: bool = True
 
 
-class AcceptedCell(NamedTuple):
-    """A cell of the session, with what the compiler must be told to take it in again.
+class AcceptedCell(Protocol):
+    """A cell of the session, with what the compiler must be told to take it in again."""
 
-    Attributes:
-        number: the cell's number; numbers rise.
-        code: its text.
-        cookie: `CompiledCell.cookie` as it was.
-    """
+    @property
+    def cell(self) -> int:
+        """The cell's number; numbers rise."""
 
-    number: int
-    code: str
-    cookie: str
+    @property
+    def code(self) -> str:
+        """Its text."""
+
+    @property
+    def cookie(self) -> str:
+        """`CompiledCell.cookie` as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class CompiledCell:
     """The compiler's answer to one cell.
 
     Attributes:
-        number: the cell's number.
+        cell: the cell's number.
         ok: whether Clang accepts it. If not, the compiler must be rolled back before the next cell.
         diagnostics: what Clang said.
         declared: the names it declares, in source order.
         value_type: the type of the value that the cell shows, or None where it shows none.
+        value_underlying: of an enumeration, its underlying type; else empty.
+        value_enumerators: of an enumeration, the qualified names by value.
         object: the relocatable object, or None where the cell has no code and no data.
         cookie: to be kept with the accepted cell, see `AcceptedCell`.
         timings: microseconds by phase: ``parse``, ``optimise``, ``emit``.
@@ -63,19 +67,17 @@ class CompiledCell:
             any, the result is void: see `Compiler.restart_without_pch`.
     """
 
-    number: int
+    cell: int
     ok: bool
     diagnostics: tuple[Diagnostic, ...] = ()
     declared: tuple[Declared, ...] = ()
     value_type: str | None = None
+    value_underlying: str = ""
+    value_enumerators: dict[int, str] = field(default_factory=dict)
     object: bytes | None = None
     cookie: str = ""
     timings: dict[str, int] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
-
-    def accepted(self, code: str) -> AcceptedCell:
-        """Return what a rollback needs of this cell, whose text was `code`."""
-        return AcceptedCell(self.number, code, self.cookie)
 
 
 def parse_cell(
@@ -90,18 +92,21 @@ def parse_cell(
     if not isinstance(ok, bool):
         raise ProtocolError("The compiler's answer does not say whether the cell is accepted.")
     value = body.get("value")
-    value_type = None
-    if isinstance(value, dict):
-        value_type = _text(value.get("type"))
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise ProtocolError("The compiler sent a description of a value that is not an object.")
     timings = body.get("timings", {})
     if not isinstance(timings, dict) or not all(isinstance(v, int) for v in timings.values()):
         raise ProtocolError("The compiler sent timings that are not numbers.")
     return CompiledCell(
-        number=number,
+        cell=number,
         ok=ok,
         diagnostics=parse_diagnostics(body.get("diagnostics", [])),
         declared=tuple(_declared(item) for item in _list(body.get("declared", []))),
-        value_type=value_type,
+        value_type=_text(value["type"]) if "type" in value else None,
+        value_underlying=_text(value.get("underlying", "")),
+        value_enumerators=_enumerators(_list(value.get("enumerators", []))),
         object=attachments[0] if attachments else None,
         cookie=_text(body.get("cookie", "")),
         timings=timings,
@@ -124,6 +129,20 @@ def _declared(item: object) -> Declared:
         symbol=_text(item.get("symbol", "")),
         definition=definition,
     )
+
+
+def _enumerators(items: list[object]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for item in items:
+        if not isinstance(item, list) or len(item) != 2:
+            raise ProtocolError("The compiler sent an enumerator that is not a pair.")
+        try:
+            number = int(_text(item[0]))
+        except ValueError as error:
+            raise ProtocolError("The compiler sent an enumerator without a value.") from error
+        # Where two have the same value, the first is shown.
+        found.setdefault(number, _text(item[1]))
+    return found
 
 
 def _list(value: object) -> list[object]:

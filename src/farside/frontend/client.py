@@ -21,6 +21,7 @@ from typing import Any
 from farside.errors import CompilerCrashed, InternalError, OptionError, ProtocolError, SetupError
 from farside.frontend.cell import AcceptedCell, CompiledCell, Declared, parse_cell
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics, render
+from farside.frontend.pch import build_pch, discard_pch, find_pch
 from farside.frontend.snapshots import Snapshot, Snapshots
 from farside.frontend.wire import Channel, Disconnected, Message, TimeUp
 from farside.options import Options
@@ -57,6 +58,7 @@ class Compiler:
     """One incremental compiler.
 
     Attributes:
+        pid: the process that knows the present state.
         pch_status: ``used``, ``none``, or why the precompiled header was not used; empty until the
             compiler has started.
         version: Clang's version; empty until the compiler has started.
@@ -64,14 +66,16 @@ class Compiler:
         diagnostics: warnings about the options.
     """
 
-    def __init__(self, args: Sequence[str], path: Path, pch: Path | None, values: bool) -> None:
+    def __init__(self, options: Options, path: Path, pch: Path | None, values: bool) -> None:
+        self.pid = 0
         self.pch_status = ""
         self.version = ""
         self.triple = ""
         self.diagnostics: tuple[Diagnostic, ...] = ()
-        self._args = tuple(args)
+        self._options = options
         self._path = path
         self._pch = pch
+        self._renew_pch = False
         self._values = values
         self._snapshots = Snapshots()
         self._process: subprocess.Popen[bytes] | None = None
@@ -93,13 +97,20 @@ class Compiler:
         Args:
             options: what the user chose.
             path: the program; None means `find_compiler`.
-            pch: a precompiled header to be used if it fits, or None.
+            pch: a precompiled header to be used if it fits. None means the cached one if
+                `Options.use_pch` says so; where it is missing or does not fit, one is built in the
+                background for the next session.
             values: whether a last expression without ``;`` is to be shown.
 
         Raises:
             SetupError: the program cannot be run.
         """
-        compiler = cls(options.clang_args(), path or find_compiler(options), pch, values)
+        program = path or find_compiler(options)
+        cached = pch is None and options.use_pch
+        if cached:
+            pch = find_pch(options, program)
+        compiler = cls(options, program, pch, values)
+        compiler._renew_pch = cached
         compiler._launch()
         return compiler
 
@@ -125,6 +136,11 @@ class Compiler:
         self.pch_status, self.version, self.triple = (
             _text(body, key) for key in ("pch", "version", "triple")
         )
+        if self._renew_pch and not self.uses_pch:
+            self._renew_pch = False
+            if self._pch is not None:
+                discard_pch(self._pch)
+            build_pch(self._options, self._path)
 
     def compile(self, number: int, code: str, time_limit: float | None = None) -> CompiledCell:
         """Compile one cell.
@@ -153,38 +169,44 @@ class Compiler:
         return cell
 
     def rollback(self, after: int, accepted: Sequence[AcceptedCell]) -> None:
-        """Bring the compiler to the state after cell `after`.
+        """Bring the compiler to the state in which it has seen exactly the accepted cells.
 
         Args:
-            after: the last cell that stays; 0 for none.
-            accepted: all accepted cells in order; those after `after` are left out.
+            after: the last cell up to which nothing has changed: sleeping processes that know
+                younger cells are given up. 0 where cells have gone from the middle.
+            accepted: all accepted cells in order.
 
         Raises:
             CompilerCrashed: no process could be brought there.
         """
         self._absorb_events()
         self._drop_current()
-        wanted = [cell for cell in accepted if cell.number <= after]
         while (snapshot := self._snapshots.take(after)) is not None:
             self._channel = snapshot.channel
+            self.pid = snapshot.pid
             self._busy = False
             try:
-                self._replay([cell for cell in wanted if cell.number > snapshot.after])
+                self._replay([cell for cell in accepted if cell.cell > snapshot.after])
             except CompilerCrashed:
                 self._drop_current()
                 continue
             return
         self._launch()
         self.wait_started()
-        self._replay(wanted)
+        self._replay(accepted)
 
-    def restart_without_pch(self, accepted: Sequence[AcceptedCell]) -> None:
+    def restart_without_pch(self, accepted: Sequence[AcceptedCell]) -> bool:
         """Go on without the precompiled header, in the state after the accepted cells.
+
+        Returns:
+            False, with nothing done, where none is in use.
 
         Raises:
             CompilerCrashed: a cell that was accepted before is not accepted without it; the header
                 stays in use, and `rollback` must come before the next cell.
         """
+        if not self.uses_pch:
+            return False
         self._drop_current()
         self._snapshots.close()
         pch, self._pch = self._pch, None
@@ -195,6 +217,7 @@ class Compiler:
         except CompilerCrashed:
             self._pch = pch
             raise
+        return True
 
     def demangle(self, names: Sequence[str]) -> list[str]:
         """Return mangled names as the programmer wrote them; unchanged where that fails."""
@@ -243,12 +266,18 @@ class Compiler:
                 raise SetupError(
                     f"The compiler program {self._path} cannot be run: {error.strerror}."
                 ) from error
+        self.pid = self._process.pid
         self._busy = False
         self._starting = True
         pch = None if self._pch is None else str(self._pch)
         try:
             self._channel.send(
-                {"op": "start", "args": list(self._args), "pch": pch, "values": self._values}
+                {
+                    "op": "start",
+                    "args": list(self._options.clang_args()),
+                    "pch": pch,
+                    "values": self._values,
+                }
             )
         except Disconnected as error:
             raise self._crashed(None) from error
@@ -260,7 +289,7 @@ class Compiler:
                 {
                     "op": "replay",
                     "cells": [
-                        {"cell": cell.number, "code": cell.code, "cookie": cell.cookie}
+                        {"cell": cell.cell, "code": cell.code, "cookie": cell.cookie}
                         for cell in part
                     ],
                 }
@@ -307,13 +336,16 @@ class Compiler:
 
     def _event(self, message: Message) -> None:
         after = message.body.get("after")
+        pid = message.body.get("pid")
         if message.descriptor is None:
             raise ProtocolError("The compiler announced a snapshot without its socket.")
-        if message.body.get("event") != "snapshot" or not isinstance(after, int):
+        if message.body.get("event") != "snapshot" or not (
+            isinstance(after, int) and isinstance(pid, int)
+        ):
             os.close(message.descriptor)
             raise ProtocolError("The compiler sent an event of an unknown kind.")
         sock = socket.socket(fileno=message.descriptor)
-        self._snapshots.add(Snapshot(after, Channel(sock)))
+        self._snapshots.add(Snapshot(after, pid, Channel(sock)))
 
     def _absorb_events(self) -> None:
         """Take in the snapshots that were announced since the last response."""

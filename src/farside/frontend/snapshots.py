@@ -14,10 +14,12 @@ class Snapshot(NamedTuple):
 
     Attributes:
         after: the last cell it knows; 0 before the first.
+        pid: its process.
         channel: the socket on which it can be woken. Closing it ends the process.
     """
 
     after: int
+    pid: int
     channel: Channel
 
 

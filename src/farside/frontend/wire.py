@@ -23,11 +23,11 @@ _MAX_ATTACHMENT = 2 << 30
 _CHUNK = 1 << 16
 
 
-class Disconnected(Exception):  # noqa: N818 (a condition that the client turns into an error)
+class Disconnected(Exception):
     """The other end of the socket is closed."""
 
 
-class TimeUp(Exception):  # noqa: N818 (likewise)
+class TimeUp(Exception):
     """The deadline passed before a message was complete."""
 
 
@@ -101,7 +101,9 @@ class Channel:
         text = bytes(self._buffer[start : start + json_size])
         attachments = tuple(bytes(self._buffer[end - size : end]) for size in sizes)
         del self._buffer[:end]
-        return Message(_parse(text), attachments, self._take_descriptor())
+        body = _parse(text)
+        # One `recv` may bring a response and, behind it, an event with its descriptor.
+        return Message(body, attachments, self._take_descriptor() if "event" in body else None)
 
     def pending(self) -> bool:
         """Return whether bytes are waiting; never blocks."""
@@ -123,7 +125,6 @@ class Channel:
     def _take_descriptor(self) -> int | None:
         if not self._descriptors:
             return None
-        # One comes with the first byte of its message, and messages are read in order.
         return self._descriptors.pop(0)
 
     def _fill(self, size: int, deadline: float | None) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from farside.errors import DuplicateDefinition, LinkError, ObjectError
 from farside.link.graph import Block, Group, LinkGraph, Section, Symbol, SymbolKind
+from farside.link.initialisers import ARRAY_NAMES, ARRAY_TYPES
 from farside.object.elf import (
     ABSOLUTE,
     COMMON,
@@ -86,11 +87,15 @@ def _add_sections(graph: LinkGraph, obj: ObjectFile) -> dict[int, Block]:
                 )
         elif flags & SHF_EXECINSTR:
             prot = 5
+        if flags & SHF_X86_64_LARGE:
+            graph.large = True
         made = Section(name, owner, prot, kind, flags)
         content = obj.data[:0] if kind == SHT_NOBITS else obj.data[offset : offset + size]
-        made.block = blocks[index] = Block(made, content, size, alignment)
+        block = blocks[index] = Block(made, content, size, alignment)
         if name == ".eh_frame":
-            graph.unwind.append(made.block)
+            graph.unwind.append(block)
+        elif kind in ARRAY_TYPES or name.startswith(ARRAY_NAMES):
+            graph.arrays.append(block)
     graph.blocks += blocks.values()
     return blocks
 
@@ -177,6 +182,7 @@ def _global(graph: LinkGraph, owner: str, entry: ObjectSymbol, blocks: dict[int,
         what = "absolute"
     elif section in (COMMON, LARGE_COMMON):
         what = "common"
+        graph.commons = True
         if value & (value - 1) or value > 1 << 30:
             raise ObjectError(owner, f"common symbol {name!r} has alignment {value:#x}")
     weak = binding in (STB_WEAK, _STB_GNU_UNIQUE)
@@ -203,6 +209,7 @@ def _global(graph: LinkGraph, owner: str, entry: ObjectSymbol, blocks: dict[int,
         symbol.weak = weak
         symbol.object_name = owner
     if section == LARGE_COMMON:
+        graph.large = True
         graph.large_commons.add(name)
     if block is not None and block.group >= 0:
         graph.groups[block.group].symbols.append(symbol)
@@ -235,17 +242,14 @@ def _takes_over(
 
 
 def place_commons(graph: LinkGraph) -> None:
-    """Give every common symbol that is this link's own a block of zeros.
-
-    Raises:
-        ObjectError: never; sizes are only numbers here.
-    """
+    """Give every common symbol that is this link's own a block of zeros."""
+    if not graph.commons:
+        return
     for symbol in graph.globals.values():
         if symbol.kind == "common" and symbol.defined and symbol.block is None:
             large = SHF_X86_64_LARGE if symbol.name in graph.large_commons else 0
             section = Section("COMMON", symbol.object_name, 3, SHT_NOBITS, SHF_WRITE | large)
             block = Block(section, b"", symbol.size, symbol.value or 1)
-            section.block = block
             graph.blocks.append(block)
             symbol.block = block
             symbol.value = 0

@@ -22,7 +22,7 @@ from farside.errors import OutOfAddressSpace
 from farside.link.graph import MASK64, PROTS
 from farside.link.layout import Segment
 from farside.link.tls import image_words, require_static
-from farside.link.x86_64 import GOT_KINDS, is_branch, relaxation
+from farside.link.x86_64 import GOT_KINDS, PC32, PLT32, is_branch, relaxation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -144,32 +144,47 @@ class EntryMaker:
         needs = _NEEDS
         compact = graph.compact
         for block in graph.blocks:
+            branches: list[Edge] = []
             for edge in block.edges:
                 need = needs.get(edge[1])
                 if need is not None:
                     need(self, block, edge)
-                elif (edge[2].block is None or not compact) and edge[1] in _CALLS:
-                    self._call(block, edge)
+                elif (
+                    (edge[2].block is None or not compact)
+                    and edge[1] in _CALLS
+                    and self._call(block, edge)
+                    and edge[1] == PC32
+                ):
+                    branches.append(edge)
+            if branches:
+                _through_stubs(block, branches)
 
-    def _call(self, block: Block, edge: Edge) -> None:
-        """A call or jump: through a stub if the function is far or may be redefined."""
+    def _call(self, block: Block, edge: Edge) -> bool:
+        """A call or jump: through a stub if the function is far or may be redefined.
+
+        Returns:
+            Whether it goes through a stub.
+        """
         target = edge[2]
-        if edge[1] == 2 and not is_branch(block, edge[0]):
-            return
+        if edge[1] == PC32 and not is_branch(block, edge[0]):
+            return False
         if target.block is not None:
             distance = target.address + edge[3] - block.address - edge[0]
             if -(1 << 31) <= distance < 1 << 31:
-                return
+                return False
         elif target.direct:
-            return
+            return False
         self._want("stub", target, block.section.object_name)
         if target.stub is None:
             self._want("got", target, block.section.object_name)
+        return True
 
     def _got(self, block: Block, edge: Edge) -> None:
-        target = edge[2]
-        if target.got is None and relaxation(block, edge) is None:
-            self._want("got", target, block.section.object_name)
+        relaxed = relaxation(block, edge)
+        if relaxed is None:
+            self._want("got", edge[2], block.section.object_name)
+        else:
+            self._graph.relaxed[block.number, edge[0]] = relaxed
 
     def _plt(self, block: Block, edge: Edge) -> None:
         """PLTOFF64: a 64-bit distance reaches everything, so only redefinition needs a stub."""
@@ -278,6 +293,14 @@ class EntryMaker:
         return Entry(kind, symbol.name, address, value, _shared(symbol), user)
 
 
+def _through_stubs(block: Block, branches: list[Edge]) -> None:
+    """Make PLT32 of the PC32 edges of branches, as assemblers before 2018 did not write it."""
+    chosen = {id(edge) for edge in branches}
+    block.edges = [
+        (edge[0], PLT32, edge[2], edge[3]) if id(edge) in chosen else edge for edge in block.edges
+    ]
+
+
 def _shared(symbol: Symbol) -> bool:
     """Return whether an entry means the same in every image: it is for what no image owns."""
     return not (symbol.defined or symbol.absent or symbol.own or symbol.local)
@@ -297,7 +320,7 @@ def _assign(symbol: Symbol, kind: EntryKind, address: int) -> None:
 
 
 _SIZES: Final = {"got": 8, "stub": STUB_SIZE, "tls": 16, "tls_offset": 8, "descriptor": 16}
-_CALLS: Final = frozenset((2, 4))  # PC32, PLT32
+_CALLS: Final = frozenset((PC32, PLT32))
 _NEEDS: Final[dict[int, Callable[[EntryMaker, Block, Edge], None]]] = {
     **dict.fromkeys(GOT_KINDS, EntryMaker._got),
     31: EntryMaker._plt,

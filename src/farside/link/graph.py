@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from farside.object.elf import SHF_TLS
 
 if TYPE_CHECKING:
+    from farside.link.x86_64 import Relaxation
     from farside.object.elf import ObjectFile
 
 MASK64: Final = (1 << 64) - 1
@@ -67,10 +68,9 @@ class Section:
         object_name: the object it came from.
         prot: the protection of its bytes, as `Prot` bits.
         type, flags: the ELF section's.
-        block: its bytes.
     """
 
-    __slots__ = ("block", "flags", "name", "object_name", "prot", "type")
+    __slots__ = ("flags", "name", "object_name", "prot", "type")
 
     def __init__(self, name: str, object_name: str, prot: int, kind: int, flags: int) -> None:
         self.name = name
@@ -78,7 +78,6 @@ class Section:
         self.prot = prot
         self.type = kind
         self.flags = flags
-        self.block: Block
 
 
 class Block:
@@ -217,7 +216,10 @@ class LinkGraph:
         blocks: the blocks, in the objects' order; after pruning the live ones only.
         globals: the one symbol for each name that is not local.
         locals: local symbols that lie in blocks.
+        commons: whether there may be common symbols, `large_commons` those of the large model.
+        large: whether there are sections of the large model.
         groups: COMDAT groups by their number; `comdats` finds them by signature.
+        arrays: the blocks that may hold pointers to initialisers or finalisers.
         unwind: the blocks of ``.eh_frame`` sections.
         frames_changed: whether something that unwind records may speak of was dropped.
         redefined: names whose earlier definition this image's takes the place of.
@@ -228,6 +230,7 @@ class LinkGraph:
         ifuncs: of each IFUNC, the slot to be filled and the resolver that knows with what.
         thread_blocks, thread_data: the blocks of the initial thread-local data, and their range.
         static_tls: that data's offset from every thread pointer, or None if it has none.
+        relaxed: by block's number and offset, the loads that need no GOT slot.
         tls_pairs: places (block's number, offset) of second words of TLS entries in data.
         tls_module: the address of the TLS entry for the start of that data, or None.
     """
@@ -240,7 +243,10 @@ class LinkGraph:
         self.locals: list[Symbol] = []
         self.groups: list[Group] = []
         self.comdats: dict[str, int] = {}
+        self.commons = False
+        self.large = False
         self.large_commons: set[str] = set()
+        self.arrays: list[Block] = []
         self.unwind: list[Block] = []
         self.frames_changed = False
         self.redefined: list[str] = []
@@ -253,6 +259,7 @@ class LinkGraph:
         self.thread_data: ThreadData | None = None
         self.static_tls: int | None = None
         self.tls_module: int | None = None
+        self.relaxed: dict[tuple[int, int], Relaxation] = {}
         self.tls_pairs: set[tuple[int, int]] = set()
 
     def has_thread_data(self) -> bool:

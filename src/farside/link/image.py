@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.link.dependence import Dependence, Relation
@@ -88,8 +87,7 @@ class Allocation(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedImage:
+class LinkedImage(NamedTuple):
     """Code and data at their final addresses, and what is to be done with them.
 
     Attributes:

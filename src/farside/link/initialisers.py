@@ -97,13 +97,13 @@ def collect(graph: LinkGraph) -> Arrays:
     """
     found = [
         (order, block)
-        for block in graph.blocks
-        if block.section.type in ARRAY_TYPES or block.section.name.startswith(ARRAY_NAMES)
-        if (order := order_of(block.section)) is not None
+        for block in graph.arrays
+        if block.live and (order := order_of(block.section)) is not None
     ]
     if not found:
         return NONE
-    found.sort(key=lambda pair: (pair[0], pair[1].address))
+    if len(found) > 1:
+        found.sort(key=lambda pair: (pair[0], pair[1].address))
     names = _Names(graph)
     initialisers: list[Initialiser] = []
     finalisers: list[Initialiser] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from farside.errors import LinkError, OutOfAddressSpace
 from farside.link.graph import PROTS, Block, Section, ThreadData
-from farside.link.initialisers import ARRAY_NAMES, ARRAY_TYPES, order_of
+from farside.link.initialisers import order_of
 from farside.object.elf import SHF_TLS, SHF_X86_64_LARGE, SHT_NOBITS, SHT_X86_64_UNWIND
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _place(graph: LinkGraph, prot: int, blocks: list[Block]) -> Segment:
     zeros: list[Block] = []
     thread: list[Block] = []
     thread_zeros: list[Block] = []
-    special = bool(graph.boundaries)
+    # Only these need another order than the objects'.
+    special = bool(graph.boundaries or graph.arrays or graph.large)
     for block in blocks:
         section = block.section
         zero = section.type == SHT_NOBITS
@@ -108,9 +109,7 @@ def _place(graph: LinkGraph, prot: int, blocks: list[Block]) -> Segment:
             zeros.append(block)
         else:
             plain.append(block)
-        if section.flags & SHF_X86_64_LARGE or section.type in ARRAY_TYPES or special:
-            special = True
-    if special or any(block.section.name.startswith(ARRAY_NAMES) for block in plain):
+    if special:
         plain.sort(key=_rank)
         zeros.sort(key=_rank)
     end, alignment = _stack(plain, 0)
@@ -123,8 +122,9 @@ def _place(graph: LinkGraph, prot: int, blocks: list[Block]) -> Segment:
         end, _ = _stack(thread, end)
         content = end
         end, _ = _stack(thread_zeros, end)
-    end, widest = _stack(zeros, end)
-    alignment = max(alignment, widest)
+    if zeros:
+        end, widest = _stack(zeros, end)
+        alignment = max(alignment, widest)
     if end > _MAX_SEGMENT:
         largest = max(blocks, key=lambda block: block.size)
         raise OutOfAddressSpace(
@@ -197,8 +197,7 @@ def _join_unwind(graph: LinkGraph) -> None:
         block.section.prot = 1
         block.alignment = 1 if number else 8
     section = Section(".eh_frame", graph.name, 1, SHT_X86_64_UNWIND, 0)
-    section.block = Block(section, b"\0\0\0\0", 4, 1)
-    tables.append(section.block)
+    tables.append(Block(section, b"\0\0\0\0", 4, 1))
     graph.blocks += tables
 
 

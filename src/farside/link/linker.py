@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from farside.link.build import add_object, place_commons
@@ -54,8 +55,33 @@ def link(
         LinkError: the objects cannot be linked; see `farside.errors` for its kinds.
         ObjectError: an object or archive member is malformed.
     """
-    # Build: every loaded section is a block, every relocation an edge, every name one symbol.
     graph = LinkGraph(name)
+    # A graph is many small objects that all live until its end; the cyclic collector would walk
+    # them again and again. They are freed without it, once the edges are gone.
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        return _run(graph, objects, archives, allocator, resolver, entries, tls, roots, demangle)
+    finally:
+        for block in graph.blocks:
+            block.edges = []
+        if paused:
+            gc.enable()
+
+
+def _run(
+    graph: LinkGraph,
+    objects: Sequence[ObjectFile],
+    archives: Sequence[Archive],
+    allocator: Allocator,
+    resolver: Resolver,
+    entries: EntryTable,
+    tls: TlsModel,
+    roots: Collection[str] | None,
+    demangle: Callable[[str], str],
+) -> LinkedImage:
+    """Run the passes of `link`."""
+    # Build: every loaded section is a block, every relocation an edge, every name one symbol.
     for obj in objects:
         add_object(graph, obj)
     choose_definitions(graph, archives, resolver, roots)

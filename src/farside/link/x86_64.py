@@ -161,7 +161,7 @@ PC32, PLT32 = 2, 4
 GOT_KINDS: Final = tuple(n for n, kind in KINDS.items() if kind.expression.startswith("G +"))
 _RELAXABLE: Final = frozenset((41, 42, 43))
 
-_SIGNED: Final = {1: Struct("<b"), 2: Struct("<h"), 4: Struct("<i")}
+_SIGNED: Final = Struct("<i")
 _UNSIGNED: Final = {1: Struct("<B"), 2: Struct("<H"), 4: Struct("<I"), 8: Struct("<Q")}
 _MIN32, _MAX32 = -(1 << 31), (1 << 31) - 1
 
@@ -241,8 +241,6 @@ def _immediate(code: bytearray, at: int, offset: int, kind: int, address: int) -
         new = bytes((0xF7, 0xC0 | register))
     elif opcode & 0xC7 == 0x03:
         new = bytes((0x81, 0xC0 | opcode & 0x38 | register))
-    elif opcode == 0x8B:
-        new = bytes((0xC7, 0xC0 | register))
     else:
         return None
     if kind == 42:
@@ -276,7 +274,8 @@ def fix_up(graph: LinkGraph) -> None:
     """
     kinds = KINDS
     plain = _PLAIN
-    signed = _SIGNED[4].pack_into
+    signed = _SIGNED.pack_into
+    quad = _UNSIGNED[8].pack_into
     for block in graph.blocks:
         edges = block.edges
         if not edges:
@@ -294,6 +293,8 @@ def fix_up(graph: LinkGraph) -> None:
                     signed(buffer, shift + offset, evaluate(target, addend, start + offset, graph))
                 except StructError:
                     raise _overflow(block, edge, kinds[number], graph) from None
+            elif number == 1 and offset + 8 <= size and buffer is not None:
+                quad(buffer, shift + offset, (target.address + addend) & MASK64)
             else:
                 _store(graph, block, edge)
 
@@ -317,7 +318,7 @@ def _store(graph: LinkGraph, block: Block, edge: Edge) -> None:
         )
     relaxed = None
     if number in _RELAXABLE:
-        relaxed = relaxation(block, edge)
+        relaxed = graph.relaxed.get((block.number, offset))
     elif number in _DESCRIPTORS:
         relaxed = _relax_descriptor(block, edge)
     if number == 17 and (block.number, offset) in graph.tls_pairs:

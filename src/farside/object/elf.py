@@ -18,7 +18,6 @@ Source: the generic ABI, chapters 4 and 5, and the System V psABI for AMD64, cha
 
 from __future__ import annotations
 
-import zlib
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -152,7 +151,7 @@ class Group(NamedTuple):
 class _Strings:
     """A string table; reading it costs no more than a fixed multiple of the file."""
 
-    __slots__ = ("_ascii", "_base", "_bytes", "_file", "_left", "_seen")
+    __slots__ = ("_ascii", "_base", "_bytes", "_file", "_left")
 
     def __init__(self, file: str, raw: bytes, base: int, budget: int) -> None:
         if raw and raw[-1]:
@@ -162,12 +161,8 @@ class _Strings:
         self._bytes = raw
         self._ascii = raw.decode("ascii") if raw.isascii() else None
         self._left = budget
-        self._seen: dict[int, str] = {}
 
     def __getitem__(self, offset: int) -> str:
-        name = self._seen.get(offset)
-        if name is not None:
-            return name
         end = self._bytes.find(0, offset)
         if end < 0:
             if offset == 0:
@@ -177,15 +172,12 @@ class _Strings:
         if self._left < 0:
             raise ObjectError(self._file, "names overlap beyond all reason", self._base)
         if self._ascii is not None:
-            name = self._ascii[offset:end]
-        else:
-            try:
-                name = self._bytes[offset:end].decode()
-            except UnicodeDecodeError:
-                place = self._base + offset
-                raise ObjectError(self._file, "name is not UTF-8", place) from None
-        self._seen[offset] = name
-        return name
+            return self._ascii[offset:end]
+        try:
+            return self._bytes[offset:end].decode()
+        except UnicodeDecodeError:
+            place = self._base + offset
+            raise ObjectError(self._file, "name is not UTF-8", place) from None
 
 
 class ObjectFile:
@@ -281,6 +273,8 @@ class ObjectFile:
         return None
 
     def _decompressed(self, section: ObjectSection, raw: memoryview) -> bytes:
+        import zlib
+
         where = section.offset
         if len(raw) < _CHDR.size:
             raise ObjectError(self.name, f"{section.name} has no compression header", where)
@@ -487,11 +481,13 @@ def _symbols(
             wide = list(_WORD.iter_unpack(view[at : at + length]))
     symbols: list[ObjectSymbol] = []
     add = symbols.append
+    make = tuple.__new__  # without the named tuple's own, which only packs its arguments
+    name_of = names.__getitem__
     for entry in _SYM.iter_unpack(view[offset : offset + size]):
         name_at, info, other, section, value, length = entry
         if section >= _SHN_LORESERVE:
             section = _special_index(name, section, wide, len(symbols), offset)
-        text = names[name_at] if name_at else ""
+        text = name_of(name_at) if name_at else ""
         if section > 0:
             if section >= count:
                 where = offset + len(symbols) * 24
@@ -502,7 +498,8 @@ def _symbols(
             if home is not None and value > home[5]:
                 where = offset + len(symbols) * 24
                 raise ObjectError(name, f"symbol {text!r} lies outside {home.name}", where)
-        add(ObjectSymbol(text, value, length, section, info >> 4, info & 15, other & 3))
+        fields = (text, value, length, section, info >> 4, info & 15, other & 3)
+        add(make(ObjectSymbol, fields))
     return symbols
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from contextlib import suppress
 from struct import Struct
@@ -47,6 +48,7 @@ _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _MAX_CONTROL_MESSAGE = 4096
+_REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 _GRACE = 1.0  # seconds between the end of a stream and the report of the death that explains it
 
 
@@ -316,17 +318,35 @@ class Executor:
 
     def _finish(self) -> None:
         """Collect the supervisor and what is left in the pipes."""
-        self._drain_pipes()
-        for pipe, _ in self._pipes:
-            os.close(pipe)
-        self._pipes = []
-        self._readers.clear()
-        self._poll = select.poll()
-        if not self._reaped:
-            self._reaped = True
-            # Someone else in this process may wait for all children.
-            with suppress(ChildProcessError):
-                os.waitpid(self._pid, 0)
+        try:
+            self._drain_pipes()
+        finally:
+            for pipe, _ in self._pipes:
+                os.close(pipe)
+            self._pipes = []
+            self._readers.clear()
+            self._poll = select.poll()
+            self._reap()
+
+    def _reap(self) -> None:
+        """Wait for the supervisor, which ends when the control socket does.
+
+        User code may have stopped it; then it is killed, and the worker with it.
+        """
+        if self._reaped:
+            return
+        self._reaped = True
+        # Someone else in this process may wait for all children, and have taken this one.
+        with suppress(ChildProcessError, ProcessLookupError):
+            handle = os.pidfd_open(self._pid)
+            try:
+                poll = select.poll()
+                poll.register(handle, select.POLLIN)
+                if not poll.poll(_REAP_GRACE * 1000):
+                    os.kill(self._pid, signal.SIGKILL)
+            finally:
+                os.close(handle)
+            os.waitpid(self._pid, 0)
 
     # --- waiting -------------------------------------------------------------------------------
 

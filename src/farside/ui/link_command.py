@@ -152,14 +152,18 @@ def _read(file: str) -> ObjectFile | Archive:
         ObjectError: it cannot be read, or is neither.
     """
     try:
+        # Not to block on a pipe that nobody writes to.
         handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(handle, "rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
+        try:
+            mode = os.fstat(handle).st_mode
             if stat.S_ISDIR(mode):
                 raise ObjectError(file, "is a directory")
             if not stat.S_ISREG(mode):
                 raise ObjectError(file, "is not a regular file")
-            data = stream.read()
+            with open(handle, "rb", closefd=False) as stream:
+                data = stream.read()
+        finally:
+            os.close(handle)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ObjectError(file, f"cannot be read: {reason}") from None
