@@ -29,7 +29,7 @@ from farside.remote.spawn import find_executor, spawn_executor
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from farside.link import LinkedImage
+    from farside.link import Entry, LinkedImage
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
@@ -47,11 +47,13 @@ class Committed:
 
     Attributes:
         key: the commit's, for ``farside_uncommit``.
-        image: as it was linked.
+        allocations: (address, size) of its memory.
+        entries: the shared entries that it brought.
     """
 
     key: int
-    image: LinkedImage
+    allocations: tuple[tuple[int, int], ...]
+    entries: tuple[Entry, ...]
 
 
 class StaticTlsPool:
@@ -198,7 +200,11 @@ class ExecutionSession:
         self._linking = False
         self._entries.add(image.new_entries)
         self._main.define(image.name, _definitions(image))
-        self._committed[image.name] = Committed(outcome.key, image)
+        self._committed[image.name] = Committed(
+            outcome.key,
+            tuple([(block.address, block.size) for block in image.allocations]),
+            image.new_entries,
+        )
         return outcome
 
     def discard(self) -> None:
@@ -219,14 +225,13 @@ class ExecutionSession:
         committed = self._committed.pop(name, None)
         if committed is None:
             return
-        image = committed.image
         self._main.remove(name)
-        self._entries.remove(image.new_entries)
+        self._entries.remove(committed.entries)
         try:
             self._executor.uncommit(committed.key)
         finally:
-            for block in image.allocations:
-                self._memory.free(block.address, block.size)
+            for address, size in committed.allocations:
+                self._memory.free(address, size)
 
     def _actions(self, image: LinkedImage) -> list[tuple[WrapperCall, WrapperCall]]:
         """Return the alloc actions of an image, in order, each with its undoing."""
