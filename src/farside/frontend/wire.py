@@ -101,7 +101,11 @@ class Channel:
         text = bytes(self._buffer[start : start + json_size])
         attachments = tuple(bytes(self._buffer[end - size : end]) for size in sizes)
         del self._buffer[:end]
-        return Message(_parse(text), attachments, self._take_descriptor())
+        body = _parse(text)
+        # Descriptors come with events, one each, and in the order of their messages; bytes read at
+        # once may hold a response before the event.
+        descriptor = self._descriptors.pop(0) if "event" in body and self._descriptors else None
+        return Message(body, attachments, descriptor)
 
     def pending(self) -> bool:
         """Return whether bytes are waiting; never blocks."""
@@ -119,12 +123,6 @@ class Channel:
             os.close(descriptor)
         self._descriptors.clear()
         self._socket.close()
-
-    def _take_descriptor(self) -> int | None:
-        if not self._descriptors:
-            return None
-        # One comes with the first byte of its message, and messages are read in order.
-        return self._descriptors.pop(0)
 
     def _fill(self, size: int, deadline: float | None) -> None:
         while len(self._buffer) < size:
