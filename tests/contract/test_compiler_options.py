@@ -191,7 +191,7 @@ def test_unclosed_things_do_not_flood(bench: Bench, code: str) -> None:
         "#include",
         "#pragma once",
         "#line 5 \"other\"\nint x = bad;",
-        "?\?=define X",
+        "?" "?=define X",
         "R\"(unfinished",
         "@",
         "`",
