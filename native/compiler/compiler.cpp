@@ -243,6 +243,7 @@ bool Compiler::start(bool showValues) {
   }
   preprocessor.addPPCallbacks(std::make_unique<MacroList>(
       Consumer->Declared, Instance->getSourceManager(), Consumer->File));
+  preprocessor.setTokenWatcher([this](const Token &token) { watch(token); });
   preprocessor.EnterMainSourceFile();
   Instance->createSema(TU_Incremental, nullptr);
   if (showValues)
@@ -259,6 +260,26 @@ bool Compiler::start(bool showValues) {
   local.perform();
   global.perform();
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+/// Within brackets the end of a cell must be the end of the file, as Clang's parser knows it: where
+/// it expects a statement, the end of an incremental input is an error that it never gets past.
+void Compiler::watch(const Token &token) {
+  switch (token.getKind()) {
+  case tok::l_brace:
+  case tok::l_paren:
+  case tok::l_square:
+    ++OpenBrackets;
+    break;
+  case tok::r_brace:
+  case tok::r_paren:
+  case tok::r_square:
+    --OpenBrackets;
+    break;
+  default:
+    return;
+  }
+  Instance->getPreprocessor().enableIncrementalProcessing(OpenBrackets <= 0);
 }
 
 /// Parses up to the end of the input that was entered last. False after an error.
@@ -311,6 +332,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code) {
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
   FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
+  OpenBrackets = 0;
   if (preprocessor.EnterSourceFile(file, nullptr, from))
     return false;
 
@@ -376,14 +398,18 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code) {
                          sources.getSpellingColumnNumber(Consumer->Shown));
   }
   cell.parseMicros = watch.lap();
-  if (Conflicts) {
-    if (!cell.ok)
-      Conflicts->failed(code, Collector.errorFiles());
-    cell.conflicts = Conflicts->take();
-  }
+  cell.conflicts = conflicts(code, cell.ok);
   if (cell.ok)
     emit(takeModule(number), number, cell);
   return cell;
+}
+
+std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
+  if (!Conflicts)
+    return {};
+  if (!ok)
+    Conflicts->failed(code, Collector.errorFiles());
+  return Conflicts->take();
 }
 
 bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cookie) {

@@ -55,6 +55,9 @@ public:
 
   std::string triple() const;
 
+  /// The names of the PCH that are in the way of this cell; for one that failed, those that may be.
+  std::vector<std::string> conflicts(llvm::StringRef code, bool ok);
+
 private:
   Compiler(std::shared_ptr<clang::CompilerInvocation> invocation, DiagnosticCollector &collector);
 
@@ -62,6 +65,7 @@ private:
   bool parse(unsigned number, llvm::StringRef code);
   bool parseDeclarations();
   void openStatement();
+  void watch(const clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);
 
@@ -75,6 +79,7 @@ private:
   ConflictWatch *Conflicts = nullptr; // the preprocessor owns it; null without a PCH
   KnownSymbols Known;
   uint64_t NumberedNames = 0; // of the last module
+  int OpenBrackets = 0;
   bool MayContinue = true;
 };
 

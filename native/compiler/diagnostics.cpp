@@ -1,5 +1,6 @@
 #include "diagnostics.h"
 
+#include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/DiagnosticIDs.h"
 #include "clang/Basic/LangOptions.h"
 #include "clang/Basic/SourceManager.h"
@@ -181,12 +182,14 @@ void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
     Render->Option = level == DiagnosticsEngine::Note ? Render->Option : option;
     Render->emitDiagnostic(FullSourceLoc(info.getLocation(), info.getSourceManager()), level,
                            message, info.getRanges(), info.getFixItHints(), &info);
-    return;
+  } else {
+    Object &object = target(level);
+    object["severity"] = severity(level);
+    object["message"] = text(message);
+    object["option"] = option;
   }
-  Object &object = target(level);
-  object["severity"] = severity(level);
-  object["message"] = text(message);
-  object["option"] = option;
+  if (info.getID() == clang::diag::fatal_too_many_errors && OnGivingUp)
+    OnGivingUp();
 }
 
 void DiagnosticCollector::dropUnused(unsigned line, unsigned column) {

@@ -5,6 +5,7 @@
 #include "clang/Frontend/DiagnosticRenderer.h"
 #include "llvm/Support/JSON.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,10 @@ namespace farside {
 /// with the precompiled header is told.
 class DiagnosticCollector : public clang::DiagnosticConsumer {
 public:
+  /// Called when Clang reaches its limit of errors. It would go on reading without another word, and
+  /// after some errors without end.
+  std::function<void()> OnGivingUp;
+
   explicit DiagnosticCollector(clang::DiagnosticOptions &options);
   ~DiagnosticCollector() override;
 

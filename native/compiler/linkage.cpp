@@ -123,6 +123,23 @@ bool dropUnusedOnce(llvm::Module &module) {
   return changed;
 }
 
+/// Clang makes an internal variable's initialisation function where its own module uses the
+/// variable. A later module may use it first.
+void offerThreadInitialisers(llvm::Module &module) {
+  llvm::Function *initialise = module.getFunction("__tls_init");
+  if (!initialise || initialise->isDeclaration())
+    return;
+  for (llvm::GlobalVariable &variable : module.globals()) {
+    llvm::StringRef name = variable.getName();
+    if (!variable.isThreadLocal() || !variable.hasLocalLinkage() || !name.consume_front("_Z"))
+      continue;
+    std::string function = "_ZTH" + name.str();
+    if (!module.getNamedValue(function))
+      llvm::GlobalAlias::create(initialise->getFunctionType(), 0, GlobalValue::InternalLinkage,
+                                function, initialise, &module);
+  }
+}
+
 } // namespace
 
 std::string sharedName(llvm::StringRef name) {
@@ -130,6 +147,7 @@ std::string sharedName(llvm::StringRef name) {
 }
 
 void promoteInternals(llvm::Module &module, unsigned cell) {
+  offerThreadInitialisers(module);
   std::vector<GlobalValue *> values;
   for (GlobalValue &value : module.global_values())
     if (canBeMeantAgain(value))

@@ -154,7 +154,26 @@ void Server::start(const Object &request) {
 
 void Server::compile(const Object &request) {
   auto number = static_cast<unsigned>(request.getInteger("cell").value_or(0));
-  Cell cell = Clang->compile(number, request.getString("code").value_or(""));
+  llvm::StringRef code = request.getString("code").value_or("");
+  Collector.OnGivingUp = [&] {
+    Cell rejected;
+    rejected.conflicts = Clang->conflicts(code, false);
+    answer(std::move(rejected));
+    _exit(0);
+  };
+  Cell cell = Clang->compile(number, code);
+  Collector.OnGivingUp = nullptr;
+  bool ok = cell.ok;
+  int64_t parseMicros = cell.parseMicros;
+  answer(std::move(cell));
+  if (!ok)
+    _exit(0); // what Clang holds now is of no use; the snapshots live on
+  LastCell = number;
+  ParsedMicros += parseMicros;
+  SnapshotDue = true;
+}
+
+void Server::answer(Cell cell) {
   Object response{{"ok", cell.ok},
                   {"diagnostics", Collector.take()},
                   {"declared", std::move(cell.declared)},
@@ -167,11 +186,6 @@ void Server::compile(const Object &request) {
   if (cell.value)
     response["value"] = describe(*cell.value);
   Line.send(std::move(response), cell.object);
-  if (!cell.ok)
-    _exit(0); // what Clang holds now is of no use; the snapshots live on
-  LastCell = number;
-  ParsedMicros += cell.parseMicros;
-  SnapshotDue = true;
 }
 
 void Server::replay(const Object &request) {

@@ -21,6 +21,7 @@ private:
   void dispatch(const llvm::json::Object &request);
   void start(const llvm::json::Object &request);
   void compile(const llvm::json::Object &request);
+  void answer(Cell cell);
   void replay(const llvm::json::Object &request);
   void demangle(const llvm::json::Object &request);
   std::string startWithPch(const std::vector<std::string> &args, const std::string &pch,

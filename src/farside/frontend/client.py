@@ -329,8 +329,6 @@ class Compiler:
                     "The cell is taken back."
                 ) from error
             if "event" not in message.body:
-                if message.descriptor is not None:
-                    os.close(message.descriptor)
                 return message
             self._event(message)
 
@@ -355,8 +353,6 @@ class Compiler:
                 message = self._channel.receive(monotonic() + 1)
                 if "event" in message.body:
                     self._event(message)
-                elif message.descriptor is not None:
-                    os.close(message.descriptor)
         except (Disconnected, TimeUp, ProtocolError):
             return
 

@@ -102,8 +102,10 @@ class Channel:
         attachments = tuple(bytes(self._buffer[end - size : end]) for size in sizes)
         del self._buffer[:end]
         body = _parse(text)
-        # One `recv` may bring a response and, behind it, an event with its descriptor.
-        return Message(body, attachments, self._take_descriptor() if "event" in body else None)
+        # Descriptors come with events, one each, and in the order of their messages; bytes read at
+        # once may hold a response before the event.
+        descriptor = self._descriptors.pop(0) if "event" in body and self._descriptors else None
+        return Message(body, attachments, descriptor)
 
     def pending(self) -> bool:
         """Return whether bytes are waiting; never blocks."""
@@ -121,11 +123,6 @@ class Channel:
             os.close(descriptor)
         self._descriptors.clear()
         self._socket.close()
-
-    def _take_descriptor(self) -> int | None:
-        if not self._descriptors:
-            return None
-        return self._descriptors.pop(0)
 
     def _fill(self, size: int, deadline: float | None) -> None:
         while len(self._buffer) < size:

@@ -1,0 +1,242 @@
+"""The precompiled standard library: fast where it fits, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from farside.frontend.pch import build_pch, cache_directory, discard_pch, find_pch
+from farside.options import Options
+from tests.contract import compiler_rig
+from tests.contract.compiler_rig import Bench
+
+
+def build(output: Path, *args: str) -> Path:
+    command = [str(compiler_rig.program()), f"--build-pch={output}", "--", *args]
+    subprocess.run(command, check=True)
+    return output
+
+
+@pytest.fixture(scope="module")
+def main_object(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiler_rig.build_main(tmp_path_factory.mktemp("main"))
+
+
+@pytest.fixture(scope="module")
+def pch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("pch") / "std.pch"
+    return build(output, *Options(opt=0).clang_args())
+
+
+@pytest.fixture
+def start(tmp_path: Path, main_object: Path) -> Iterator[Callable[..., Bench]]:
+    yield from compiler_rig.benches(tmp_path, main_object)
+
+
+def test_it_is_used_and_programs_run(start: Callable[..., Bench], pch: Path) -> None:
+    bench = start(pch)
+    bench.cell("#include <iostream>\n#include <vector>\n#include <map>\n#include <string>")
+    assert bench.compiler.pch_status == "used"
+    bench.cell('std::map<std::string, std::vector<int>> m; m["a"].push_back(3);')
+    bench.cell('std::cout << m["a"][0] << std::endl;', "m.size()")
+    assert bench.run() == ["3", "8:0100000000000000"]
+    assert bench.compiler.pch_status == "used"
+
+
+def test_it_leaves_nothing_but_its_files(pch: Path) -> None:
+    names = {file.name for file in pch.parent.iterdir()}
+    assert names == {"std.pch", "std.pch.hpp", "std.pch.names", "std.pch.lock"}
+    assert all(file.stat().st_mode & 0o077 == 0 for file in pch.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "int y1 = 3;",
+        "int index = 0;",
+        "double gamma = 1;",
+        "struct time {};",
+        "int read = 1, write = 2;",
+        "int (*signal)(int) = nullptr;",
+        "enum { j0, j1 };",
+        "#define EOF 7",
+        "#ifdef BUFSIZ\n#error\n#endif",
+        "using namespace std;\nint count = 0;\n++count",
+        "using namespace std;\nint data[3]; data[0]",
+        "int distance(int a, int b) { return b - a; } using namespace std; distance(1, 3)",
+        "#define _GLIBCXX_DEBUG\n#include <vector>\nstd::vector<int> v;",
+        "#define private public\n#include <sstream>\n#undef private",
+    ],
+)
+def test_names_that_were_not_included_are_free(
+    start: Callable[..., Bench], pch: Path, code: str
+) -> None:
+    bench = start(pch)
+    bench.cell(code)
+    assert bench.compiler.pch_status == "none"
+
+
+def test_names_are_free_in_later_cells_too(start: Callable[..., Bench], pch: Path) -> None:
+    bench = start(pch)
+    bench.cell("#include <vector>\nstd::vector<int> v{1};", "auto l = [] { return 1; };")
+    bench.cell("int index = 4;", "v.size() + index + l()")
+    assert bench.last_value() == "8:0600000000000000"
+
+
+def test_including_them_later_says_what_clang_says(start: Callable[..., Bench], pch: Path) -> None:
+    bench = start(pch)
+    bench.cell("int y1 = 3;")
+    result = bench.try_cell("#include <cmath>")
+    assert not result.ok
+    assert "redefinition of 'y1' as different kind of symbol" in result.diagnostics[0].message
+    bench.cell("y1")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "#include <cmath>\nint other = 1;",
+        "void f() { int index = 0, time = 1; (void)index; (void)time; }",
+        "struct S { int index; double gamma; int count(); };",
+        "namespace n { int index = 0; struct time {}; }",
+        "#include <algorithm>\nusing namespace std; int a[] = {1, 1}; count(a, a + 2, 1)",
+        "int x = 1; x",
+        "#define MINE 1\n#ifdef MINE\n#endif",
+        "#include <ctime>\n#ifdef CLOCKS_PER_SEC\n#endif",
+    ],
+)
+def test_there_is_no_conflict_without_cause(
+    start: Callable[..., Bench], pch: Path, code: str
+) -> None:
+    bench = start(pch)
+    assert bench.cell(code).conflicts == ()
+    assert bench.compiler.pch_status == "used"
+
+
+def test_an_error_with_included_names_is_no_conflict(
+    start: Callable[..., Bench], pch: Path
+) -> None:
+    bench = start(pch)
+    bench.cell("#include <cstring>\n#include <vector>")
+    assert bench.error("std::vector<int> v; v.nothing(); strlen(3);")
+    assert bench.compiler.pch_status == "used"
+
+
+def damage_truncate(pch: Path) -> None:
+    os.truncate(pch, 1000)
+
+
+def damage_flip(pch: Path) -> None:
+    data = bytearray(pch.read_bytes())
+    for at in range(5000, len(data), 50000):
+        data[at] ^= 0xFF
+    pch.write_bytes(data)
+
+
+def damage_empty(pch: Path) -> None:
+    pch.write_bytes(b"")
+
+
+def damage_names(pch: Path) -> None:
+    pch.with_name(pch.name + ".names").unlink()
+
+
+def damage_names_content(pch: Path) -> None:
+    names = pch.with_name(pch.name + ".names")
+    names.write_bytes(names.read_bytes()[:200] + b"N x 999999999\n" + bytes(range(256)))
+
+
+def damage_missing(pch: Path) -> None:
+    pch.unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [damage_truncate, damage_flip, damage_empty, damage_names, damage_names_content,
+     damage_missing],
+)
+def test_a_damaged_one_is_no_error(
+    start: Callable[..., Bench], pch: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    copy = tmp_path / "std.pch"
+    for suffix in ("", ".names"):
+        (tmp_path / f"std.pch{suffix}").write_bytes(pch.with_name(pch.name + suffix).read_bytes())
+    damage(copy)
+    bench = start(copy)
+    assert bench.cell("#include <vector>\nint x = 1; x").diagnostics == ()
+    assert bench.compiler.pch_status in ("damaged", "missing or unreadable")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"opt": 2}, {"std": "c++17"}, {"language": "c"}, {"stdlib": "libc++"}]
+)
+def test_a_mismatching_one_is_no_error(
+    start: Callable[..., Bench], pch: Path, changes: dict[str, str]
+) -> None:
+    bench = start(pch, **changes)
+    assert bench.cell("int x = 1; x").diagnostics == ()
+    assert bench.compiler.pch_status not in ("used", "none", "")
+
+
+@pytest.mark.parametrize("changes", [{"stdlib": "libc++"}, {"language": "c"}, {"std": "c++11"}])
+def test_other_libraries(
+    start: Callable[..., Bench], tmp_path: Path, changes: dict[str, str]
+) -> None:
+    options = Options(opt=0).with_(**changes)
+    bench = start(build(tmp_path / "other.pch", *options.clang_args()), **changes)
+    if options.language == "c":
+        bench.cell("#include <stdio.h>", 'puts("hello");')
+        assert bench.run() == ["hello"]
+    else:
+        bench.cell("#include <iostream>\n#include <vector>", "std::vector<int> v{4};")
+        bench.cell("std::cout << v[0] << std::endl;")
+        assert bench.run(f"-stdlib={options.stdlib}") == ["4"]
+    assert bench.compiler.pch_status == "used"
+
+
+def test_rollback_keeps_it(start: Callable[..., Bench], pch: Path) -> None:
+    bench = start(pch)
+    bench.cell("#include <string>", 'std::string s = "a";')
+    bench.error("s.nothing();")
+    bench.cell("s")
+    assert bench.compiler.pch_status == "used"
+
+
+def test_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options, program = Options(opt=1, language="c"), compiler_rig.program()
+    assert find_pch(options, program) is None
+    path = build_pch(options, program, wait=True)
+    assert path is not None
+    assert path.parent == tmp_path / "farside" / "pch"
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert find_pch(options, program) == path
+    assert find_pch(options.with_(opt=2), program) is None
+    assert find_pch(options.with_(use_pch=False), program) is None
+    path.chmod(0o666)
+    assert find_pch(options, program) is None
+    discard_pch(path)
+    assert find_pch(options, program) is None
+
+
+def test_no_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(occupied))
+    assert cache_directory() is None
+    assert find_pch(Options(), compiler_rig.program()) is None
+    assert build_pch(Options(), compiler_rig.program()) is None
+
+
+def test_a_cache_that_others_can_write_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    directory = cache_directory()
+    assert directory is not None
+    directory.chmod(0o777)
+    assert cache_directory() is None
