@@ -124,11 +124,20 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
   return runWorker(arguments);
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 // The cells' memory is not what a leak checker can follow, and how a cell dies is for the
-// supervisor to tell.
-extern "C" __attribute__((visibility("default"), used)) const char *__asan_default_options() {
-  return "detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:"
-         "handle_abort=0";
+// supervisor to tell. Both are called before the sanitizer is ready for instrumented code.
+#define FARSIDE_SANITIZER_OPTIONS                                                                  \
+  "detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0"
+
+extern "C" __attribute__((visibility("default"), used, no_sanitize("address", "thread")))
+const char *__asan_default_options() {
+  return FARSIDE_SANITIZER_OPTIONS;
+}
+
+extern "C" __attribute__((visibility("default"), used, no_sanitize("address", "thread")))
+const char *
+__tsan_default_options() {
+  return FARSIDE_SANITIZER_OPTIONS;
 }
 #endif

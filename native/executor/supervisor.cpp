@@ -25,23 +25,56 @@ namespace {
 enum ControlTag : uint64_t { WorkerStarted = 1, WorkerEnded = 2 };
 enum ControlRequest : uint64_t { KillWorker = 1 };
 
-/// Kills every process below this one. Orphans come to this process as it is the subreaper, so
-/// killing children until there are none left reaches everything.
+/// The children of a process, from the kernel's list, or by looking at every process where the
+/// kernel was built without it.
+std::vector<pid_t> childrenOf(pid_t parent) {
+  std::vector<pid_t> children;
+  std::string pid = std::to_string(parent);
+  if (std::FILE *list = std::fopen(("/proc/" + pid + "/task/" + pid + "/children").c_str(), "re")) {
+    for (int child = 0; std::fscanf(list, "%d", &child) == 1;)
+      children.push_back(child);
+    std::fclose(list);
+    return children;
+  }
+  DIR *all = ::opendir("/proc");
+  while (const dirent *entry = all == nullptr ? nullptr : ::readdir(all)) {
+    std::FILE *stat = std::fopen(("/proc/" + std::string(entry->d_name) + "/stat").c_str(), "re");
+    int child = 0;
+    int itsParent = 0;
+    if (stat == nullptr)
+      continue;
+    // The name may hold anything; what counts stands behind the last parenthesis.
+    char line[256] = {};
+    size_t size = std::fread(line, 1, sizeof line - 1, stat);
+    const void *behind = ::memrchr(line, ')', size);
+    if (behind != nullptr && std::sscanf(line, "%d", &child) == 1 &&
+        std::sscanf(static_cast<const char *>(behind), ") %*c %d", &itsParent) == 1 &&
+        itsParent == parent)
+      children.push_back(child);
+    std::fclose(stat);
+  }
+  if (all != nullptr)
+    ::closedir(all);
+  return children;
+}
+
+void killTree(pid_t parent) {
+  for (pid_t child : childrenOf(parent)) {
+    ::kill(child, SIGSTOP); // or it might fork while its children are listed
+    killTree(child);
+    ::kill(child, SIGKILL);
+  }
+}
+
+/// Kills every process below this one, and waits until there is none. What loses its parent
+/// meanwhile comes to this process, the subreaper, so a few rounds reach everything.
 void killAllBelow() {
-  for (;;) {
-    std::FILE *list =
-        std::fopen(("/proc/self/task/" + std::to_string(::gettid()) + "/children").c_str(), "re");
-    bool any = false;
-    for (int pid = 0; list != nullptr && std::fscanf(list, "%d", &pid) == 1; any = true)
-      ::kill(pid, SIGKILL);
-    if (list != nullptr)
-      std::fclose(list);
-    if (!any && list == nullptr)
-      ::kill(-1, 0); // no /proc: the worker was killed by its pid already
+  do {
+    killTree(::getpid());
     siginfo_t ended{};
     if (::waitid(P_ALL, 0, &ended, WEXITED) != 0 && errno == ECHILD)
       return;
-  }
+  } while (true);
 }
 
 class Supervisor {

@@ -99,10 +99,11 @@ TlsTable &tableOfThread(Registry &all) {
 }
 
 /// Runs after the destructors of the thread's thread_local objects. Destructors of other pthread
-/// keys may still use thread-local variables, so the instances stay until the last round.
+/// keys may still use thread-local variables, so the instances stay until a late round: the last
+/// but one, because in the last ThreadSanitizer's run-time is gone.
 void endThread(void *pointer) {
   auto *table = static_cast<TlsTable *>(pointer);
-  if (++table->Rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+  if (++table->Rounds < PTHREAD_DESTRUCTOR_ITERATIONS - 1) {
     ::pthread_setspecific(registry().ThreadEnd, table);
     return;
   }

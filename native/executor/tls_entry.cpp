@@ -32,9 +32,10 @@ void findXsaveLayout() {
   farsideXsaveMask = 0xe7;
 }
 
-extern "C" __attribute__((target("general-regs-only"), no_sanitize("address", "undefined"),
-                          visibility("hidden"), used)) char *
-farsideTlsFind(const TlsEntry *entry) {
+extern "C"
+    __attribute__((target("general-regs-only"), no_sanitize("address", "undefined", "thread"),
+                   visibility("hidden"), used)) char *
+    farsideTlsFind(const TlsEntry *entry) {
   uint64_t key = entry->Key;
   if (key == 0) {
     char *self;
