@@ -58,6 +58,7 @@ class StaticTlsPool:
     """Gives out pieces of the far side's static thread-local storage; the `TlsModel` of a link."""
 
     def __init__(self, executor: Executor) -> None:
+        self._executor = executor
         setup = executor.setup
         pool = setup.static_tls
         self.get_addr = setup.symbols.get(bootstrap.TLS_GET_ADDR)
@@ -76,8 +77,8 @@ class StaticTlsPool:
         return start
 
     def offsets(self, names: Collection[str]) -> Mapping[str, int]:
-        """Return nothing: the offsets of libraries' variables are not known on the near side."""
-        return {}
+        """Return the thread-pointer offsets of libraries' variables that have a constant one."""
+        return self._executor.tls_offsets(sorted(names))
 
     def keep(self) -> None:
         """Make what has been given out permanent."""

@@ -156,8 +156,8 @@ class Session:
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
                 with suppress(CompilerCrashed):
-                    self._compiler.restart_without_pch(self._journal.accepted())
-                    compiled = self._compiler.compile(cell, code)
+                    if self._compiler.restart_without_pch(self._journal.entries):
+                        compiled = self._compiler.compile(cell, code)
         if not compiled.ok:
             raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
         return compiled
@@ -166,7 +166,7 @@ class Session:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if compiled.object is None:
             return None
-        name = f"cell {compiled.number}"
+        name = f"cell {compiled.cell}"
         return self._execution.link([parse_object(compiled.object, name)], name)
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
@@ -182,7 +182,7 @@ class Session:
             image.defined or not all(each.is_statement for each in image.initialisers)
         )
         self._journal.accept(
-            JournalEntry(compiled.accepted(code), compiled.object if keep else None)
+            JournalEntry(compiled.cell, code, compiled.cookie, compiled.object if keep else None)
         )
 
     def _result(
@@ -193,7 +193,7 @@ class Session:
         if outcome is not None and outcome.exception:
             said = "" if outcome.what is None else f": {outcome.what}"
             error = CppException(
-                f"cell {compiled.number} threw {outcome.exception_type}{said}",
+                f"cell {compiled.cell} threw {outcome.exception_type}{said}",
                 outcome.exception_type,
                 outcome.what,
             )
@@ -202,9 +202,15 @@ class Session:
         value = None
         if compiled.value_type is not None and outcome is not None and outcome.values:
             kind, data = outcome.values[-1]
-            value = decode_value(kind, data, compiled.value_type)
+            value = decode_value(
+                kind,
+                data,
+                compiled.value_type,
+                enumerators=compiled.value_enumerators,
+                underlying=compiled.value_underlying,
+            )
         return CellResult(
-            cell=compiled.number,
+            cell=compiled.cell,
             value=value,
             diagnostics=compiled.diagnostics,
             notices=(),
@@ -235,7 +241,7 @@ class Session:
 
     def _rollback_compiler(self) -> None:
         """Bring the compiler to the state after the accepted cells."""
-        self._compiler.rollback(self._journal.last_cell, self._journal.accepted())
+        self._compiler.rollback(self._journal.last_cell, self._journal.entries)
 
     def _demangle(self, name: str) -> str:
         return self._compiler.demangle([name])[0]
@@ -255,8 +261,7 @@ class Session:
         notices = ["the far side was started again; variables have their initial values"]
         if lost:
             self._journal.keep_only(survivors)
-            self._compiler.rollback(0, ())
-            self._compiler.rollback(self._journal.last_cell, self._journal.accepted())
+            self._compiler.rollback(0, survivors)
             cells = ", ".join(map(str, sorted(lost)))
             notices.append(f"these cells could not be brought back: {cells}")
         return tuple(notices)
@@ -391,4 +396,6 @@ class Session:
 def prepare(options: Options) -> bool:
     """Build the precompiled standard library for these options; return whether there is one now."""
     program = find_compiler(options)
-    return find_pch(options, program) is not None or build_pch(options, program, wait=True) is not None
+    return (
+        find_pch(options, program) is not None or build_pch(options, program, wait=True) is not None
+    )

@@ -434,3 +434,65 @@ def test_commits_go_on_when_no_file_can_be_opened(rig: Rig) -> None:
     assert rig.call(page) == 8
     maps = Path(f"/proc/{rig.executor.worker_pid}/maps").read_text()
     assert "rwxp" not in maps
+
+
+DISPATCHER = """
+#include <cstring>
+#include <cstdio>
+#include <thread>
+struct Result { union { char *pointer; char text[8]; }; unsigned long size; };
+extern "C" Result dispatch(void *context, const void *tag, const char *data, unsigned long size);
+extern "C" char tag;
+unsigned long ask(const char *name) {
+  char data[64];
+  unsigned long header = 7, length = strlen(name);
+  memcpy(data, &header, 8);
+  memcpy(data + 8, &length, 8);
+  memcpy(data + 16, name, length);
+  Result result = dispatch(nullptr, &tag, data, 16 + length);
+  unsigned long address;
+  memcpy(&address, result.pointer + 1, 8);
+  free(result.pointer);
+  return address;
+}
+"""
+
+
+def test_threads_of_the_program_may_call_the_near_side(rig: Rig) -> None:
+    def look_up(payload: bytes) -> bytes:
+        header, name = sps.unpack((sps.ADDR, sps.STRING), payload)
+        assert header == 7
+        assert rig.executor.resolve(["printf"])  # served by whoever waits
+        return sps.pack((sps.Expected(sps.ADDR),), (int(name),))
+
+    rig.executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, look_up)
+    defined = {
+        "dispatch": rig.executor.address(bootstrap.DISPATCH_FN),
+        "tag": rig.executor.address(bootstrap.SYMBOL_LOOKUP_TAG),
+    }
+    image = rig.run(
+        "#include <cstdlib>\n"
+        + DISPATCHER
+        + """
+        #include <atomic>
+        int x = [] {  // the main thread runs this cell, so the threads read the replies
+          std::thread one([] { std::printf("%lu ", ask("11")); });
+          one.join();
+          std::atomic<unsigned long> sum{0};
+          std::thread more[4];
+          for (auto &thread : more)
+            thread = std::thread([&] { for (int i = 0; i < 50; ++i) sum += ask("2"); });
+          for (int i = 0; i < 50; ++i) sum += ask("3");
+          for (auto &thread : more) thread.join();
+          return std::printf("%lu ", sum.load());
+        }();
+        std::thread later;
+        std::atomic<unsigned long> answer{0};
+        extern "C" int start() { later = std::thread([] { answer = ask("5"); }); return 0; }
+        extern "C" int finish() { later.join(); return (int)answer; }
+        """,
+        defined=defined,
+    )
+    assert rig.output.out == b"11 550 "
+    rig.call(image.symbols["start"])
+    assert rig.call(image.symbols["finish"]) == 5

@@ -20,7 +20,6 @@ def test_the_session_of_the_readme(farside_run: Farside) -> None:
         stdin=(
             "int f() { return 1; }\n"
             "int f1() { return f(); }\n"
-            "f1();\n"
             "f1()\n"
             "#include <string>\n"
             'std::string("far") + "side"\n'
@@ -38,9 +37,10 @@ def test_the_session_of_the_readme(farside_run: Farside) -> None:
 
 
 def test_code_as_arguments(farside_run: Farside) -> None:
-    done = farside_run("int x = 41;", "x + 1", "x", "-c", "x++", "%undo", "x")
-    assert (done.stdout, done.stderr) == ("(int) 42\n(int) 41\n(int) 41\n(int) 41\n", "")
-    assert done.returncode == 0
+    done = farside_run("int x = 41;", "x + 1", "x", "-c", "x++", "int y;", "%undo", "y", "x")
+    assert done.stdout == "(int) 42\n(int) 41\n(int) 41\n(int) 42\n"
+    assert "use of undeclared identifier 'y'" in done.stderr
+    assert done.returncode == 1
 
 
 def test_output_and_values_come_in_order(farside_run: Farside) -> None:
@@ -143,16 +143,16 @@ def test_a_malformed_object_is_named(farside_run: Farside, tmp_path: Path) -> No
 def test_languages_and_libraries(farside_run: Farside) -> None:
     done = farside_run("-xc", "int class = 3;", "class")
     assert (done.stdout, done.returncode) == ("(int) 3\n", 0)
-    done = farside_run("-std=c++11", "__cplusplus")
+    done = farside_run("-std=c++11", "-c", "__cplusplus")
     assert done.stdout == "(long) 201103\n"
     done = farside_run(
         "-stdlib=libc++",
         "#include <vector>",
         "std::vector<int> v{1, 2};",
-        "_LIBCPP_VERSION > 0",
+        "_LIBCPP_VERSION > 0 ? 1 : 0",
         "v[1]",
     )
-    assert done.stdout == "(bool) true\n(int) 2\n", done.stderr
+    assert done.stdout == "(int) 1\n(int) 2\n", done.stderr
 
 
 def test_standard_input_that_is_not_utf8(farside_command: list[str]) -> None:

@@ -14,25 +14,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from farside.frontend.cell import AcceptedCell
-
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One accepted cell.
 
     Attributes:
-        accepted: its number, source and cookie, as the compiler wants them back.
+        cell: its number in the session.
+        code: its source.
+        cookie: what the compiler wants back at a replay, so that symbol names come out the same.
         object_bytes: the relocatable object, or None where it defines nothing.
     """
 
-    accepted: AcceptedCell
+    cell: int
+    code: str
+    cookie: str
     object_bytes: bytes | None
-
-    @property
-    def cell(self) -> int:
-        """The cell's number."""
-        return self.accepted.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +62,6 @@ class Journal:
     def entries(self) -> Sequence[JournalEntry]:
         """The accepted cells, oldest first; not a copy."""
         return self._entries
-
-    def accepted(self) -> list[AcceptedCell]:
-        """Return what a compiler needs to take all the cells in again."""
-        return [entry.accepted for entry in self._entries]
 
     def accept(self, entry: JournalEntry) -> None:
         """Add the newest cell."""

@@ -299,16 +299,19 @@ class Executor:
 
     def close(self, timeout: float = 5.0) -> None:
         """Let the worker run its exit handlers and end; after `timeout` seconds kill it."""
-        if self._unusable is None and not self._data_ended:
-            try:
-                self._send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), time.monotonic() + timeout)
-                self._unusable = "the executor was closed"
-                deadline = time.monotonic() + timeout
-                while self.death is None and not self._control_ended:
-                    self._turn(deadline)
-            except FarsideError:
-                pass  # it is ended all the same, below
-        self.kill()
+        try:
+            # Whatever goes wrong here, the executor is ended below.
+            with suppress(FarsideError):
+                if self._unusable is None and not self._data_ended:
+                    self._say_goodbye(time.monotonic() + timeout)
+        finally:
+            self.kill()
+
+    def _say_goodbye(self, deadline: float) -> None:
+        self._unusable = "the executor was closed"
+        self._send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), deadline)
+        while self.death is None and not self._control_ended:
+            self._turn(deadline)
 
     def __enter__(self) -> Executor:
         return self

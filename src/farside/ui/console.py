@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from farside.errors import FarSideError, FarsideError, Interrupted, OptionError
+from farside.errors import FarSideError, FarsideError, Interrupted, OptionError, SetupError
 from farside.source.commands import HELP_TEXT, Help, Lib, Undo, is_command, parse_command
 from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
 
@@ -72,6 +72,7 @@ class Console:
         failures: how many inputs failed.
         last_error: the error of the last input, or None if it went well.
         quit: whether ``%quit`` was given.
+        hopeless: whether no cell can go better: a program is missing, or Clang refuses the options.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Console:
         self.failures = 0
         self.last_error: FarsideError | None = None
         self.quit = False
+        self.hopeless = False
         self._out = sys.stdout if out is None else out
         self._err = sys.stderr if err is None else err
         self._colour = wants_colour(self._err)
@@ -99,7 +101,11 @@ class Console:
         Raises:
             FarsideError: the cell failed.
         """
-        result = self.session.run(code)
+        try:
+            result = self.session.run(code)
+        except (OptionError, SetupError):
+            self.hopeless = True
+            raise
         self._pass_on(result)
         if result.diagnostics:
             self.complain(render_diagnostics(result.diagnostics, colour=self._colour))

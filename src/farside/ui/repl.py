@@ -10,10 +10,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-from farside.errors import SetupError
 from farside.source.cells import InputBuffer
 from farside.source.commands import is_command
 from farside.source.completeness import is_complete
+from farside.ui.inputs import EXIT_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Reader(Protocol):
 def run_repl(console: Console, reader: Reader) -> int:
     """Ask for inputs and run them until the user is done; return the exit status, 0.
 
-    A `SetupError` ends the loop with 2, because no input can go better.
+    The status is 2 if the loop ended because no input can go better.
     """
     while not console.quit:
         try:
@@ -53,12 +53,10 @@ def run_repl(console: Console, reader: Reader) -> int:
             continue
         except EOFError:
             break
-        if (
-            text.strip()
-            and not console.execute(text)
-            and isinstance(console.last_error, SetupError)
-        ):
-            return 2
+        if text.strip():
+            console.execute(text)
+        if console.hopeless:
+            return EXIT_USAGE
     return 0
 
 

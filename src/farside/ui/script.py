@@ -11,7 +11,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from farside.errors import Crashed, FarsideError, Interrupted, SetupError
+from farside.errors import Crashed, FarsideError, Interrupted
 from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run_script(
             status = _run_stream(console, sys.stdin if stdin is None else stdin)
         else:
             run = console.load if step.kind == "link" else console.execute
-            status = None if run(step.text) else _fatal_status(console.last_error)
+            status = None if run(step.text) else _fatal_status(console)
         if status is not None:
             return status
         if console.quit:
@@ -60,7 +60,7 @@ def _run_stream(console: Console, stream: TextIO) -> int | None:
 
     for text in split_inputs(stream):
         if not console.execute(text):
-            status = _fatal_status(console.last_error)
+            status = _fatal_status(console)
             if status is not None:
                 return status
         if console.quit:
@@ -78,7 +78,7 @@ def _run_source(console: Console, code: str) -> int | None:
         return _died(console, error)
     except FarsideError as error:
         console.fail(error)
-        return _fatal_status(error)
+        return _fatal_status(console)
     return None
 
 
@@ -89,7 +89,7 @@ def _call_main(console: Console, argv: Sequence[str]) -> int:
         return _died(console, error)
     except FarsideError as error:
         console.fail(error)
-        fatal = _fatal_status(error)
+        fatal = _fatal_status(console)
         return EXIT_FAILED if fatal is None else fatal
 
 
@@ -102,10 +102,8 @@ def _died(console: Console, error: Crashed) -> int:
     return 128 + report.status
 
 
-def _fatal_status(error: FarsideError | None) -> int | None:
-    """Return the exit status if there is nothing to go on with after `error`."""
-    if isinstance(error, Interrupted):
+def _fatal_status(console: Console) -> int | None:
+    """Return the exit status if there is nothing to go on with after the last error."""
+    if isinstance(console.last_error, Interrupted):
         return EXIT_INTERRUPTED
-    if isinstance(error, SetupError):
-        return EXIT_USAGE
-    return None
+    return EXIT_USAGE if console.hopeless else None
