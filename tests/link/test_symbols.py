@@ -332,6 +332,10 @@ def test_roots_keep_what_they_need() -> None:
     assert frame_count(image) == 3
     assert set(link_all(chain()[0]).defined) == set("abcd")
     assert set(link_all(chain()[0], roots=()).defined) == {"d"}
+    earlier = {"x": Definition(0x5000, "cell 1")}
+    assert set(link_all(chain()[0], roots=("x", "b"), earlier=earlier).defined) == {"b", "d"}
+    with pytest.raises(UndefinedSymbols, match="x is to be kept"):
+        link_all(chain()[0], roots=("x", "b"))
 
 
 def test_what_unwind_records_refer_to_stays_with_the_function() -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from farside.errors import DuplicateDefinition
+from farside.errors import DuplicateDefinition, UndefinedSymbols
 from farside.link.build import add_object
 from farside.link.dependence import Dependence, relate
 from farside.link.eh_frame import compact, described, records
@@ -58,11 +58,14 @@ def choose_definitions(
     Raises:
         DuplicateDefinition: a strong definition, where an earlier link gave one that is neither
             weak nor redefinable.
+        UndefinedSymbols: a root that neither this nor an earlier link defines.
         ObjectError: an archive member that is needed is malformed.
     """
     earlier = dict(resolver.defined(graph.globals))
     if archives:
         pull_members(graph, archives, resolver, earlier, roots or ())
+    if roots:
+        _check_roots(graph, resolver, roots)
     overridden: set[str] = set()
     for name, definition in earlier.items():
         symbol = graph.globals.get(name)
@@ -84,6 +87,19 @@ def choose_definitions(
                 )
     if overridden:
         _adopt(graph, overridden, earlier)
+
+
+def _check_roots(graph: LinkGraph, resolver: Definitions, roots: Collection[str]) -> None:
+    """Make sure that every root is defined, here or by an earlier link."""
+    absent = [
+        name for name in roots if name not in graph.globals or not graph.globals[name].defined
+    ]
+    known = resolver.defined(absent) if absent else {}
+    missing = sorted(name for name in absent if name not in known)
+    if missing:
+        what = "is" if len(missing) == 1 else "are"
+        text = ", ".join(missing)
+        raise UndefinedSymbols(f"{text} {what} to be kept, but undefined.", missing, graph.name)
 
 
 def _in_group(symbol: Symbol) -> bool:
