@@ -2,10 +2,11 @@
 
     .venv/bin/python bench/cells.py [--cells 10000] [--block 500] [--opt LEVEL] [--json FILE]
 
-Every program keeps one session. In turn each runs a block of cells, so that a change of the machine's
-speed falls on all of them. clang-repl is driven through its standard input; a block ends when the line
-that its last cell prints arrives. Figures are per cell: the median, lowest and highest over the blocks of
-each tenth of the run, and the resident memory (PSS) of every process at the end of it.
+Every program keeps one session. In turn each runs a block of cells, so that a change of the
+machine's speed falls on all of them. clang-repl is driven through its standard input; a block ends
+when the line that its last cell prints arrives. Figures are per cell: the median, lowest and
+highest over the blocks of each tenth of the run, and the resident memory (PSS) of every process at
+the end of it.
 """
 
 from __future__ import annotations
@@ -140,7 +141,8 @@ def main() -> int:
     times: dict[str, list[float]] = {peer.name: [] for peer in peers}
     rows: list[dict[str, Any]] = []
     print(
-        f"{'cells':>7}  {'program':<26} {'ms/cell':>8} {'lowest':>7} {'highest':>8}  memory (PSS, MiB)"
+        f"{'cells':>7}  {'program':<26} {'ms/cell':>8} {'lowest':>7} {'highest':>8}"
+        "  memory (PSS, MiB)"
     )
     for done in range(1, blocks + 1):
         for peer in peers:

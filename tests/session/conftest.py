@@ -19,7 +19,7 @@ def new_session() -> Iterator[NewSession]:
     """Return a function that starts a capturing session, closed at the end of the test."""
     with ExitStack() as stack:
 
-        def start(**changes: Any) -> Session:  # noqa: ANN401
+        def start(**changes: Any) -> Session:
             return stack.enter_context(Session(Options(output="capture").with_(**changes)))
 
         yield start

@@ -1,4 +1,4 @@
-"""Three kinds of process, no LLVM on the far side, and nothing left behind however a session ends."""
+"""Three kinds of process, no LLVM on the far side, nothing left behind however it ends."""
 
 from __future__ import annotations
 

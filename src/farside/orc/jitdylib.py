@@ -2,9 +2,9 @@
 
 A JITDylib is to linked code what a shared library is to the dynamic loader. The far side knows it
 by its **header**, the address of its ``__dso_handle``. Here it is a symbol table. Each definition
-has an owner, the resource tracker of ORC: a cell, an object, whatever goes as a whole. A name may be
-defined again by a later owner; the newest definition is the one found, and when its owner is removed
-the one before it shows again.
+has an owner, the resource tracker of ORC: a cell, an object, whatever goes as a whole. A name may
+be defined again by a later owner; the newest definition is the one found, and when its owner is
+removed the one before it shows again.
 """
 
 from __future__ import annotations

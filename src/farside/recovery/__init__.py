@@ -1,0 +1,1 @@
+"""What brings a session back: the journal of its cells."""
