@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # si_code of SIGCHLD, <bits/siginfo-consts.h>.
 CLD_EXITED, CLD_KILLED, CLD_DUMPED = 1, 2, 3
@@ -24,8 +24,7 @@ _SIGNAL_TEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DeathReport:
+class DeathReport(NamedTuple):
     """The end of a worker process, as the kernel told its supervisor.
 
     Attributes:
