@@ -10,10 +10,10 @@
 #include "clang/AST/DeclGroup.h"
 #include "clang/AST/GlobalDecl.h"
 #include "clang/Basic/TargetInfo.h"
+#include "clang/Basic/FileManager.h"
 #include "clang/CodeGen/ModuleBuilder.h"
 #include "clang/Frontend/FrontendAction.h"
 #include "clang/Lex/Preprocessor.h"
-#include "clang/Lex/PreprocessorOptions.h"
 #include "clang/Sema/Sema.h"
 
 #include <chrono>
@@ -209,14 +209,15 @@ Compiler::~Compiler() {
 }
 
 std::unique_ptr<Compiler> Compiler::create(std::shared_ptr<CompilerInvocation> invocation,
-                                           DiagnosticCollector &collector, bool showValues) {
+                                           DiagnosticCollector &collector, bool showValues,
+                                           std::unique_ptr<PchNames> pchNames) {
   std::unique_ptr<Compiler> compiler(new Compiler(std::move(invocation), collector));
-  if (!compiler->start(showValues))
+  if (!compiler->start(showValues, std::move(pchNames)))
     return nullptr;
   return compiler;
 }
 
-bool Compiler::start(bool showValues) {
+bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   Instance->createVirtualFileSystem();
   Instance->createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
   if (!Instance->createTarget())
@@ -231,12 +232,8 @@ bool Compiler::start(bool showValues) {
   Consumer = Action->Consumer;
   Preprocessor &preprocessor = Instance->getPreprocessor();
   preprocessor.enableIncrementalProcessing();
-  const std::string &pch = Instance->getPreprocessorOpts().ImplicitPCHInclude;
-  if (!pch.empty()) {
-    std::unique_ptr<PchNames> names = PchNames::load(pch);
-    if (!names)
-      return false;
-    auto watch = std::make_unique<ConflictWatch>(std::move(names), Instance->getSourceManager(),
+  if (pchNames) {
+    auto watch = std::make_unique<ConflictWatch>(std::move(pchNames), Instance->getSourceManager(),
                                                  Instance->getLangOpts());
     Consumer->Conflicts = Conflicts = watch.get();
     preprocessor.addPPCallbacks(std::move(watch));
@@ -294,18 +291,27 @@ bool Compiler::parseDeclarations() {
   while (!atEnd) {
     if (group && !Consumer->HandleTopLevelDecl(group.get()))
       return false;
-    openStatement();
+    if (!openStatement())
+      return false;
     atEnd = Parse->ParseTopLevelDecl(group, imports);
   }
   return !Instance->getDiagnostics().hasErrorOccurred();
 }
 
-/// Clang takes a sign at the beginning of a declaration for an Objective-C method and rejects it. An
+/// Deals with two tokens on which Clang's parser goes wrong at the beginning of a top-level statement.
+///
+/// It crashes on `return`. And it takes a sign at the beginning of a declaration for an Objective-C method and rejects it. An
 /// operand without effect before it makes it the expression that it is; Display takes it off again.
-void Compiler::openStatement() {
+bool Compiler::openStatement() {
   const Token &sign = Parse->getCurToken();
+  if (sign.is(tok::kw_return)) {
+    DiagnosticsEngine &engine = Instance->getDiagnostics();
+    engine.Report(sign.getLocation(),
+                  engine.getCustomDiagID(DiagnosticsEngine::Error, "'return' outside a function"));
+    return false;
+  }
   if (!sign.isOneOf(tok::minus, tok::plus))
-    return;
+    return true;
   static constexpr tok::TokenKind kinds[] = {tok::l_paren, tok::kw_void, tok::r_paren,
                                              tok::numeric_constant, tok::comma};
   auto tokens = std::make_unique<Token[]>(std::size(kinds) + 1);
@@ -321,6 +327,7 @@ void Compiler::openStatement() {
   Instance->getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true,
                                                true);
   Parse->ConsumeAnyToken();
+  return true;
 }
 
 bool Compiler::parse(unsigned number, llvm::StringRef code) {
@@ -330,7 +337,10 @@ bool Compiler::parse(unsigned number, llvm::StringRef code) {
   std::string name = "cell " + std::to_string(number);
   auto buffer = llvm::MemoryBuffer::getMemBufferCopy(code.str() + "\n", name);
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
-  FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
+  FileEntryRef entry = Instance->getFileManager().getVirtualFileRef(
+      name, static_cast<off_t>(buffer->getBufferSize()), 0);
+  sources.overrideFileContents(entry, std::move(buffer));
+  FileID file = sources.createFileID(entry, from, SrcMgr::C_User);
   Consumer->begin(number, file);
   OpenBrackets = 0;
   if (preprocessor.EnterSourceFile(file, nullptr, from))

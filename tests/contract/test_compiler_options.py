@@ -224,8 +224,8 @@ def test_odd_input_is_accepted_or_rejected(bench: Bench, code: str) -> None:
 def test_diagnostics_are_structured(bench: Bench) -> None:
     result = bench.try_cell("int f(int a);\nint x = f(1, 2)\nint y;")
     (first, *_) = result.diagnostics
-    assert (first.severity, first.file, first.line, first.column) == ("error", "cell 1", 2, 14)
-    assert first.message == "no matching function for call to 'f'" or "too many" in first.message
+    assert (first.severity, first.file, first.line, first.column) == ("error", "cell 1", 2, 9)
+    assert first.message == "no matching function for call to 'f'"
     semicolon = next(each for each in result.diagnostics if "expected ';'" in each.message)
     assert semicolon.fixits[0].text == ";"
     assert semicolon.source == "int x = f(1, 2)"
