@@ -10,9 +10,9 @@
 #include "clang/AST/DeclGroup.h"
 #include "clang/AST/GlobalDecl.h"
 #include "clang/Basic/TargetInfo.h"
-#include "clang/Basic/FileManager.h"
 #include "clang/CodeGen/ModuleBuilder.h"
 #include "clang/Frontend/FrontendAction.h"
+#include "clang/Lex/Pragma.h"
 #include "clang/Lex/Preprocessor.h"
 #include "clang/Sema/Sema.h"
 
@@ -57,6 +57,18 @@ private:
   llvm::json::Array &Declared;
   const SourceManager &Sources;
   const FileID &File;
+};
+
+/// A cell is no file that could be included twice, and Clang's own handler needs a file.
+class OncePragma : public PragmaHandler {
+public:
+  OncePragma() : PragmaHandler("once") {}
+
+  void HandlePragma(Preprocessor &preprocessor, PragmaIntroducer, Token &token) override {
+    SourceManager &sources = preprocessor.getSourceManager();
+    if (sources.getFileEntryRefForID(sources.getFileID(token.getLocation())))
+      preprocessor.HandlePragmaOnce(token);
+  }
 };
 
 } // namespace
@@ -240,6 +252,7 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   }
   preprocessor.addPPCallbacks(std::make_unique<MacroList>(
       Consumer->Declared, Instance->getSourceManager(), Consumer->File));
+  preprocessor.AddPragmaHandler(new OncePragma); // which the preprocessor owns
   preprocessor.setTokenWatcher([this](const Token &token) { watch(token); });
   preprocessor.EnterMainSourceFile();
   Instance->createSema(TU_Incremental, nullptr);
@@ -337,10 +350,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code) {
   std::string name = "cell " + std::to_string(number);
   auto buffer = llvm::MemoryBuffer::getMemBufferCopy(code.str() + "\n", name);
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
-  FileEntryRef entry = Instance->getFileManager().getVirtualFileRef(
-      name, static_cast<off_t>(buffer->getBufferSize()), 0);
-  sources.overrideFileContents(entry, std::move(buffer));
-  FileID file = sources.createFileID(entry, from, SrcMgr::C_User);
+  FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
   OpenBrackets = 0;
   if (preprocessor.EnterSourceFile(file, nullptr, from))

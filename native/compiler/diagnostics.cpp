@@ -139,14 +139,15 @@ protected:
       emitDiagnosticMessage(loc, presumed, DiagnosticsEngine::Note, message, {}, nullptr);
       return;
     }
+    // Every cell counts as included from the empty main file; that tells nobody anything.
+    if (presumed.isInvalid() || llvm::StringRef(presumed.getFilename()) == "start")
+      return;
     Object note = blank();
     note["severity"] = "note";
     note["message"] = text(message);
-    if (presumed.isValid()) {
-      note["file"] = text(presumed.getFilename());
-      note["line"] = presumed.getLine();
-      note["column"] = presumed.getColumn();
-    }
+    note["file"] = text(presumed.getFilename());
+    note["line"] = presumed.getLine();
+    note["column"] = presumed.getColumn();
     IncludeStack.push_back(std::move(note));
   }
 
