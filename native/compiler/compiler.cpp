@@ -12,8 +12,8 @@
 #include "clang/Basic/TargetInfo.h"
 #include "clang/CodeGen/ModuleBuilder.h"
 #include "clang/Frontend/FrontendAction.h"
+#include "clang/Lex/Pragma.h"
 #include "clang/Lex/Preprocessor.h"
-#include "clang/Lex/PreprocessorOptions.h"
 #include "clang/Sema/Sema.h"
 
 #include <chrono>
@@ -57,6 +57,18 @@ private:
   llvm::json::Array &Declared;
   const SourceManager &Sources;
   const FileID &File;
+};
+
+/// A cell is no file that could be included twice, and Clang's own handler needs a file.
+class OncePragma : public PragmaHandler {
+public:
+  OncePragma() : PragmaHandler("once") {}
+
+  void HandlePragma(Preprocessor &preprocessor, PragmaIntroducer, Token &token) override {
+    SourceManager &sources = preprocessor.getSourceManager();
+    if (sources.getFileEntryRefForID(sources.getFileID(token.getLocation())))
+      preprocessor.HandlePragmaOnce(token);
+  }
 };
 
 } // namespace
@@ -209,14 +221,15 @@ Compiler::~Compiler() {
 }
 
 std::unique_ptr<Compiler> Compiler::create(std::shared_ptr<CompilerInvocation> invocation,
-                                           DiagnosticCollector &collector, bool showValues) {
+                                           DiagnosticCollector &collector, bool showValues,
+                                           std::unique_ptr<PchNames> pchNames) {
   std::unique_ptr<Compiler> compiler(new Compiler(std::move(invocation), collector));
-  if (!compiler->start(showValues))
+  if (!compiler->start(showValues, std::move(pchNames)))
     return nullptr;
   return compiler;
 }
 
-bool Compiler::start(bool showValues) {
+bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   Instance->createVirtualFileSystem();
   Instance->createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
   if (!Instance->createTarget())
@@ -231,18 +244,15 @@ bool Compiler::start(bool showValues) {
   Consumer = Action->Consumer;
   Preprocessor &preprocessor = Instance->getPreprocessor();
   preprocessor.enableIncrementalProcessing();
-  const std::string &pch = Instance->getPreprocessorOpts().ImplicitPCHInclude;
-  if (!pch.empty()) {
-    std::unique_ptr<PchNames> names = PchNames::load(pch);
-    if (!names)
-      return false;
-    auto watch = std::make_unique<ConflictWatch>(std::move(names), Instance->getSourceManager(),
+  if (pchNames) {
+    auto watch = std::make_unique<ConflictWatch>(std::move(pchNames), Instance->getSourceManager(),
                                                  Instance->getLangOpts());
     Consumer->Conflicts = Conflicts = watch.get();
     preprocessor.addPPCallbacks(std::move(watch));
   }
   preprocessor.addPPCallbacks(std::make_unique<MacroList>(
       Consumer->Declared, Instance->getSourceManager(), Consumer->File));
+  preprocessor.AddPragmaHandler(new OncePragma); // which the preprocessor owns
   preprocessor.setTokenWatcher([this](const Token &token) { watch(token); });
   preprocessor.EnterMainSourceFile();
   Instance->createSema(TU_Incremental, nullptr);
@@ -294,18 +304,27 @@ bool Compiler::parseDeclarations() {
   while (!atEnd) {
     if (group && !Consumer->HandleTopLevelDecl(group.get()))
       return false;
-    openStatement();
+    if (!openStatement())
+      return false;
     atEnd = Parse->ParseTopLevelDecl(group, imports);
   }
   return !Instance->getDiagnostics().hasErrorOccurred();
 }
 
-/// Clang takes a sign at the beginning of a declaration for an Objective-C method and rejects it. An
+/// Deals with two tokens on which Clang's parser goes wrong at the beginning of a top-level statement.
+///
+/// It crashes on `return`. And it takes a sign at the beginning of a declaration for an Objective-C method and rejects it. An
 /// operand without effect before it makes it the expression that it is; Display takes it off again.
-void Compiler::openStatement() {
+bool Compiler::openStatement() {
   const Token &sign = Parse->getCurToken();
+  if (sign.is(tok::kw_return)) {
+    DiagnosticsEngine &engine = Instance->getDiagnostics();
+    engine.Report(sign.getLocation(),
+                  engine.getCustomDiagID(DiagnosticsEngine::Error, "'return' outside a function"));
+    return false;
+  }
   if (!sign.isOneOf(tok::minus, tok::plus))
-    return;
+    return true;
   static constexpr tok::TokenKind kinds[] = {tok::l_paren, tok::kw_void, tok::r_paren,
                                              tok::numeric_constant, tok::comma};
   auto tokens = std::make_unique<Token[]>(std::size(kinds) + 1);
@@ -321,6 +340,7 @@ void Compiler::openStatement() {
   Instance->getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true,
                                                true);
   Parse->ConsumeAnyToken();
+  return true;
 }
 
 bool Compiler::parse(unsigned number, llvm::StringRef code) {

@@ -20,6 +20,7 @@ namespace farside {
 class CellConsumer;
 class CellAction;
 class ConflictWatch;
+class PchNames;
 
 /// What one cell became.
 struct Cell {
@@ -41,8 +42,10 @@ struct Cell {
 class Compiler {
 public:
   /// Null with diagnostics in `collector` where Clang cannot work with these options or this PCH.
+  /// `pchNames` belong to the PCH that the invocation names, and are null where it names none.
   static std::unique_ptr<Compiler> create(std::shared_ptr<clang::CompilerInvocation> invocation,
-                                          DiagnosticCollector &collector, bool showValues);
+                                          DiagnosticCollector &collector, bool showValues,
+                                          std::unique_ptr<PchNames> pchNames);
   ~Compiler();
 
   Cell compile(unsigned number, llvm::StringRef code);
@@ -61,10 +64,10 @@ public:
 private:
   Compiler(std::shared_ptr<clang::CompilerInvocation> invocation, DiagnosticCollector &collector);
 
-  bool start(bool showValues);
+  bool start(bool showValues, std::unique_ptr<PchNames> pchNames);
   bool parse(unsigned number, llvm::StringRef code);
   bool parseDeclarations();
-  void openStatement();
+  bool openStatement();
   void watch(const clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);

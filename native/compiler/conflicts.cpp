@@ -58,7 +58,8 @@ void ConflictWatch::Defined(const Token &name, const MacroDefinition &, SourceRa
 void ConflictWatch::declared(DeclGroupRef decls) {
   forEachGlobalName(decls, [&](const NamedDecl &decl) {
     if (const auto *directive = dyn_cast<UsingDirectiveDecl>(&decl)) {
-      UsesStd |= directive->getNominatedNamespace()->isStdNamespace();
+      if (directive->getNominatedNamespace()->isStdNamespace())
+        usesStd();
       return;
     }
     const IdentifierInfo *identifier = decl.getIdentifier();
@@ -68,7 +69,17 @@ void ConflictWatch::declared(DeclGroupRef decls) {
     if (Names->isForeign(PchNames::global, name) ||
         (UsesStd && Names->isForeign(PchNames::standard, name)))
       Found.insert(name.str());
+    if (!UsesStd)
+      Declared.insert(name.str());
   });
+}
+
+void ConflictWatch::usesStd() {
+  UsesStd = true;
+  for (const std::string &name : Declared)
+    if (Names->isForeign(PchNames::standard, name))
+      Found.insert(name);
+  Declared.clear();
 }
 
 void ConflictWatch::failed(llvm::StringRef code, llvm::ArrayRef<std::string> files) {

@@ -55,6 +55,7 @@ public:
 
 private:
   void macro(const clang::Token &name);
+  void usesStd();
   bool isUsers(clang::SourceLocation where) const;
 
   std::unique_ptr<PchNames> Names;
@@ -62,6 +63,7 @@ private:
   const clang::LangOptions &Language;
   std::set<std::string> Found;
   bool UsesStd = false;
+  std::set<std::string> Declared; // before `using namespace std`
 };
 
 } // namespace farside

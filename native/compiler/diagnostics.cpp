@@ -52,6 +52,12 @@ std::string sourceLine(FullSourceLoc loc) {
   return text(line.rtrim('\r').take_front(MaxSourceLine));
 }
 
+Object blank() {
+  return Object{{"severity", ""}, {"message", ""}, {"option", ""},      {"file", ""},
+                {"line", 0},      {"column", 0},   {"ranges", Array{}}, {"fixits", Array{}},
+                {"source", ""},   {"notes", Array{}}};
+}
+
 /// [line, column, line, column] of a range within the file of `file`; empty where it is not.
 Array rangeOf(const CharSourceRange &range, clang::FileID file, const clang::SourceManager &sm,
               const clang::LangOptions &language) {
@@ -89,6 +95,10 @@ protected:
                              DiagnosticsEngine::Level level, llvm::StringRef message,
                              llvm::ArrayRef<CharSourceRange>, clang::DiagOrStoredDiag) override {
     Object &object = Owner.target(level);
+    if (level != DiagnosticsEngine::Note) {
+      Owner.Notes.back() = std::move(IncludeStack);
+      IncludeStack = {};
+    }
     object["severity"] = severity(level);
     object["message"] = text(message);
     object["option"] = level == DiagnosticsEngine::Note ? "" : Option;
@@ -125,13 +135,33 @@ protected:
 
   void emitNote(FullSourceLoc loc, llvm::StringRef message) override {
     clang::PresumedLoc presumed = loc.isValid() ? loc.getPresumedLoc() : clang::PresumedLoc();
-    // The include stack comes before its diagnostic; without one yet there is nothing to join.
-    if (!Owner.Found.empty())
+    if (!InIncludeStack) {
       emitDiagnosticMessage(loc, presumed, DiagnosticsEngine::Note, message, {}, nullptr);
+      return;
+    }
+    // Every cell counts as included from the empty main file; that tells nobody anything.
+    if (presumed.isInvalid() || llvm::StringRef(presumed.getFilename()) == "start")
+      return;
+    Object note = blank();
+    note["severity"] = "note";
+    note["message"] = text(message);
+    note["file"] = text(presumed.getFilename());
+    note["line"] = presumed.getLine();
+    note["column"] = presumed.getColumn();
+    IncludeStack.push_back(std::move(note));
+  }
+
+  /// Clang tells these before the diagnostic that they belong to.
+  void emitIncludeLocation(FullSourceLoc loc, clang::PresumedLoc presumed) override {
+    InIncludeStack = true;
+    DiagnosticNoteRenderer::emitIncludeLocation(loc, presumed);
+    InIncludeStack = false;
   }
 
 private:
   DiagnosticCollector &Owner;
+  Array IncludeStack;
+  bool InIncludeStack = false;
 };
 
 DiagnosticCollector::DiagnosticCollector(clang::DiagnosticOptions &options) : Options(options) {}
@@ -143,14 +173,11 @@ void DiagnosticCollector::BeginSourceFile(const clang::LangOptions &language,
 }
 
 Object &DiagnosticCollector::target(DiagnosticsEngine::Level level) {
-  Object blank{{"severity", ""}, {"message", ""}, {"option", ""},      {"file", ""},
-               {"line", 0},      {"column", 0},   {"ranges", Array{}}, {"fixits", Array{}},
-               {"source", ""}};
   if (level == DiagnosticsEngine::Note && !Found.empty()) {
-    Notes.back().push_back(std::move(blank));
+    Notes.back().push_back(blank());
     return *Notes.back().back().getAsObject();
   }
-  Found.push_back(std::move(blank));
+  Found.push_back(blank());
   Notes.emplace_back();
   return Found.back();
 }

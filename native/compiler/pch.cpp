@@ -250,6 +250,7 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
     return fail("another process is building " + output);
 
   bool cxx = invocation->getLangOpts().CPlusPlus;
+  uint64_t fingerprint = headerFingerprint(invocation->getHeaderSearchOpts());
   invocation->getLangOpts().PCHInstantiateTemplates = true;
   // The user's own includes belong to the session, not to what sessions share.
   invocation->getPreprocessorOpts().Includes.clear();
@@ -271,7 +272,7 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
   if (!instance.ExecuteAction(action) || instance.getDiagnostics().hasErrorOccurred())
     return fail(collector.firstError());
   auto bytes = llvm::MemoryBuffer::getFile(workshop.Pch, false, false);
-  if (!bytes || !writeFile(workshop.Names, names.text((*bytes)->getBuffer())))
+  if (!bytes || !writeFile(workshop.Names, names.text((*bytes)->getBuffer(), fingerprint)))
     return fail("cannot write " + workshop.Names);
   // The names first: a PCH whose names do not match its bytes counts as missing.
   if (::rename(workshop.Names.c_str(), (output + ".names").c_str()) != 0 ||

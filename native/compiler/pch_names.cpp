@@ -1,5 +1,6 @@
 #include "pch_names.h"
 
+#include "clang/Lex/HeaderSearchOptions.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/xxhash.h"
@@ -30,18 +31,27 @@ bool parseNumbers(llvm::StringRef text, size_t limit, Numbers &numbers) {
 
 } // namespace
 
-std::string pchStamp(llvm::StringRef pch) {
-  uint64_t sum = llvm::xxh3_64bits(llvm::ArrayRef(pch.bytes_begin(), pch.size()));
-  return "farside-pch 1 " + std::to_string(pch.size()) + " " + std::to_string(sum);
+uint64_t headerFingerprint(const clang::HeaderSearchOptions &options) {
+  std::string all = options.Sysroot + '\n' + options.ResourceDir + '\n';
+  for (const auto &entry : options.UserEntries)
+    all += std::to_string(static_cast<int>(entry.Group)) + entry.Path + '\n';
+  return llvm::xxh3_64bits(llvm::StringRef(all));
 }
 
-std::unique_ptr<PchNames> PchNames::load(llvm::StringRef pch) {
+/// The first line of the file for a PCH with these bytes.
+static std::string pchStamp(llvm::StringRef pch, uint64_t fingerprint) {
+  uint64_t sum = llvm::xxh3_64bits(llvm::ArrayRef(pch.bytes_begin(), pch.size()));
+  return "farside-pch 1 " + std::to_string(pch.size()) + " " + std::to_string(sum) + " " +
+         std::to_string(fingerprint);
+}
+
+std::unique_ptr<PchNames> PchNames::load(llvm::StringRef pch, uint64_t fingerprint) {
   std::unique_ptr<llvm::MemoryBuffer> names = read(pch + ".names");
   std::unique_ptr<llvm::MemoryBuffer> bytes = read(pch);
   if (!names || !bytes)
     return nullptr;
   auto [stamp, rest] = names->getBuffer().split('\n');
-  if (stamp != pchStamp(bytes->getBuffer()))
+  if (stamp != pchStamp(bytes->getBuffer(), fingerprint))
     return nullptr;
   auto loaded = std::make_unique<PchNames>();
   return loaded->parse(rest) ? std::move(loaded) : nullptr;
@@ -134,8 +144,8 @@ void PchNamesWriter::addName(PchNames::Scope scope, llvm::StringRef name, llvm::
     list.push_back(number);
 }
 
-std::string PchNamesWriter::text(llvm::StringRef pch) const {
-  std::string out = pchStamp(pch) + "\n";
+std::string PchNamesWriter::text(llvm::StringRef pch, uint64_t fingerprint) const {
+  std::string out = pchStamp(pch, fingerprint) + "\n";
   for (const std::string &header : Headers)
     out += "H " + header + "\n";
   for (const auto &included : Includes) {

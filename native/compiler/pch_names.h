@@ -10,6 +10,10 @@
 #include <string>
 #include <vector>
 
+namespace clang {
+class HeaderSearchOptions;
+}
+
 namespace farside {
 
 /// The file beside a PCH, named like it with `.names` appended.
@@ -22,7 +26,8 @@ public:
   enum Scope : char { global = 'N', standard = 'S', macro = 'M', tested = 'T' };
 
   /// Null where the file is missing or not what it should be; `pch` is the PCH's path.
-  static std::unique_ptr<PchNames> load(llvm::StringRef pch);
+  /// Null, too, where it was made for other header directories, of which Clang does not take care.
+  static std::unique_ptr<PchNames> load(llvm::StringRef pch, uint64_t fingerprint);
 
   /// Makes the names of `header`, and of all it includes, visible.
   void include(llvm::StringRef header);
@@ -52,7 +57,7 @@ public:
   void addName(PchNames::Scope scope, llvm::StringRef name, llvm::StringRef header);
 
   /// The text to be written beside a PCH with these bytes.
-  std::string text(llvm::StringRef pch) const;
+  std::string text(llvm::StringRef pch, uint64_t fingerprint) const;
 
 private:
   unsigned indexOf(llvm::StringRef header);
@@ -63,7 +68,7 @@ private:
   llvm::StringMap<llvm::SmallVector<unsigned, 2>> Names;
 };
 
-/// The first line of the file for a PCH with these bytes.
-std::string pchStamp(llvm::StringRef pch);
+/// Stands for the directories in which the options have headers looked for.
+uint64_t headerFingerprint(const clang::HeaderSearchOptions &options);
 
 } // namespace farside

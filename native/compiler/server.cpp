@@ -120,10 +120,11 @@ std::string Server::startWithPch(const std::vector<std::string> &args, const std
   auto invocation = makeInvocation(args, Options, Collector);
   if (!invocation)
     return "the options are not accepted";
-  if (!PchNames::load(pch))
-    return "damaged";
+  auto names = PchNames::load(pch, headerFingerprint(invocation->getHeaderSearchOpts()));
+  if (!names)
+    return "damaged, or made for other headers";
   invocation->getPreprocessorOpts().ImplicitPCHInclude = pch;
-  Clang = Compiler::create(invocation, Collector, values);
+  Clang = Compiler::create(invocation, Collector, values, std::move(names));
   if (Clang)
     return "used";
   std::string why = Collector.firstError();
@@ -141,7 +142,7 @@ void Server::start(const Object &request) {
   }
   if (!Clang)
     if (auto invocation = makeInvocation(args, Options, Collector))
-      Clang = Compiler::create(invocation, Collector, values);
+      Clang = Compiler::create(invocation, Collector, values, nullptr);
   Object response{{"ok", Clang != nullptr}, {"diagnostics", Collector.take()}};
   if (Clang) {
     response["version"] = clang::getClangFullVersion();

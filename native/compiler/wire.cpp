@@ -62,6 +62,9 @@ llvm::json::Object Channel::receive() {
     leave(2);
   std::string text(jsonSize, '\0');
   readExactly(text.data(), text.size());
+  // What was typed may hold any bytes.
+  if (!llvm::json::isUTF8(text))
+    text = llvm::json::fixUTF8(text);
   llvm::Expected<llvm::json::Value> value = llvm::json::parse(text);
   if (!value) {
     llvm::consumeError(value.takeError());

@@ -150,6 +150,7 @@ def test_the_environment_names_the_program(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_deep_nesting_is_an_error(bench: Bench) -> None:
+<<<<<<< HEAD
     assert "nesting level" in bench.error("int x = " + "(" * 2000 + "1" + ")" * 2000 + ";")
     bench.error(
         "template <int n> struct D { static constexpr int v = D<n - 1>::v; };\n"
@@ -159,6 +160,13 @@ def test_deep_nesting_is_an_error(bench: Bench) -> None:
         "constexpr int deep(int n) { return n ? deep(n - 1) + 1 : 0; }\n"
         "static_assert(deep(100000) == 1);"
     )
+=======
+    assert "nesting level" in bench.error("int x = " + "(" * 5000 + "1" + ")" * 5000 + ";")
+    bench.error("template <int n> struct D { static constexpr int v = D<n - 1>::v; };\n"
+                "int y = D<100000>::v;")
+    bench.error("constexpr int deep(int n) { return n ? deep(n - 1) + 1 : 0; }\n"
+                "static_assert(deep(100000) == 1);")
+>>>>>>> compiler
     bench.cell("int x = 1;")
 
 
@@ -245,8 +253,8 @@ def test_odd_input_is_accepted_or_rejected(bench: Bench, code: str) -> None:
 def test_diagnostics_are_structured(bench: Bench) -> None:
     result = bench.try_cell("int f(int a);\nint x = f(1, 2)\nint y;")
     (first, *_) = result.diagnostics
-    assert (first.severity, first.file, first.line, first.column) == ("error", "cell 1", 2, 14)
-    assert first.message == "no matching function for call to 'f'" or "too many" in first.message
+    assert (first.severity, first.file, first.line, first.column) == ("error", "cell 1", 2, 9)
+    assert first.message == "no matching function for call to 'f'"
     semicolon = next(each for each in result.diagnostics if "expected ';'" in each.message)
     assert semicolon.fixits[0].text == ";"
     assert semicolon.source == "int x = f(1, 2)"

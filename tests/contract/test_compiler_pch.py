@@ -61,7 +61,7 @@ def test_it_leaves_nothing_but_its_files(pch: Path) -> None:
         "double gamma = 1;",
         "struct time {};",
         "int read = 1, write = 2;",
-        "int (*signal)(int) = nullptr;",
+        "int (*atexit)(int) = nullptr;",
         "enum { j0, j1 };",
         "#define EOF 7",
         "#ifdef BUFSIZ\n#error\n#endif",
@@ -69,7 +69,7 @@ def test_it_leaves_nothing_but_its_files(pch: Path) -> None:
         "using namespace std;\nint data[3]; data[0]",
         "int distance(int a, int b) { return b - a; } using namespace std; distance(1, 3)",
         "#define _GLIBCXX_DEBUG\n#include <vector>\nstd::vector<int> v;",
-        "#define private public\n#include <sstream>\n#undef private",
+        "#define private public\n#include <stack>\n#undef private",
     ],
 )
 def test_names_that_were_not_included_are_free(
@@ -174,7 +174,10 @@ def test_a_damaged_one_is_no_error(
     damage(copy)
     bench = start(copy)
     assert bench.cell("#include <vector>\nint x = 1; x").diagnostics == ()
-    assert bench.compiler.pch_status in ("damaged", "missing or unreadable")
+    assert bench.compiler.pch_status in (
+        "damaged, or made for other headers",
+        "missing or unreadable",
+    )
 
 
 @pytest.mark.parametrize(
