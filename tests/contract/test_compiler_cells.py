@@ -90,8 +90,10 @@ def test_static_locals_of_statements_are_apart(bench: Bench) -> None:
 def test_local_classes_of_statements_are_apart(bench: Bench) -> None:
     bench.cell("#include <vector>", "int r = 0;")
     bench.cell("{ struct S { int f() { return 1; } }; std::vector<S> v(3); r += v[0].f(); }")
-    bench.cell("{ struct S { long a[9]; int f() { return sizeof a; } };"
-               " std::vector<S> v(3); r += v.back().f(); }")
+    bench.cell(
+        "{ struct S { long a[9]; int f() { return sizeof a; } };"
+        " std::vector<S> v(3); r += v.back().f(); }"
+    )
     bench.cell("r")
     assert bench.last_value() == int_text(73)
 
@@ -104,8 +106,12 @@ def test_lambdas_keep_apart_and_keep_their_state(bench: Bench) -> None:
 
 
 def test_a_lambda_with_captures_lives_on(bench: Bench) -> None:
-    bench.cell("#include <functional>\nint k = 2; std::function<int(int)> f = [m = k](int a) "
-               "{ return a * m; };", "k = 9;", "f(21)")
+    bench.cell(
+        "#include <functional>\nint k = 2; std::function<int(int)> f = [m = k](int a) "
+        "{ return a * m; };",
+        "k = 9;",
+        "f(21)",
+    )
     assert bench.last_value() == int_text(42)
 
 
@@ -124,8 +130,10 @@ def test_inline_variables_and_functions_are_one(bench: Bench) -> None:
 def test_templates_and_specialisations(bench: Bench) -> None:
     bench.cell("template <class T> T twice(T t) { return t + t; }", "twice(4)")
     bench.cell("template <> char twice<char>(char) { return 'c'; }", "twice('a')")
-    bench.cell("template <class T> struct Box { static int n; T t; }; "
-               "template <class T> int Box<T>::n = sizeof(T);")
+    bench.cell(
+        "template <class T> struct Box { static int n; T t; }; "
+        "template <class T> int Box<T>::n = sizeof(T);"
+    )
     bench.cell("Box<char>::n", "Box<double>::n++;", "Box<double>::n")
     assert bench.run()[-2:] == [int_text(1), int_text(9)]
 
@@ -156,12 +164,14 @@ def test_thread_local_variables(bench: Bench, tmp_path: Path) -> None:
 
 def test_coroutines(bench: Bench) -> None:
     bench.cell("#include <coroutine>")
-    bench.cell("struct Task { struct promise_type { int v = 0; Task get_return_object() {"
-               " return {std::coroutine_handle<promise_type>::from_promise(*this)}; }"
-               " std::suspend_always initial_suspend() { return {}; }"
-               " std::suspend_always final_suspend() noexcept { return {}; }"
-               " void return_value(int n) { v = n; } void unhandled_exception() {} };"
-               " std::coroutine_handle<promise_type> h; };")
+    bench.cell(
+        "struct Task { struct promise_type { int v = 0; Task get_return_object() {"
+        " return {std::coroutine_handle<promise_type>::from_promise(*this)}; }"
+        " std::suspend_always initial_suspend() { return {}; }"
+        " std::suspend_always final_suspend() noexcept { return {}; }"
+        " void return_value(int n) { v = n; } void unhandled_exception() {} };"
+        " std::coroutine_handle<promise_type> h; };"
+    )
     bench.cell("Task go() { co_return 42; }", "auto task = go(); task.h.resume();")
     bench.cell("task.h.promise().v")
     assert bench.last_value() == int_text(42)
@@ -169,8 +179,10 @@ def test_coroutines(bench: Bench) -> None:
 
 def test_global_constructors_run_in_order_and_destructors_at_the_end(bench: Bench) -> None:
     bench.cell("#include <cstdio>")
-    bench.cell('struct N { int n; N(int n) : n(n) { std::printf("+%d\\n", n); }'
-               ' ~N() { std::printf("-%d\\n", n); } };')
+    bench.cell(
+        'struct N { int n; N(int n) : n(n) { std::printf("+%d\\n", n); }'
+        ' ~N() { std::printf("-%d\\n", n); } };'
+    )
     bench.cell("N a(1); N b(2);", "N c(3);")
     assert bench.run() == ["+1", "+2", "+3", "-3", "-2", "-1"]
 
@@ -223,8 +235,10 @@ def test_what_an_earlier_cell_emitted_is_not_emitted_again(bench: Bench, tmp_pat
 def test_every_level_of_optimisation(start: Callable[..., Bench], opt: int) -> None:
     bench = start(opt=opt)
     bench.cell("#include <vector>\n#include <algorithm>\n#include <numeric>\n#include <string>")
-    bench.cell("static int calls = 0; static int sum(const std::vector<int> &v)"
-               " { ++calls; return std::accumulate(v.begin(), v.end(), 0); }")
+    bench.cell(
+        "static int calls = 0; static int sum(const std::vector<int> &v)"
+        " { ++calls; return std::accumulate(v.begin(), v.end(), 0); }"
+    )
     bench.cell("std::vector<int> v{3, 1, 2};", "std::sort(v.begin(), v.end());")
     bench.cell("for (int i = 0; i < 10; ++i) v.push_back(i);", "sum(v)", "sum(v) + v[0]", "calls")
     bench.cell('std::string s = "ab"; s += "cd";', "s.size() == 4")
@@ -275,8 +289,10 @@ VALUES = [
 def test_values(bench: Bench) -> None:
     bench.cell("#include <string>\n#include <string_view>\n#include <cstddef>")
     bench.cell("enum Color { red, green }; enum class Scoped : short { far = -2 };")
-    bench.cell("int calls = 0; int counted() { return ++calls; } const volatile int cv = 9;"
-               " struct { unsigned low : 3; } bits{3};")
+    bench.cell(
+        "int calls = 0; int counted() { return ++calls; } const volatile int cv = 9;"
+        " struct { unsigned low : 3; } bits{3};"
+    )
     bench.cell("int x = 5;")
     for code, type_name, _ in VALUES:
         assert bench.cell(code).value_type == type_name, code
@@ -368,14 +384,32 @@ def test_declared_names(bench: Bench) -> None:
     cell = bench.cell(DECLARED)
     found = [(each.name, each.kind, each.line) for each in cell.declared]
     expected = [
-        ("v", "variable", 1), ("w", "variable", 1), ("f", "function", 2), ("f", "function", 2),
-        ("n", "namespace", 3), ("n::m", "namespace", 3), ("n::m::C", "class", 3),
-        ("n::i", "namespace", 3), ("n::D", "struct", 3), ("n::U", "union", 3), ("E", "enum", 4),
-        ("e1", "enumerator", 4), ("e2", "enumerator", 4), ("T", "typedef", 5), ("A", "alias", 5),
-        ("Box", "class template", 6), ("g", "function template", 6),
-        ("pi", "variable template", 6), ("Ref", "alias template", 7), ("Any", "concept", 8),
-        ("n", "using directive", 9), ("C", "using", 9), ("nm", "namespace alias", 9),
-        ("p", "variable", 11), ("q", "variable", 11), ("c_function", "function", 12),
+        ("v", "variable", 1),
+        ("w", "variable", 1),
+        ("f", "function", 2),
+        ("f", "function", 2),
+        ("n", "namespace", 3),
+        ("n::m", "namespace", 3),
+        ("n::m::C", "class", 3),
+        ("n::i", "namespace", 3),
+        ("n::D", "struct", 3),
+        ("n::U", "union", 3),
+        ("E", "enum", 4),
+        ("e1", "enumerator", 4),
+        ("e2", "enumerator", 4),
+        ("T", "typedef", 5),
+        ("A", "alias", 5),
+        ("Box", "class template", 6),
+        ("g", "function template", 6),
+        ("pi", "variable template", 6),
+        ("Ref", "alias template", 7),
+        ("Any", "concept", 8),
+        ("n", "using directive", 9),
+        ("C", "using", 9),
+        ("nm", "namespace alias", 9),
+        ("p", "variable", 11),
+        ("q", "variable", 11),
+        ("c_function", "function", 12),
     ]
     assert sorted(found) == sorted([*expected, ("MACRO", "macro", 10)])
     by_name = {each.name: each for each in cell.declared}

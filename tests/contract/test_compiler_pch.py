@@ -156,8 +156,14 @@ def damage_missing(pch: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [damage_truncate, damage_flip, damage_empty, damage_names, damage_names_content,
-     damage_missing],
+    [
+        damage_truncate,
+        damage_flip,
+        damage_empty,
+        damage_names,
+        damage_names_content,
+        damage_missing,
+    ],
 )
 def test_a_damaged_one_is_no_error(
     start: Callable[..., Bench], pch: Path, tmp_path: Path, damage: Callable[[Path], None]

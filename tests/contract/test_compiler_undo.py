@@ -73,8 +73,11 @@ AS_IT_WAS = {
         "bad; class Q { friend int h(); };",
         "class Q {}; double h();",
     ),
-    "a pragma": ("", "#pragma pack(push, 1)\nbad", "struct K { char c; int i; };"
-                 " static_assert(sizeof(K) == 8);"),
+    "a pragma": (
+        "",
+        "#pragma pack(push, 1)\nbad",
+        "struct K { char c; int i; }; static_assert(sizeof(K) == 8);",
+    ),
     "an unfinished brace": ("", "int k() { if (1) {", "int k() { return 1; }"),
     "an unfinished conditional": ("", "#if 1\nint z;", "int z = 2;"),
     "an unfinished comment": ("", "int y; /* never ended", "int y = 2;"),
@@ -111,13 +114,13 @@ def test_a_replay_gives_the_same_bytes(start: Callable[..., Bench]) -> None:
         "#include <string>\n#include <vector>",
         "static int s = 3; auto l = [](int a) { return a + s; };",
         "namespace { struct A { int a = l(1); }; A one; }",
-        "std::vector<std::string> v{\"a\", \"b\"}; { struct L { int i; }; std::vector<L> w(3); }",
+        'std::vector<std::string> v{"a", "b"}; { struct L { int i; }; std::vector<L> w(3); }',
         "auto m = [] { return [](auto x) { return x; }; }();",
         "thread_local int t = s;",
     ]
     last = (
         "static int s2 = l(2) + one.a + m(4) + t; auto k = [] { static int n; return ++n; };\n"
-        "v.push_back(\"c\"); { static int z; ++z; } s2 + k()"
+        'v.push_back("c"); { static int z; ++z; } s2 + k()'
     )
     straight, bent = start(opt=2), start(opt=2)
     straight.cell(*cells)
