@@ -238,7 +238,10 @@ std::string typeName(const ASTContext &context, QualType type) {
 constexpr size_t MaxEnumerators = 1000;
 
 ShownType describe(const ASTContext &context, QualType type) {
-  ShownType shown{typeName(context, type), {}, {}};
+  // As Clang-Repl has it, a typedef of a number is shown as that number's own type. A class keeps
+  // the name it goes by: `std::vector<int>` rather than all its default arguments.
+  QualType named = type->isRecordType() ? type : type.getCanonicalType();
+  ShownType shown{typeName(context, named), {}, {}};
   const auto *enumeration = type->getAs<EnumType>();
   if (!enumeration)
     return shown;
