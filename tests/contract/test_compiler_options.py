@@ -287,7 +287,7 @@ def test_ranges_and_columns_count_bytes(bench: Bench) -> None:
 
 def optimised_body(text: str, name: str) -> list[str]:
     """Return the instructions of a function in llvm-objdump's text."""
-    lines = text.split(f"<{name}>:\n")[1].split("\n\n")[0].splitlines()
+    lines = text.split(f"<{name}>:\n")[1].split("\n\n", maxsplit=1)[0].splitlines()
     return [" ".join(line.split()).partition("<")[0] for line in lines]
 
 

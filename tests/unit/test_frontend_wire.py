@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import struct
@@ -183,7 +184,7 @@ def test_snapshots_are_few_and_denser_towards_the_present() -> None:
     left = [number for number, sock in far.items() if alive(sock)]
     assert left[0] == 0
     assert left[-1] == 199
-    gaps = [after - before for before, after in zip(left, left[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(left)]
     assert gaps[-1] <= gaps[len(gaps) // 2] <= max(gaps)
     kept.close()
     for sock in far.values():
