@@ -188,6 +188,35 @@ Error deregisterThreadData(AddrRange image) {
   return {};
 }
 
+uint64_t imageOfThreadLocal(const void *object) {
+  if (tlsTable == nullptr)
+    return 0;
+  auto address = reinterpret_cast<uint64_t>(object);
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  for (uint64_t i = 0; i <= tlsTable->Mask; ++i) {
+    const TlsSlot &slot = tlsTable->Slots[i];
+    if (slot.Key <= removedKey)
+      continue;
+    auto image = all.Images.find(slot.Key);
+    auto start = reinterpret_cast<uint64_t>(slot.Instance);
+    if (image != all.Images.end() && address >= start &&
+        address - start < image->second - image->first)
+      return slot.Key;
+  }
+  return 0;
+}
+
+TlsCounts threadLocalCounts() {
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  TlsCounts counts{all.Images.size(), 0};
+  for (TlsTable *table = all.Tables; table != nullptr; table = table->Following)
+    for (uint64_t i = 0; i <= table->Mask; ++i)
+      counts.Instances += table->Slots[i].Key > removedKey;
+  return counts;
+}
+
 StaticTlsPool staticTlsPool() { return registry().Pool; }
 
 Error initialiseStaticTls(int64_t offset, std::string_view bytes) {
