@@ -165,8 +165,10 @@ Error Platform::deregisterJitDylib(uint64_t header) {
   Error error = runHandlersGuarded({header, 0, false});
   std::lock_guard lock(Mutex);
   JitDylibs.erase(header);
-  for (auto &[other, dylib] : JitDylibs)
+  for (auto &[other, dylib] : JitDylibs) {
     std::erase(dylib.LinkOrder, header);
+    std::erase(dylib.Needs, header);
+  }
   if (Running.Header == header)
     Running.Header = JitDylibs.empty() ? 0 : JitDylibs.begin()->first;
   return error;

@@ -155,11 +155,12 @@ private:
   struct JitDylib {
     std::string Name;
     std::vector<uint64_t> LinkOrder;
-    uint64_t References = 0; // by `open`
-    bool Held = false;       // by the session
-    bool Open = false;       // initialised, for itself or for another
-    bool Closing = false;    // its exit handlers run
-    uint64_t OpenOrder = 0;  // of its initialisation, over all JITDylibs
+    std::vector<uint64_t> Needs; // the link order when it was opened
+    uint64_t References = 0;     // by `open`
+    bool Held = false;           // by the session
+    bool Open = false;           // initialised, for itself or for another
+    bool Closing = false;        // its exit handlers run
+    uint64_t OpenOrder = 0;      // of its initialisation, over all JITDylibs
     Sections Init;
     Sections Fini;
     std::vector<ExitHandler> AtExit;
@@ -184,7 +185,8 @@ private:
   Error deregisterSections(const char *what, Sections JitDylib::*kind, uint64_t header,
                            const std::vector<AddrRange> &sections);
   CodeOwner takeInitialiser(uint64_t header, uint64_t &function);
-  void addDependencies(uint64_t header, std::vector<uint64_t> &found);
+  void addDependencies(uint64_t header, std::vector<uint64_t> JitDylib::*which,
+                       std::vector<uint64_t> &found);
   Error initialise(uint64_t header);
   std::vector<uint64_t> takeUnneeded();
   Error finish(uint64_t header);

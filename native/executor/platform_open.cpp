@@ -29,8 +29,10 @@ Error Platform::hold(uint64_t header) {
 }
 
 /// Appends the JITDylib and all that it depends on which is not there yet, dependencies first. In a
-/// cycle, the one that is asked for comes last. The lock is held.
-void Platform::addDependencies(uint64_t header, std::vector<uint64_t> &found) {
+/// cycle, the one that is asked for comes last. `which` says what it depends on: what it would be
+/// opened with, or what it was opened with. The lock is held.
+void Platform::addDependencies(uint64_t header, std::vector<uint64_t> JitDylib::*which,
+                               std::vector<uint64_t> &found) {
   // An explicit stack: a chain of dependencies may be long. Each level is a JITDylib and the next
   // place in its link order.
   std::vector<std::pair<uint64_t, size_t>> path{{header, 0}};
@@ -39,13 +41,13 @@ void Platform::addDependencies(uint64_t header, std::vector<uint64_t> &found) {
   while (!path.empty()) {
     auto &[current, next] = path.back();
     const JitDylib *dylib = find(current);
-    if (dylib == nullptr || next == dylib->LinkOrder.size()) {
+    if (dylib == nullptr || next == (dylib->*which).size()) {
       if (dylib != nullptr)
         found.push_back(current);
       path.pop_back();
       continue;
     }
-    uint64_t needed = dylib->LinkOrder[next++];
+    uint64_t needed = (dylib->*which)[next++];
     if (std::find(seen.begin(), seen.end(), needed) == seen.end()) {
       seen.push_back(needed);
       path.emplace_back(needed, 0);
@@ -64,6 +66,7 @@ Error Platform::initialise(uint64_t header) {
   if ((*report).Exception)
     return Error("dlopen: JITDylib " + dylib->Name + ": " +
                  exceptionSentence(*(*report).Exception));
+  dylib->Needs = dylib->LinkOrder;
   if (!dylib->Open) {
     dylib->Open = true;
     dylib->OpenOrder = NextOpen++;
@@ -81,7 +84,7 @@ Expected<uint64_t> Platform::open(std::string_view name) {
     if (found == JitDylibs.end())
       return Error("dlopen: no JITDylib is named " + std::string(name));
     header = found->first;
-    addDependencies(header, needed);
+    addDependencies(header, &JitDylib::LinkOrder, needed);
     for (uint64_t each : needed)
       if (find(each)->Closing)
         return Error("dlopen: JITDylib " + find(each)->Name + " is being closed");
@@ -114,7 +117,7 @@ std::vector<uint64_t> Platform::takeUnneeded() {
   for (const auto &[header, dylib] : JitDylibs)
     if ((dylib.References != 0 || dylib.Held) &&
         std::find(needed.begin(), needed.end(), header) == needed.end())
-      addDependencies(header, needed);
+      addDependencies(header, &JitDylib::Needs, needed);
   std::vector<uint64_t> unneeded;
   for (auto &[header, dylib] : JitDylibs)
     if (dylib.Open && !dylib.Closing &&
@@ -138,6 +141,7 @@ Error Platform::finish(uint64_t header) {
     dylib->Init.reset();
     dylib->Fini.reset();
     dylib->AtQuickExit.clear();
+    dylib->Needs.clear();
     dylib->Open = false;
     dylib->Closing = false;
   }

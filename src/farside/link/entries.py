@@ -318,7 +318,7 @@ def _shared(symbol: Symbol) -> bool:
 
 
 def _value(symbol: Symbol, kind: EntryKind) -> int | None:
-    """Return what an entry's `Entry.value` must be to serve this symbol; None if that may change."""
+    """Return what `Entry.value` must be for an entry to serve a symbol; None if it may change."""
     if symbol.earlier is not None and symbol.earlier.redefinable:
         return None
     if kind == "tls":
