@@ -16,7 +16,14 @@ from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from farside.errors import FarsideError, OptionError, RemoteError, UndefinedSymbols
+from farside.errors import (
+    Crashed,
+    FarsideError,
+    OptionError,
+    ProtocolError,
+    RemoteError,
+    UndefinedSymbols,
+)
 from farside.link import Definition, EntryTable, Prot, link
 from farside.lookup import Lookup, find
 from farside.object import is_archive, parse_archive, parse_object
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
+    from farside.remote.death import DeathReport
     from farside.remote.executor import OutputSink
 
 _POINTER = Struct("<Q")
@@ -605,6 +613,21 @@ class ExecutionSession:
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""
         return self._executor.run_main(address, arguments)
+
+    def exit(self, status: int) -> DeathReport:
+        """Have the program call ``exit``, and return how it ended."""
+        self._wait_ready()
+        (function,) = self.lookup(["exit"]).values()
+        payload = sps.pack((sps.ADDR, sps.I32), (function, (status + 2**31) % 2**32 - 2**31))
+        try:
+            self._executor.call(bootstrap.RUN_AS_INT_FUNCTION, payload)
+        except Crashed as crash:
+            return crash.report
+        raise ProtocolError("The far side's exit returned.")
+
+    def kill(self) -> None:
+        """End the executor at once; nothing is run any more."""
+        self._executor.kill()
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
