@@ -218,7 +218,7 @@ Error Platform::deregisterFiniSections(uint64_t header, const std::vector<AddrRa
 
 void Platform::Sections::add(const std::vector<AddrRange> &ranges, uint64_t commit) {
   for (const AddrRange &range : ranges)
-    All.push_back({range, commit, range.Start});
+    All.push_back({range, commit, range.Start, 0});
 }
 
 bool Platform::Sections::remove(const AddrRange &range) {
@@ -233,10 +233,24 @@ bool Platform::Sections::remove(const AddrRange &range) {
   return true;
 }
 
-CodeOwner Platform::Sections::takeNext(uint64_t &function) {
-  for (; Done != All.size(); ++Done) {
-    Section &section = All[Done];
-    while (section.Next != section.Range.End) {
+void Platform::Sections::claim(uint64_t run) {
+  for (size_t i = Done; i != All.size(); ++i)
+    if (All[i].Run == 0)
+      All[i].Run = run;
+}
+
+void Platform::Sections::release(uint64_t run) {
+  for (size_t i = Done; i != All.size(); ++i)
+    if (All[i].Run == run)
+      All[i].Run = 0;
+}
+
+CodeOwner Platform::Sections::takeNext(uint64_t run, uint64_t &function) {
+  while (Done != All.size() && All[Done].Next == All[Done].Range.End)
+    ++Done;
+  for (size_t i = Done; i != All.size(); ++i) {
+    Section &section = All[i];
+    while (section.Run == run && section.Next != section.Range.End) {
       function = *reinterpret_cast<const uint64_t *>(section.Next);
       section.Next += pointerSize;
       if (function != 0 && function != ~uint64_t{0}) // empty slots and the end marks of .ctors
@@ -255,27 +269,40 @@ void Platform::Sections::drop(uint64_t commit) {
 
 void Platform::Sections::reset() {
   Done = 0;
-  for (Section &section : All)
+  for (Section &section : All) {
     section.Next = section.Range.Start;
+    section.Run = 0;
+  }
 }
 
 /// Books what finalisers there are before it returns an initialiser.
-CodeOwner Platform::takeInitialiser(uint64_t header, uint64_t &function) {
+CodeOwner Platform::takeInitialiser(uint64_t header, uint64_t run, uint64_t &function) {
   std::lock_guard lock(Mutex);
   function = 0;
   JitDylib *dylib = find(header);
   if (dylib == nullptr)
     return {};
+  dylib->Fini.claim(run);
   for (;;) {
-    CodeOwner owner = dylib->Fini.takeNext(function);
+    CodeOwner owner = dylib->Fini.takeNext(run, function);
     if (function == 0)
       break;
     dylib->AtExit.push_back(
         {reinterpret_cast<void (*)(void *)>(function), nullptr, owner.Commit, NextOrder++});
   }
-  CodeOwner owner = dylib->Init.takeNext(function);
+  CodeOwner owner = dylib->Init.takeNext(run, function);
+  if (function == 0) { // anything that has arrived meanwhile?
+    dylib->Init.claim(run);
+    owner = dylib->Init.takeNext(run, function);
+  }
   owner.Header = header;
   return owner;
+}
+
+void Platform::releaseRun(uint64_t header, uint64_t run) {
+  std::lock_guard lock(Mutex);
+  if (JitDylib *dylib = find(header))
+    dylib->Init.release(run);
 }
 
 void Platform::dropFresh(uint64_t header, uint64_t commit) {
@@ -285,10 +312,12 @@ void Platform::dropFresh(uint64_t header, uint64_t commit) {
 }
 
 Expected<RunReport> Platform::update(uint64_t header) {
+  uint64_t run = 0;
   {
     std::lock_guard lock(Mutex);
     if (find(header) == nullptr)
       return unknownHeader("dlupdate", header);
+    run = NextRun++;
   }
   RunReport report;
   uint64_t start = nanosecondsNow();
@@ -296,7 +325,7 @@ Expected<RunReport> Platform::update(uint64_t header) {
   try {
     for (;;) {
       uint64_t function = 0;
-      CodeOwner owner = takeInitialiser(header, function);
+      CodeOwner owner = takeInitialiser(header, run, function);
       if (function == 0)
         break;
       CodeScope inner(owner.Header, owner.Commit);
@@ -305,6 +334,7 @@ Expected<RunReport> Platform::update(uint64_t header) {
     }
   } catch (...) {
     report.Exception = describeCurrentException();
+    releaseRun(header, run);
   }
   report.Nanoseconds = nanosecondsNow() - start;
   return report;

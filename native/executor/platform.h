@@ -88,7 +88,8 @@ public:
   Expected<bool> isOpen(uint64_t header);
 
   /// Runs the fresh initialisers. One that throws ends the run; it counts as run, and another
-  /// `update` goes on with those after it.
+  /// `update` goes on with those after it. What a run has begun to go through is that run's: an
+  /// initialiser that opens or updates its own JITDylib does not run what follows itself.
   Expected<RunReport> update(uint64_t header);
 
   /// Makes the fresh initialisers of a commit count as run.
@@ -137,6 +138,7 @@ private:
     AddrRange Range;
     uint64_t Commit; // that pushed it
     uint64_t Next;   // the pointer whose turn it is
+    uint64_t Run;    // the run of `update` that goes through it, 0 for none yet
   };
 
   /// The sections of one kind, by arrival; those before `Done` have been gone through.
@@ -146,8 +148,11 @@ private:
 
     void add(const std::vector<AddrRange> &ranges, uint64_t commit);
     bool remove(const AddrRange &range);
-    /// The next function, with its commit; null where there is none.
-    CodeOwner takeNext(uint64_t &function);
+    /// Gives a run the sections that no other run is going through.
+    void claim(uint64_t run);
+    void release(uint64_t run);
+    /// The next function of a run's sections, with its commit; null where there is none.
+    CodeOwner takeNext(uint64_t run, uint64_t &function);
     void drop(uint64_t commit);
     void reset();
   };
@@ -184,7 +189,8 @@ private:
                          const std::vector<AddrRange> &sections);
   Error deregisterSections(const char *what, Sections JitDylib::*kind, uint64_t header,
                            const std::vector<AddrRange> &sections);
-  CodeOwner takeInitialiser(uint64_t header, uint64_t &function);
+  CodeOwner takeInitialiser(uint64_t header, uint64_t run, uint64_t &function);
+  void releaseRun(uint64_t header, uint64_t run);
   void addDependencies(uint64_t header, std::vector<uint64_t> JitDylib::*which,
                        std::vector<uint64_t> &found);
   Error initialise(uint64_t header);
@@ -201,6 +207,7 @@ private:
   unsigned Depth = 0;                     // of nested scopes
   uint64_t NextOrder = 1;
   uint64_t NextOpen = 1;
+  uint64_t NextRun = 1;
 };
 
 /// "uncaught exception of type T: what".

@@ -1,6 +1,7 @@
 // Opening and closing JITDylibs: dependencies, references, what goes when nobody needs it.
 #include "exit_handlers.h"
 #include "platform.h"
+#include "tls.h"
 
 #include <algorithm>
 
@@ -137,6 +138,10 @@ Error Platform::finish(uint64_t header) {
   runThreadExits({header, 0});
   Error error = runHandlersGuarded({header, 0, false});
   std::lock_guard lock(Mutex);
+  // Their thread_local variables are constructed again, too.
+  for (const auto &[start, range] : Memory)
+    if (range.Owner.Header == header)
+      dropThreadInstances({start, range.End});
   if (JitDylib *dylib = find(header)) {
     dylib->Init.reset();
     dylib->Fini.reset();

@@ -122,6 +122,18 @@ void endThread(void *pointer) {
   tlsTable = nullptr;
 }
 
+/// The registry's lock is held.
+void dropInstances(Registry &all, uint64_t key) {
+  for (TlsTable *table = all.Tables; table != nullptr; table = table->Following)
+    for (uint64_t at = firstSlot(key, table->Mask); table->Slots[at].Key != emptyKey;
+         at = (at + 1) & table->Mask)
+      if (table->Slots[at].Key == key) {
+        __atomic_store_n(&table->Slots[at].Key, removedKey, __ATOMIC_RELAXED);
+        std::free(table->Slots[at].Instance);
+        break;
+      }
+}
+
 /// Finds where the pool lies in the template of the executor's own thread-local segment.
 int findTemplate(dl_phdr_info *info, size_t, void *) {
   Registry &all = registry();
@@ -177,15 +189,16 @@ Error deregisterThreadData(AddrRange image) {
   if (found == all.Images.end() || found->second != image.End)
     return Error("thread data: the range is not registered");
   all.Images.erase(found);
-  for (TlsTable *table = all.Tables; table != nullptr; table = table->Following)
-    for (uint64_t at = firstSlot(image.Start, table->Mask); table->Slots[at].Key != emptyKey;
-         at = (at + 1) & table->Mask)
-      if (table->Slots[at].Key == image.Start) {
-        __atomic_store_n(&table->Slots[at].Key, removedKey, __ATOMIC_RELAXED);
-        std::free(table->Slots[at].Instance);
-        break;
-      }
+  dropInstances(all, image.Start);
   return {};
+}
+
+void dropThreadInstances(AddrRange memory) {
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  for (auto image = all.Images.lower_bound(memory.Start);
+       image != all.Images.end() && image->first < memory.End; ++image)
+    dropInstances(all, image->first);
 }
 
 uint64_t imageOfThreadLocal(const void *object) {

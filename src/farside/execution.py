@@ -466,7 +466,9 @@ class ExecutionSession:
         for slot, resolver in image.ifuncs:
             arguments = _RANGE.pack(slot, resolver)
             actions.append((self._call(bootstrap.RESOLVE_IFUNC, arguments), NO_CALL))
-        owned = _owned(image) if image.defined else ()
+        # Of what others cannot refer to, handlers can only come while its own commit runs.
+        others = image.defined or image.thread_data or header != self._main.header
+        owned = _owned(image) if others else ()
         for ranges, register, deregister in (
             (owned, bootstrap.REGISTER_MEMORY, bootstrap.DEREGISTER_MEMORY),
             (

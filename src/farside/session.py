@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from farside.execution import ExecutionSession
+    from farside.execution import ExecutionSession, Statistics
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
@@ -370,6 +370,10 @@ class Session:
                 if raised is error:
                     raise
                 raise raised from error
+
+    def statistics(self) -> Statistics:
+        """Count what there is on both sides: names, memory, registrations."""
+        return self.operate("counting", lambda execution, _: execution.statistics())
 
     def take_output(self) -> tuple[str, str]:
         """Return what the far side has written since the last time, stdout and stderr."""
