@@ -198,6 +198,10 @@ void DiagnosticCollector::noteFile(DiagnosticsEngine::Level level, const clang::
 void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
                                            const clang::Diagnostic &info) {
   DiagnosticConsumer::HandleDiagnostic(level, info);
+  // Two cells are no files, so Clang takes two places at one offset for one file included twice.
+  if (level == DiagnosticsEngine::Note && info.hasSourceManager() &&
+      info.getSourceManager().isInMainFile(info.getLocation()))
+    return;
   noteFile(level, info);
   llvm::SmallString<256> message;
   info.FormatDiagnostic(message);

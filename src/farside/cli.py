@@ -27,6 +27,7 @@ _EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, as a program that the signal ends
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (without the command's name) and return its exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    _open_missing_streams()
     try:
         if words and words[0] == "link":
             from farside.ui.link_command import main as link_main
@@ -46,12 +47,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; keep the interpreter from flushing into the void.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return _EXIT_BROKEN_PIPE
+    except OSError as error:
+        # Our own output cannot be written, on a full disk for instance.
+        _complain(str(error))
+        return EXIT_USAGE
     except Exception as error:
         if os.environ.get("FARSIDE_TRACEBACK"):
             raise
         name = type(error).__name__
         _complain(f"internal error, {name}: {error} (FARSIDE_TRACEBACK=1 shows where)")
         return _EXIT_INTERNAL
+
+
+def _open_missing_streams() -> None:
+    """Give the standard streams that the caller closed a place to go to."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+            setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115
 
 
 def _dispatch(invocation: Invocation) -> int:
@@ -72,23 +88,29 @@ def _run(invocation: Invocation) -> int:
     interactive = not invocation.inputs and sys.stdin is not None and sys.stdin.isatty()
     steps = [] if interactive else read_inputs(invocation.inputs)
     from farside.session import Session
+    from farside.ui.script import EXIT_FAILED
 
     session = Session(invocation.options)
     from farside.ui.console import Console
 
     console = Console(session)
+    status = _EXIT_INTERNAL
     try:
         if interactive:
             from farside.ui.repl import BANNER, make_reader, run_repl
 
             print(BANNER)
-            return run_repl(console, make_reader())
-        from farside.ui.script import run_script
+            status = run_repl(console, make_reader())
+        else:
+            from farside.ui.script import run_script
 
-        return run_script(console, steps, invocation.args)
+            status = run_script(console, steps, invocation.args)
     finally:
-        for notice in session.close().notices:
+        notices = session.close().notices
+        for notice in notices:
             console.notice(notice)
+    # A program that fails in its destructors or exit handlers has failed.
+    return EXIT_FAILED if notices and status == 0 else status
 
 
 def _prepare(options: Options) -> int:

@@ -170,6 +170,9 @@ class ExecutionSession:
         self._ready = True
         self._main = self._create(MAIN)
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
+        if self._options.stdlib == "libc++" and self._options.language == "c++":
+            # The executor itself brings GCC's library only.
+            self._libraries.append(self._executor.open_library("libc++.so.1"))
 
     # ------------------------------------------------------------------ JITDylibs
 

@@ -349,9 +349,23 @@ class Session:
             users = self._execution.users_of(names)
             if users:
                 raise OptionError(f"cannot undo {names[0]}: {', '.join(users)} refers to it")
-            for entry in self._journal.take_back(count):
-                self._execution.remove(f"cell {entry.cell}")
+            failure: RemoteError | None = None
+            try:
+                for entry in self._journal.take_back(count):
+                    try:
+                        with self._gate.window():
+                            self._execution.remove(f"cell {entry.cell}")
+                    except RemoteError as error:
+                        failure = failure or error  # a destructor threw; the cell is gone
+            except (Exception, KeyboardInterrupt) as error:
+                # An exit handler of the cell crashed or hung.
+                raised = self._take_back("undo", error)
+                if raised is error:
+                    raise
+                raise raised from error
             self._rollback_compiler()
+            if failure is not None:
+                raise failure
 
     def jitdylib(self, name: str) -> DylibHandle:
         """Return the JITDylib of that name, made now if there is none; ``main`` is the cells'."""
@@ -398,7 +412,14 @@ class Session:
             RemoteError: the far side's loader refused the library.
         """
         with self._exclusive():
-            notice = self._execution.load(path)
+            try:
+                with self._gate.window():
+                    notice = self._execution.load(path)
+            except (Exception, KeyboardInterrupt) as error:
+                raised = self._take_back(path, error)
+                if raised is error:
+                    raise
+                raise raised from error
             self._journal.add_file(path)
             return notice
 
@@ -428,8 +449,9 @@ class Session:
         if self._closed:
             return Closing("", "", ())
         self._closed = True
-        notices = self._execution.close()
-        self._compiler.close()
+        with self._gate.held():  # it takes a few seconds at most, and must not stop half way
+            notices = self._execution.close()
+            self._compiler.close()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts

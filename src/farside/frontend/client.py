@@ -10,6 +10,7 @@ that fail later, for crashes and hangs of Clang, and for undo.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -256,6 +257,8 @@ class Compiler:
         near, far = socket.socketpair()
         self._channel = Channel(near)
         with far:
+            # A Ctrl-C that comes before the program ignores it must not end it.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             try:
                 self._process = subprocess.Popen(
                     [str(self._path), f"--fd={far.fileno()}"],
@@ -269,6 +272,8 @@ class Compiler:
                 raise SetupError(
                     f"The compiler program {self._path} cannot be run: {error.strerror}."
                 ) from error
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self.pid = self._process.pid
         self._busy = False
         self._starting = True

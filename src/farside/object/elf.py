@@ -320,6 +320,15 @@ def parse_object(data: bytes | bytearray | memoryview | mmap, name: str) -> Obje
     Raises:
         ObjectError: the bytes are anything else, or their structure is not sound.
     """
+    try:
+        return _parse(data, name)
+    except ObjectError as error:
+        # Without the frames of the parser, whose views of the data could otherwise be part of a
+        # cycle with the error: CPython's collector crashes on a memoryview that is still exported.
+        raise error.with_traceback(None) from None
+
+
+def _parse(data: bytes | bytearray | memoryview | mmap, name: str) -> ObjectFile:
     view = memoryview(data).cast("B")
     file = _file_header(view, name)
     first, count = file.first, file.total

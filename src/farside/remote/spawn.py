@@ -97,6 +97,12 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
 
 
 def _above(descriptor: int) -> int:
-    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE_STANDARD)
+    for lowest in (_ABOVE_STANDARD, _CONTROL_FD + 1):
+        try:
+            moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
+        except OSError:  # the limit is lower than that, or reached
+            continue
+        os.close(descriptor)
+        return moved
     os.close(descriptor)
-    return moved
+    raise SetupError("The executor cannot be started: too many files are open (ulimit -n).")
