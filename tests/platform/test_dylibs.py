@@ -58,9 +58,7 @@ def test_two_jitdylibs_that_need_each_other(session: Session, build: Build) -> N
     left, right = session.jitdylib("left"), session.jitdylib("right")
     left.link_order, right.link_order = [right], [left]
     left.add_object(build("int base = 5; int even(int n) { return n + base; }", compiler="gcc"))
-    right.add_object(
-        build("int even(int); int odd(int n) { return even(n) * 2; }", compiler="gcc")
-    )
+    right.add_object(build("int even(int); int odd(int n) { return even(n) * 2; }", compiler="gcc"))
     left.add_object(build("int odd(int); int both(int n) { return odd(n) + 1; }", compiler="gcc"))
     session.jitdylib("main").link_order = [left]
     session.run('extern "C" int both(int);')

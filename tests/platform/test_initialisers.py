@@ -128,7 +128,7 @@ def test_update_goes_on_after_a_throw(session: Session, build: Build) -> None:
     dylib = session.jitdylib("lib")
     dylib.open()
     arrays = "".join(
-        f"static int v{i} = (printf(\"{i} \"), {i % 2} ? throw {i} : 0);" for i in range(5)
+        f'static int v{i} = (printf("{i} "), {i % 2} ? throw {i} : 0);' for i in range(5)
     )
     dylib.add_object(build("#include <cstdio>\n" + arrays))
     seen = []
@@ -140,8 +140,13 @@ def test_update_goes_on_after_a_throw(session: Session, build: Build) -> None:
     # One function of the compiler runs all five variables, so it is what is dropped.
     assert seen == ["0 1 !", "", "", "", "", ""]
     for i in range(4):
-        dylib.add_object(build(f'#include <cstdio>\nint w = (printf("{i} "), {i} % 2 ? throw 1 : 0);'
-                               .replace("int w", f"int w{i}")))
+        dylib.add_object(
+            build(
+                f'#include <cstdio>\nint w = (printf("{i} "), {i} % 2 ? throw 1 : 0);'.replace(
+                    "int w", f"int w{i}"
+                )
+            )
+        )
     seen = []
     for _ in range(4):
         try:

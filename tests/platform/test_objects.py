@@ -83,9 +83,7 @@ def test_cpp(session: Session, build: Build, compiler: str, flags: tuple[str, ..
 
 
 @pytest.mark.parametrize("compiler", ["clang-22", "gcc"])
-def test_addresses_below_2_gib_cannot_be_had(
-    session: Session, build: Build, compiler: str
-) -> None:
+def test_addresses_below_2_gib_cannot_be_had(session: Session, build: Build, compiler: str) -> None:
     lib = session.jitdylib("lib")
     with pytest.raises(RelocationError, match="compile with -fPIC or -fPIE"):
         lib.add_object(build(C_SOURCE, "-fno-pic", compiler=compiler))

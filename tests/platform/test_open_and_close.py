@@ -69,8 +69,10 @@ def test_the_same_memory_is_initialised_again(session: Session, build: Build) ->
 def test_cpp_opens_updates_looks_up_and_closes(session: Session, build: Build) -> None:
     lib = session.jitdylib("lib")
     lib.add_object(
-        build(TRACE + 'static Trace t("t"); extern "C" int six = 6;'
-              'extern "C" int times(int x) { return x * six; }')
+        build(
+            TRACE + 'static Trace t("t"); extern "C" int six = 6;'
+            'extern "C" int times(int x) { return x * six; }'
+        )
     )
     session.run("#include <farside/dlfcn.h>\n#include <cstdio>")
     result = session.run(

@@ -9,7 +9,6 @@ from farside.session import Session
 from tests.platform.conftest import Build
 
 ROUND = """
-#include <cstdlib>
 struct Guard { int v; Guard(int v) : v(v) { ++alive; } ~Guard() { --alive; } };
 Guard guard(ROUND_NUMBER);
 thread_local int local = ROUND_NUMBER;
@@ -29,7 +28,7 @@ def number(session: Session, code: str) -> int:
 
 
 def test_five_hundred_rounds_of_define_use_undo(session: Session) -> None:
-    session.run("int alive, handled, started, finished, caught;")
+    session.run("#include <cstdlib>\nint alive, handled, started, finished, caught;")
     before = after = session.statistics()
     for i in range(500):
         session.run(ROUND.replace("ROUND_NUMBER", str(i)))

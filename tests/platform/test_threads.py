@@ -167,7 +167,7 @@ def test_variables_of_one_cell_in_the_next(session: Session) -> None:
 
 
 def test_a_destructor_belongs_to_the_variable_s_cell(session: Session) -> None:
-    session.run("#include <cstdio>\nstruct T { int v = 1; ~T() { printf(\"gone \"); } };")
+    session.run('#include <cstdio>\nstruct T { int v = 1; ~T() { printf("gone "); } };')
     session.run("thread_local T local; T &single() { static T only; return only; }")
     session.run("int used = local.v + single().v;")  # both are constructed by this cell's code
     session.undo()
