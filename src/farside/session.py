@@ -104,6 +104,7 @@ class Session:
         self._gate = InterruptGate()
         self._lock = threading.Lock()
         self._closed = False
+        self._compiler_is_behind = False
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -163,6 +164,8 @@ class Session:
     def _compile(self, cell: int, code: str) -> CompiledCell:
         """Cell → CompiledCell: Clang, in its own process."""
         with self._gate.window():
+            if self._compiler_is_behind:
+                self._rollback_compiler()
             compiled = self._compiler.compile(cell, code)
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
@@ -245,8 +248,9 @@ class Session:
     def _take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
         stdout, stderr = self._output.take()
-        self._rollback_compiler()
         self._execution.discard()
+        with suppress(CompilerCrashed):
+            self._rollback_compiler()
         recovery = () if self._execution.usable else self._recover()
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
@@ -261,8 +265,15 @@ class Session:
         return raised
 
     def _rollback_compiler(self) -> None:
-        """Bring the compiler to the state after the accepted cells."""
+        """Bring the compiler to the state after the accepted cells.
+
+        Raises:
+            CompilerCrashed: it does not accept one of them any more, such as after a change of an
+                included file. The next cell tries again; `undo` takes the cell away.
+        """
+        self._compiler_is_behind = True
         self._compiler.rollback(self._journal.last_cell, self._journal.entries)
+        self._compiler_is_behind = False
 
     def _demangle(self, name: str) -> str:
         return self._compiler.demangle([name])[0]
