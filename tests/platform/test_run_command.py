@@ -64,7 +64,8 @@ def test_other_ends(farside_run: Farside, program: list[str], build: Build) -> N
     assert done.returncode == 134
     assert "an initialiser threw int" in done.stderr
     late = build(
-        "#include <unistd.h>\n#include <cstdlib>\nint main() { atexit([] { _exit(3); }); return 1; }"
+        "#include <unistd.h>\n#include <cstdlib>\n"
+        "int main() { atexit([] { _exit(3); }); return 1; }"
     )
     assert farside_run("run", late).returncode == 3
 
@@ -79,7 +80,8 @@ def test_cpp_with_threads_and_exceptions(farside_run: Farside, build: Build) -> 
     int main(int argc, char **argv) {
       int sum = 0;
       std::thread([&] { sum = ++local; }).join();
-      try { throw std::runtime_error("caught "); } catch (std::exception &e) { std::cout << e.what(); }
+      try { throw std::runtime_error("caught "); }
+      catch (std::exception &e) { std::cout << e.what(); }
       return sum * 10 + local;
     }
     """
