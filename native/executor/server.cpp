@@ -82,6 +82,8 @@ void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex>
   case Opcode::CallWrapper:
     if (!onMainThread && MainThreadWaits) {
       ForMainThread.push_back(std::move(frame));
+      // It is as good as running: a call that it waits for must not be queued behind it.
+      MainThreadWaits = false;
       return Changed.notify_all();
     }
     lock.unlock();

@@ -1,6 +1,7 @@
 #include "tls.h"
 
 #include "memory.h"
+#include "threads.h"
 #include "tls_table.h"
 
 #include <algorithm>
@@ -156,6 +157,7 @@ int findTemplate(dl_phdr_info *info, size_t, void *) {
 void initialiseTls() {
   Registry &all = registry();
   findXsaveLayout();
+  noteMainThread();
   if (::pthread_key_create(&all.ThreadEnd, endThread) != 0)
     die("no pthread key");
   ::dl_iterate_phdr(findTemplate, nullptr);
@@ -238,9 +240,18 @@ Error initialiseStaticTls(int64_t offset, std::string_view bytes) {
   if (within < 0 || static_cast<uint64_t>(within) > all.Pool.Size ||
       bytes.size() > all.Pool.Size - static_cast<uint64_t>(within))
     return Error("static thread-local storage: outside the pool");
-  std::memcpy(pool + within, bytes.data(), bytes.size());
+  // The template first: a thread that begins meanwhile takes its copy under the same lock.
   ProtectedWriter writer;
-  return writer.write(all.PoolTemplate + static_cast<uint64_t>(within), bytes);
+  if (Error error = writer.write(all.PoolTemplate + static_cast<uint64_t>(within), bytes))
+    return error;
+  forEachThread([&](uint64_t threadPointer) {
+    std::memcpy(reinterpret_cast<char *>(threadPointer) + offset, bytes.data(), bytes.size());
+  });
+  return {};
+}
+
+void refreshStaticTls() {
+  std::memcpy(pool, reinterpret_cast<const void *>(registry().PoolTemplate), poolSize);
 }
 
 extern "C" __attribute__((visibility("hidden"), used)) char *farsideTlsMake(const TlsEntry *entry) {

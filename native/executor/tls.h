@@ -18,9 +18,8 @@
 //
 // The **static pool** serves code that was compiled for initial-exec or local-exec access: bytes at
 // a fixed distance from the thread pointer, which the near side hands out. They belong to the
-// executor's own thread-local segment. Initial bytes are written to the calling thread's pool and
-// to the template from which glibc makes later threads' segments; other threads that are running
-// already keep zeros.
+// executor's own thread-local segment. Initial bytes are written to the template from which glibc
+// makes later threads' segments, and to the pool of every thread that is known (threads.h).
 #pragma once
 
 #include "sps.h"
@@ -63,8 +62,12 @@ struct StaticTlsPool {
 };
 StaticTlsPool staticTlsPool();
 
-/// Writes initial bytes at `offset` from the thread pointer, within the static pool.
+/// Writes initial bytes at `offset` from the thread pointer, within the static pool, for every
+/// thread.
 Error initialiseStaticTls(int64_t offset, std::string_view bytes);
+
+/// Makes the calling thread's pool what the template is now.
+void refreshStaticTls();
 
 /// What the linker puts for `__tls_get_addr`: an ordinary call, argument a TlsEntry.
 extern "C" void farside_tls_get_addr();

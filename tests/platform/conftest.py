@@ -41,7 +41,7 @@ def build(tmp_path: Path) -> Build:
         count += 1
         if compiler == "as":
             suffix = ".s"
-        elif compiler.endswith("++") or compiler.endswith("++-22"):
+        elif compiler.endswith(("++", "++-22")):
             suffix = ".cpp"
         else:
             suffix = ".c"

@@ -104,7 +104,8 @@ def test_hidden_names_stay_in_their_object(session: Session, build: Build) -> No
     lib = session.jitdylib("lib")
     lib.add_object(
         build(
-            '__attribute__((visibility("hidden"))) int secret = 1; int seen(void) { return secret; }',
+            '__attribute__((visibility("hidden"))) int secret = 1;\n'
+            "int seen(void) { return secret; }",
             compiler="gcc",
         )
     )

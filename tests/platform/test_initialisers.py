@@ -199,7 +199,8 @@ def test_a_thousand_cells_with_an_initialiser_each(session: Session) -> None:
         session.run(
             f"int v{i} = (++runs, disorder += last != {i} - 1, last = {i});"
             if i % 2
-            else f"struct S{i} {{ S{i}() {{ ++runs; disorder += last != {i} - 1; last = {i}; }} }} s{i};"
+            else f"struct S{i} {{ S{i}() {{ ++runs; disorder += last != {i - 1}; last = {i}; }} }};"
+            f"S{i} s{i};"
         )
     value = session.run("runs * 10 + disorder").value
     assert value is not None

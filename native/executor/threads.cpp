@@ -1,0 +1,104 @@
+#include "threads.h"
+
+#include "tls.h"
+
+#include <algorithm>
+#include <dlfcn.h>
+#include <memory>
+#include <mutex>
+#include <pthread.h>
+#include <vector>
+
+namespace farside {
+
+namespace {
+
+using Routine = void *(*)(void *);
+using Create = int (*)(pthread_t *, const pthread_attr_t *, Routine, void *);
+
+struct Threads {
+  std::mutex Mutex;
+  std::vector<uint64_t> Pointers;
+  pthread_key_t End{};
+  bool Ready = false;
+};
+
+Threads &threads() {
+  // Never destroyed: threads may outlive main.
+  static auto *instance = new Threads;
+  return *instance;
+}
+
+uint64_t ownPointer() { return reinterpret_cast<uint64_t>(__builtin_thread_pointer()); }
+
+void forgetThread(void *pointer) {
+  Threads &all = threads();
+  std::lock_guard lock(all.Mutex);
+  std::erase(all.Pointers, reinterpret_cast<uint64_t>(pointer));
+}
+
+/// Under the lock, so that a store meets either the thread or the template that it is made from.
+void noteThread() {
+  Threads &all = threads();
+  std::lock_guard lock(all.Mutex);
+  refreshStaticTls();
+  all.Pointers.push_back(ownPointer());
+  ::pthread_setspecific(all.End, reinterpret_cast<void *>(ownPointer()));
+}
+
+struct Start {
+  Routine Function;
+  void *Argument;
+};
+
+void *runThread(void *pointer) {
+  std::unique_ptr<Start> owned(static_cast<Start *>(pointer));
+  Start start = *owned;
+  owned.reset();
+  noteThread();
+  return start.Function(start.Argument);
+}
+
+} // namespace
+
+void noteMainThread() {
+  Threads &all = threads();
+  if (::pthread_key_create(&all.End, forgetThread) != 0)
+    return;
+  all.Pointers.push_back(ownPointer());
+  all.Ready = true;
+  // A fork may come at any time, from any thread; the child must find the lock free, and is alone.
+  ::pthread_atfork([] { threads().Mutex.lock(); }, [] { threads().Mutex.unlock(); },
+                   [] {
+                     threads().Pointers.assign(1, ownPointer());
+                     threads().Mutex.unlock();
+                   });
+}
+
+void forEachThread(const std::function<void(uint64_t)> &visit) {
+  Threads &all = threads();
+  std::lock_guard lock(all.Mutex);
+  bool known = false;
+  for (uint64_t pointer : all.Pointers) {
+    visit(pointer);
+    known |= pointer == ownPointer();
+  }
+  if (!known)
+    visit(ownPointer());
+}
+
+} // namespace farside
+
+extern "C" __attribute__((visibility("default"))) int
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+               void *argument) {
+  using namespace farside;
+  static const auto real = reinterpret_cast<Create>(::dlsym(RTLD_NEXT, "pthread_create"));
+  if (!threads().Ready)
+    return real(thread, attributes, function, argument);
+  auto start = std::make_unique<Start>(Start{function, argument});
+  int error = real(thread, attributes, runThread, start.get());
+  if (error == 0)
+    (void)start.release(); // the thread's own
+  return error;
+}
