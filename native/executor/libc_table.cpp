@@ -1,5 +1,6 @@
 #include "libc_table.h"
 
+#include "crash.h"
 #include "exit_handlers.h"
 #include "tls.h"
 
@@ -25,10 +26,12 @@ template <typename Function> uint64_t addressOf(Function *function) {
 const auto &table() {
   static const auto sorted = [] {
     std::array entries{
+        Entry{"_Exit", addressOf(recordedExitNow)},
         Entry{"__cxa_at_quick_exit", addressOf(farside_cxa_at_quick_exit)},
         Entry{"__cxa_atexit", addressOf(farside_cxa_atexit)},
         Entry{"__cxa_thread_atexit", addressOf(farside_cxa_thread_atexit)},
         Entry{"__cxa_thread_atexit_impl", addressOf(farside_cxa_thread_atexit)},
+        Entry{"_exit", addressOf(recordedExitNow)},
         Entry{"at_quick_exit", addressOf(farside_at_quick_exit)},
         Entry{"atexit", addressOf(farside_atexit)},
         Entry{"fstat", addressOf(::fstat)},
