@@ -147,9 +147,7 @@ public:
     Generator->HandleCXXStaticMemberVarInstantiation(decl);
   }
   void HandleVTable(CXXRecordDecl *decl) override { Generator->HandleVTable(decl); }
-  ASTMutationListener *GetASTMutationListener() override {
-    return &Entities;
-  }
+  ASTMutationListener *GetASTMutationListener() override { return &Entities; }
   ASTDeserializationListener *GetASTDeserializationListener() override {
     return Generator->GetASTDeserializationListener();
   }
@@ -311,10 +309,12 @@ bool Compiler::parseDeclarations() {
   return !Instance->getDiagnostics().hasErrorOccurred();
 }
 
-/// Deals with two tokens on which Clang's parser goes wrong at the beginning of a top-level statement.
+/// Deals with two tokens on which Clang's parser goes wrong at the beginning of a top-level
+/// statement.
 ///
-/// It crashes on `return`. And it takes a sign at the beginning of a declaration for an Objective-C method and rejects it. An
-/// operand without effect before it makes it the expression that it is; Display takes it off again.
+/// It crashes on `return`. And it takes a sign at the beginning of a declaration for an Objective-C
+/// method and rejects it. An operand without effect before it makes it the expression that it is;
+/// Display takes it off again.
 bool Compiler::openStatement() {
   const Token &sign = Parse->getCurToken();
   if (sign.is(tok::kw_return)) {
@@ -337,8 +337,7 @@ bool Compiler::openStatement() {
       tokens[i].setLiteralData("0");
   }
   tokens[std::size(kinds)] = sign;
-  Instance->getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true,
-                                               true);
+  Instance->getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true, true);
   Parse->ConsumeAnyToken();
   return true;
 }

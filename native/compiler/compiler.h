@@ -78,7 +78,7 @@ private:
   llvm::LLVMContext Context;
   std::unique_ptr<clang::Parser> Parse;
   std::unique_ptr<Emitter> Emit;
-  CellConsumer *Consumer = nullptr;  // the instance owns it
+  CellConsumer *Consumer = nullptr;   // the instance owns it
   ConflictWatch *Conflicts = nullptr; // the preprocessor owns it; null without a PCH
   KnownSymbols Known;
   uint64_t NumberedNames = 0; // of the last module

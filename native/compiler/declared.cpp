@@ -93,7 +93,8 @@ public:
     if (const auto *decomposition = dyn_cast<DecompositionDecl>(&decl))
       for (const BindingDecl *binding : decomposition->bindings())
         add(*binding);
-    if (const auto *enumeration = dyn_cast<EnumDecl>(&decl); enumeration && !enumeration->isScoped())
+    if (const auto *enumeration = dyn_cast<EnumDecl>(&decl);
+        enumeration && !enumeration->isScoped())
       for (const EnumConstantDecl *constant : enumeration->enumerators())
         add(*constant);
     if (isa<NamespaceDecl, LinkageSpecDecl, ExportDecl>(decl))

@@ -53,8 +53,8 @@ std::string sourceLine(FullSourceLoc loc) {
 }
 
 Object blank() {
-  return Object{{"severity", ""}, {"message", ""}, {"option", ""},      {"file", ""},
-                {"line", 0},      {"column", 0},   {"ranges", Array{}}, {"fixits", Array{}},
+  return Object{{"severity", ""}, {"message", ""},   {"option", ""},      {"file", ""},
+                {"line", 0},      {"column", 0},     {"ranges", Array{}}, {"fixits", Array{}},
                 {"source", ""},   {"notes", Array{}}};
 }
 
@@ -222,7 +222,8 @@ void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
 void DiagnosticCollector::dropUnused(unsigned line, unsigned column) {
   for (size_t i = Found.size(); i-- > 0;) {
     llvm::StringRef option = Found[i].getString("option").value_or("");
-    std::pair place{Found[i].getInteger("line").value_or(0), Found[i].getInteger("column").value_or(0)};
+    std::pair place{Found[i].getInteger("line").value_or(0),
+                    Found[i].getInteger("column").value_or(0)};
     if (option.starts_with("-Wunused-") && place >= std::pair<int64_t, int64_t>{line, column} &&
         Found[i].getString("severity") == "warning") {
       Found.erase(Found.begin() + static_cast<ptrdiff_t>(i));

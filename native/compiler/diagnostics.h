@@ -21,8 +21,8 @@ namespace farside {
 /// with the precompiled header is told.
 class DiagnosticCollector : public clang::DiagnosticConsumer {
 public:
-  /// Called when Clang reaches its limit of errors. It would go on reading without another word, and
-  /// after some errors without end.
+  /// Called when Clang reaches its limit of errors. It would go on reading without another word,
+  /// and after some errors without end.
   std::function<void()> OnGivingUp;
 
   explicit DiagnosticCollector(clang::DiagnosticOptions &options);

@@ -25,9 +25,9 @@ FunctionDecl *declare(ASTContext &context, const char *symbol, QualType result,
   FunctionProtoType::ExtProtoInfo info;
   QualType type = context.getFunctionType(result, parameters, info);
   // Not added to the translation unit's names: only the calls built here find it.
-  auto *function = FunctionDecl::Create(
-      context, context.getTranslationUnitDecl(), {}, {}, &context.Idents.get(symbol), type,
-      context.getTrivialTypeSourceInfo(type), SC_Extern);
+  auto *function = FunctionDecl::Create(context, context.getTranslationUnitDecl(), {}, {},
+                                        &context.Idents.get(symbol), type,
+                                        context.getTrivialTypeSourceInfo(type), SC_Extern);
   std::vector<ParmVarDecl *> declared;
   for (QualType parameter : parameters)
     declared.push_back(ParmVarDecl::Create(context, function, {}, {}, nullptr, parameter,
@@ -55,9 +55,8 @@ public:
 
   /// A variable that outlives the full expression.
   VarDecl *variable(QualType type) {
-    auto *decl =
-        VarDecl::Create(C, &Owner, Loc, Loc, &C.Idents.get("__farside_shown"), type,
-                        C.getTrivialTypeSourceInfo(type), SC_None);
+    auto *decl = VarDecl::Create(C, &Owner, Loc, Loc, &C.Idents.get("__farside_shown"), type,
+                                 C.getTrivialTypeSourceInfo(type), SC_None);
     decl->setImplicit();
     decl->setReferenced();
     decl->markUsed(C);
@@ -94,8 +93,8 @@ public:
                                   OK_Ordinary, Loc, FPOptionsOverride());
   }
   Expr *choose(Expr *condition, Expr *yes, Expr *no) {
-    return new (C) ConditionalOperator(condition, Loc, yes, Loc, no, yes->getType(), VK_PRValue,
-                                       OK_Ordinary);
+    return new (C)
+        ConditionalOperator(condition, Loc, yes, Loc, no, yes->getType(), VK_PRValue, OK_Ordinary);
   }
   Expr *null(QualType pointer) { return cast(CK_NullToPointer, number(0, C.IntTy), pointer); }
   Expr *untyped(Expr *pointer) {
@@ -239,7 +238,10 @@ std::string typeName(const ASTContext &context, QualType type) {
 constexpr size_t MaxEnumerators = 1000;
 
 ShownType describe(const ASTContext &context, QualType type) {
-  ShownType shown{typeName(context, type), {}, {}};
+  // As Clang-Repl has it, a typedef of a number is shown as that number's own type. A class keeps
+  // the name it goes by: `std::vector<int>` rather than all its default arguments.
+  QualType named = type->isRecordType() ? type : type.getCanonicalType();
+  ShownType shown{typeName(context, named), {}, {}};
   const auto *enumeration = type->getAs<EnumType>();
   if (!enumeration)
     return shown;
@@ -312,9 +314,7 @@ void showBytes(Builder &b, Expr *value, unsigned kind) {
                    b.send(b.kind(kind), b.addressOf(b.lvalue(held)), b.size(size))));
 }
 
-void showAddress(Builder &b, Expr *pointer, unsigned kind) {
-  showBytes(b, pointer, kind);
-}
+void showAddress(Builder &b, Expr *pointer, unsigned kind) { showBytes(b, pointer, kind); }
 
 /// The expression without the operand that Compiler::openStatement put before it: what begins
 /// where its own right side begins.

@@ -30,7 +30,7 @@ llvm::TargetOptions targetOptions(const clang::CompilerInstance &instance) {
   setFloatingPoint(options, language);
   options.UseInitArray = true;
   options.ExceptionModel = codegen.hasDWARFExceptions() ? llvm::ExceptionHandling::DwarfCFI
-                                                         : llvm::ExceptionHandling::None;
+                                                        : llvm::ExceptionHandling::None;
   options.NoZerosInBSS = codegen.NoZeroInitializedInBSS;
   options.FunctionSections = codegen.FunctionSections;
   options.DataSections = codegen.DataSections;

@@ -22,8 +22,10 @@ namespace {
 /// Names that Clang makes anew for each module, for things that only this module means.
 bool belongsToModule(llvm::StringRef name) {
   static constexpr llvm::StringLiteral prefixes[] = {
-      "__cxx_global_", "__stmts__", "_GLOBAL__", "__tls_", "__const.", "llvm.", ".", "__dtor_",
-      "__llvm_", "__asan_", "__func__", "__PRETTY_FUNCTION__", "__FUNCTION__", "switch.table"};
+      "__cxx_global_", "__stmts__",   "_GLOBAL__", "__tls_",
+      "__const.",      "llvm.",       ".",         "__dtor_",
+      "__llvm_",       "__asan_",     "__func__",  "__PRETTY_FUNCTION__",
+      "__FUNCTION__",  "switch.table"};
   return llvm::any_of(prefixes, [&](llvm::StringRef prefix) { return name.starts_with(prefix); });
 }
 
@@ -66,9 +68,9 @@ void replaceByDeclaration(llvm::Module &module, llvm::GlobalAlias &alias) {
     }
     declaration = function;
   } else {
-    declaration = new llvm::GlobalVariable(module, alias.getValueType(), false,
-                                           GlobalValue::ExternalLinkage, nullptr, name, nullptr,
-                                           alias.getThreadLocalMode());
+    declaration =
+        new llvm::GlobalVariable(module, alias.getValueType(), false, GlobalValue::ExternalLinkage,
+                                 nullptr, name, nullptr, alias.getThreadLocalMode());
   }
   declaration->setVisibility(alias.getVisibility());
   alias.replaceAllUsesWith(declaration);

@@ -8,7 +8,7 @@
 namespace llvm {
 class GlobalValue;
 class Module;
-}
+} // namespace llvm
 
 namespace farside {
 

@@ -59,11 +59,11 @@ void writeCtors(llvm::Module &module, const std::vector<Ctor> &ctors) {
   auto *entryType = llvm::cast<llvm::StructType>(oldType->getElementType());
   std::vector<Constant *> entries;
   for (const Ctor &ctor : ctors)
-    entries.push_back(llvm::ConstantStruct::get(entryType, ctor.priority, ctor.function, ctor.data));
+    entries.push_back(
+        llvm::ConstantStruct::get(entryType, ctor.priority, ctor.function, ctor.data));
   auto *type = llvm::ArrayType::get(entryType, entries.size());
-  auto *fresh =
-      new GlobalVariable(module, type, false, llvm::GlobalValue::AppendingLinkage,
-                         llvm::ConstantArray::get(type, entries));
+  auto *fresh = new GlobalVariable(module, type, false, llvm::GlobalValue::AppendingLinkage,
+                                   llvm::ConstantArray::get(type, entries));
   fresh->takeName(old);
   old->eraseFromParent();
 }
@@ -95,9 +95,9 @@ bool isVariableInitialiser(const Function &function) {
 }
 
 bool isRunOnce(const Function &function) {
-  return function.hasLocalLinkage() && (function.getName().starts_with("__stmts__") ||
-                                        function.getName().starts_with("_GLOBAL__") ||
-                                        isVariableInitialiser(function));
+  return function.hasLocalLinkage() &&
+         (function.getName().starts_with("__stmts__") ||
+          function.getName().starts_with("_GLOBAL__") || isVariableInitialiser(function));
 }
 
 /// Calls `visit` for every variable that the function's instructions mention, also within constant

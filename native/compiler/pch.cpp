@@ -32,17 +32,22 @@ namespace {
 
 // Those that programs use most. What a library lacks is left out by __has_include.
 constexpr const char *CxxHeaders[] = {
-    "algorithm", "array",     "atomic",       "bitset",   "chrono",     "cmath",      "cstdint",
-    "cstdio",    "cstdlib",   "cstring",      "deque",    "exception",  "fstream",    "functional",
-    "future",    "initializer_list", "iomanip", "ios",    "iostream",   "iterator",   "limits",
-    "list",      "map",       "memory",       "mutex",    "numeric",    "optional",   "queue",
-    "random",    "ranges",    "set",          "sstream",  "stack",      "stdexcept",  "string",
-    "string_view", "thread",  "tuple",        "type_traits", "typeinfo", "unordered_map",
-    "unordered_set", "utility", "variant",    "vector"};
+    "algorithm",     "array",         "atomic",      "bitset",
+    "chrono",        "cmath",         "cstdint",     "cstdio",
+    "cstdlib",       "cstring",       "deque",       "exception",
+    "fstream",       "functional",    "future",      "initializer_list",
+    "iomanip",       "ios",           "iostream",    "iterator",
+    "limits",        "list",          "map",         "memory",
+    "mutex",         "numeric",       "optional",    "queue",
+    "random",        "ranges",        "set",         "sstream",
+    "stack",         "stdexcept",     "string",      "string_view",
+    "thread",        "tuple",         "type_traits", "typeinfo",
+    "unordered_map", "unordered_set", "utility",     "variant",
+    "vector"};
 
-constexpr const char *CHeaders[] = {
-    "assert.h", "ctype.h",  "errno.h",  "float.h",  "inttypes.h", "limits.h", "math.h", "signal.h",
-    "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",   "string.h", "time.h"};
+constexpr const char *CHeaders[] = {"assert.h", "ctype.h", "errno.h",  "float.h",   "inttypes.h",
+                                    "limits.h", "math.h",  "signal.h", "stdbool.h", "stddef.h",
+                                    "stdint.h", "stdio.h", "stdlib.h", "string.h",  "time.h"};
 
 std::string headerText(bool cxx) {
   std::string text = "#pragma once\n";

@@ -17,8 +17,7 @@ std::unique_ptr<llvm::MemoryBuffer> read(const llvm::Twine &path) {
 }
 
 /// Numbers separated by spaces, each below `limit`.
-template <class Numbers>
-bool parseNumbers(llvm::StringRef text, size_t limit, Numbers &numbers) {
+template <class Numbers> bool parseNumbers(llvm::StringRef text, size_t limit, Numbers &numbers) {
   while (!text.empty()) {
     unsigned number = 0;
     if (text.consumeInteger(10, number) || number >= limit)

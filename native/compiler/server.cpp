@@ -32,10 +32,11 @@ std::vector<std::string> strings(const Array *array) {
 }
 
 Object messageOnly(llvm::StringRef message) {
-  return Object{{"severity", "error"}, {"message", message.str()}, {"option", ""},
-                {"file", ""},          {"line", 0},                {"column", 0},
-                {"ranges", Array{}},   {"fixits", Array{}},        {"source", ""},
-                {"notes", Array{}}};
+  return Object{{"severity", "error"}, {"message", message.str()},
+                {"option", ""},        {"file", ""},
+                {"line", 0},           {"column", 0},
+                {"ranges", Array{}},   {"fixits", Array{}},
+                {"source", ""},        {"notes", Array{}}};
 }
 
 Object describe(const ShownType &type) {

@@ -30,12 +30,10 @@ from farside.errors import (
     SessionBusy,
     SessionClosed,
 )
-from farside.execution import ExecutionSession
 from farside.frontend.client import Compiler, find_compiler
 from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
-from farside.object import parse_object
 from farside.options import Options
 from farside.recovery.journal import Journal, JournalEntry
 from farside.result.output import Output
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
@@ -100,10 +99,13 @@ class Session:
         self._gate = InterruptGate()
         self._lock = threading.Lock()
         self._closed = False
-        # Both programs start at once; neither is waited for before the first cell needs it.
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
+        # The compiler takes longest to start; the linker is imported meanwhile. Neither program is
+        # waited for before the first cell needs it.
+        from farside.execution import ExecutionSession
+
         try:
             sink = self._output if self._output.capture else None
             self._execution = ExecutionSession(self.options, sink, self._demangle)
@@ -166,6 +168,8 @@ class Session:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if compiled.object is None:
             return None
+        from farside.object import parse_object
+
         name = f"cell {compiled.cell}"
         return self._execution.link([parse_object(compiled.object, name)], name)
 
@@ -268,6 +272,8 @@ class Session:
 
     def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | None:
         """Fill a new executor with cells; return the first that cannot be brought back."""
+        from farside.object import parse_object
+
         self._execution.restart()
         files = list(self._journal.files)
         for entry in entries:

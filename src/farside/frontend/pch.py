@@ -12,8 +12,8 @@ import os
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
+from zlib import crc32
 
 from farside.options import Options
 
@@ -113,17 +113,17 @@ def _path_for(options: Options, compiler: Path) -> Path | None:
     directory = cache_directory()
     if directory is None:
         return None
-    key = sha256()
-    for part in _key_parts(options, compiler):
-        key.update(part.encode("utf-8", "surrogateescape") + b"\0")
-    return directory / (key.hexdigest()[:32] + _SUFFIX)
+    parts = "\0".join(_key_parts(options, compiler)).encode("utf-8", "surrogateescape")
+    # A checksum will do, since a PCH that does not fit is refused; hashlib takes 10 ms to load.
+    return directory / f"{crc32(parts):08x}{crc32(parts[::-1]):08x}{_SUFFIX}"
 
 
 def _key_parts(options: Options, compiler: Path) -> Iterator[str]:
     yield _FORMAT
     yield from _args(options)
-    # A relative -I means another directory elsewhere.
-    yield os.getcwd()
+    files = (*options.include_dirs, *options.includes)
+    if options.xcc or not all(os.path.isabs(file) for file in files):
+        yield os.getcwd()  # a relative path means another file elsewhere
     for file in (str(compiler), *_HEADER_DIRS, *options.include_dirs):
         yield file
         try:
