@@ -17,7 +17,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from farside.errors import FarsideError, OptionError
-from farside.link import Definition, EntryTable, Prot, link
+from farside.link import Definition, EntryTable, Prot, link, places_of
 from farside.object import is_archive, parse_archive, parse_object
 from farside.orc import bootstrap
 from farside.orc.jitdylib import JitDylib
@@ -29,7 +29,7 @@ from farside.remote.spawn import find_executor, spawn_executor
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from farside.link import Entry, LinkedImage
+    from farside.link import Entry, LinkedImage, Places
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
@@ -49,11 +49,13 @@ class Committed:
         key: the commit's, for ``farside_uncommit``.
         allocations: (address, size) of its memory.
         entries: the shared entries that it brought.
+        places: what it consists of, for the report of a death.
     """
 
     key: int
     allocations: tuple[tuple[int, int], ...]
     entries: tuple[Entry, ...]
+    places: Places
 
 
 class StaticTlsPool:
@@ -121,6 +123,7 @@ class ExecutionSession:
         self._addresses: dict[str, int] = {}
         self._libraries: list[int] = []
         self._linking = False
+        self._running: LinkedImage | None = None
         self._archives: list[Archive] = []
 
     def _wait_ready(self) -> None:
@@ -194,6 +197,7 @@ class ExecutionSession:
             actions=self._actions(image),
             dlupdate=self._main.header if image.init_ranges else 0,
         )
+        self._running = image
         outcome = self._executor.commit(request)
         self._memory.commit()
         self._tls.keep()
@@ -204,11 +208,14 @@ class ExecutionSession:
             outcome.key,
             tuple([(block.address, block.size) for block in image.allocations]),
             image.new_entries,
+            places_of(image),
         )
+        self._running = None
         return outcome
 
     def discard(self) -> None:
         """Give back what an image that was not committed had taken; none is fine."""
+        self._running = None
         if self._linking:
             self._linking = False
             self._memory.rollback()
@@ -291,6 +298,19 @@ class ExecutionSession:
         """Return the address of a function or variable that the program defines."""
         found = self._main.lookup(name) if self._ready else None
         return None if found is None else found.address
+
+    def places(self) -> dict[str, Places]:
+        """Return what each image consists of, the one that is being run included."""
+        found = {name: committed.places for name, committed in self._committed.items()}
+        if self._running is not None:
+            found[self._running.name] = places_of(self._running)
+        return found
+
+    @property
+    def slab(self) -> tuple[int, int]:
+        """First address of the range that images are placed in, and one past its last."""
+        slab = self._executor.slab
+        return slab.base, slab.base + slab.size
 
     # ------------------------------------------------------------------ files
 

@@ -99,6 +99,7 @@ class Session:
         self._gate = InterruptGate()
         self._lock = threading.Lock()
         self._closed = False
+        self._running: CompiledCell | None = None  # for the report of its death
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -170,6 +171,7 @@ class Session:
             return None
         from farside.object import parse_object
 
+        self._running = compiled
         name = f"cell {compiled.cell}"
         return self._execution.link([parse_object(compiled.object, name)], name)
 
@@ -182,6 +184,7 @@ class Session:
 
     def _accept(self, compiled: CompiledCell, code: str, image: LinkedImage | None) -> None:
         """Make the cell part of the session."""
+        self._running = None
         keep = image is not None and (
             image.defined or not all(each.is_statement for each in image.initialisers)
         )
@@ -229,12 +232,14 @@ class Session:
         """Undo what a cell did on both sides and return what is to be raised."""
         stdout, stderr = self._output.take()
         self._rollback_compiler()
+        crashed = self._explained(cell, error) if isinstance(error, Crashed) else None
         self._execution.discard()
         recovery = () if self._execution.usable else self._recover()
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"cell {cell} was interrupted and taken back")
         elif isinstance(error, Crashed):
-            raised = Crashed(f"cell {cell}: {error}", error.report)
+            assert crashed is not None
+            raised = crashed
         elif isinstance(error, FarsideError):
             raised = error
         else:
@@ -242,6 +247,26 @@ class Session:
         if isinstance(raised, FarSideError):
             raised.stdout, raised.stderr, raised.recovery = stdout, stderr, recovery
         return raised
+
+    def _explained(self, cell: int, error: Crashed) -> Crashed:
+        """Return the crash with its report in terms of cells, lines and functions."""
+        from farside.autopsy import Evidence, explain
+
+        objects = {
+            f"cell {entry.cell}": entry.object_bytes
+            for entry in self._journal
+            if entry.object_bytes is not None
+        }
+        if self._running is not None and self._running.object is not None:
+            objects[f"cell {self._running.cell}"] = self._running.object
+        try:
+            evidence = Evidence(
+                self._execution.places(), objects, self._execution.slab, self._compiler.demangle
+            )
+        except FarsideError:  # it died before it had said anything of itself
+            return Crashed(f"cell {cell}: {error}", error.report)
+        report = explain(error.report, cell, evidence)
+        return Crashed(report.text, report)
 
     def _rollback_compiler(self) -> None:
         """Bring the compiler to the state after the accepted cells."""

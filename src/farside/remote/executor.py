@@ -31,6 +31,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
 from farside.remote.death import DeathReport
+from farside.remote.record import decode_record
 from farside.remote.spawn import Spawned, spawn_executor
 from farside.remote.transport import SocketTransport, Transport
 
@@ -41,13 +42,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _U64 = Struct("<Q")
-_WORKER_ENDED = (sps.U32, sps.I32, sps.I32)
+_WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.BOOL, sps.BYTES)
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
-_MAX_CONTROL_MESSAGE = 4096
+_MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 _GRACE = 1.0  # seconds between the end of a stream and the report of the death that explains it
 
@@ -474,7 +475,8 @@ class Executor:
             if frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_STARTED:
                 (self._worker_pid,) = sps.unpack((sps.U32,), frame.payload)
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
-                self.death = DeathReport(*sps.unpack(_WORKER_ENDED, frame.payload))
+                *ended, record = sps.unpack(_WORKER_ENDED, frame.payload)
+                self.death = DeathReport(*ended)._replace(record=decode_record(record))
             else:
                 raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
 
