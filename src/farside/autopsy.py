@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import FarsideError
 from farside.object import parse_object
+from farside.object.inlines import InlineTable
 from farside.object.lines import LineTable
 from farside.remote.death import DeathReport, Frame
 from farside.remote.record import (
+    FIRST_FRAMES,
     KIND_EXIT,
     KIND_IMMEDIATE_EXIT,
     KIND_QUICK_EXIT,
@@ -32,6 +34,8 @@ _SI_KERNEL = 128
 _NULL_PAGES = 0x10000
 _NEAR_STACK = 1 << 20  # Linux keeps this distance between a stack and what lies below it
 _EXECUTOR = "farside-executor"
+# What the compiler makes of a cell's statements and initialisers; its names mean nothing to a user.
+_NAMELESS = ("__stmts__", "__cxx_global_", "_GLOBAL_")
 
 _EXITS = {
     KIND_EXIT: "exit",
@@ -86,14 +90,13 @@ def explain(report: DeathReport, cell: int, evidence: Evidence) -> DeathReport:
             return report._replace(reason=why)
         return report
     lookup = _Lookup(evidence)
-    frames = _own(record, lookup.frames(record.frames))
+    frames = _own(record, lookup.frames(record))
     line = next((f.line for f in frames if f.file == f"cell {cell}" and f.line), None)
     return report._replace(
         line=line,
         reason=_reason(record, frames, lookup, report.status),
         fault_address=_fault_address(record),
         frames=frames,
-        omitted=record.omitted,
     )
 
 
@@ -128,7 +131,7 @@ class _Lookup:
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
-        self._tables: dict[str, dict[str, tuple[LineTable, int]]] = {}
+        self._read: dict[str, tuple[dict[str, int], LineTable, InlineTable] | None] = {}
 
     def image_at(self, address: int) -> tuple[str, Places, Place] | None:
         """Return the image that an address lies in, its name, and the section."""
@@ -138,12 +141,17 @@ class _Lookup:
                 return name, places, place
         return None
 
-    def frames(self, raw: Sequence[RawFrame]) -> tuple[Frame, ...]:
-        """Return frames with names and lines."""
-        frames = [self._frame(each) for each in raw]
-        mangled = sorted({f.function for f in frames if f.function})
+    def frames(self, record: CrashRecord) -> tuple[Frame, ...]:
+        """Return frames with names and lines; an inlined call is a frame of its own."""
+        frames: list[Frame] = []
+        for number, raw in enumerate(record.frames):
+            found = self._frames(raw)
+            if number == FIRST_FRAMES:
+                found[0] = found[0]._replace(skipped=record.omitted)
+            frames += found
+        mangled = sorted({f.function for f in frames if f.function and f.function.startswith("_Z")})
         plain = dict(zip(mangled, self.demangled(mangled), strict=True))
-        return tuple([f._replace(function=plain.get(f.function or "")) for f in frames])
+        return tuple([f._replace(function=plain.get(f.function or "", f.function)) for f in frames])
 
     def demangled(self, names: Sequence[str]) -> Sequence[str]:
         """Return names as the programmer wrote them."""
@@ -153,44 +161,51 @@ class _Lookup:
             return names
         return found if len(found) == len(names) else names
 
-    def _frame(self, raw: RawFrame) -> Frame:
+    def _frames(self, raw: RawFrame) -> list[Frame]:
         found = self.image_at(raw.address)
         if found is None:
-            return Frame(
-                raw.address,
-                raw.symbol,
-                library=raw.library and _short(raw.library),
-                offset=raw.offset,
-            )
+            library = raw.library and _short(raw.library)
+            return [Frame(raw.address, raw.symbol, library=library, offset=raw.offset)]
         name, places, place = found
         function = places.symbol_at(raw.address)
-        if function is not None and function.startswith(("__stmts__", "__cxx_global_", "_GLOBAL_")):
+        if function is not None and function.startswith(_NAMELESS):
             function = None
-        source = self._line(name, place, raw.address - place.address)
-        if source is None:
-            return Frame(raw.address, function, name)
-        return Frame(raw.address, function, *source)
+        debug = self._debug_information(name, place)
+        if debug is None:
+            return [Frame(raw.address, function, name)]
+        index, lines, inlines = debug
+        offset = raw.address - place.address
+        file, line = lines.at(index, offset) or (name, None)
+        frames = []
+        for call in inlines.at(index, offset):
+            frames.append(Frame(raw.address, call.function, file, line))
+            file = lines.files[call.file] if 0 <= call.file < len(lines.files) else name
+            line = call.line or None
+        return [*frames, Frame(raw.address, function, file, line)]
 
-    def _line(self, image: str, place: Place, offset: int) -> tuple[str, int] | None:
+    def _debug_information(
+        self, image: str, place: Place
+    ) -> tuple[int, LineTable, InlineTable] | None:
+        """Return the debug information of a section, with the section's number in its object."""
         if place.object_name != image:
             return None
-        tables = self._tables.get(image)
-        if tables is None:
-            tables = self._tables[image] = self._read(image)
-        found = tables.get(place.name)
-        return None if found is None else found[0].at(found[1], offset)
+        if image not in self._read:
+            self._read[image] = self._parse(image)
+        numbers, lines, inlines = self._read[image] or ({}, None, None)
+        if place.name not in numbers or lines is None or inlines is None:
+            return None
+        return numbers[place.name], lines, inlines
 
-    def _read(self, image: str) -> dict[str, tuple[LineTable, int]]:
-        """Return an object's line table, by the names of its sections."""
+    def _parse(self, image: str) -> tuple[dict[str, int], LineTable, InlineTable] | None:
         content = self.evidence.objects.get(image)
         if content is None:
-            return {}
+            return None
         try:
             parsed = parse_object(content, image)
         except FarsideError:
-            return {}
-        table = LineTable(parsed)
-        return {s.name: (table, index) for index, s in parsed.sections.items()}
+            return None
+        numbers = {section.name: index for index, section in parsed.sections.items()}
+        return numbers, LineTable(parsed), InlineTable(parsed)
 
 
 def _short(library: str) -> str:

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from pathlib import PurePosixPath
-from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import ObjectError
+from farside.object.dwarf import U16, U32, Cursor, Damaged, DebugSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farside.object.elf import ObjectFile
-
-_U16, _U32, _U64 = Struct("<H"), Struct("<I"), Struct("<Q")
 
 # Forms that file and directory entries use (DWARF 5, 7.5.6).
 _DATA1, _DATA2, _DATA4, _DATA8, _DATA16 = 0x0B, 0x05, 0x06, 0x07, 0x1E
@@ -38,15 +36,21 @@ class SourceLine(NamedTuple):
 
 
 class LineTable:
-    """The line table of one object."""
+    """The line table of one object.
+
+    Attributes:
+        files: the names of its source files, as other debug information numbers them.
+    """
 
     def __init__(self, object_file: ObjectFile) -> None:
+        self.files: list[str] = []
         self._rows: dict[int, list[tuple[int, SourceLine | None]]] = {}
         try:
             for unit in _units(object_file):
+                self.files = self.files or unit.files
                 for section, rows in unit.sequences():
                     self._rows.setdefault(section, []).extend(rows)
-        except (ObjectError, _Damaged):
+        except (ObjectError, Damaged):
             pass
         for found in self._rows.values():
             found.sort(key=lambda row: row[0])
@@ -58,77 +62,18 @@ class LineTable:
         return rows[index - 1][1] if index else None
 
 
-class _Damaged(Exception):
-    """The table ends before it should, or holds what is not known."""
-
-
-class _Cursor:
-    """A place in the section's bytes, every step checked."""
-
-    def __init__(self, data: bytes, at: int, end: int) -> None:
-        if not 0 <= at <= end <= len(data):
-            raise _Damaged
-        self.data = data
-        self.at = at
-        self.end = end
-
-    def skip(self, size: int) -> int:
-        """Step over `size` bytes and return where they start."""
-        start = self.at
-        if size < 0 or size > self.end - start:
-            raise _Damaged
-        self.at = start + size
-        return start
-
-    def u8(self) -> int:
-        return self.data[self.skip(1)]
-
-    def number(self, layout: Struct) -> int:
-        return int(layout.unpack_from(self.data, self.skip(layout.size))[0])
-
-    def leb(self, *, signed: bool = False) -> int:
-        value = shift = 0
-        while True:
-            byte = self.u8()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-            if shift > 63:
-                raise _Damaged
-        return value - (1 << shift) if signed and byte & 0x40 else value
-
-    def string(self) -> str:
-        end = self.data.find(0, self.at, self.end)
-        if end < 0:
-            raise _Damaged
-        text = self.data[self.at : end]
-        self.at = end + 1
-        return text.decode("utf-8", "backslashreplace")
-
-
 def _units(object_file: ObjectFile) -> Iterator[_Unit]:
-    data = object_file.section_bytes(".debug_line")
-    if data is None:
-        return
+    section = DebugSection(object_file, ".debug_line")
     strings = {
-        _LINE_STRP: object_file.section_bytes(".debug_line_str") or b"",
-        _STRP: object_file.section_bytes(".debug_str") or b"",
+        _LINE_STRP: DebugSection(object_file, ".debug_line_str"),
+        _STRP: DebugSection(object_file, ".debug_str"),
     }
-    symbols = object_file.symbols
-    # What the linker would fill in: for each place, a section and an offset in it.
-    places: dict[int, tuple[int, int]] = {}
-    for section in object_file.other_sections():
-        if section.name == ".debug_line":
-            for offset, _, symbol, addend in object_file.relocations(section.number):
-                if symbol < len(symbols):
-                    to = symbols[symbol]
-                    places[offset] = (to.section, to.value + addend)
+    data = section.data
     at = 0
     while at + 4 <= len(data):
-        (length,) = _U32.unpack_from(data, at)
+        (length,) = U32.unpack_from(data, at)
         end = at + 4 + length
-        yield _Unit(_Cursor(data, at + 4, end), strings, places)
+        yield _Unit(Cursor(data, at + 4, end), section, strings)
         at = end
 
 
@@ -136,16 +81,16 @@ class _Unit:
     """One line number program with its header."""
 
     def __init__(
-        self, cursor: _Cursor, strings: dict[int, bytes], places: dict[int, tuple[int, int]]
+        self, cursor: Cursor, section: DebugSection, strings: dict[int, DebugSection]
     ) -> None:
+        self._section = section
         self._strings = strings
-        self._places = places
-        version = cursor.number(_U16)
+        version = cursor.number(U16)
         if version not in (4, 5):
-            raise _Damaged
+            raise Damaged
         if version == 5:
             cursor.skip(2)  # sizes of addresses and segment selectors
-        header = cursor.number(_U32)
+        header = cursor.number(U32)
         program = cursor.at + header
         self._minimum = cursor.u8()
         cursor.skip(2)  # operations in an instruction, default_is_stmt
@@ -155,21 +100,21 @@ class _Unit:
         self._line_range = cursor.u8()
         self._opcode_base = cursor.u8()
         if not self._line_range or not self._opcode_base:
-            raise _Damaged
+            raise Damaged
         self._operands = [0] + [cursor.u8() for _ in range(self._opcode_base - 1)]
-        self._files = self._names(cursor) if version == 5 else self._old_names(cursor)
-        self._cursor = _Cursor(cursor.data, program, cursor.end)
+        self.files = self._names(cursor) if version == 5 else self._old_names(cursor)
+        self._cursor = Cursor(cursor.data, program, cursor.end)
 
-    def _names(self, cursor: _Cursor) -> list[str]:
+    def _names(self, cursor: Cursor) -> list[str]:
         directories = [path for path, _ in self._entries(cursor)]
         return [_joined(directories, directory, path) for path, directory in self._entries(cursor)]
 
-    def _entries(self, cursor: _Cursor) -> list[tuple[str, int]]:
+    def _entries(self, cursor: Cursor) -> list[tuple[str, int]]:
         forms = [(cursor.leb(), cursor.leb()) for _ in range(cursor.u8())]
         count = cursor.leb()
         if not forms or count > cursor.end - cursor.at:
             if count:
-                raise _Damaged
+                raise Damaged
             return []
         entries = []
         for _ in range(count):
@@ -183,12 +128,9 @@ class _Unit:
             entries.append((path, directory))
         return entries
 
-    def _value(self, cursor: _Cursor, form: int) -> str | int:
+    def _value(self, cursor: Cursor, form: int) -> str | int:
         if form in self._strings:
-            at = cursor.skip(4)
-            offset = self._places.get(at, (0, _U32.unpack_from(cursor.data, at)[0]))[1]
-            table = self._strings[form]
-            return _Cursor(table, offset, len(table)).string()
+            return self._strings[form].string(self._section.offset(cursor.skip(4)))
         if form == _STRING:
             return cursor.string()
         if form == _UDATA:
@@ -199,12 +141,11 @@ class _Unit:
             return cursor.skip(cursor.leb())
         size = {_DATA2: 2, _DATA4: 4, _DATA8: 8, _DATA16: 16}.get(form)
         if size is None:
-            raise _Damaged
-        at = cursor.skip(size)
-        return int.from_bytes(cursor.data[at : at + size], "little")
+            raise Damaged
+        return cursor.bytes_as_number(size)
 
     @staticmethod
-    def _old_names(cursor: _Cursor) -> list[str]:
+    def _old_names(cursor: Cursor) -> list[str]:
         directories = [""]
         while directory := cursor.string():
             directories.append(directory)
@@ -237,7 +178,7 @@ class _Unit:
                     yield section, [*rows, (address, None)]
                     section, address, file, line, rows = 0, 0, 1, 1, []
                 elif kind == 2:  # DW_LNE_set_address
-                    section, address = self._places.get(start + 1, (0, 0))
+                    section, address = self._section.address(start + 1)
             elif opcode == 1:  # DW_LNS_copy
                 emit = True
             elif opcode == 2:  # DW_LNS_advance_pc
@@ -249,7 +190,7 @@ class _Unit:
             elif opcode == 8:  # DW_LNS_const_add_pc
                 address += (255 - self._opcode_base) // self._line_range * self._minimum
             elif opcode == 9:  # DW_LNS_fixed_advance_pc
-                address += cursor.number(_U16)
+                address += cursor.number(U16)
             else:
                 for _ in range(self._operands[opcode]):
                     cursor.leb()
@@ -257,9 +198,9 @@ class _Unit:
                 # Line 0 is code of the compiler's own making; it counts to the line before it.
                 total += 1
                 if total > _MAX_ROWS:
-                    raise _Damaged
-                if line > 0 and 0 <= file < len(self._files):
-                    rows.append((address, SourceLine(self._files[file], line)))
+                    raise Damaged
+                if line > 0 and 0 <= file < len(self.files):
+                    rows.append((address, SourceLine(self.files[file], line)))
 
 
 def _joined(directories: list[str], index: int, path: str) -> str:

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 # si_code of SIGCHLD, <bits/siginfo-consts.h>.
 CLD_EXITED, CLD_KILLED, CLD_DUMPED = 1, 2, 3
 
-# Frames that a record has room for before those in the middle are left out.
-_BEFORE_GAP = 64
-
 _SIGNAL_TEXT = {
     "SIGSEGV": "segmentation fault",
     "SIGBUS": "bus error",
@@ -40,6 +37,7 @@ class Frame(NamedTuple):
         line: counted from 1, or None.
         library: path of the library that the code is in, None for what cells brought.
         offset: from the start of the library, in bytes.
+        skipped: how many frames between the one before and this one were not recorded.
     """
 
     address: int
@@ -48,6 +46,7 @@ class Frame(NamedTuple):
     line: int | None = None
     library: str | None = None
     offset: int = 0
+    skipped: int = 0
 
     def __str__(self) -> str:
         where = self.file or ""
@@ -78,7 +77,6 @@ class DeathReport(NamedTuple):
         reason: a phrase: what lies at the faulting address, or why the program aborted or exited.
         fault_address: the address that could not be used, or None where it is not about one.
         frames: the call stack, innermost first.
-        omitted: how many frames are left out of the middle, behind the first 64.
     """
 
     pid: int
@@ -91,7 +89,6 @@ class DeathReport(NamedTuple):
     reason: str | None = None
     fault_address: int | None = None
     frames: tuple[Frame, ...] = ()
-    omitted: int = 0
 
     @property
     def exit_status(self) -> int | None:
@@ -135,20 +132,26 @@ class DeathReport(NamedTuple):
         lines = [self.cause if place is None else f"{place}: {self.cause}"]
         before = ""
         repeated = 0
-        for number, frame in enumerate([*self.frames, None]):
-            text = "" if frame is None else str(frame)
-            gap = self.omitted and number == _BEFORE_GAP
-            if text == before and not gap:
+        number = 0
+        for frame in self.frames:
+            text = str(frame)
+            if text == before and not frame.skipped:
                 repeated += 1
-                continue
-            if repeated:
-                lines.append(f"  … the same {repeated} times more")
-            if gap:
-                lines.append(f"  … {self.omitted} frames that were not recorded")
-            if frame is not None:
-                lines.append(f"  #{number + (self.omitted if number >= _BEFORE_GAP else 0)} {text}")
-            before, repeated = text, 0
+            else:
+                lines += _repetition(repeated)
+                repeated = 0
+                if frame.skipped:
+                    lines.append(f"  … {frame.skipped} frames that were not recorded")
+                    number += frame.skipped
+                lines.append(f"  #{number} {text}")
+            number += 1
+            before = text
+        lines += _repetition(repeated)
         return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.cause if self.signal_name is None else f"the cell died: {self.cause}"
+
+
+def _repetition(times: int) -> list[str]:
+    return [f"  … the same {times} times more"] if times else []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 _HEADER = Struct("<IIiiiiiIQQQQQQQQQQIIII")
 _FRAME = Struct("<QQII")
 _MAGIC = 0x68746431
-_FIRST, _LAST = 64, 64  # innermost frames; outermost, as a ring
+FIRST_FRAMES, _LAST = 64, 64  # innermost frames; outermost, as a ring
 _NOT_LOOKED, _NOT_MAPPED = 0x7FFFFFFF, 0x80000000
 
 KIND_SIGNAL, KIND_EXIT, KIND_QUICK_EXIT, KIND_IMMEDIATE_EXIT = 1, 2, 3, 4
@@ -98,7 +98,7 @@ def decode_record(data: bytes) -> CrashRecord | None:
     range_name, message, exception, text_size = fields[18:]
     if magic != _MAGIC or kind not in range(KIND_SIGNAL, KIND_IMMEDIATE_EXIT + 1):
         return None
-    kept = min(seen, _FIRST + _LAST)
+    kept = min(seen, FIRST_FRAMES + _LAST)
     text = data[_HEADER.size + kept * _FRAME.size :]
     if len(data) < _HEADER.size + kept * _FRAME.size or len(text) != min(text_size, 16384):
         return None
@@ -111,8 +111,8 @@ def decode_record(data: bytes) -> CrashRecord | None:
 
     raw = list(_FRAME.iter_unpack(data[_HEADER.size : _HEADER.size + kept * _FRAME.size]))
     if seen > len(raw):  # the ring's oldest entry is where the next would have gone
-        oldest = _FIRST + (seen - _FIRST) % _LAST
-        raw = raw[:_FIRST] + raw[oldest:] + raw[_FIRST:oldest]
+        oldest = FIRST_FRAMES + (seen - FIRST_FRAMES) % _LAST
+        raw = raw[:FIRST_FRAMES] + raw[oldest:] + raw[FIRST_FRAMES:oldest]
     mapping = None
     if prot == _NOT_MAPPED:
         mapping = Mapping(0, 0, 0, None)
