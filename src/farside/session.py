@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
