@@ -356,7 +356,8 @@ def test_crash_with_the_stack_destroyed(session: Session) -> None:
     session.run(
         "__attribute__((noinline)) void smash(char *p) {\n"
         "  memset(p - 64, 0x41, 4096);\n}\n"
-        '__attribute__((noinline)) void outer() { char b[16]; smash(b); asm volatile("" ::"r"(b) : "memory"); }'
+        "__attribute__((noinline)) void outer() {\n"
+        '  char b[16]; smash(b); asm volatile("" ::"r"(b) : "memory");\n}'
     )
     _, report, text = report_of(session, "outer();")
     assert report.signal_name in ("SIGSEGV", "SIGABRT"), text

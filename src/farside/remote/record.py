@@ -106,7 +106,10 @@ def decode_record(data: bytes) -> CrashRecord | None:
     def name(at: int) -> str | None:
         if not 0 < at < len(text):
             return None
-        found = text[at : text.find(0, at)].decode("utf-8", "backslashreplace")
+        end = text.find(0, at)
+        if end < 0:
+            return None
+        found = text[at:end].decode("utf-8", "backslashreplace")
         return "".join([c if c.isprintable() or c == "\n" else "?" for c in found]) or None
 
     raw = list(_FRAME.iter_unpack(data[_HEADER.size : _HEADER.size + kept * _FRAME.size]))
