@@ -5,11 +5,10 @@
 #include "memory.h"
 #include "platform.h"
 #include "tls.h"
+#include "unwind.h"
 #include "values.h"
 #include "wrapper.h"
 
-#include <cstdio>
-#include <iostream>
 #include <unordered_map>
 
 namespace farside {
@@ -50,24 +49,13 @@ Error store(const std::vector<Protection> &protections, const std::vector<Store>
   return {};
 }
 
-/// So that what a cell prints is there before its outcome is.
-void flushOutput() {
-  try {
-    std::cout.flush();
-    std::wcout.flush();
-  } catch (...) {
-    // The user asked std::cout to throw on errors; the cell is over, nobody could catch it.
-  }
-  std::fflush(nullptr);
-}
-
 Expected<RunOutcome> commit(const std::vector<Protection> &protections,
                             const std::vector<Store> &stores,
                             const std::vector<ActionPair> &actions, uint64_t header) {
   if (Error error = store(protections, stores))
     return error;
   uint64_t key = ++commits().LastKey;
-  Platform::CommitScope scope(key);
+  Platform::CodeScope scope(header, key);
   ValueCollector values;
   auto deallocs = runFinalizeActions(actions);
   if (!deallocs)
@@ -81,6 +69,9 @@ Expected<RunOutcome> commit(const std::vector<Protection> &protections,
       return undo ? Error(ran.text() + "; " + undo.text()) : ran.error();
     }
     report = std::move(*ran);
+    // What a cell does after its exception is not done. What others pushed waits its turn.
+    if (report.Exception)
+      Platform::get().dropFresh(header, key);
     flushOutput();
   }
   commits().Deallocs.emplace(key, std::move(*deallocs));
@@ -130,12 +121,35 @@ WrapperResult staticTlsInit(const char *data, size_t size) {
   return serveWrapper<int64_t, std::string_view>(data, size, initialiseStaticTls);
 }
 
+/// How much the executor keeps, by name: what has gone must not be counted.
+using Statistics = std::vector<std::tuple<std::string, uint64_t>>;
+
+WrapperResult statistics(const char *data, size_t size) {
+  return serveWrapper<>(data, size, [] {
+    PlatformCounts platform = Platform::get().counts();
+    TlsCounts tls = threadLocalCounts();
+    return Statistics{
+        {"commits", commits().Deallocs.size()},
+        {"jitdylibs", platform.JitDylibs},
+        {"init_sections", platform.InitSections},
+        {"fini_sections", platform.FiniSections},
+        {"exit_handlers", platform.ExitHandlers},
+        {"thread_exits", countThreadExits()},
+        {"memory_ranges", platform.MemoryRanges},
+        {"eh_frames", countEhFrames()},
+        {"thread_images", tls.Images},
+        {"thread_instances", tls.Instances},
+    };
+  });
+}
+
 } // namespace
 
 std::span<const BootstrapSymbol> commitSymbols() {
   static const BootstrapSymbol symbols[] = {
       symbol("farside_commit", commitWrapper),
       symbol("farside_uncommit", uncommitWrapper),
+      symbol("farside_statistics", statistics),
       symbol("farside_resolve_ifunc", resolveIfunc),
       symbol("farside_static_tls_init", staticTlsInit),
       symbol("farside_tls_get_addr", farside_tls_get_addr),

@@ -76,8 +76,14 @@ class Evidence(NamedTuple):
     demangle: Callable[[Sequence[str]], Sequence[str]]
 
 
-def explain(report: DeathReport, cell: int, evidence: Evidence) -> DeathReport:
-    """Return the report with cell, line, reason and call stack filled in."""
+def explain(report: DeathReport, cell: int | None, evidence: Evidence) -> DeathReport:
+    """Return the report with cell, line, reason and call stack filled in.
+
+    Args:
+        report: as the executor gave it.
+        cell: the number of the cell that ran; None if it was something else.
+        evidence: what the addresses are held against.
+    """
     record = report.record
     report = report._replace(cell=cell)
     if record is None or not _belongs(record, report):

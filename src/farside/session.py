@@ -12,8 +12,9 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from farside.dylibs import DylibHandle, load_again, make_again
 from farside.errors import (
     CompileError,
     CompilerCrashed,
@@ -25,6 +26,7 @@ from farside.errors import (
     InternalError,
     Interrupted,
     LinkError,
+    ObjectError,
     OptionError,
     RemoteError,
     SessionBusy,
@@ -35,19 +37,23 @@ from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.options import Options
-from farside.recovery.journal import Journal, JournalEntry
+from farside.recovery.journal import Journal, JournalEntry, LoadedFile
 from farside.result.output import Output
 from farside.result.value import Value, decode_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
+    from farside.execution import ExecutionSession, Statistics
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
     from farside.remote.commit import RunOutcome
+
+T = TypeVar("T")
+_MAIN = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ class Session:
         self._lock = threading.Lock()
         self._closed = False
         self._running: CompiledCell | None = None  # for the report of its death
+        self._compiler_is_behind = False
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -117,8 +124,12 @@ class Session:
 
     # ------------------------------------------------------------------ the path of a cell
 
-    def run(self, code: str) -> CellResult:
+    def run(self, code: str, *, dylib: str = _MAIN) -> CellResult:
         """Compile, link and run one cell.
+
+        Args:
+            code: C++ (or C) source.
+            dylib: the JITDylib that its code goes into; see `jitdylib`.
 
         Raises:
             CompileError, LinkError: the session is as it was.
@@ -133,16 +144,16 @@ class Session:
             try:
                 compiled = self._compile(cell, code)
                 compiled_at = perf_counter()
-                image = self._link(compiled)
+                image = self._link(compiled, dylib)
                 linked_at = perf_counter()
                 outcome = self._commit(image)
                 committed_at = perf_counter()
             except (Exception, KeyboardInterrupt) as error:
-                raised = self._take_back(cell, error)
+                raised = self._take_back(f"cell {cell}", error)
                 if raised is error:
                     raise
                 raise raised from error
-            self._accept(compiled, code, image)
+            self._accept(compiled, code, image, dylib)
             timings = {
                 "compile": compiled_at - started,
                 "link": linked_at - compiled_at,
@@ -154,6 +165,8 @@ class Session:
     def _compile(self, cell: int, code: str) -> CompiledCell:
         """Cell → CompiledCell: Clang, in its own process."""
         with self._gate.window():
+            if self._compiler_is_behind:
+                self._rollback_compiler()
             compiled = self._compiler.compile(cell, code)
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
@@ -164,15 +177,19 @@ class Session:
             raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
         return compiled
 
-    def _link(self, compiled: CompiledCell) -> LinkedImage | None:
+    def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
+        if dylib != _MAIN and not self._journal.is_open(dylib):
+            with self._gate.window():
+                self._execution.open(dylib)
+            self._journal.add_file("", kind="open", dylib=dylib)
         if compiled.object is None:
             return None
         from farside.object import parse_object
 
         self._running = compiled
         name = f"cell {compiled.cell}"
-        return self._execution.link([parse_object(compiled.object, name)], name)
+        return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
@@ -181,14 +198,18 @@ class Session:
         with self._gate.window():
             return self._execution.commit(image)
 
-    def _accept(self, compiled: CompiledCell, code: str, image: LinkedImage | None) -> None:
+    def _accept(
+        self, compiled: CompiledCell, code: str, image: LinkedImage | None, dylib: str
+    ) -> None:
         """Make the cell part of the session."""
         self._running = None
         keep = image is not None and (
             image.defined or not all(each.is_statement for each in image.initialisers)
         )
         self._journal.accept(
-            JournalEntry(compiled.cell, code, compiled.cookie, compiled.object if keep else None)
+            JournalEntry(
+                compiled.cell, code, compiled.cookie, compiled.object if keep else None, dylib
+            )
         )
 
     def _result(
@@ -227,27 +248,28 @@ class Session:
 
     # ------------------------------------------------------------------ when a cell fails
 
-    def _take_back(self, cell: int, error: BaseException) -> FarsideError:
+    def _take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
         stdout, stderr = self._output.take()
-        self._rollback_compiler()
-        crashed = self._explained(cell, error) if isinstance(error, Crashed) else None
+        crashed = self._explained(what, error) if isinstance(error, Crashed) else None
         self._execution.discard()
+        with suppress(CompilerCrashed):
+            self._rollback_compiler()
         recovery = () if self._execution.usable else self._recover()
         if isinstance(error, KeyboardInterrupt):
-            raised: FarsideError = Interrupted(f"cell {cell} was interrupted and taken back")
+            raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
         elif isinstance(error, Crashed):
             assert crashed is not None
             raised = crashed
         elif isinstance(error, FarsideError):
             raised = error
         else:
-            raised = InternalError(f"cell {cell}: {type(error).__name__}: {error}")
+            raised = InternalError(f"{what}: {type(error).__name__}: {error}")
         if isinstance(raised, FarSideError):
             raised.stdout, raised.stderr, raised.recovery = stdout, stderr, recovery
         return raised
 
-    def _explained(self, cell: int, error: Crashed) -> Crashed:
+    def _explained(self, what: str, error: Crashed) -> Crashed:
         """Return the crash with its report in terms of cells, lines and functions."""
         from farside.autopsy import Evidence, explain
 
@@ -263,13 +285,21 @@ class Session:
                 self._execution.places(), objects, self._execution.slab, self._compiler.demangle
             )
         except FarsideError:  # it died before it had said anything of itself
-            return Crashed(f"cell {cell}: {error}", error.report)
-        report = explain(error.report, cell, evidence)
-        return Crashed(report.text, report)
+            return Crashed(f"{what}: {error}", error.report)
+        number = what.removeprefix("cell ")
+        report = explain(error.report, int(number) if number.isdecimal() else None, evidence)
+        return Crashed(report.text if report.cell else f"{what}: {report.text}", report)
 
     def _rollback_compiler(self) -> None:
-        """Bring the compiler to the state after the accepted cells."""
+        """Bring the compiler to the state after the accepted cells.
+
+        Raises:
+            CompilerCrashed: it does not accept one of them any more, such as after a change of an
+                included file. The next cell tries again; `undo` takes the cell away.
+        """
+        self._compiler_is_behind = True
         self._compiler.rollback(self._journal.last_cell, self._journal.entries)
+        self._compiler_is_behind = False
 
     def _demangle(self, name: str) -> str:
         return self._compiler.demangle([name])[0]
@@ -283,10 +313,15 @@ class Session:
         """
         survivors = list(self._journal.entries)
         lost: list[int] = []
-        while (failed := self._restore(survivors)) is not None:
-            survivors.remove(failed)
-            lost.append(failed.cell)
         notices = ["the far side was started again; variables have their initial values"]
+        while (failed := self._restore(survivors)) is not None:
+            if isinstance(failed, JournalEntry):
+                survivors.remove(failed)
+                lost.append(failed.cell)
+            else:
+                self._journal.files.remove(failed)
+                what = f"JITDylib {failed.dylib} is not open" if failed.kind == "open" else ""
+                notices.append(what or f"{failed.path} could not be loaded again")
         if lost:
             self._journal.keep_only(survivors)
             self._compiler.rollback(0, survivors)
@@ -294,26 +329,35 @@ class Session:
             notices.append(f"these cells could not be brought back: {cells}")
         return tuple(notices)
 
-    def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | None:
-        """Fill a new executor with cells; return the first that cannot be brought back."""
-        from farside.object import parse_object
-
+    def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | LoadedFile | None:
+        """Fill a new executor; return the first cell or file that cannot be brought back."""
         self._execution.restart()
+        make_again(self._execution, self._journal)
+        steps: list[JournalEntry | LoadedFile] = []
         files = list(self._journal.files)
         for entry in entries:
             while files and files[0].before_cell <= entry.cell:
-                self._execution.load(files.pop(0).path)
-            if entry.object_bytes is None:
-                continue
-            name = f"cell {entry.cell}"
+                steps.append(files.pop(0))
+            if entry.object_bytes is not None:
+                steps.append(entry)
+        for step in (*steps, *files):
             try:
-                image = self._execution.link([parse_object(entry.object_bytes, name)], name)
-                self._execution.commit(image, statements=False)
-            except (Crashed, FarSideLost, LinkError, RemoteError):
-                return entry
-        for file in files:
-            self._execution.load(file.path)
+                if isinstance(step, LoadedFile):
+                    load_again(self._execution, step)
+                else:
+                    self._link_again(step)
+            except (Crashed, FarSideLost, LinkError, ObjectError, OptionError, RemoteError):
+                return step
         return None
+
+    def _link_again(self, entry: JournalEntry) -> None:
+        from farside.object import parse_object
+
+        assert entry.object_bytes is not None
+        name = f"cell {entry.cell}"
+        parsed = parse_object(entry.object_bytes, name)
+        image = self._execution.link([parsed], name, dylib=entry.dylib)
+        self._execution.commit(image, statements=False)
 
     # ------------------------------------------------------------------ besides running cells
 
@@ -327,9 +371,50 @@ class Session:
             if count < 1 or count > len(self._journal):
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
+            names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
+            users = self._execution.users_of(names)
+            if users:
+                raise OptionError(f"cannot undo {names[0]}: {', '.join(users)} refers to it")
             for entry in self._journal.take_back(count):
                 self._execution.remove(f"cell {entry.cell}")
             self._rollback_compiler()
+
+    def jitdylib(self, name: str) -> DylibHandle:
+        """Return the JITDylib of that name, made now if there is none; ``main`` is the cells'."""
+        if not name or not name.isprintable():
+            raise OptionError(f"{name!r} cannot name a JITDylib")
+
+        def make(execution: ExecutionSession, journal: Journal) -> None:
+            execution.jitdylib(name)
+            journal.dylibs.setdefault(name, ())
+
+        self.operate(f"making JITDylib {name}", make)
+        return DylibHandle(self, name)
+
+    def operate(self, what: str, action: Callable[[ExecutionSession, Journal], T]) -> T:
+        """Do something on the far side besides running a cell, as safely as `run` does it.
+
+        Args:
+            what: is done, for messages.
+            action: does it; it may be interrupted.
+        """
+        with self._exclusive():
+            try:
+                with self._gate.window():
+                    return action(self._execution, self._journal)
+            except (Exception, KeyboardInterrupt) as error:
+                raised = self._take_back(what, error)
+                if raised is error:
+                    raise
+                raise raised from error
+
+    def statistics(self) -> Statistics:
+        """Count what there is on both sides: names, memory, registrations."""
+        return self.operate("counting", lambda execution, _: execution.statistics())
+
+    def take_output(self) -> tuple[str, str]:
+        """Return what the far side has written since the last time, stdout and stderr."""
+        return self._output.take()
 
     def load(self, path: str) -> str:
         """Load a shared library, or link an object or archive; return a sentence about it.
@@ -340,7 +425,7 @@ class Session:
         """
         with self._exclusive():
             notice = self._execution.load(path)
-            self._journal.add_file(path, before_cell=self.next_cell)
+            self._journal.add_file(path)
             return notice
 
     def defines_main(self) -> bool:
@@ -355,18 +440,14 @@ class Session:
             Crashed, Interrupted: it did not return; the session has recovered.
             OptionError: there is no ``main``.
         """
-        with self._exclusive():
-            address = self._execution.address_of("main")
+
+        def call(execution: ExecutionSession, _: Journal) -> int:
+            address = execution.address_of("main")
             if address is None:
                 raise OptionError("no cell defines main")
-            try:
-                with self._gate.window():
-                    return self._execution.run_main(address, args)
-            except (Exception, KeyboardInterrupt) as error:
-                raised = self._take_back(self.next_cell, error)
-                if raised is error:
-                    raise
-                raise raised from error
+            return execution.run_main(address, args)
+
+        return self.operate("main", call)
 
     def close(self) -> Closing:
         """End the session: run exit handlers, then end both programs. May be called again."""
