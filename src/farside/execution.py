@@ -11,6 +11,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -167,6 +168,7 @@ class ExecutionSession:
         if self._ready:
             return
         self._executor.wait_ready()
+        self._limit_memory()
         slab = self._executor.slab
         self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
         self._tls = StaticTlsPool(self._executor)
@@ -293,6 +295,16 @@ class ExecutionSession:
                 answer = found.address
         return sps.pack((sps.Expected(sps.ADDR),), (answer,))
 
+    def _limit_memory(self) -> None:
+        """Limit what the worker may allocate; its children and snapshots inherit it."""
+        limit, pid = self._options.memory_limit, self._executor.worker_pid
+        if limit is not None and pid is not None:
+            from resource import RLIMIT_DATA, prlimit
+
+            # It may have died meanwhile; the next call says so.
+            with suppress(ProcessLookupError):
+                prlimit(pid, RLIMIT_DATA, (limit, limit))
+
     # ------------------------------------------------------------------ link and commit
 
     def link(
@@ -384,7 +396,8 @@ class ExecutionSession:
         self._running = image
         self._unconfirmed = image
         try:
-            outcome = self._executor.commit(request)
+            limit = self._options.time_limit if statements else None  # a recovery takes its time
+            outcome = self._executor.commit(request, timeout=limit)
         finally:
             self._running = None
         self._memory.commit()
@@ -634,7 +647,7 @@ class ExecutionSession:
 
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""
-        return self._executor.run_main(address, arguments)
+        return self._executor.run_main(address, arguments, timeout=self._options.time_limit)
 
     def exit(self, status: int) -> DeathReport:
         """Have the program call ``exit``, and return how it ended."""

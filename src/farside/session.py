@@ -31,6 +31,8 @@ from farside.errors import (
     RemoteError,
     SessionBusy,
     SessionClosed,
+    TimedOut,
+    TooMuchOutput,
 )
 from farside.frontend.client import Compiler, find_compiler
 from farside.frontend.diagnostics import render
@@ -100,7 +102,7 @@ class Session:
         self.options = options or Options()
         self.next_cell = 1
         self._journal = Journal()
-        self._output = Output(capture=self.options.output == "capture")
+        self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
         self._lock = threading.Lock()
         self._closed = False
@@ -225,6 +227,8 @@ class Session:
                 outcome.what,
             )
             error.stdout, error.stderr = stdout, stderr
+            if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
+                error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
             raise error
         value = None
         if compiled.value_type is not None and outcome is not None and outcome.values:
@@ -255,12 +259,20 @@ class Session:
         self._execution.discard()
         with suppress(CompilerCrashed):
             self._rollback_compiler()
-        recovery = () if self._execution.usable else self._recover()
+        recovery: tuple[str, ...] = ()
+        if not self._execution.usable:
+            recovery = self._recover()
+            self._output.take()  # what the dead process and repeated initialisers wrote
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
         elif isinstance(error, Crashed):
             assert crashed is not None
             raised = crashed
+        elif isinstance(error, TimedOut):
+            limit = f"its limit of {self.options.time_limit} seconds (time_limit)"
+            raised = TimedOut(f"{what} ran longer than {limit} and was taken back")
+        elif isinstance(error, TooMuchOutput):
+            raised = TooMuchOutput(f"{what} was stopped and taken back: {error}")
         elif isinstance(error, FarsideError):
             raised = error
         else:
@@ -346,7 +358,15 @@ class Session:
                     load_again(self._execution, step)
                 else:
                     self._link_again(step)
-            except (Crashed, FarSideLost, LinkError, ObjectError, OptionError, RemoteError):
+            except (
+                Crashed,
+                FarSideLost,
+                LinkError,
+                ObjectError,
+                OptionError,
+                RemoteError,
+                TooMuchOutput,
+            ):
                 return step
         return None
 

@@ -284,10 +284,12 @@ class Executor:
         if failure is not None:
             raise RemoteError(f"The executor reports: {failure.text}.")
 
-    def run_main(self, address: int, arguments: Sequence[str]) -> int:
+    def run_main(
+        self, address: int, arguments: Sequence[str], *, timeout: float | None = None
+    ) -> int:
         """Call a ``main`` function with arguments (the first is the program's name)."""
         payload = sps.pack((sps.ADDR, sps.Sequence(sps.STRING)), (address, arguments))
-        return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload))
+        return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -323,7 +325,8 @@ class Executor:
     def _finish(self) -> None:
         """Collect the supervisor and what is left in the pipes."""
         try:
-            self._drain_pipes()
+            with suppress(FarsideError):  # nobody is left to be told of too much output
+                self._drain_pipes()
         finally:
             for pipe, _ in self._pipes:
                 os.close(pipe)
