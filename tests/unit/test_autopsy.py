@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ PLACES = {
 EVIDENCE = Evidence(PLACES, {}, SLAB, lambda names: [n.replace("_Z1fv", "f()") for n in names])
 
 
-def record(**changes: object) -> CrashRecord:
+def record(**changes: Any) -> CrashRecord:
     made = CrashRecord(
         kind=1, process=7, thread=7, signal=signal.SIGSEGV, code=1, sender=0, address=0, pc=1,
         sp=0x7FFF00000000, error=2, trap=14, stack=(0x7FFEFF800000, 0x7FFF00001000),
