@@ -251,7 +251,7 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   preprocessor.addPPCallbacks(std::make_unique<MacroList>(
       Consumer->Declared, Instance->getSourceManager(), Consumer->File));
   preprocessor.AddPragmaHandler(new OncePragma); // which the preprocessor owns
-  preprocessor.setTokenWatcher([this](const Token &token) { watch(token); });
+  preprocessor.setTokenWatcher([this](const Token &token) { watch(const_cast<Token &>(token)); });
   preprocessor.EnterMainSourceFile();
   Instance->createSema(TU_Incremental, nullptr);
   if (showValues)
@@ -270,24 +270,34 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
 }
 
-/// Within brackets the end of a cell must be the end of the file, as Clang's parser knows it: where
-/// it expects a statement, the end of an incremental input is an error that it never gets past.
-void Compiler::watch(const Token &token) {
+/// Within brackets the end of a cell is made the end of the file, which Clang's parser knows: where
+/// it expects a statement, the end of an incremental input is an error that it never gets past. The
+/// token is the preprocessor's own, on its way to the parser.
+void Compiler::watch(Token &token) {
   switch (token.getKind()) {
   case tok::l_brace:
   case tok::l_paren:
   case tok::l_square:
     ++OpenBrackets;
-    break;
+    return;
   case tok::r_brace:
   case tok::r_paren:
   case tok::r_square:
     --OpenBrackets;
-    break;
+    return;
+  case tok::annot_repl_input_end:
+    // The preprocessor's location is the end of a main file that holds nothing.
+    if (OpenBrackets > 0) {
+      token.startToken();
+      token.setKind(tok::eof);
+    } else {
+      token.setAnnotationEndLoc(CellEnd);
+    }
+    token.setLocation(CellEnd);
+    return;
   default:
     return;
   }
-  Instance->getPreprocessor().enableIncrementalProcessing(OpenBrackets <= 0);
 }
 
 /// Parses up to the end of the input that was entered last. False after an error.
@@ -304,7 +314,11 @@ bool Compiler::parseDeclarations() {
       return false;
     if (!openStatement())
       return false;
+    // Calls of consteval functions in a statement are evaluated when its context ends.
+    Sema &sema = Instance->getSema();
+    sema.PushExpressionEvaluationContext(Sema::ExpressionEvaluationContext::PotentiallyEvaluated);
     atEnd = Parse->ParseTopLevelDecl(group, imports);
+    sema.PopExpressionEvaluationContext();
   }
   return !Instance->getDiagnostics().hasErrorOccurred();
 }
@@ -351,6 +365,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code) {
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
   FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
+  CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(code.size()));
   OpenBrackets = 0;
   if (preprocessor.EnterSourceFile(file, nullptr, from))
     return false;

@@ -68,7 +68,7 @@ private:
   bool parse(unsigned number, llvm::StringRef code);
   bool parseDeclarations();
   bool openStatement();
-  void watch(const clang::Token &token);
+  void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);
 
@@ -82,6 +82,7 @@ private:
   ConflictWatch *Conflicts = nullptr; // the preprocessor owns it; null without a PCH
   KnownSymbols Known;
   uint64_t NumberedNames = 0; // of the last module
+  clang::SourceLocation CellEnd;
   int OpenBrackets = 0;
   bool MayContinue = true;
 };

@@ -192,8 +192,15 @@ void dropUnused(llvm::Module &module) {
 bool isRepeatable(const GlobalValue &value) {
   if (value.isDeclaration())
     return false;
-  return value.hasWeakLinkage() || value.hasLinkOnceLinkage() ||
-         (llvm::isa<llvm::GlobalAlias>(value) && value.getName().starts_with("_ZTH"));
+  // A class with a key function has one vtable, where that function is defined. To Clang all cells
+  // are one translation unit, so it emits the vtable, and what belongs to it, in every cell that
+  // uses it.
+  llvm::StringRef name = value.getName();
+  bool belongsToClass = llvm::isa<llvm::GlobalVariable>(value) &&
+                        (name.starts_with("_ZTV") || name.starts_with("_ZTI") ||
+                         name.starts_with("_ZTS") || name.starts_with("_ZTT"));
+  return value.hasWeakLinkage() || value.hasLinkOnceLinkage() || belongsToClass ||
+         (llvm::isa<llvm::GlobalAlias>(value) && name.starts_with("_ZTH"));
 }
 
 void bindDefinitions(llvm::Module &module) {

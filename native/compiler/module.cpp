@@ -184,7 +184,7 @@ HeldInitialisers::HeldInitialisers(llvm::Module &module) : Held(module) {
   EntryType = entryTypeOf(*list);
   for (const Ctor &ctor : readCtors(module)) {
     Entries.push_back({ctor.function, ctor.data, ctor.priority, ctor.function->getLinkage()});
-    if (ctor.function->hasLocalLinkage())
+    if (ctor.function->isDiscardableIfUnused())
       ctor.function->setLinkage(llvm::GlobalValue::ExternalLinkage);
   }
   list->eraseFromParent();

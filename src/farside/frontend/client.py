@@ -225,6 +225,7 @@ class Compiler:
         """Return mangled names as the programmer wrote them; unchanged where that fails."""
         if self._channel is None or self._busy:
             return list(names)
+        self.wait_started()
         found = self._call({"op": "demangle", "names": list(names)}).body.get("names")
         if not isinstance(found, list) or [type(name) for name in found] != [str] * len(names):
             raise ProtocolError("The compiler's answer to a question for names is malformed.")
