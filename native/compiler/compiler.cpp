@@ -400,6 +400,7 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   unsigned level = Emit->level();
   promoteInternals(m, number);
   separateInitialisers(m);
+  keepStatementsOnStack(m);
   dropRepeatedInitialisers(m, Known);
   withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
   if (level == 0 || runsOnce(m)) {

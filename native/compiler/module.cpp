@@ -224,6 +224,12 @@ void dropRepeatedInitialisers(llvm::Module &module, const KnownSymbols &known) {
   }
 }
 
+void keepStatementsOnStack(llvm::Module &module) {
+  for (Function &function : module)
+    if (!function.isDeclaration() && isRunOnce(function))
+      function.addFnAttr("disable-tail-calls", "true");
+}
+
 bool runsOnce(const llvm::Module &module) {
   return llvm::all_of(module, [](const Function &function) {
     return function.isDeclaration() || function.hasAvailableExternallyLinkage() ||

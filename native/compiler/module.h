@@ -43,6 +43,10 @@ private:
 /// generator repeats the definition of an internal variable in every module that uses it.
 void dropRepeatedInitialisers(llvm::Module &module, const KnownSymbols &known);
 
+/// Has statements and initialisers stay on the call stack while what they call last runs, so that
+/// a backtrace tells which line of the cell was reached.
+void keepStatementsOnStack(llvm::Module &module);
+
 /// True where optimising would not pay: all functions defined run once and none holds a loop.
 bool runsOnce(const llvm::Module &module);
 

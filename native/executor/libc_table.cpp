@@ -1,5 +1,6 @@
 #include "libc_table.h"
 
+#include "crash.h"
 #include "dlfcn.h"
 #include "exit_handlers.h"
 #include "tls.h"
@@ -27,6 +28,7 @@ template <typename Function> uint64_t addressOf(Function *function) {
 const auto &table() {
   static const auto sorted = [] {
     std::array entries{
+        Entry{"_Exit", addressOf(recordedExitNow)},
         Entry{"__orc_rt_jit_dlclose", addressOf(__orc_rt_jit_dlclose)},
         Entry{"__orc_rt_jit_dlerror", addressOf(__orc_rt_jit_dlerror)},
         Entry{"__orc_rt_jit_dlopen", addressOf(__orc_rt_jit_dlopen)},
@@ -36,6 +38,7 @@ const auto &table() {
         Entry{"__cxa_atexit", addressOf(farside_cxa_atexit)},
         Entry{"__cxa_thread_atexit", addressOf(farside_cxa_thread_atexit)},
         Entry{"__cxa_thread_atexit_impl", addressOf(farside_cxa_thread_atexit)},
+        Entry{"_exit", addressOf(recordedExitNow)},
         Entry{"at_quick_exit", addressOf(farside_at_quick_exit)},
         Entry{"atexit", addressOf(farside_atexit)},
         Entry{"fstat", addressOf(::fstat)},

@@ -7,12 +7,14 @@
 // With `control` this process is the supervisor and forks the worker; without it, it is a plain ORC
 // executor. Further arguments are ignored, as LLVM's executor ignores them.
 #include "bootstrap.h"
+#include "crash.h"
 #include "memory.h"
 #include "platform.h"
 #include "server.h"
 #include "supervisor.h"
 #include "tls.h"
 
+#include <atomic>
 #include <charconv>
 #include <cinttypes>
 #include <csignal>
@@ -30,6 +32,9 @@ namespace {
 // displacement, whatever the addend.
 constexpr uint64_t defaultSlab = (uint64_t{2} << 30) - 8192;
 constexpr uint64_t smallestSlab = uint64_t{64} << 20;
+
+/// Whether `main` returns, rather than that the program calls exit.
+std::atomic<bool> orderlyEnd = false;
 
 struct Arguments {
   int In = -1;
@@ -105,10 +110,20 @@ int runWorker(Arguments arguments) {
   }
   initialiseTls();
   // exit() in user code and the orderly end take the same road.
-  std::atexit([] { Platform::get().runAllExitHandlers(false); });
-  std::at_quick_exit([] { Platform::get().runAllExitHandlers(true); });
+  std::atexit([] {
+    if (!orderlyEnd)
+      recordExit(ExitKind::Exit);
+    Platform::get().runAllExitHandlers(false);
+  });
+  std::at_quick_exit([] {
+    recordExit(ExitKind::QuickExit);
+    Platform::get().runAllExitHandlers(true);
+  });
+  installCrashHandlers();
   Server::get().start(Connection(std::move(in), std::move(out)));
-  return Server::get().run(encodeSetup());
+  int status = Server::get().run(encodeSetup());
+  orderlyEnd = true;
+  return status;
 }
 
 } // namespace
@@ -118,6 +133,7 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
   if (!parseArguments(argc, argv, arguments))
     return 2;
   if (arguments.Control >= 0) {
+    prepareCrashRecord();
     becomeWorker(moveHigh(arguments.Control), arguments.In, arguments.Out);
     std::signal(SIGPIPE, SIG_DFL);
   }

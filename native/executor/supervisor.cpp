@@ -1,9 +1,11 @@
 #include "supervisor.h"
 
 #include "connection.h"
+#include "crash.h"
 #include "sps.h"
 
 #include <cerrno>
+#include <cinttypes>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -77,6 +79,28 @@ void killAllBelow() {
   } while (true);
 }
 
+/// Whether the kernel has killed a process for want of memory, which looks like any other SIGKILL.
+/// Its count is of the whole machine; there is none for one process.
+class OutOfMemoryKills {
+public:
+  bool happened() const { return count() > Before; }
+
+private:
+  static uint64_t count() {
+    std::FILE *counters = std::fopen("/proc/vmstat", "re");
+    uint64_t kills = 0;
+    char line[128];
+    while (counters != nullptr && std::fgets(line, sizeof line, counters) != nullptr)
+      if (std::sscanf(line, "oom_kill %" SCNu64, &kills) == 1)
+        break;
+    if (counters != nullptr)
+      std::fclose(counters);
+    return kills;
+  }
+
+  uint64_t Before = count();
+};
+
 class Supervisor {
 public:
   Supervisor(UniqueFd control, pid_t worker, UniqueFd childSignals)
@@ -126,7 +150,8 @@ private:
       if (ended.si_pid != Worker)
         continue; // an orphan of the user's program
       report(WorkerEnded, static_cast<uint32_t>(Worker), static_cast<int32_t>(ended.si_code),
-             static_cast<int32_t>(ended.si_status));
+             static_cast<int32_t>(ended.si_status), OutOfMemory.happened(),
+             takeCrashRecord(Worker));
       Worker = 0;
     }
   }
@@ -136,6 +161,7 @@ private:
   uint64_t NextSequenceNumber = 0;
   pid_t Worker;
   UniqueFd ChildSignals;
+  OutOfMemoryKills OutOfMemory;
 };
 
 /// The near side must see the end of a captured stream when the worker ends, not when the

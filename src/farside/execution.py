@@ -11,6 +11,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -24,7 +25,7 @@ from farside.errors import (
     RemoteError,
     UndefinedSymbols,
 )
-from farside.link import Definition, EntryTable, Prot, link
+from farside.link import Definition, EntryTable, Prot, link, places_of
 from farside.lookup import Lookup, find
 from farside.object import is_archive, parse_archive, parse_object
 from farside.orc import bootstrap, sps
@@ -38,7 +39,7 @@ from farside.remote.static_tls import StaticTlsPool
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from farside.link import Entry, LinkedImage
+    from farside.link import Entry, LinkedImage, Places
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
@@ -82,6 +83,7 @@ class Committed:
         key: the commit's, for ``farside_uncommit``.
         allocations: (address, size) of its memory.
         entries: the shared entries that it brought.
+        places: what it consists of, for the report of a death.
     """
 
     dylib: JitDylib[Definition]
@@ -89,6 +91,7 @@ class Committed:
     key: int
     allocations: tuple[tuple[int, int], ...]
     entries: tuple[Entry, ...]
+    places: Places
 
 
 class ExecutionSession:
@@ -122,6 +125,7 @@ class ExecutionSession:
         self._libraries: list[int] = []
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
         self._running: LinkedImage | None = None
+        self._unconfirmed: LinkedImage | None = None  # committed, without an answer
         self._dylibs: dict[str, JitDylib[Definition]] = {}
         self._archives: dict[str, list[Archive]] = {}
 
@@ -130,6 +134,7 @@ class ExecutionSession:
         if self._ready:
             return
         self._executor.wait_ready()
+        self._limit_memory()
         slab = self._executor.slab
         self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
         self._tls = StaticTlsPool(self._executor)
@@ -259,6 +264,16 @@ class ExecutionSession:
                 answer = found.address
         return sps.pack((sps.Expected(sps.ADDR),), (answer,))
 
+    def _limit_memory(self) -> None:
+        """Limit what the worker may allocate; its children and snapshots inherit it."""
+        limit, pid = self._options.memory_limit, self._executor.worker_pid
+        if limit is not None and pid is not None:
+            from resource import RLIMIT_DATA, prlimit
+
+            # It may have died meanwhile; the next call says so.
+            with suppress(ProcessLookupError):
+                prlimit(pid, RLIMIT_DATA, (limit, limit))
+
     # ------------------------------------------------------------------ link and commit
 
     def link(
@@ -348,8 +363,10 @@ class ExecutionSession:
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
         )
         self._running = image
+        self._unconfirmed = image
         try:
-            outcome = self._executor.commit(request)
+            limit = self._options.time_limit if statements else None  # a recovery takes its time
+            outcome = self._executor.commit(request, timeout=limit)
         finally:
             self._running = None
         self._memory.commit()
@@ -363,11 +380,14 @@ class ExecutionSession:
             outcome.key,
             tuple([(block.address, block.size) for block in image.allocations]),
             image.new_entries,
+            places_of(image),
         )
+        self._unconfirmed = None
         return outcome
 
     def discard(self) -> None:
         """Give back what an image that was not committed had taken; none is fine."""
+        self._unconfirmed = None
         if self._target is not None:
             self._target = None
             self._memory.rollback()
@@ -501,6 +521,19 @@ class ExecutionSession:
             return None
         return found.address
 
+    def places(self) -> dict[str, Places]:
+        """Return what each image consists of, the one that is being run included."""
+        found = {name: committed.places for name, committed in self._committed.items()}
+        if self._unconfirmed is not None:
+            found[self._unconfirmed.name] = places_of(self._unconfirmed)
+        return found
+
+    @property
+    def slab(self) -> tuple[int, int]:
+        """First address of the range that images are placed in, and one past its last."""
+        slab = self._executor.slab
+        return slab.base, slab.base + slab.size
+
     # ------------------------------------------------------------------ files
 
     def load(self, path: str) -> str:
@@ -583,7 +616,7 @@ class ExecutionSession:
 
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""
-        return self._executor.run_main(address, arguments)
+        return self._executor.run_main(address, arguments, timeout=self._options.time_limit)
 
     def exit(self, status: int) -> DeathReport:
         """Have the program call ``exit``, and return how it ended."""

@@ -33,6 +33,10 @@ class Options:
             ``capture`` collects both for `CellResult`.
         slab_bytes: size of the far side's reserved address range; None lets the executor choose.
         libraries: shared libraries, objects and archives to load before the first cell.
+        time_limit: seconds that a cell may run, None for as long as it takes.
+        memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
+            fail: ``new`` throws, ``malloc`` returns null.
+        output_limit: bytes that a cell may write where output is captured.
         compiler, executor: paths of the two programs; None means the installed ones.
     """
 
@@ -48,6 +52,9 @@ class Options:
     output: OutputMode = "inherit"
     slab_bytes: int | None = None
     libraries: tuple[str, ...] = ()
+    time_limit: float | None = None
+    memory_limit: int | None = None
+    output_limit: int = 64 << 20
     compiler: Path | None = None
     executor: Path | None = None
 
@@ -70,6 +77,8 @@ class Options:
         args += [f"-D{definition}" for definition in self.defines]
         for header in self.includes:
             args += ["-include", header]
+        # So that a death report can name lines; a tenth of a millisecond a cell.
+        args.append("-gline-tables-only")
         args += self.xcc
         return tuple(args)
 

@@ -31,6 +31,8 @@ from farside.errors import (
     RemoteError,
     SessionBusy,
     SessionClosed,
+    TimedOut,
+    TooMuchOutput,
 )
 from farside.frontend.client import Compiler, find_compiler
 from farside.frontend.diagnostics import render
@@ -100,10 +102,11 @@ class Session:
         self.options = options or Options()
         self.next_cell = 1
         self._journal = Journal()
-        self._output = Output(capture=self.options.output == "capture")
+        self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
         self._lock = threading.Lock()
         self._closed = False
+        self._running: CompiledCell | None = None  # for the report of its death
         self._compiler_is_behind = False
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
@@ -186,6 +189,7 @@ class Session:
             return None
         from farside.object import parse_object
 
+        self._running = compiled
         name = f"cell {compiled.cell}"
         return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
 
@@ -200,6 +204,7 @@ class Session:
         self, compiled: CompiledCell, code: str, image: LinkedImage | None, dylib: str
     ) -> None:
         """Make the cell part of the session."""
+        self._running = None
         keep = image is not None and (
             image.defined or not all(each.is_statement for each in image.initialisers)
         )
@@ -222,6 +227,8 @@ class Session:
                 outcome.what,
             )
             error.stdout, error.stderr = stdout, stderr
+            if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
+                error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
             raise error
         value = None
         if compiled.value_type is not None and outcome is not None and outcome.values:
@@ -248,14 +255,24 @@ class Session:
     def _take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
         stdout, stderr = self._output.take()
+        crashed = self._explained(what, error) if isinstance(error, Crashed) else None
         self._execution.discard()
         with suppress(CompilerCrashed):
             self._rollback_compiler()
-        recovery = () if self._execution.usable else self._recover()
+        recovery: tuple[str, ...] = ()
+        if not self._execution.usable:
+            recovery = self._recover()
+            self._output.take()  # what the dead process and repeated initialisers wrote
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
         elif isinstance(error, Crashed):
-            raised = Crashed(f"{what}: {error}", error.report)
+            assert crashed is not None
+            raised = crashed
+        elif isinstance(error, TimedOut):
+            limit = f"its limit of {self.options.time_limit} seconds (time_limit)"
+            raised = TimedOut(f"{what} ran longer than {limit} and was taken back")
+        elif isinstance(error, TooMuchOutput):
+            raised = TooMuchOutput(f"{what} was stopped and taken back: {error}")
         elif isinstance(error, FarsideError):
             raised = error
         else:
@@ -263,6 +280,27 @@ class Session:
         if isinstance(raised, FarSideError):
             raised.stdout, raised.stderr, raised.recovery = stdout, stderr, recovery
         return raised
+
+    def _explained(self, what: str, error: Crashed) -> Crashed:
+        """Return the crash with its report in terms of cells, lines and functions."""
+        from farside.autopsy import Evidence, explain
+
+        objects = {
+            f"cell {entry.cell}": entry.object_bytes
+            for entry in self._journal
+            if entry.object_bytes is not None
+        }
+        if self._running is not None and self._running.object is not None:
+            objects[f"cell {self._running.cell}"] = self._running.object
+        try:
+            evidence = Evidence(
+                self._execution.places(), objects, self._execution.slab, self._compiler.demangle
+            )
+        except FarsideError:  # it died before it had said anything of itself
+            return Crashed(f"{what}: {error}", error.report)
+        number = what.removeprefix("cell ")
+        report = explain(error.report, int(number) if number.isdecimal() else None, evidence)
+        return Crashed(report.text if report.cell else f"{what}: {report.text}", report)
 
     def _rollback_compiler(self) -> None:
         """Bring the compiler to the state after the accepted cells.
@@ -320,7 +358,15 @@ class Session:
                     load_again(self._execution, step)
                 else:
                     self._link_again(step)
-            except (Crashed, FarSideLost, LinkError, ObjectError, OptionError, RemoteError):
+            except (
+                Crashed,
+                FarSideLost,
+                LinkError,
+                ObjectError,
+                OptionError,
+                RemoteError,
+                TooMuchOutput,
+            ):
                 return step
         return None
 

@@ -51,6 +51,8 @@ def test_nothing() -> None:
         (["--Xcc=-g", "-Xcc=-w", "-Xcc", "-v", "--Xcc", "-x"], {"xcc": ("-g", "-w", "-v", "-x")}),
         (["--no-pch"], {"use_pch": False}),
         (["--slab-allocate=2GB"], {"slab_bytes": 2 << 30}),
+        (["--time-limit=2.5"], {"time_limit": 2.5}),
+        (["--memory-limit=1GB"], {"memory_limit": 1 << 30}),
         (["-slab-allocate", "512KB"], {"slab_bytes": 512 << 10}),
     ],
 )
@@ -120,6 +122,8 @@ def test_what_follows_two_dashes_is_for_main() -> None:
         (["-stdlib=foo"], "libstdc++ and libc++"),
         (["-x", "rust"], "c++ and c"),
         (["--slab-allocate=much"], "'much' is no size"),
+        (["--time-limit=soon"], "'soon' is no time limit"),
+        (["--time-limit=0"], "'0' is no time limit"),
     ],
 )
 def test_mistakes_are_named(argv: list[str], part: str) -> None:

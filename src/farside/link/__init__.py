@@ -9,6 +9,7 @@ from farside.link.image import ImageSegment, LinkedImage, SymbolDefinition
 from farside.link.initialisers import Initialiser, Range
 from farside.link.layout import Allocator
 from farside.link.linker import link
+from farside.link.places import Places, places_of
 from farside.link.resolve import Resolver
 from farside.link.tls import NoTls, StaticTls, TlsModel
 
@@ -21,6 +22,7 @@ __all__ = [
     "Initialiser",
     "LinkedImage",
     "NoTls",
+    "Places",
     "Prot",
     "Range",
     "Resolver",
@@ -28,4 +30,5 @@ __all__ = [
     "SymbolDefinition",
     "TlsModel",
     "link",
+    "places_of",
 ]

@@ -31,6 +31,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
 from farside.remote.death import DeathReport
+from farside.remote.record import decode_record
 from farside.remote.spawn import Spawned, spawn_executor
 from farside.remote.transport import SocketTransport, Transport
 
@@ -41,13 +42,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _U64 = Struct("<Q")
-_WORKER_ENDED = (sps.U32, sps.I32, sps.I32)
+_WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.BOOL, sps.BYTES)
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
-_MAX_CONTROL_MESSAGE = 4096
+_MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 _GRACE = 1.0  # seconds between the end of a stream and the report of the death that explains it
 
@@ -283,10 +284,12 @@ class Executor:
         if failure is not None:
             raise RemoteError(f"The executor reports: {failure.text}.")
 
-    def run_main(self, address: int, arguments: Sequence[str]) -> int:
+    def run_main(
+        self, address: int, arguments: Sequence[str], *, timeout: float | None = None
+    ) -> int:
         """Call a ``main`` function with arguments (the first is the program's name)."""
         payload = sps.pack((sps.ADDR, sps.Sequence(sps.STRING)), (address, arguments))
-        return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload))
+        return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -322,7 +325,8 @@ class Executor:
     def _finish(self) -> None:
         """Collect the supervisor and what is left in the pipes."""
         try:
-            self._drain_pipes()
+            with suppress(FarsideError):  # nobody is left to be told of too much output
+                self._drain_pipes()
         finally:
             for pipe, _ in self._pipes:
                 os.close(pipe)
@@ -474,7 +478,8 @@ class Executor:
             if frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_STARTED:
                 (self._worker_pid,) = sps.unpack((sps.U32,), frame.payload)
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
-                self.death = DeathReport(*sps.unpack(_WORKER_ENDED, frame.payload))
+                *ended, record = sps.unpack(_WORKER_ENDED, frame.payload)
+                self.death = DeathReport(*ended)._replace(record=decode_record(record))
             else:
                 raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
 

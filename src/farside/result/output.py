@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from farside.errors import TooMuchOutput
+
 
 class Output:
     """Collects the bytes of both streams between two calls of `take`.
@@ -11,24 +13,35 @@ class Output:
             stdout and stderr, and there is nothing to collect.
     """
 
-    def __init__(self, capture: bool) -> None:
+    def __init__(self, capture: bool, limit: int = 64 << 20) -> None:
         self.capture = capture
+        self._limit = limit  # bytes of both streams together
+        self._over = False
         self._stdout = bytearray()
         self._stderr = bytearray()
 
     def stdout(self, data: bytes) -> None:
-        """Take bytes from the far side's standard output."""
-        self._stdout += data
+        """Take bytes from the far side's standard output. Raises TooMuchOutput once."""
+        self._add(self._stdout, data)
 
     def stderr(self, data: bytes) -> None:
-        """Take bytes from the far side's standard error."""
-        self._stderr += data
+        """Take bytes from the far side's standard error. Raises TooMuchOutput once."""
+        self._add(self._stderr, data)
+
+    def _add(self, stream: bytearray, data: bytes) -> None:
+        """Add to a stream. What comes beyond the limit is dropped; the first time, it raises."""
+        room = self._limit - len(self._stdout) - len(self._stderr)
+        stream += data[: max(room, 0)]
+        if len(data) > room and not self._over:
+            self._over = True
+            raise TooMuchOutput(f"it wrote more than {self._limit} bytes (output_limit)")
 
     def take(self) -> tuple[str, str]:
         """Return and forget what has been written, decoded as UTF-8 with replacement."""
         if not self.capture:
             return "", ""
         taken = self._stdout.decode(errors="replace"), self._stderr.decode(errors="replace")
+        self._over = False
         self._stdout.clear()
         self._stderr.clear()
         return taken

@@ -45,6 +45,8 @@ options:
   --Xcc=OPTION, -Xcc OPTION                 any other option for Clang
   --no-pch              do without the precompiled standard library
   --slab-allocate=SIZE  address range for the cells' code and data, such as 512MB or 2GB
+  --time-limit=SECONDS  stop and take back a cell that runs longer
+  --memory-limit=SIZE   let allocations beyond this fail
   --prepare             build the precompiled standard library for these options, then end
   --version, --help
 
@@ -201,6 +203,8 @@ class _Parser:
             "-D": lists["defines"].append,
             "-Xcc": lists["xcc"].append,
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
+            "-time-limit": self._time_limit,
+            "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
             "-c": self._code,
         }
 
@@ -222,6 +226,13 @@ class _Parser:
         if value not in ("c", "c++"):
             raise OptionError(f"-x {value}: the languages are c++ and c")
         self._set(language=value)
+
+    def _time_limit(self, value: str) -> None:
+        plain = value.replace(".", "", 1)
+        seconds = float(value) if plain.isascii() and plain.isdecimal() else 0.0
+        if not 0 < seconds < 1e9:
+            raise OptionError(f"{value!r} is no time limit; write a number of seconds, such as 2.5")
+        self._set(time_limit=seconds)
 
     # ------------------------------------------------------------------ inputs
 
@@ -251,6 +262,7 @@ def _unknown_option(word: str) -> str:
     import difflib
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
+    names += ["--time-limit=", "--memory-limit="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]

@@ -1,0 +1,42 @@
+// What is known of a death only inside the dying process: the faulting address, the registers, the
+// call stack. A signal handler writes it to memory that is shared with the supervisor, which sends
+// it to the near side with the news of the death.
+//
+// The handler relies on nothing that the program may have damaged: it runs on a stack of its own,
+// it neither allocates nor locks, and a second fault while it reads the program's memory only ends
+// the step that met it. It is the default only: handlers that the program sets win, and may chain
+// to it. It always ends in the signal's default action, so the wait status is what it would have
+// been.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <sys/types.h>
+
+namespace farside {
+
+/// How a process came to its orderly end.
+enum class ExitKind : uint32_t { Exit = 2, QuickExit = 3, ImmediateExit = 4 };
+
+/// Maps the shared memory. Called by the supervisor before it forks; without it the rest does
+/// nothing.
+void prepareCrashRecord();
+
+/// Makes the calling process the one whose death is recorded. A snapshot that takes over calls it.
+void claimCrashRecord();
+
+/// Installs the handlers, and their stack for the calling thread. Threads that are started later
+/// get theirs by the executor's own pthread_create.
+void installCrashHandlers();
+
+/// Says where the program asked to be ended.
+void recordExit(ExitKind kind);
+
+/// In the supervisor: what the dead process `pid` wrote, as bytes for the near side to check; empty
+/// if it wrote nothing. Clears the record.
+std::string takeCrashRecord(pid_t pid);
+
+/// `_exit` as cells see it.
+[[noreturn]] void recordedExitNow(int status);
+
+} // namespace farside
