@@ -1,10 +1,6 @@
 #include "crash_threads.h"
 
-#include <cerrno>
 #include <csignal>
-#include <dlfcn.h>
-#include <memory>
-#include <new>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -80,42 +76,3 @@ StackBounds currentStack() {
 }
 
 } // namespace farside
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-// The sanitizers have a pthread_create of their own, and alternate stacks with it.
-
-namespace farside {
-namespace {
-
-struct ThreadStart {
-  void *(*Function)(void *);
-  void *Argument;
-};
-
-void *runThread(void *argument) {
-  ThreadStart start = *std::unique_ptr<ThreadStart>(static_cast<ThreadStart *>(argument));
-  useAlternateStack();
-  void *result = start.Function(start.Argument);
-  __asm__ volatile(""); // not a tail call: this frame is where a report of the thread's death ends
-  return result;
-}
-
-} // namespace
-} // namespace farside
-
-/// Libraries find this one, too: it stands before libc's in the order of look-up.
-extern "C" __attribute__((visibility("default"))) int
-pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
-               void *argument) noexcept {
-  static const auto next =
-      reinterpret_cast<decltype(&::pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
-  std::unique_ptr<farside::ThreadStart> start(new (std::nothrow)
-                                                  farside::ThreadStart{function, argument});
-  if (!start)
-    return EAGAIN;
-  int error = next(thread, attributes, farside::runThread, start.get());
-  if (error == 0)
-    (void)start.release();
-  return error;
-}
-#endif

@@ -1,5 +1,6 @@
 #include "threads.h"
 
+#include "crash_threads.h"
 #include "tls.h"
 
 #include <algorithm>
@@ -56,7 +57,12 @@ void *runThread(void *pointer) {
   Start start = *owned;
   owned.reset();
   noteThread();
-  return start.Function(start.Argument);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  useAlternateStack(); // the sanitizers have their own
+#endif
+  void *result = start.Function(start.Argument);
+  __asm__ volatile(""); // not a tail call: this frame is where a report of the thread's death ends
+  return result;
 }
 
 } // namespace
