@@ -4,12 +4,11 @@
 #include "exit_handlers.h"
 #include "memory.h"
 #include "platform.h"
+#include "snapshot.h"
 #include "tls.h"
 #include "values.h"
 #include "wrapper.h"
 
-#include <cstdio>
-#include <iostream>
 #include <unordered_map>
 
 namespace farside {
@@ -50,17 +49,6 @@ Error store(const std::vector<Protection> &protections, const std::vector<Store>
   return {};
 }
 
-/// So that what a cell prints is there before its outcome is.
-void flushOutput() {
-  try {
-    std::cout.flush();
-    std::wcout.flush();
-  } catch (...) {
-    // The user asked std::cout to throw on errors; the cell is over, nobody could catch it.
-  }
-  std::fflush(nullptr);
-}
-
 Expected<RunOutcome> commit(const std::vector<Protection> &protections,
                             const std::vector<Store> &stores,
                             const std::vector<ActionPair> &actions, uint64_t header) {
@@ -81,7 +69,7 @@ Expected<RunOutcome> commit(const std::vector<Protection> &protections,
       return undo ? Error(ran.text() + "; " + undo.text()) : ran.error();
     }
     report = std::move(*ran);
-    flushOutput();
+    flushOutput(); // what a cell prints is there before its outcome is
   }
   commits().Deallocs.emplace(key, std::move(*deallocs));
   auto status = report.Exception ? Status::UncaughtException : Status::Done;
