@@ -11,29 +11,33 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import FarsideError, OptionError
 from farside.link import Definition, EntryTable, Prot, link
 from farside.object import is_archive, parse_archive, parse_object
 from farside.orc import bootstrap
 from farside.orc.jitdylib import JitDylib
+from farside.recovery.keeping import KeptStates
 from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall
 from farside.remote.executor import Executor
 from farside.remote.memory import SlabAllocator
+from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import find_executor, spawn_executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from farside.link import Entry, LinkedImage
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
-    from farside.remote.executor import OutputSink
+    from farside.remote.executor import Interrupts, OutputSink
+    from farside.remote.memory import MemoryMark
 
 _POINTER = Struct("<Q")
 _RANGE = Struct("<QQ")
@@ -54,6 +58,53 @@ class Committed:
     key: int
     allocations: tuple[tuple[int, int], ...]
     entries: tuple[Entry, ...]
+
+
+class Mark(NamedTuple):
+    """How much there was of everything when a state was kept."""
+
+    images: int
+    loads: int
+    libraries: int
+    archives: int
+    memory: MemoryMark
+    static_tls: int
+
+
+class KeptState:
+    """A state of the program that can be gone back to: a snapshot, and the near side's part.
+
+    Attributes:
+        snapshot: the sleeping process.
+        mark: what the near side knew.
+        pins: how many checkpoints need it.
+    """
+
+    def __init__(self, snapshot: Snapshot, mark: Mark) -> None:
+        self.snapshot = snapshot
+        self.mark = mark
+        self.pins = 0
+
+    @property
+    def images(self) -> int:
+        """How many images the program had."""
+        return self.mark.images
+
+    def close(self) -> None:
+        """Forget the state."""
+        self.snapshot.close()
+
+
+class WentBack(NamedTuple):
+    """What going back to a state did.
+
+    Attributes:
+        lost: names of the images that the program does not have any more, oldest first.
+        threads: how many threads the program had beside its main one; they are gone.
+    """
+
+    lost: tuple[str, ...]
+    threads: int
 
 
 class StaticTlsPool:
@@ -82,9 +133,14 @@ class StaticTlsPool:
         """Return the thread-pointer offsets of libraries' variables that have a constant one."""
         return self._executor.tls_offsets(sorted(names))
 
-    def keep(self) -> None:
-        """Make what has been given out permanent."""
+    def keep(self) -> int:
+        """Make what has been given out permanent; return where the rest starts."""
         self._kept = self._next
+        return self._kept
+
+    def return_to(self, start: int) -> None:
+        """Take back what has been given out since `keep` returned `start`."""
+        self._next = self._kept = start
 
     def take_back(self) -> None:
         """Take back what has been given out since the last `keep`."""
@@ -99,11 +155,17 @@ class ExecutionSession:
     """
 
     def __init__(
-        self, options: Options, sink: OutputSink | None, demangle: Callable[[str], str] = str
+        self,
+        options: Options,
+        sink: OutputSink | None,
+        demangle: Callable[[str], str] = str,
+        interrupts: Interrupts | None = None,
     ) -> None:
         self._options = options
         self._sink = sink
         self._demangle = demangle
+        self._interrupts = interrupts
+        self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._start()
 
     def _start(self) -> None:
@@ -113,7 +175,7 @@ class ExecutionSession:
             slab_bytes=self._options.slab_bytes,
             capture=self._sink is not None,
         )
-        self._executor = Executor(spawned, self._sink)
+        self._executor = Executor(spawned, self._sink, self._interrupts)
         self.supervisor_pid = spawned.pid
         self._ready = False
         self._entries = EntryTable()
@@ -122,6 +184,7 @@ class ExecutionSession:
         self._libraries: list[int] = []
         self._linking = False
         self._archives: list[Archive] = []
+        self.loads = 0
 
     def _wait_ready(self) -> None:
         """Read the executor's Setup, on first use; it has been starting in the meantime."""
@@ -140,14 +203,16 @@ class ExecutionSession:
         register = _POINTER.pack(len(name)) + name + _POINTER.pack(header)
         call = self._call(bootstrap.REGISTER_JITDYLIB, register)
         undo = self._call(bootstrap.DEREGISTER_JITDYLIB, _POINTER.pack(header))
-        self._executor.commit(
-            CommitRequest(
-                protect=pending.protect,
-                write=[(header, _POINTER.pack(header))],
-                actions=[(call, undo)],
+        with self._keeping() as snapshot:
+            self._executor.commit(
+                CommitRequest(
+                    protect=pending.protect,
+                    write=[(header, _POINTER.pack(header))],
+                    actions=[(call, undo)],
+                ),
+                then=snapshot,
             )
-        )
-        self._memory.commit()
+            self._memory.commit()
         self._ready = True
 
     # ------------------------------------------------------------------ link and commit
@@ -194,17 +259,18 @@ class ExecutionSession:
             actions=self._actions(image),
             dlupdate=self._main.header if image.init_ranges else 0,
         )
-        outcome = self._executor.commit(request)
-        self._memory.commit()
-        self._tls.keep()
-        self._linking = False
-        self._entries.add(image.new_entries)
-        self._main.define(image.name, _definitions(image))
-        self._committed[image.name] = Committed(
-            outcome.key,
-            tuple([(block.address, block.size) for block in image.allocations]),
-            image.new_entries,
-        )
+        with self._keeping() as snapshot:
+            outcome = self._executor.commit(request, then=snapshot)
+            self._memory.commit()
+            self._tls.keep()
+            self._linking = False
+            self._entries.add(image.new_entries)
+            self._main.define(image.name, _definitions(image))
+            self._committed[image.name] = Committed(
+                outcome.key,
+                tuple([(block.address, block.size) for block in image.allocations]),
+                image.new_entries,
+            )
         return outcome
 
     def discard(self) -> None:
@@ -222,16 +288,117 @@ class ExecutionSession:
         Raises:
             RemoteError: the far side could not undo part of it; the rest is done.
         """
-        committed = self._committed.pop(name, None)
+        committed = self._committed.get(name)
         if committed is None:
             return
-        self._main.remove(name)
-        self._entries.remove(committed.entries)
         try:
             self._executor.uncommit(committed.key)
         finally:
-            for address, size in committed.allocations:
-                self._memory.free(address, size)
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Drop what the near side knows of an image."""
+        committed = self._committed.pop(name)
+        self._main.remove(name)
+        self._entries.remove(committed.entries)
+        for address, size in committed.allocations:
+            self._memory.free(address, size)
+
+    # ------------------------------------------------------------------ earlier states
+
+    @contextmanager
+    def _keeping(self) -> Iterator[Snapshot | None]:
+        """Give a snapshot to be taken with a call of the block, and keep the state it leaves."""
+        if not (self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)):
+            yield None
+            return
+        snapshot = Snapshot()
+        try:
+            yield snapshot
+        except BaseException:
+            snapshot.close()
+            raise
+        self._kept.add(KeptState(snapshot, self._mark()))
+
+    def keep(self) -> None:
+        """Keep the present state of the program, after something other than a commit."""
+        with self._keeping() as snapshot:
+            if snapshot is not None:
+                self._executor.take_snapshot(snapshot)
+
+    def _mark(self) -> Mark:
+        return Mark(
+            len(self._committed),
+            self.loads,
+            len(self._libraries),
+            len(self._archives),
+            self._memory.state(),
+            self._tls.keep(),
+        )
+
+    @property
+    def present(self) -> KeptState | None:
+        """The kept state that the program is in, if it is kept."""
+        newest = self._kept.newest
+        return newest if newest is not None and newest.images == len(self._committed) else None
+
+    def keeps_before(self, names: Collection[str]) -> KeptState | None:
+        """Return the state before the first of these images; None if it is not kept."""
+        count = 0
+        for name in self._committed:
+            if name in names:
+                break
+            count += 1
+        return self._kept.find(count)
+
+    def keeps_after(self, later: Collection[str]) -> bool:
+        """Tell whether the state before these images is kept, or the present one for none."""
+        return self.keeps_before(later) is not None
+
+    def is_kept(self, state: KeptState) -> bool:
+        """Tell whether a state can still be gone back to."""
+        return any(each is state for each in self._kept)
+
+    def recover(self) -> WentBack | None:
+        """Go back to the newest state that is kept, whatever the far side is in.
+
+        Returns:
+            None where there is none, or no supervisor to help; then `restart` must follow.
+        """
+        while (state := self._kept.newest) is not None:
+            try:
+                return self.go_back(state)
+            except FarsideError:
+                self._kept.remove(state)
+        return None
+
+    def go_back(self, state: KeptState) -> WentBack:
+        """Put the program into a kept state. All that were kept later are forgotten.
+
+        Raises:
+            FarSideLost, Crashed, TimedOut: it cannot be; `recover` or `restart` must follow.
+        """
+        self._kept.end_after(state)
+        others = [each.snapshot for each in self._kept if each is not state]
+        asleep, again = state.snapshot, Snapshot()
+        try:
+            self._executor.wake(asleep, others, again)
+        except BaseException:
+            again.close()
+            raise
+        state.snapshot = again
+        mark = state.mark
+        lost = tuple(self._committed)[mark.images :]
+        for name in reversed(lost):
+            self._forget(name)
+        self._memory.return_to(mark.memory)
+        self._tls.return_to(mark.static_tls)
+        if len(self._libraries) > mark.libraries:
+            del self._libraries[mark.libraries :]
+            self._addresses.clear()
+        del self._archives[mark.archives :]
+        self.loads = mark.loads
+        return WentBack(lost, asleep.threads - 1)
 
     def _actions(self, image: LinkedImage) -> list[tuple[WrapperCall, WrapperCall]]:
         """Return the alloc actions of an image, in order, each with its undoing."""
@@ -305,6 +472,12 @@ class ExecutionSession:
             ObjectError, LinkError, RemoteError: it cannot be loaded.
         """
         self._wait_ready()
+        said = self._load(path)
+        self.loads += 1
+        self.keep()
+        return said
+
+    def _load(self, path: str) -> str:
         name = Path(path).name
         if name.endswith(".so") or ".so." in name or ("/" not in path and not Path(path).exists()):
             self._libraries.append(self._executor.open_library(path))
@@ -341,15 +514,19 @@ class ExecutionSession:
 
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""
-        return self._executor.run_main(address, arguments)
+        status = self._executor.run_main(address, arguments)
+        self.keep()
+        return status
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
+        self._kept.close()
         self._executor.kill()
         self._start()
 
     def close(self) -> tuple[str, ...]:
         """Run exit handlers and end the executor; return what went wrong, a sentence each."""
+        self._kept.close()
         if not self.usable:
             self._executor.kill()
             return ()

@@ -33,6 +33,8 @@ class Options:
             ``capture`` collects both for `CellResult`.
         slab_bytes: size of the far side's reserved address range; None lets the executor choose.
         libraries: shared libraries, objects and archives to load before the first cell.
+        snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
+            0 keeps none.
         compiler, executor: paths of the two programs; None means the installed ones.
     """
 
@@ -48,6 +50,7 @@ class Options:
     output: OutputMode = "inherit"
     slab_bytes: int | None = None
     libraries: tuple[str, ...] = ()
+    snapshots: int = 10
     compiler: Path | None = None
     executor: Path | None = None
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from farside.execution import ExecutionSession
+    from farside.execution import KeptState, WentBack
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
@@ -82,6 +82,35 @@ class Closing:
     notices: tuple[str, ...]
 
 
+STARTED_AGAIN = "the far side was started again; variables have their initial values"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A named state: what the program was after a cell (0 before the first)."""
+
+    name: str
+    cell: int
+    state: KeptState
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An accepted cell in the history of a session.
+
+    Attributes:
+        cell: its number.
+        code: its source.
+        kept: whether the program's state after it is kept.
+        checkpoints: names given to that state.
+    """
+
+    cell: int
+    code: str
+    kept: bool
+    checkpoints: tuple[str, ...]
+
+
 class Session:
     """An interactive C++ session with a compiler and an executor of its own.
 
@@ -95,6 +124,7 @@ class Session:
         self.options = options or Options()
         self.next_cell = 1
         self._journal = Journal()
+        self._checkpoints: dict[str, Checkpoint] = {}
         self._output = Output(capture=self.options.output == "capture")
         self._gate = InterruptGate()
         self._lock = threading.Lock()
@@ -108,7 +138,7 @@ class Session:
 
         try:
             sink = self._output if self._output.capture else None
-            self._execution = ExecutionSession(self.options, sink, self._demangle)
+            self._execution = ExecutionSession(self.options, sink, self._demangle, self._gate)
         except BaseException:
             self._compiler.close()
             raise
@@ -171,13 +201,14 @@ class Session:
         from farside.object import parse_object
 
         name = f"cell {compiled.cell}"
-        return self._execution.link([parse_object(compiled.object, name)], name)
+        with self._gate.wait():
+            return self._execution.link([parse_object(compiled.object, name)], name)
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
         if image is None:
             return None
-        with self._gate.window():
+        with self._gate.wait():
             return self._execution.commit(image)
 
     def _accept(self, compiled: CompiledCell, code: str, image: LinkedImage | None) -> None:
@@ -231,6 +262,10 @@ class Session:
         self._rollback_compiler()
         self._execution.discard()
         recovery = () if self._execution.usable else self._recover()
+        if recovery:
+            # What it wrote before it was ended.
+            more = self._output.take()
+            stdout, stderr = stdout + more[0], stderr + more[1]
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"cell {cell} was interrupted and taken back")
         elif isinstance(error, Crashed):
@@ -251,6 +286,48 @@ class Session:
         return self._compiler.demangle([name])[0]
 
     def _recover(self) -> tuple[str, ...]:
+        """Bring the program back after its process is gone or cannot be talked to any more.
+
+        The newest snapshot has its state. Where there is none that can be woken, another executor
+        is started and the definitions are linked again.
+        """
+        went_back = self._execution.recover()
+        if went_back is None:
+            return self._start_again()
+        notices = self._follow(went_back)
+        return ("the program's state is as it was before the cell", *notices)
+
+    def _follow(self, went_back: WentBack) -> tuple[str, ...]:
+        """Bring journal, compiler and checkpoints to where the program went back to."""
+        notices: list[str] = []
+        entries = self._journal.entries
+        gone = [n for n, each in enumerate(entries) if f"cell {each.cell}" in went_back.lost]
+        if gone:
+            cells = ", ".join(str(each.cell) for each in entries[gone[0] :])
+            notices.append(
+                f"no snapshot of the last state could be woken; taken back, too: {cells}"
+            )
+            self._journal.keep_only(entries[: gone[0]])
+            self._rollback_compiler()
+        del self._journal.files[self._execution.loads :]
+        if went_back.threads:
+            were = "a thread" if went_back.threads == 1 else f"{went_back.threads} threads"
+            notices.append(f"{were} that ran beside the program's main one did not come back")
+        notices += self._drop_lost_checkpoints()
+        return tuple(notices)
+
+    def _drop_lost_checkpoints(self) -> list[str]:
+        """Forget the checkpoints whose state is not kept any more; say so."""
+        lost = [
+            name
+            for name, each in self._checkpoints.items()
+            if not self._execution.is_kept(each.state)
+        ]
+        for name in lost:
+            del self._checkpoints[name]
+        return [f"the checkpoint {name} is gone" for name in lost]
+
+    def _start_again(self) -> tuple[str, ...]:
         """Start another executor and bring back what the accepted cells defined.
 
         Objects are linked again and variables initialised again; statements are not repeated. A
@@ -262,13 +339,13 @@ class Session:
         while (failed := self._restore(survivors)) is not None:
             survivors.remove(failed)
             lost.append(failed.cell)
-        notices = ["the far side was started again; variables have their initial values"]
+        notices = [STARTED_AGAIN]
         if lost:
             self._journal.keep_only(survivors)
             self._compiler.rollback(0, survivors)
             cells = ", ".join(map(str, sorted(lost)))
             notices.append(f"these cells could not be brought back: {cells}")
-        return tuple(notices)
+        return (*notices, *self._drop_lost_checkpoints())
 
     def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | None:
         """Fill a new executor with cells; return the first that cannot be brought back."""
@@ -293,8 +370,13 @@ class Session:
 
     # ------------------------------------------------------------------ besides running cells
 
-    def undo(self, count: int = 1) -> None:
-        """Take back the newest `count` cells: their names, symbols and memory.
+    def undo(self, count: int = 1) -> tuple[str, ...]:
+        """Take back the newest `count` cells: names, symbols, memory, and all that they did.
+
+        Where the state before them is not kept any more, what they did to older variables stays.
+
+        Returns:
+            what the user should know, a sentence each.
 
         Raises:
             OptionError: there are not that many cells; nothing is taken back.
@@ -303,9 +385,98 @@ class Session:
             if count < 1 or count > len(self._journal):
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
-            for entry in self._journal.take_back(count):
-                self._execution.remove(f"cell {entry.cell}")
+            taken = self._journal.take_back(count)
+            names = [f"cell {entry.cell}" for entry in taken]
+            state = self._execution.keeps_before(names)
+            with self._recovering():
+                if state is not None:
+                    notices = self._follow(self._execution.go_back(state))
+                else:
+                    for name in names:
+                        self._execution.remove(name)
+                    self._execution.keep()
+                    notices = (
+                        "only what the cells defined was taken back: the state before them is not"
+                        " kept any more",
+                    )
             self._rollback_compiler()
+            return notices
+
+    def checkpoint(self, name: str) -> None:
+        """Keep the present state under a name, until the session ends or goes back before it.
+
+        A name that is in use is given to the present state.
+
+        Raises:
+            OptionError: snapshots are switched off, or none of the present state could be taken.
+        """
+        with self._exclusive():
+            state = self._execution.present
+            if state is None:
+                raise OptionError("there is no snapshot of the present state to keep (--snapshots)")
+            self._drop_checkpoint(name)
+            state.pins += 1
+            self._checkpoints[name] = Checkpoint(name, self._journal.last_cell, state)
+
+    def restore(self, name: str) -> tuple[str, ...]:
+        """Go back to a checkpoint: the program, its names, everything.
+
+        The checkpoint stays; those that are younger are gone.
+
+        Returns:
+            what the user should know, a sentence each.
+
+        Raises:
+            OptionError: there is no such checkpoint.
+        """
+        with self._exclusive():
+            found = self._checkpoints.get(name)
+            if found is None:
+                have = ", ".join(self._checkpoints) or "none"
+                raise OptionError(f"there is no checkpoint {name!r}; there are: {have}")
+            with self._recovering():
+                went_back = self._execution.go_back(found.state)
+                self._journal.keep_only([e for e in self._journal if e.cell <= found.cell])
+                notices = self._follow(went_back)
+            self._rollback_compiler()
+            return notices
+
+    def history(self) -> tuple[Past, ...]:
+        """Return the accepted cells, oldest first, and what can be gone back to."""
+        return tuple(
+            Past(
+                entry.cell,
+                entry.code,
+                kept=self._execution.keeps_after(
+                    [f"cell {each.cell}" for each in self._journal.entries[position + 1 :]]
+                ),
+                checkpoints=tuple(
+                    each.name for each in self._checkpoints.values() if each.cell == entry.cell
+                ),
+            )
+            for position, entry in enumerate(self._journal.entries)
+        )
+
+    def interrupt(self) -> None:
+        """Stop the cell that runs, from any thread; it is taken back. Without one do nothing."""
+        if self._lock.locked():
+            self._gate.interrupt()
+
+    def _drop_checkpoint(self, name: str) -> None:
+        found = self._checkpoints.pop(name, None)
+        if found is not None:
+            found.state.pins -= 1
+
+    @contextmanager
+    def _recovering(self) -> Iterator[None]:
+        """Bring the far side back if the block leaves it unusable."""
+        try:
+            yield
+        except (Exception, KeyboardInterrupt) as error:
+            raised = self._take_back(self.next_cell, error)
+            if raised is error:
+                raise
+            raise raised from error
 
     def load(self, path: str) -> str:
         """Load a shared library, or link an object or archive; return a sentence about it.
@@ -314,8 +485,9 @@ class Session:
             ObjectError, LinkError: the file is not what its name says, or cannot be linked.
             RemoteError: the far side's loader refused the library.
         """
-        with self._exclusive():
-            notice = self._execution.load(path)
+        with self._exclusive(), self._recovering():
+            with self._gate.wait():
+                notice = self._execution.load(path)
             self._journal.add_file(path, before_cell=self.next_cell)
             return notice
 
@@ -335,14 +507,8 @@ class Session:
             address = self._execution.address_of("main")
             if address is None:
                 raise OptionError("no cell defines main")
-            try:
-                with self._gate.window():
-                    return self._execution.run_main(address, args)
-            except (Exception, KeyboardInterrupt) as error:
-                raised = self._take_back(self.next_cell, error)
-                if raised is error:
-                    raise
-                raise raised from error
+            with self._recovering(), self._gate.wait():
+                return self._execution.run_main(address, args)
 
     def close(self) -> Closing:
         """End the session: run exit handlers, then end both programs. May be called again."""
@@ -351,6 +517,7 @@ class Session:
         self._closed = True
         notices = self._execution.close()
         self._compiler.close()
+        self._gate.close()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts
