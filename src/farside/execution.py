@@ -43,6 +43,7 @@ _POINTER = Struct("<Q")
 _RANGE = Struct("<QQ")
 _TWO_RANGES = Struct("<QQQQ")
 _MAIN = "main"
+_PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +299,9 @@ class ExecutionSession:
 
     def _forget(self, name: str) -> None:
         """Drop what the near side knows of an image."""
-        committed = self._committed.pop(name)
+        committed = self._committed[name]
+        self._kept.end_beyond(list(self._committed).index(name))
+        del self._committed[name]
         self._main.remove(name)
         self._entries.remove(committed.entries)
         for address, size in committed.allocations:
@@ -349,7 +352,9 @@ class ExecutionSession:
             if name in names:
                 break
             count += 1
-        return self._kept.find(count)
+        while (state := self._kept.find(count)) is not None and not state.snapshot.ready(_PATIENCE):
+            self._kept.remove(state)
+        return state
 
     def keeps_after(self, later: Collection[str]) -> bool:
         """Tell whether the state before these images is kept, or the present one for none."""

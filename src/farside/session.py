@@ -26,6 +26,7 @@ from farside.errors import (
     Interrupted,
     LinkError,
     OptionError,
+    ProtocolError,
     RemoteError,
     SessionBusy,
     SessionClosed,
@@ -82,6 +83,7 @@ class Closing:
     notices: tuple[str, ...]
 
 
+TAKEN_BACK_TOO = "there was no snapshot of the last state; these cells were taken back, too"
 STARTED_AGAIN = "the far side was started again; variables have their initial values"
 
 
@@ -270,6 +272,8 @@ class Session:
             raised: FarsideError = Interrupted(f"cell {cell} was interrupted and taken back")
         elif isinstance(error, Crashed):
             raised = Crashed(f"cell {cell}: {error}", error.report)
+        elif isinstance(error, ProtocolError) and recovery:
+            raised = FarSideLost(f"cell {cell}: the program wrote to the session's socket: {error}")
         elif isinstance(error, FarsideError):
             raised = error
         else:
@@ -304,9 +308,7 @@ class Session:
         gone = [n for n, each in enumerate(entries) if f"cell {each.cell}" in went_back.lost]
         if gone:
             cells = ", ".join(str(each.cell) for each in entries[gone[0] :])
-            notices.append(
-                f"no snapshot of the last state could be woken; taken back, too: {cells}"
-            )
+            notices.append(f"{TAKEN_BACK_TOO}: {cells}")
             self._journal.keep_only(entries[: gone[0]])
             self._rollback_compiler()
         del self._journal.files[self._execution.loads :]
@@ -318,11 +320,8 @@ class Session:
 
     def _drop_lost_checkpoints(self) -> list[str]:
         """Forget the checkpoints whose state is not kept any more; say so."""
-        lost = [
-            name
-            for name, each in self._checkpoints.items()
-            if not self._execution.is_kept(each.state)
-        ]
+        is_kept = self._execution.is_kept
+        lost = [name for name, each in self._checkpoints.items() if not is_kept(each.state)]
         for name in lost:
             del self._checkpoints[name]
         return [f"the checkpoint {name} is gone" for name in lost]

@@ -72,6 +72,11 @@ class KeptStates(Generic[S]):
         self._states.remove(state)
         state.close()
 
+    def end_beyond(self, images: int) -> None:
+        """Forget those that had more images: some of theirs have been removed since."""
+        for state in [each for each in self._states if each.images > images]:
+            self.remove(state)
+
     def end_after(self, state: S) -> None:
         """Forget all that came later."""
         while self._states and self._states[-1] is not state:
