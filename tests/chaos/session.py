@@ -18,7 +18,6 @@ from farside.options import Options
 from farside.session import STARTED_AGAIN, TAKEN_BACK_TOO, Session
 from tests.chaos import events, model
 
-
 WEIGHTS = {
     "change": 30,
     "define": 5,
