@@ -393,8 +393,10 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     dropUnused(m);
   }
   bindDefinitions(m);
-  if (level > 0 || needsLowering(m) || !Instance->getLangOpts().Sanitize.empty())
+  if (level > 0 || needsLowering(m) || !Instance->getLangOpts().Sanitize.empty()) {
+    HeldInitialisers held(m);
     Emit->optimise(m, level);
+  }
   cell.optimiseMicros = watch.lap();
   cell.cookie = {NumberedNames, weakDefinitions(m)};
   for (const std::string &symbol : cell.cookie.weakSymbols)

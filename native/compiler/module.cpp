@@ -47,25 +47,29 @@ std::vector<Ctor> readCtors(const llvm::Module &module) {
   return found;
 }
 
-void writeCtors(llvm::Module &module, const std::vector<Ctor> &ctors) {
-  GlobalVariable *old = module.getNamedGlobal(CtorsName);
-  if (!old)
-    return;
-  if (ctors.empty()) {
-    old->eraseFromParent();
-    return;
-  }
-  auto *oldType = llvm::cast<llvm::ArrayType>(old->getValueType());
-  auto *entryType = llvm::cast<llvm::StructType>(oldType->getElementType());
+void addCtors(llvm::Module &module, llvm::StructType *entryType, const std::vector<Ctor> &ctors) {
   std::vector<Constant *> entries;
   for (const Ctor &ctor : ctors)
     entries.push_back(
         llvm::ConstantStruct::get(entryType, ctor.priority, ctor.function, ctor.data));
   auto *type = llvm::ArrayType::get(entryType, entries.size());
-  auto *fresh = new GlobalVariable(module, type, false, llvm::GlobalValue::AppendingLinkage,
-                                   llvm::ConstantArray::get(type, entries));
-  fresh->takeName(old);
+  new GlobalVariable(module, type, false, llvm::GlobalValue::AppendingLinkage,
+                     llvm::ConstantArray::get(type, entries), CtorsName);
+}
+
+llvm::StructType *entryTypeOf(const GlobalVariable &list) {
+  return llvm::cast<llvm::StructType>(
+      llvm::cast<llvm::ArrayType>(list.getValueType())->getElementType());
+}
+
+void writeCtors(llvm::Module &module, const std::vector<Ctor> &ctors) {
+  GlobalVariable *old = module.getNamedGlobal(CtorsName);
+  if (!old)
+    return;
+  llvm::StructType *entryType = entryTypeOf(*old);
   old->eraseFromParent();
+  if (!ctors.empty())
+    addCtors(module, entryType, ctors);
 }
 
 /// The functions that `function` calls, where it does nothing else.
@@ -171,6 +175,33 @@ void separateInitialisers(llvm::Module &module) {
   for (Function *collector : collectors)
     if (collector->use_empty())
       collector->eraseFromParent();
+}
+
+HeldInitialisers::HeldInitialisers(llvm::Module &module) : Held(module) {
+  GlobalVariable *list = module.getNamedGlobal(CtorsName);
+  if (!list)
+    return;
+  EntryType = entryTypeOf(*list);
+  for (const Ctor &ctor : readCtors(module)) {
+    Entries.push_back({ctor.function, ctor.data, ctor.priority, ctor.function->getLinkage()});
+    if (ctor.function->hasLocalLinkage())
+      ctor.function->setLinkage(llvm::GlobalValue::ExternalLinkage);
+  }
+  list->eraseFromParent();
+}
+
+HeldInitialisers::~HeldInitialisers() {
+  std::vector<Ctor> ctors;
+  for (Entry &entry : Entries) {
+    auto *function = llvm::cast<Function>(static_cast<llvm::Value *>(entry.function));
+    function->setLinkage(entry.linkage);
+    auto *data = llvm::dyn_cast_or_null<Constant>(static_cast<llvm::Value *>(entry.data));
+    if (!data)
+      data = llvm::ConstantPointerNull::get(llvm::PointerType::getUnqual(Held.getContext()));
+    ctors.push_back({entry.priority, function, data});
+  }
+  if (!ctors.empty())
+    addCtors(Held, EntryType, ctors);
 }
 
 void dropRepeatedInitialisers(llvm::Module &module, const KnownSymbols &known) {

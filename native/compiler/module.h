@@ -4,6 +4,7 @@
 #include "linkage.h"
 
 #include "llvm/IR/Module.h"
+#include "llvm/IR/ValueHandle.h"
 
 #include <cstdint>
 #include <vector>
@@ -13,6 +14,30 @@ namespace farside {
 /// Takes Clang's function that calls all initialisers and statements apart, so that each is an
 /// entry of its own in `llvm.global_ctors`, in source order.
 void separateInitialisers(llvm::Module &module);
+
+/// Keeps the initialisers, and their order, from the optimiser for as long as it lives. To LLVM,
+/// entries of one priority have no order: it evaluates one at compile time where it can, with the
+/// variables as they are before all the others, and removes it. So for the optimiser there is no
+/// list, and the functions are known to others.
+class HeldInitialisers {
+public:
+  explicit HeldInitialisers(llvm::Module &module);
+  ~HeldInitialisers();
+  HeldInitialisers(const HeldInitialisers &) = delete;
+  HeldInitialisers &operator=(const HeldInitialisers &) = delete;
+
+private:
+  struct Entry {
+    llvm::WeakTrackingVH function;
+    llvm::WeakTrackingVH data;
+    llvm::Constant *priority;
+    llvm::GlobalValue::LinkageTypes linkage;
+  };
+
+  llvm::Module &Held;
+  llvm::StructType *EntryType = nullptr;
+  std::vector<Entry> Entries;
+};
 
 /// Drops the initialisers of variables that an earlier cell defined and initialised. Clang's code
 /// generator repeats the definition of an internal variable in every module that uses it.

@@ -10,7 +10,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from farside import __version__
 from farside.errors import FarsideError
 from farside.ui.arguments import HELP, parse_arguments
 from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE, read_inputs
@@ -56,7 +55,9 @@ def _dispatch(invocation: Invocation) -> int:
         sys.stdout.write(HELP)
         return 0
     if invocation.action == "version":
-        sys.stdout.write(f"farside {__version__}\n")
+        import farside
+
+        sys.stdout.write(f"farside {farside.__version__}\n")
         return 0
     if invocation.action == "prepare":
         return _prepare(invocation.options)

@@ -376,6 +376,22 @@ def test_story(new_session: NewSession, story: Story, opt: int | None) -> None:
     assert printed == story.stdout
 
 
+@pytest.mark.parametrize("use_pch", [True, False])
+@pytest.mark.parametrize("opt", [None, 0, 1, 3])
+def test_statements_are_not_evaluated_before_the_variables_they_use(
+    new_session: NewSession, opt: int | None, use_pch: bool
+) -> None:
+    session = new_session(opt=opt, use_pch=use_pch)
+    result = session.run(
+        "#include <algorithm>\n#include <string>\n#include <vector>\nstd::vector<int> v{3, 1, 2};\n"
+        "std::sort(v.begin(), v.end());\nstd::to_string(v[0]) + std::to_string(v[2])"
+    )
+    assert shown(result) == '"13"'
+    assert (
+        shown(session.run("int a = 1; a = a + 1; int b = a; b = b * 10; int c = a + b; c")) == "22"
+    )
+
+
 def test_global_constructors_run_in_order_and_destructors_at_the_end(
     new_session: NewSession,
 ) -> None:

@@ -25,9 +25,9 @@
 #define FARSIDE_VALUE_UENUM 15   /* unsigned underlying value; size 1 to 16 */
 #define FARSIDE_VALUE_CSTR 16    /* char pointer: the bytes up to NUL, without it; see the limit */
 #define FARSIDE_VALUE_CSTR_NULL 17 /* char pointer that is null; size 0 */
-#define FARSIDE_VALUE_STRING 18  /* std::string, std::string_view: the bytes; see the limit */
-#define FARSIDE_VALUE_OBJECT 19  /* any other object: its address; size 8 */
-#define FARSIDE_VALUE_COMPLEX 20 /* _Complex: real and imaginary part, half of size each */
+#define FARSIDE_VALUE_STRING 18    /* std::string, std::string_view: the bytes; see the limit */
+#define FARSIDE_VALUE_OBJECT 19    /* any other object: its address; size 8 */
+#define FARSIDE_VALUE_COMPLEX 20   /* _Complex: real and imaginary part, half of size each */
 
 /* At most this many bytes of a string travel. One byte more means that the string goes on: show the
  * first FARSIDE_VALUE_STRING_LIMIT and a mark. */
