@@ -10,7 +10,7 @@ from time import perf_counter
 
 from tests.chaos.session import ChaosSession, Tally
 
-PER_SESSION = 100
+PER_SESSION = 40
 
 
 def run(events: int, seed: int, tally: Tally, directory: Path) -> None:
@@ -21,6 +21,9 @@ def run(events: int, seed: int, tally: Tally, directory: Path) -> None:
         session = ChaosSession(seed + number, place, tally)
         try:
             session.run(min(PER_SESSION, events - number * PER_SESSION))
+        except KeyboardInterrupt:
+            print(f"stopped in the session with the seed {seed + number}")
+            return
         finally:
             session.close()
 
