@@ -158,6 +158,8 @@ private:
       reportEnd(CLD_KILLED, SIGKILL); // it ended as a snapshot, or it never was one
     else if (state.si_pid != 0)
       awaitWorker();
+    else
+      report(WorkerStarted, static_cast<uint32_t>(Worker));
   }
 
   void awaitWorker() {

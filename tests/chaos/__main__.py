@@ -21,11 +21,11 @@ def run(events: int, seed: int, tally: Tally, directory: Path) -> None:
         session = ChaosSession(seed + number, place, tally)
         try:
             session.run(min(PER_SESSION, events - number * PER_SESSION))
-        except KeyboardInterrupt:
-            print(f"stopped in the session with the seed {seed + number}")
-            return
         finally:
             session.close()
+        for trouble in (*tally.lost, *tally.different)[tally.shown :]:
+            print(trouble, file=sys.stderr, flush=True)
+            tally.shown += 1
 
 
 def main() -> int:
@@ -45,8 +45,6 @@ def main() -> int:
         print(f"recovery: median {median(times) * 1e3:.1f} ms, worst {times[-1] * 1e3:.1f} ms")
     print(f"sessions lost: {len(tally.lost)}")
     print(f"states that differ: {len(tally.different)}")
-    for line in (*tally.lost, *tally.different):
-        print(line)
     return 1 if tally.lost or tally.different else 0
 
 

@@ -48,6 +48,7 @@ class Tally:
     events: Counter[str] = field(default_factory=Counter)
     recoveries: list[float] = field(default_factory=list)
     started_again: int = 0
+    shown: int = 0
     lost: list[str] = field(default_factory=list)
     different: list[str] = field(default_factory=list)
 

@@ -381,8 +381,10 @@ class Executor:
         self._unread.clear()
         self._process_handle = None
         self._data_ended = False
-        self._worker_pid, self._worker_ended, self.death = snapshot.pid, False, None
+        self._worker_pid, self._worker_ended, self.death = None, False, None
         self._tell_supervisor(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (snapshot.pid,)))
+        # Woken before, it might fork while the supervisor still kills what it does not know.
+        self._await_supervisor(lambda: self._worker_pid is not None or self._worker_ended)
         self._unusable = None
         # Any call would do; this one says whether the process is alive.
         self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), ((),)), timeout=_WAKE, then=then)
@@ -391,14 +393,17 @@ class Executor:
         """Let the supervisor end what is below it, but for snapshots, and wait for the worker."""
         pids = [each.pid for each in keep if each.ready(_GRACE)]
         self._request_kill(pids)
+        self._await_supervisor(lambda: self._worker_ended)
+
+    def _await_supervisor(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _REAP_GRACE
-        while not self._worker_ended:
+        while not done():
             if self._control_ended:
                 raise FarSideLost("The far side is gone: its supervisor ended.")
             try:
                 self._turn(deadline)
             except TimedOut:
-                self._control_ended = True
+                self._control_ended = True  # somebody has stopped it
                 raise
 
     # --- the end -------------------------------------------------------------------------------
@@ -614,7 +619,7 @@ class Executor:
                 (self._worker_pid,) = sps.unpack((sps.U32,), frame.payload)
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
                 report = DeathReport(*sps.unpack(_WORKER_ENDED, frame.payload))
-                if report.pid == self._worker_pid:
+                if self._worker_pid in (None, report.pid):
                     self.death = report
                     self._worker_ended = True
             else:
