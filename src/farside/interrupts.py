@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+_INTERRUPT = bytes([signal.SIGINT])  # as Python writes it to the wake-up descriptor
+
+
 class InterruptGate:
     """Holds SIGINT back outside of its windows; not re-entrant.
 
@@ -34,7 +37,8 @@ class InterruptGate:
         self._open = False
         self._waiting = False
         self._installed = False
-        self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._other_writer = -1
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -46,10 +50,13 @@ class InterruptGate:
         )
         if self._installed:
             signal.signal(signal.SIGINT, self._on_sigint)
+            # The kernel may give the signal to any thread, and only the descriptor wakes this one.
+            self._other_writer = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         try:
             yield
         finally:
             if self._installed:
+                signal.set_wakeup_fd(self._other_writer)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 self._installed = False
 
@@ -88,12 +95,13 @@ class InterruptGate:
     def interrupt(self) -> None:
         """Stop what runs, from any thread, as SIGINT does from the terminal."""
         self._pending = True
-        if self._event >= 0:
-            os.eventfd_write(self._event, 1)
+        if self._writer >= 0:
+            with suppress(BlockingIOError):  # full of the same
+                os.write(self._writer, _INTERRUPT)
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when there is an interrupt."""
-        return self._event
+        return self._reader
 
     def deliver(self) -> None:
         """Take note that the descriptor was readable.
@@ -101,25 +109,36 @@ class InterruptGate:
         Raises:
             KeyboardInterrupt: this is a wait that can be broken off.
         """
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._event)
+        if _INTERRUPT in self._drain():
+            self._pending = True
         if self._waiting and self._pending:
             self._forget()
             raise KeyboardInterrupt
 
     def close(self) -> None:
-        """Give the descriptor back; may be called again."""
-        if self._event >= 0:
-            os.close(self._event)
-            self._event = -1
+        """Give the descriptors back; may be called again."""
+        if self._reader >= 0:
+            os.close(self._reader)
+            os.close(self._writer)
+            self._reader = self._writer = -1
 
     def _forget(self) -> None:
+        self._drain()
         self._pending = False
+
+    def _drain(self) -> bytes:
+        """Read the numbers of the signals that came; hand others on to whom they are meant for."""
+        data = b""
         with suppress(BlockingIOError):
-            os.eventfd_read(self._event)
+            data = os.read(self._reader, 4096)
+        others = data.replace(_INTERRUPT, b"")
+        if others and self._other_writer >= 0:
+            with suppress(OSError):
+                os.write(self._other_writer, others)
+        return data
 
     def _on_sigint(self, _signal: int, _frame: FrameType | None) -> None:
         if self._open:
             self._open = False
             raise KeyboardInterrupt
-        self.interrupt()
+        self._pending = True
