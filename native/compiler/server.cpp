@@ -9,6 +9,7 @@
 #include "llvm/Demangle/Demangle.h"
 
 #include <unistd.h>
+#include <utility>
 
 namespace farside {
 
@@ -60,6 +61,9 @@ int Server::run() {
     Object request = Line.receive();
     // A snapshot that was spoken to is a compiler like any other from here on.
     dieWithPeer(Line.fd());
+    // It leaves another in its place first: what is taken back once is often taken back twice.
+    if (std::exchange(JustWoken, false) && snapshot())
+      continue;
     dispatch(request);
   }
 }
@@ -72,19 +76,20 @@ void Server::awaitRequest() {
     snapshot();
 }
 
-void Server::snapshot() {
+/// Forks; true in the process that now sleeps.
+bool Server::snapshot() {
   Clang->warmUp();
   SnapshotDue = false;
   ParsedMicros = 0;
   pid_t pid = -1;
   Descriptor near = forkSnapshot(Line, pid);
   if (pid == 0) {
-    // Once awake, this process stands where its snapshot stood, and wants another in its place.
-    SnapshotDue = true;
-    return;
+    JustWoken = true; // by the time this is looked at
+    return true;
   }
   if (near)
     Line.send(Object{{"event", "snapshot"}, {"after", LastCell}, {"pid", pid}}, {}, near.get());
+  return false;
 }
 
 void Server::dispatch(const Object &request) {

@@ -17,7 +17,7 @@ public:
 
 private:
   void awaitRequest();
-  void snapshot();
+  bool snapshot();
   void dispatch(const llvm::json::Object &request);
   void start(const llvm::json::Object &request);
   void compile(const llvm::json::Object &request);
@@ -35,6 +35,7 @@ private:
   unsigned LastCell = 0;
   int64_t ParsedMicros = 0; // since the last snapshot
   bool SnapshotDue = false;
+  bool JustWoken = false;
 };
 
 } // namespace farside

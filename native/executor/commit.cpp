@@ -4,8 +4,8 @@
 #include "exit_handlers.h"
 #include "memory.h"
 #include "platform.h"
-#include "snapshot.h"
 #include "tls.h"
+#include "unwind.h"
 #include "values.h"
 #include "wrapper.h"
 
@@ -55,7 +55,7 @@ Expected<RunOutcome> commit(const std::vector<Protection> &protections,
   if (Error error = store(protections, stores))
     return error;
   uint64_t key = ++commits().LastKey;
-  Platform::CommitScope scope(key);
+  Platform::CodeScope scope(header, key);
   ValueCollector values;
   auto deallocs = runFinalizeActions(actions);
   if (!deallocs)
@@ -69,6 +69,9 @@ Expected<RunOutcome> commit(const std::vector<Protection> &protections,
       return undo ? Error(ran.text() + "; " + undo.text()) : ran.error();
     }
     report = std::move(*ran);
+    // What a cell does after its exception is not done. What others pushed waits its turn.
+    if (report.Exception)
+      Platform::get().dropFresh(header, key);
     flushOutput(); // what a cell prints is there before its outcome is
   }
   commits().Deallocs.emplace(key, std::move(*deallocs));
@@ -118,12 +121,35 @@ WrapperResult staticTlsInit(const char *data, size_t size) {
   return serveWrapper<int64_t, std::string_view>(data, size, initialiseStaticTls);
 }
 
+/// How much the executor keeps, by name: what has gone must not be counted.
+using Statistics = std::vector<std::tuple<std::string, uint64_t>>;
+
+WrapperResult statistics(const char *data, size_t size) {
+  return serveWrapper<>(data, size, [] {
+    PlatformCounts platform = Platform::get().counts();
+    TlsCounts tls = threadLocalCounts();
+    return Statistics{
+        {"commits", commits().Deallocs.size()},
+        {"jitdylibs", platform.JitDylibs},
+        {"init_sections", platform.InitSections},
+        {"fini_sections", platform.FiniSections},
+        {"exit_handlers", platform.ExitHandlers},
+        {"thread_exits", countThreadExits()},
+        {"memory_ranges", platform.MemoryRanges},
+        {"eh_frames", countEhFrames()},
+        {"thread_images", tls.Images},
+        {"thread_instances", tls.Instances},
+    };
+  });
+}
+
 } // namespace
 
 std::span<const BootstrapSymbol> commitSymbols() {
   static const BootstrapSymbol symbols[] = {
       symbol("farside_commit", commitWrapper),
       symbol("farside_uncommit", uncommitWrapper),
+      symbol("farside_statistics", statistics),
       symbol("farside_resolve_ifunc", resolveIfunc),
       symbol("farside_static_tls_init", staticTlsInit),
       symbol("farside_tls_get_addr", farside_tls_get_addr),

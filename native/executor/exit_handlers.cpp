@@ -1,6 +1,7 @@
 #include "exit_handlers.h"
 
 #include "platform.h"
+#include "tls.h"
 
 #include <algorithm>
 #include <mutex>
@@ -92,8 +93,11 @@ int farside_at_quick_exit(void (*function)()) {
 }
 
 int farside_cxa_thread_atexit(void (*function)(void *), void *object, void *dsoHandle) {
-  auto *record = new ThreadExit{function, object, reinterpret_cast<uint64_t>(dsoHandle),
-                                Platform::get().currentCommit(), ::pthread_self()};
+  // The variable's image says whose it is; the code that touches it first may be anybody's.
+  CodeOwner owner =
+      Platform::get().ownerOf({imageOfThreadLocal(object), reinterpret_cast<uint64_t>(function)});
+  auto header = reinterpret_cast<uint64_t>(dsoHandle);
+  auto *record = new ThreadExit{function, object, header, owner.Commit, ::pthread_self()};
   {
     ThreadExits &all = threadExits();
     std::lock_guard lock(all.Mutex);
@@ -103,6 +107,12 @@ int farside_cxa_thread_atexit(void (*function)(void *), void *object, void *dsoH
 }
 
 } // extern "C"
+
+uint64_t countThreadExits() {
+  ThreadExits &all = threadExits();
+  std::lock_guard lock(all.Mutex);
+  return all.Records.size();
+}
 
 void runThreadExits(ThreadExitOwner owner) {
   ThreadExits &all = threadExits();

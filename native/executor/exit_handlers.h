@@ -1,8 +1,9 @@
 // What user code asks to be called at the end: of the program, of a thread.
 //
 // glibc would call such handlers when the process exits, long after the memory of a removed cell is
-// gone, so the executor keeps them itself, with the JITDylib and the commit that they belong to. A
-// handler is booked on the commit that runs when it is registered.
+// gone, so the executor keeps them itself, with the JITDylib and the commit that they belong to:
+// those of the object that is to be destroyed or of the function to be called, where that is known,
+// else those of the code that runs.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +28,8 @@ struct ThreadExitOwner {
 /// Runs the calling thread's destructors of the owner, in reverse; those of other threads are
 /// forgotten, because their code is about to go.
 void runThreadExits(ThreadExitOwner owner);
+
+/// How many thread_local destructors wait, of all threads.
+uint64_t countThreadExits();
 
 } // namespace farside

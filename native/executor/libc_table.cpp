@@ -1,5 +1,6 @@
 #include "libc_table.h"
 
+#include "dlfcn.h"
 #include "exit_handlers.h"
 #include "tls.h"
 
@@ -13,9 +14,10 @@ namespace farside {
 
 namespace {
 
-// Two kinds: exit handlers, which the executor keeps itself so that the code of a removed cell is
-// never called; and what glibc links statically into every program (libc_nonshared.a), so that no
-// library defines it. The functions of the second kind are the executor's own copies.
+// Three kinds: the functions for JITDylibs under ORC's names (farside/dlfcn.h); exit handlers,
+// which the executor keeps itself so that the code of a removed cell is never called; and what
+// glibc links statically into every program (libc_nonshared.a), so that no library defines it. The
+// functions of the last kind are the executor's own copies.
 using Entry = std::pair<std::string_view, uint64_t>;
 
 template <typename Function> uint64_t addressOf(Function *function) {
@@ -25,6 +27,11 @@ template <typename Function> uint64_t addressOf(Function *function) {
 const auto &table() {
   static const auto sorted = [] {
     std::array entries{
+        Entry{"__orc_rt_jit_dlclose", addressOf(__orc_rt_jit_dlclose)},
+        Entry{"__orc_rt_jit_dlerror", addressOf(__orc_rt_jit_dlerror)},
+        Entry{"__orc_rt_jit_dlopen", addressOf(__orc_rt_jit_dlopen)},
+        Entry{"__orc_rt_jit_dlsym", addressOf(__orc_rt_jit_dlsym)},
+        Entry{"__orc_rt_jit_dlupdate", addressOf(__orc_rt_jit_dlupdate)},
         Entry{"__cxa_at_quick_exit", addressOf(farside_cxa_at_quick_exit)},
         Entry{"__cxa_atexit", addressOf(farside_cxa_atexit)},
         Entry{"__cxa_thread_atexit", addressOf(farside_cxa_thread_atexit)},

@@ -3,11 +3,14 @@
 #include "exit_handlers.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <ctime>
 #include <iterator>
 #include <pthread.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 extern "C" char **environ;
 
@@ -15,11 +18,46 @@ namespace farside {
 
 namespace {
 
+constexpr uint64_t pointerSize = sizeof(uint64_t);
+
 uint64_t nanosecondsNow() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
 }
+
+/// Asks the kernel, so that a range which is not there is an error and no crash. Where the kernel
+/// may not be asked, the range is believed.
+bool isReadable(AddrRange range) {
+  constexpr uint64_t page = 4096;
+  for (uint64_t at = range.Start; at < range.End; at = (at & ~(page - 1)) + page) {
+    char byte = 0;
+    iovec local{&byte, 1};
+    iovec remote{reinterpret_cast<void *>(at), 1};
+    if (::process_vm_readv(::getpid(), &local, 1, &remote, 1, 0) < 0 && errno == EFAULT)
+      return false;
+  }
+  return true;
+}
+
+Error checkPointerSections(const char *what, const std::vector<AddrRange> &sections) {
+  for (const AddrRange &section : sections) {
+    if (section.Start > section.End || ((section.Start | section.End) & (pointerSize - 1)) != 0)
+      return Error(std::string(what) + ": a section is not a whole number of aligned pointers");
+    if (!isReadable(section))
+      return Error(std::string(what) + ": a section lies in no memory");
+  }
+  return {};
+}
+
+/// glibc passes main's arguments to initialisers, and programs have come to rely on it.
+void callInitialiser(uint64_t function) {
+  static char name[] = "farside";
+  static char *arguments[] = {name, nullptr};
+  reinterpret_cast<void (*)(int, char **, char **)>(function)(1, arguments, environ);
+}
+
+} // namespace
 
 Error unknownHeader(const char *what, uint64_t header) {
   char text[120];
@@ -27,34 +65,10 @@ Error unknownHeader(const char *what, uint64_t header) {
   return Error(text);
 }
 
-Error checkPointerSections(const std::vector<AddrRange> &sections) {
-  for (const AddrRange &section : sections)
-    if (section.Start > section.End || ((section.Start | section.End) & 7) != 0)
-      return Error("initialiser section that is not a whole number of aligned pointers");
-  return {};
-}
-
-/// glibc passes main's arguments to initialisers, and programs have come to rely on it.
-using Initialiser = void (*)(int argc, char **argv, char **envp);
-
-void runSection(AddrRange section, uint64_t &completed) {
-  static char name[] = "farside";
-  static char *arguments[] = {name, nullptr};
-  for (uint64_t at = section.Start; at != section.End; at += sizeof(uint64_t)) {
-    uint64_t function = *reinterpret_cast<const uint64_t *>(at);
-    if (function == 0 || function == ~uint64_t{0})
-      continue; // empty slots and the end marks of .ctors
-    reinterpret_cast<Initialiser>(function)(1, arguments, environ);
-    ++completed;
-  }
-}
-
 std::string exceptionSentence(const ExceptionText &exception) {
   return "uncaught exception of type " + exception.Type +
          (exception.What ? ": " + *exception.What : "");
 }
-
-} // namespace
 
 Platform &Platform::get() {
   // Never destroyed: its own handlers run while the process exits.
@@ -67,11 +81,61 @@ Platform &Platform::get() {
   return *platform;
 }
 
-Platform::CommitScope::CommitScope(uint64_t commit) : Outer(Platform::get().CurrentCommit) {
-  Platform::get().CurrentCommit = commit;
+// ---------------------------------------------------------------------- whose code runs
+
+Platform::CodeScope::CodeScope(uint64_t header, uint64_t commit) {
+  Platform &platform = Platform::get();
+  std::lock_guard lock(platform.Mutex);
+  Outer = platform.Running;
+  ++platform.Depth;
+  if (header != 0)
+    platform.Running.Header = header;
+  if (commit != 0)
+    platform.Running.Commit = commit;
 }
 
-Platform::CommitScope::~CommitScope() { Platform::get().CurrentCommit = Outer; }
+Platform::CodeScope::~CodeScope() {
+  Platform &platform = Platform::get();
+  std::lock_guard lock(platform.Mutex);
+  platform.Running.Commit = Outer.Commit;
+  if (--platform.Depth != 0)
+    platform.Running.Header = Outer.Header;
+}
+
+Error Platform::registerMemory(uint64_t header, const std::vector<AddrRange> &ranges) {
+  std::lock_guard lock(Mutex);
+  if (find(header) == nullptr)
+    return unknownHeader("register_memory", header);
+  for (const AddrRange &range : ranges)
+    if (range.Start >= range.End || Memory.contains(range.Start))
+      return Error("register_memory: a range is empty or registered already");
+  for (const AddrRange &range : ranges)
+    Memory[range.Start] = {range.End, {header, Running.Commit}};
+  return {};
+}
+
+Error Platform::deregisterMemory(uint64_t, const std::vector<AddrRange> &ranges) {
+  std::lock_guard lock(Mutex);
+  for (const AddrRange &range : ranges)
+    Memory.erase(range.Start);
+  return {};
+}
+
+CodeOwner Platform::ownerLocked(std::initializer_list<uint64_t> addresses) {
+  for (uint64_t address : addresses) {
+    auto after = Memory.upper_bound(address);
+    if (after != Memory.begin() && address < std::prev(after)->second.End)
+      return std::prev(after)->second.Owner;
+  }
+  return Running;
+}
+
+CodeOwner Platform::ownerOf(std::initializer_list<uint64_t> addresses) {
+  std::lock_guard lock(Mutex);
+  return ownerLocked(addresses);
+}
+
+// ---------------------------------------------------------------------- registration
 
 Platform::JitDylib *Platform::find(uint64_t header) {
   auto found = JitDylibs.find(header);
@@ -86,7 +150,8 @@ Error Platform::registerJitDylib(std::string_view name, uint64_t header) {
   if (known)
     return Error("duplicate registration of JITDylib " + std::string(name));
   JitDylibs[header].Name = name;
-  LastHeader = header;
+  if (Depth == 0)
+    Running.Header = header;
   return {};
 }
 
@@ -100,200 +165,192 @@ Error Platform::deregisterJitDylib(uint64_t header) {
   Error error = runHandlersGuarded({header, 0, false});
   std::lock_guard lock(Mutex);
   JitDylibs.erase(header);
-  if (LastHeader == header)
-    LastHeader = JitDylibs.empty() ? 0 : JitDylibs.begin()->first;
+  for (auto &[other, dylib] : JitDylibs) {
+    std::erase(dylib.LinkOrder, header);
+    std::erase(dylib.Needs, header);
+  }
+  if (Running.Header == header)
+    Running.Header = JitDylibs.empty() ? 0 : JitDylibs.begin()->first;
   return error;
 }
 
-Error Platform::registerInitSections(uint64_t header, const std::vector<AddrRange> &sections) {
+Error Platform::registerSections(const char *what, Sections JitDylib::*kind, uint64_t header,
+                                 const std::vector<AddrRange> &sections) {
   std::lock_guard lock(Mutex);
   JitDylib *dylib = find(header);
   if (dylib == nullptr)
-    return unknownHeader("register_init_sections", header);
-  if (Error error = checkPointerSections(sections))
+    return unknownHeader(what, header);
+  if (Error error = checkPointerSections(what, sections))
     return error;
-  dylib->Fresh.insert(dylib->Fresh.end(), sections.begin(), sections.end());
+  (dylib->*kind).add(sections, Running.Commit);
   return {};
+}
+
+Error Platform::deregisterSections(const char *what, Sections JitDylib::*kind, uint64_t header,
+                                   const std::vector<AddrRange> &sections) {
+  std::lock_guard lock(Mutex);
+  JitDylib *dylib = find(header);
+  if (dylib == nullptr)
+    return unknownHeader(what, header);
+  for (const AddrRange &section : sections)
+    if (!(dylib->*kind).remove(section))
+      return Error(std::string(what) + ": a section is not registered");
+  return {};
+}
+
+Error Platform::registerInitSections(uint64_t header, const std::vector<AddrRange> &sections) {
+  return registerSections("register_init_sections", &JitDylib::Init, header, sections);
 }
 
 Error Platform::deregisterInitSections(uint64_t header, const std::vector<AddrRange> &sections) {
-  std::lock_guard lock(Mutex);
-  JitDylib *dylib = find(header);
-  if (dylib == nullptr)
-    return unknownHeader("deregister_init_sections", header);
-  auto removeFrom = [](auto &list, const AddrRange &section) {
-    // What goes came last in most cases.
-    auto found = std::find(list.rbegin(), list.rend(), section);
-    if (found == list.rend())
-      return false;
-    list.erase(std::next(found).base());
-    return true;
-  };
-  for (const AddrRange &section : sections)
-    if (!removeFrom(dylib->Processed, section) && !removeFrom(dylib->Fresh, section))
-      return Error("deregister_init_sections: a section is not registered");
-  return {};
+  return deregisterSections("deregister_init_sections", &JitDylib::Init, header, sections);
 }
 
 Error Platform::registerFiniSections(uint64_t header, const std::vector<AddrRange> &sections) {
-  std::lock_guard lock(Mutex);
-  JitDylib *dylib = find(header);
-  if (dylib == nullptr)
-    return unknownHeader("register_fini_sections", header);
-  if (Error error = checkPointerSections(sections))
-    return error;
-  for (const AddrRange &section : sections)
-    for (uint64_t at = section.Start; at != section.End; at += sizeof(uint64_t)) {
-      auto function = *reinterpret_cast<void (*const *)(void *)>(at);
-      dylib->AtExit.push_back({function, nullptr, CurrentCommit, NextOrder++});
+  return registerSections("register_fini_sections", &JitDylib::Fini, header, sections);
+}
+
+Error Platform::deregisterFiniSections(uint64_t header, const std::vector<AddrRange> &sections) {
+  return deregisterSections("deregister_fini_sections", &JitDylib::Fini, header, sections);
+}
+
+// ---------------------------------------------------------------------- running
+
+void Platform::Sections::add(const std::vector<AddrRange> &ranges, uint64_t commit) {
+  for (const AddrRange &range : ranges)
+    All.push_back({range, commit, range.Start, 0});
+}
+
+bool Platform::Sections::remove(const AddrRange &range) {
+  // What goes came last in most cases.
+  auto found = std::find_if(All.rbegin(), All.rend(),
+                            [&](const Section &section) { return section.Range == range; });
+  if (found == All.rend())
+    return false;
+  auto index = static_cast<size_t>(std::distance(found, All.rend())) - 1;
+  All.erase(std::next(found).base());
+  Done -= index < Done;
+  return true;
+}
+
+void Platform::Sections::claim(uint64_t run) {
+  for (size_t i = Done; i != All.size(); ++i)
+    if (All[i].Run == 0)
+      All[i].Run = run;
+}
+
+void Platform::Sections::release(uint64_t run) {
+  for (size_t i = Done; i != All.size(); ++i)
+    if (All[i].Run == run)
+      All[i].Run = 0;
+}
+
+CodeOwner Platform::Sections::takeNext(uint64_t run, uint64_t &function) {
+  while (Done != All.size() && All[Done].Next == All[Done].Range.End)
+    ++Done;
+  for (size_t i = Done; i != All.size(); ++i) {
+    Section &section = All[i];
+    while (section.Run == run && section.Next != section.Range.End) {
+      function = *reinterpret_cast<const uint64_t *>(section.Next);
+      section.Next += pointerSize;
+      if (function != 0 && function != ~uint64_t{0}) // empty slots and the end marks of .ctors
+        return {0, section.Commit};
     }
+  }
+  function = 0;
   return {};
 }
 
-std::optional<AddrRange> Platform::takeFresh(uint64_t header) {
-  std::lock_guard lock(Mutex);
-  JitDylib *dylib = find(header);
-  if (dylib == nullptr || dylib->Fresh.empty())
-    return std::nullopt;
-  AddrRange section = dylib->Fresh.front();
-  dylib->Fresh.pop_front();
-  dylib->Processed.push_back(section);
-  LastHeader = header;
-  return section;
+void Platform::Sections::drop(uint64_t commit) {
+  for (size_t i = Done; i != All.size(); ++i)
+    if (All[i].Commit == commit)
+      All[i].Next = All[i].Range.End;
 }
 
-void Platform::dropFresh(uint64_t header) {
-  std::lock_guard lock(Mutex);
-  if (JitDylib *dylib = find(header)) {
-    dylib->Processed.insert(dylib->Processed.end(), dylib->Fresh.begin(), dylib->Fresh.end());
-    dylib->Fresh.clear();
+void Platform::Sections::reset() {
+  Done = 0;
+  for (Section &section : All) {
+    section.Next = section.Range.Start;
+    section.Run = 0;
   }
 }
 
+/// Books what finalisers there are before it returns an initialiser.
+CodeOwner Platform::takeInitialiser(uint64_t header, uint64_t run, uint64_t &function) {
+  std::lock_guard lock(Mutex);
+  function = 0;
+  JitDylib *dylib = find(header);
+  if (dylib == nullptr)
+    return {};
+  dylib->Fini.claim(run);
+  for (;;) {
+    CodeOwner owner = dylib->Fini.takeNext(run, function);
+    if (function == 0)
+      break;
+    dylib->AtExit.push_back(
+        {reinterpret_cast<void (*)(void *)>(function), nullptr, owner.Commit, NextOrder++});
+  }
+  CodeOwner owner = dylib->Init.takeNext(run, function);
+  if (function == 0) { // anything that has arrived meanwhile?
+    dylib->Init.claim(run);
+    owner = dylib->Init.takeNext(run, function);
+  }
+  owner.Header = header;
+  return owner;
+}
+
+void Platform::releaseRun(uint64_t header, uint64_t run) {
+  std::lock_guard lock(Mutex);
+  if (JitDylib *dylib = find(header))
+    dylib->Init.release(run);
+}
+
+void Platform::dropFresh(uint64_t header, uint64_t commit) {
+  std::lock_guard lock(Mutex);
+  if (JitDylib *dylib = find(header))
+    dylib->Init.drop(commit);
+}
+
 Expected<RunReport> Platform::update(uint64_t header) {
+  uint64_t run = 0;
   {
     std::lock_guard lock(Mutex);
     if (find(header) == nullptr)
       return unknownHeader("dlupdate", header);
-    LastHeader = header;
+    run = NextRun++;
   }
   RunReport report;
   uint64_t start = nanosecondsNow();
+  CodeScope scope(header, 0);
   try {
-    while (auto section = takeFresh(header))
-      runSection(*section, report.Completed);
+    for (;;) {
+      uint64_t function = 0;
+      CodeOwner owner = takeInitialiser(header, run, function);
+      if (function == 0)
+        break;
+      CodeScope inner(owner.Header, owner.Commit);
+      callInitialiser(function);
+      ++report.Completed;
+    }
   } catch (...) {
     report.Exception = describeCurrentException();
+    releaseRun(header, run);
   }
   report.Nanoseconds = nanosecondsNow() - start;
-  if (report.Exception)
-    dropFresh(header);
   return report;
 }
 
-Expected<uint64_t> Platform::open(std::string_view name) {
-  uint64_t header = 0;
-  {
-    std::lock_guard lock(Mutex);
-    auto found = std::find_if(JitDylibs.begin(), JitDylibs.end(),
-                              [&](const auto &entry) { return entry.second.Name == name; });
-    if (found == JitDylibs.end())
-      return Error("dlopen: no JITDylib is named " + std::string(name));
-    header = found->first;
-    ++found->second.References;
-  }
-  auto report = update(header);
-  if (!report)
-    return report.error();
-  if ((*report).Exception)
-    return Error("dlopen: " + exceptionSentence(*(*report).Exception));
-  return header;
-}
-
-Error Platform::close(uint64_t header) {
-  {
-    std::lock_guard lock(Mutex);
-    JitDylib *dylib = find(header);
-    if (dylib == nullptr)
-      return unknownHeader("dlclose", header);
-    if (dylib->References == 0)
-      return Error("dlclose: JITDylib " + dylib->Name + " is not open");
-    if (--dylib->References != 0)
-      return {};
-  }
-  runThreadExits({header, 0});
-  Error error = runHandlersGuarded({header, 0, false});
+PlatformCounts Platform::counts() {
   std::lock_guard lock(Mutex);
-  if (JitDylib *dylib = find(header)) {
-    dylib->Fresh.insert(dylib->Fresh.begin(), dylib->Processed.begin(), dylib->Processed.end());
-    dylib->Processed.clear();
+  PlatformCounts counts;
+  counts.JitDylibs = JitDylibs.size();
+  counts.MemoryRanges = Memory.size();
+  for (const auto &[header, dylib] : JitDylibs) {
+    counts.InitSections += dylib.Init.All.size();
+    counts.FiniSections += dylib.Fini.All.size();
+    counts.ExitHandlers += dylib.AtExit.size() + dylib.AtQuickExit.size();
   }
-  return error;
-}
-
-bool Platform::addExitHandler(uint64_t header, void (*function)(void *), void *argument,
-                              bool quick) {
-  std::lock_guard lock(Mutex);
-  JitDylib *dylib = find(header == 0 ? LastHeader : header);
-  if (dylib == nullptr)
-    return false;
-  (quick ? dylib->AtQuickExit : dylib->AtExit)
-      .push_back({function, argument, CurrentCommit, NextOrder++});
-  return true;
-}
-
-std::optional<Platform::ExitHandler> Platform::takeHandler(const HandlerFilter &filter) {
-  std::lock_guard lock(Mutex);
-  std::vector<ExitHandler> *best = nullptr;
-  size_t bestIndex = 0;
-  for (auto &[header, dylib] : JitDylibs) {
-    if (filter.Header != 0 && header != filter.Header)
-      continue;
-    auto &handlers = filter.Quick ? dylib.AtQuickExit : dylib.AtExit;
-    for (size_t i = handlers.size(); i-- != 0;) {
-      if (filter.Commit != 0 && handlers[i].Commit != filter.Commit)
-        continue;
-      if (best == nullptr || handlers[i].Order > (*best)[bestIndex].Order) {
-        best = &handlers;
-        bestIndex = i;
-      }
-      break;
-    }
-  }
-  if (best == nullptr)
-    return std::nullopt;
-  ExitHandler handler = (*best)[bestIndex];
-  best->erase(best->begin() + static_cast<std::ptrdiff_t>(bestIndex));
-  return handler;
-}
-
-Error Platform::runHandlersGuarded(const HandlerFilter &filter) {
-  std::string failures;
-  while (auto handler = takeHandler(filter)) {
-    try {
-      handler->Function(handler->Argument);
-    } catch (...) {
-      failures += (failures.empty() ? "exit handler: " : "; ") +
-                  exceptionSentence(describeCurrentException());
-    }
-  }
-  return failures.empty() ? Error() : Error(std::move(failures));
-}
-
-Error Platform::finishCommit(uint64_t commit) {
-  CommitScope scope(commit); // handlers that these register are of this commit, too
-  runThreadExits({0, commit});
-  Error error = runHandlersGuarded({0, commit, false});
-  std::lock_guard lock(Mutex);
-  for (auto &[header, dylib] : JitDylibs)
-    std::erase_if(dylib.AtQuickExit,
-                  [&](const ExitHandler &handler) { return handler.Commit == commit; });
-  return error;
-}
-
-void Platform::runAllExitHandlers(bool quick) {
-  while (auto handler = takeHandler({0, 0, quick}))
-    handler->Function(handler->Argument);
+  return counts;
 }
 
 } // namespace farside

@@ -1,45 +1,15 @@
 // The platform as wrapper functions, with the signatures of ORC's ELF runtime
 // (`__orc_rt_elfnix_*`).
 #include "bootstrap.h"
+#include "dlfcn.h"
 #include "platform.h"
-#include "server.h"
 #include "tls.h"
 #include "unwind.h"
 #include "wrapper.h"
 
-#include <cstdio>
-
 namespace farside {
 
 namespace {
-
-/// The tag of the executor's call "look this name up in that JITDylib"; only its address matters.
-char symbolLookupTag = 0;
-
-/// What went wrong last, per thread, as for the loader's own dlerror.
-thread_local std::string lastError;
-
-/// Remembers a failure; true if there was none.
-bool succeeded(const Error &error) {
-  if (error)
-    lastError = error.text();
-  return !error;
-}
-
-Expected<uint64_t> lookUp(uint64_t header, const std::string &name) {
-  std::string arguments;
-  encode(arguments, header);
-  encode(arguments, name);
-  WrapperBuffer reply(
-      Server::get().dispatch(reinterpret_cast<uint64_t>(&symbolLookupTag), arguments));
-  if (reply.isOutOfBandError())
-    return Error(reply.errorText());
-  Reader in(reply.bytes());
-  Expected<uint64_t> address(0);
-  if (!decode(in, address))
-    return Error("dlsym: the session cannot look symbols up");
-  return address;
-}
 
 WrapperResult bootstrap(const char *data, size_t size) {
   // The platform is part of the process: it needs no memory and no code of the client's.
@@ -71,7 +41,7 @@ WrapperResult registerObjectSections(const char *data, size_t size) {
                                                   return error;
                                               Error error = registerThreadData(threadData);
                                               if (error && hasFrames)
-                                                (void)succeeded(deregisterEhFrame(ehFrame));
+                                                (void)jitSucceeded(deregisterEhFrame(ehFrame));
                                               return error;
                                             });
 }
@@ -106,55 +76,85 @@ WrapperResult registerFiniSections(const char *data, size_t size) {
       });
 }
 
+WrapperResult deregisterFiniSections(const char *data, size_t size) {
+  return serveWrapper<uint64_t, std::vector<AddrRange>>(
+      data, size, [](uint64_t header, const std::vector<AddrRange> &sections) {
+        return Platform::get().deregisterFiniSections(header, sections);
+      });
+}
+
+WrapperResult registerMemory(const char *data, size_t size) {
+  return serveWrapper<uint64_t, std::vector<AddrRange>>(
+      data, size, [](uint64_t header, const std::vector<AddrRange> &ranges) {
+        return Platform::get().registerMemory(header, ranges);
+      });
+}
+
+WrapperResult deregisterMemory(const char *data, size_t size) {
+  return serveWrapper<uint64_t, std::vector<AddrRange>>(
+      data, size, [](uint64_t header, const std::vector<AddrRange> &ranges) {
+        return Platform::get().deregisterMemory(header, ranges);
+      });
+}
+
+WrapperResult setLinkOrder(const char *data, size_t size) {
+  return serveWrapper<uint64_t, std::vector<uint64_t>>(
+      data, size, [](uint64_t header, const std::vector<uint64_t> &order) {
+        return Platform::get().setLinkOrder(header, order);
+      });
+}
+
+WrapperResult holdJitDylib(const char *data, size_t size) {
+  return serveWrapper<uint64_t>(data, size,
+                                [](uint64_t header) { return Platform::get().hold(header); });
+}
+
 WrapperResult jitDlopen(const char *data, size_t size) {
-  return serveWrapper<std::string_view, int32_t>(data, size,
-                                                 [](std::string_view name, int32_t) -> uint64_t {
-                                                   auto header = Platform::get().open(name);
-                                                   return succeeded(header.error()) ? *header : 0;
-                                                 });
+  return serveWrapper<std::string, int32_t>(
+      data, size, [](const std::string &name, int32_t mode) -> uint64_t {
+        void *handle = __orc_rt_jit_dlopen(name.c_str(), mode);
+        flushOutput();
+        return reinterpret_cast<uint64_t>(handle);
+      });
 }
 
 WrapperResult jitDlupdate(const char *data, size_t size) {
   return serveWrapper<uint64_t>(data, size, [](uint64_t header) -> int32_t {
-    auto report = Platform::get().update(header);
-    std::fflush(nullptr);
-    if (!succeeded(report.error()))
-      return -1;
-    if ((*report).Exception) {
-      lastError = "dlupdate: uncaught exception of type " + (*report).Exception->Type;
-      return -1;
-    }
-    return 0;
+    int32_t result = __orc_rt_jit_dlupdate(reinterpret_cast<void *>(header));
+    flushOutput();
+    return result;
   });
 }
 
 WrapperResult jitDlclose(const char *data, size_t size) {
   return serveWrapper<uint64_t>(data, size, [](uint64_t header) -> int32_t {
-    return succeeded(Platform::get().close(header)) ? 0 : -1;
+    int32_t result = __orc_rt_jit_dlclose(reinterpret_cast<void *>(header));
+    flushOutput();
+    return result;
   });
 }
 
 WrapperResult jitDlsym(const char *data, size_t size) {
   return serveWrapper<uint64_t, std::string>(data, size,
                                              [](uint64_t header, const std::string &name) {
-                                               auto address = lookUp(header, name);
-                                               (void)succeeded(address.error());
+                                               auto address = lookUpIn(header, name);
+                                               (void)jitSucceeded(address.error());
                                                return address;
                                              });
 }
 
 WrapperResult jitDlerror(const char *data, size_t size) {
-  return serveWrapper<>(data, size, [] { return std::exchange(lastError, {}); });
+  return serveWrapper<>(data, size, takeLastError);
 }
 
 /// Runs a program: opens its JITDylib, calls the entry, closes. -1 if that cannot be done.
 int64_t runProgramIn(const std::string &dylib, const std::string &entry,
                      std::vector<std::string> arguments) {
   auto header = Platform::get().open(dylib);
-  if (!succeeded(header.error()))
+  if (!jitSucceeded(header.error()))
     return -1;
-  auto address = lookUp(*header, entry);
-  if (!succeeded(address.error()) || *address == 0) {
+  auto address = lookUpIn(*header, entry);
+  if (!jitSucceeded(address.error()) || *address == 0) {
     (void)Platform::get().close(*header);
     return -1;
   }
@@ -164,8 +164,8 @@ int64_t runProgramIn(const std::string &dylib, const std::string &entry,
   pointers.push_back(nullptr);
   auto main = reinterpret_cast<int (*)(int, char **)>(*address);
   int64_t status = main(static_cast<int>(arguments.size()), pointers.data());
-  (void)succeeded(Platform::get().close(*header));
-  std::fflush(nullptr);
+  (void)jitSucceeded(Platform::get().close(*header));
+  flushOutput();
   return status;
 }
 
@@ -186,13 +186,18 @@ std::span<const BootstrapSymbol> platformSymbols() {
       symbol("farside_platform_register_init_sections", registerInitSections),
       symbol("farside_platform_deregister_init_sections", deregisterInitSections),
       symbol("farside_platform_register_fini_sections", registerFiniSections),
+      symbol("farside_platform_deregister_fini_sections", deregisterFiniSections),
+      symbol("farside_platform_register_memory", registerMemory),
+      symbol("farside_platform_deregister_memory", deregisterMemory),
+      symbol("farside_platform_set_link_order", setLinkOrder),
+      symbol("farside_platform_hold_jitdylib", holdJitDylib),
       symbol("farside_platform_jit_dlopen", jitDlopen),
       symbol("farside_platform_jit_dlupdate", jitDlupdate),
       symbol("farside_platform_jit_dlclose", jitDlclose),
       symbol("farside_platform_jit_dlsym", jitDlsym),
       symbol("farside_platform_jit_dlerror", jitDlerror),
       symbol("farside_platform_run_program", runProgram),
-      symbol("farside_platform_symbol_lookup_tag", &symbolLookupTag),
+      symbol("farside_platform_symbol_lookup_tag", symbolLookupTag()),
   };
   return symbols;
 }

@@ -1,15 +1,14 @@
 #include "snapshot.h"
 
 #include "bootstrap.h"
+#include "platform.h"
 #include "server.h"
 #include "wrapper.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dirent.h>
-#include <iostream>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -130,16 +129,6 @@ void allowSnapshots(pid_t supervisor) {
   for (int fd = 0; fd < 3; ++fd)
     if (::fstat(fd, &origin().Standard[fd]) != 0)
       origin().Standard[fd] = {};
-}
-
-void flushOutput() {
-  try {
-    std::cout.flush();
-    std::wcout.flush();
-  } catch (...) {
-    // The user asked std::cout to throw on errors; the cell is over, nobody could catch it.
-  }
-  std::fflush(nullptr);
 }
 
 Error Snapshot::fork() {

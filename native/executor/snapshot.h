@@ -72,7 +72,4 @@ private:
   std::vector<FileOffset> Offsets;
 };
 
-/// Writes out what cells have printed and is still in a buffer.
-void flushOutput();
-
 } // namespace farside

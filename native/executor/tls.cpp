@@ -122,6 +122,18 @@ void endThread(void *pointer) {
   tlsTable = nullptr;
 }
 
+/// The registry's lock is held.
+void dropInstances(Registry &all, uint64_t key) {
+  for (TlsTable *table = all.Tables; table != nullptr; table = table->Following)
+    for (uint64_t at = firstSlot(key, table->Mask); table->Slots[at].Key != emptyKey;
+         at = (at + 1) & table->Mask)
+      if (table->Slots[at].Key == key) {
+        __atomic_store_n(&table->Slots[at].Key, removedKey, __ATOMIC_RELAXED);
+        std::free(table->Slots[at].Instance);
+        break;
+      }
+}
+
 /// Finds where the pool lies in the template of the executor's own thread-local segment.
 int findTemplate(dl_phdr_info *info, size_t, void *) {
   Registry &all = registry();
@@ -177,15 +189,45 @@ Error deregisterThreadData(AddrRange image) {
   if (found == all.Images.end() || found->second != image.End)
     return Error("thread data: the range is not registered");
   all.Images.erase(found);
-  for (TlsTable *table = all.Tables; table != nullptr; table = table->Following)
-    for (uint64_t at = firstSlot(image.Start, table->Mask); table->Slots[at].Key != emptyKey;
-         at = (at + 1) & table->Mask)
-      if (table->Slots[at].Key == image.Start) {
-        __atomic_store_n(&table->Slots[at].Key, removedKey, __ATOMIC_RELAXED);
-        std::free(table->Slots[at].Instance);
-        break;
-      }
+  dropInstances(all, image.Start);
   return {};
+}
+
+void dropThreadInstances(AddrRange memory) {
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  for (auto image = all.Images.lower_bound(memory.Start);
+       image != all.Images.end() && image->first < memory.End; ++image)
+    dropInstances(all, image->first);
+}
+
+uint64_t imageOfThreadLocal(const void *object) {
+  if (tlsTable == nullptr)
+    return 0;
+  auto address = reinterpret_cast<uint64_t>(object);
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  for (uint64_t i = 0; i <= tlsTable->Mask; ++i) {
+    const TlsSlot &slot = tlsTable->Slots[i];
+    if (slot.Key <= removedKey)
+      continue;
+    auto image = all.Images.find(slot.Key);
+    auto start = reinterpret_cast<uint64_t>(slot.Instance);
+    if (image != all.Images.end() && address >= start &&
+        address - start < image->second - image->first)
+      return slot.Key;
+  }
+  return 0;
+}
+
+TlsCounts threadLocalCounts() {
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  TlsCounts counts{all.Images.size(), 0};
+  for (TlsTable *table = all.Tables; table != nullptr; table = table->Following)
+    for (uint64_t i = 0; i <= table->Mask; ++i)
+      counts.Instances += table->Slots[i].Key > removedKey;
+  return counts;
 }
 
 StaticTlsPool staticTlsPool() { return registry().Pool; }

@@ -44,6 +44,19 @@ Error registerThreadData(AddrRange image);
 /// Forgets the template and frees every thread's instance of it.
 Error deregisterThreadData(AddrRange image);
 
+/// Frees every thread's instance of the templates that start in `memory`; the next access makes
+/// another.
+void dropThreadInstances(AddrRange memory);
+
+/// The key of the image that this object of the calling thread is an instance of, 0 if of none.
+uint64_t imageOfThreadLocal(const void *object);
+
+struct TlsCounts {
+  uint64_t Images;
+  uint64_t Instances; // of all threads
+};
+TlsCounts threadLocalCounts();
+
 struct StaticTlsPool {
   int64_t Offset; // from the thread pointer
   uint64_t Size;

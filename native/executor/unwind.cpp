@@ -117,6 +117,11 @@ public:
     return {};
   }
 
+  size_t sections() {
+    std::lock_guard lock(Mutex);
+    return Sections.size();
+  }
+
 private:
   void begin() {
     Draft = Root.load();
@@ -249,6 +254,8 @@ Error registerEhFrame(AddrRange section) {
 }
 
 Error deregisterEhFrame(AddrRange section) { return FrameIndex::get().remove(section); }
+
+uint64_t countEhFrames() { return FrameIndex::get().sections(); }
 
 } // namespace farside
 

@@ -22,4 +22,7 @@ Error registerEhFrame(AddrRange section);
 /// Takes out what `registerEhFrame` entered for the section that starts at `section.Start`.
 Error deregisterEhFrame(AddrRange section);
 
+/// How many sections are registered.
+uint64_t countEhFrames();
+
 } // namespace farside

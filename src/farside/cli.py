@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from farside.ui.link_command import main as link_main
 
             return link_main(words[1:])
+        if words and words[0] == "run":
+            from farside.ui.run_command import main as run_main
+
+            return run_main(words[1:])
         return _dispatch(parse_arguments(words))
     except FarsideError as error:
         _complain(str(error))

@@ -17,10 +17,18 @@ from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from farside.errors import FarsideError, OptionError
+from farside.errors import (
+    Crashed,
+    FarsideError,
+    OptionError,
+    ProtocolError,
+    RemoteError,
+    UndefinedSymbols,
+)
 from farside.link import Definition, EntryTable, Prot, link
+from farside.lookup import Lookup, find
 from farside.object import is_archive, parse_archive, parse_object
-from farside.orc import bootstrap
+from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
 from farside.recovery.keeping import KeptStates
 from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall
@@ -30,20 +38,42 @@ from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import find_executor, spawn_executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from farside.link import Entry, LinkedImage
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
+    from farside.remote.death import DeathReport
     from farside.remote.executor import Interrupts, OutputSink
     from farside.remote.memory import MemoryMark
 
 _POINTER = Struct("<Q")
 _RANGE = Struct("<QQ")
 _TWO_RANGES = Struct("<QQQQ")
-_MAIN = "main"
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
+MAIN = "main"
+"""The JITDylib of the user's cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How much of everything there is; what has gone must not be counted.
+
+    Attributes:
+        images: committed cells, objects and archive members.
+        symbols: names defined, over all JITDylibs.
+        entries: shared GOT slots, call stubs and TLS entries.
+        slab_bytes: allocated in the far side's address range.
+        far_side: the executor's own counts by name: ``commits``, ``init_sections``,
+            ``exit_handlers``, ``eh_frames``, ``thread_images`` and more.
+    """
+
+    images: int
+    symbols: int
+    entries: int
+    slab_bytes: int
+    far_side: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +81,15 @@ class Committed:
     """An image that the far side has taken, and what must be given back when it goes.
 
     Attributes:
+        dylib: where it lies.
+        uses: the owners of what it refers to.
         key: the commit's, for ``farside_uncommit``.
         allocations: (address, size) of its memory.
         entries: the shared entries that it brought.
     """
 
+    dylib: JitDylib[Definition]
+    uses: tuple[str, ...]
     key: int
     allocations: tuple[tuple[int, int], ...]
     entries: tuple[Entry, ...]
@@ -65,9 +99,9 @@ class Mark(NamedTuple):
     """How much there was of everything when a state was kept."""
 
     images: int
-    loads: int
     libraries: int
-    archives: int
+    archives: Mapping[str, int]
+    link_orders: Mapping[str, tuple[JitDylib[Definition], ...]]
     memory: MemoryMark
     static_tls: int
 
@@ -79,12 +113,14 @@ class KeptState:
         snapshot: the sleeping process.
         mark: what the near side knew.
         pins: how many checkpoints need it.
+        journal: what the owner of the session wrote down about it.
     """
 
     def __init__(self, snapshot: Snapshot, mark: Mark) -> None:
         self.snapshot = snapshot
         self.mark = mark
         self.pins = 0
+        self.journal: object = None
 
     @property
     def images(self) -> int:
@@ -183,9 +219,10 @@ class ExecutionSession:
         self._committed: dict[str, Committed] = {}
         self._addresses: dict[str, int] = {}
         self._libraries: list[int] = []
-        self._linking = False
-        self._archives: list[Archive] = []
-        self.loads = 0
+        self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
+        self._running: LinkedImage | None = None
+        self._dylibs: dict[str, JitDylib[Definition]] = {}
+        self._archives: dict[str, list[Archive]] = {}
 
     def _wait_ready(self) -> None:
         """Read the executor's Setup, on first use; it has been starting in the meantime."""
@@ -195,31 +232,139 @@ class ExecutionSession:
         slab = self._executor.slab
         self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
         self._tls = StaticTlsPool(self._executor)
-        self._memory.mark()
-        header = self._memory.allocate(int(Prot.READ), 8, 16)
-        self._main: JitDylib[Definition] = JitDylib(_MAIN, header)
-        self._main.define("farside", {"__dso_handle": Definition(header, "farside")})
-        pending = self._memory.pending()
-        name = _MAIN.encode()
-        register = _POINTER.pack(len(name)) + name + _POINTER.pack(header)
-        call = self._call(bootstrap.REGISTER_JITDYLIB, register)
-        undo = self._call(bootstrap.DEREGISTER_JITDYLIB, _POINTER.pack(header))
-        with self._keeping() as snapshot:
-            self._executor.commit(
-                CommitRequest(
-                    protect=pending.protect,
-                    write=[(header, _POINTER.pack(header))],
-                    actions=[(call, undo)],
-                ),
-                then=snapshot,
-            )
-            self._memory.commit()
         self._ready = True
+        self._main = self._create(MAIN)
+        self.keep()
+        self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
+
+    # ------------------------------------------------------------------ JITDylibs
+
+    def _create(self, name: str) -> JitDylib[Definition]:
+        """Make a JITDylib, known to both sides; ``main`` is one that no ``dlclose`` ends."""
+        self._memory.mark()
+        try:
+            header = self._memory.allocate(int(Prot.READ), 8, 16)
+            arguments = sps.pack((sps.STRING, sps.ADDR), (name, header))
+            address = _POINTER.pack(header)
+            undo = self._call(bootstrap.DEREGISTER_JITDYLIB, address)
+            actions = [(self._call(bootstrap.REGISTER_JITDYLIB, arguments), undo)]
+            if name == MAIN:
+                actions.append((self._call(bootstrap.HOLD_JITDYLIB, address), NO_CALL))
+            pending = self._memory.pending()
+            write = [*pending.zero_writes(), (header, address)]
+            self._executor.commit(CommitRequest(pending.protect, write, actions))
+        except BaseException:
+            self._memory.rollback()
+            raise
+        self._memory.commit()
+        dylib: JitDylib[Definition] = JitDylib(name, header)
+        dylib.define("farside", {"__dso_handle": Definition(header, "farside")})
+        self._dylibs[name] = dylib
+        return dylib
+
+    def jitdylib(self, name: str) -> JitDylib[Definition]:
+        """Return the JITDylib of that name, made now if there is none."""
+        self._wait_ready()
+        return self._dylibs.get(name) or self._create(name)
+
+    def set_link_order(self, name: str, order: Sequence[str]) -> None:
+        """Say where code of a JITDylib finds what it does not define itself, first to last.
+
+        It holds for what is linked from now on, and for what a ``dlopen`` initialises first.
+
+        Raises:
+            OptionError: one is not there, is named twice, or is the JITDylib itself.
+        """
+        dylib = self.jitdylib(name)
+        for other in order:
+            if other not in self._dylibs:
+                raise OptionError(f"there is no JITDylib {other}")
+        if name in order or len(set(order)) != len(order):
+            raise OptionError(f"the link order of {name} names a JITDylib twice, or {name} itself")
+        others = tuple([self._dylibs[other] for other in order])
+        payload = sps.pack(
+            (sps.ADDR, sps.Sequence(sps.ADDR)), (dylib.header, [each.header for each in others])
+        )
+        self._executor.call_for_error(bootstrap.SET_LINK_ORDER, payload)
+        dylib.link_order = others
+
+    def open(self, name: str) -> int:
+        """``dlopen``: run the initialisers that have not run, of what it depends on first.
+
+        Returns:
+            the handle: the address of its ``__dso_handle``.
+
+        Raises:
+            RemoteError: an initialiser threw; another `open` goes on with those after it.
+        """
+        self.jitdylib(name)
+        payload = sps.pack((sps.STRING, sps.I32), (name, 1))
+        (handle,) = sps.unpack((sps.ADDR,), self._executor.call(bootstrap.JIT_DLOPEN, payload))
+        if not handle:
+            raise RemoteError(self.dlerror())
+        return int(handle)
+
+    def update(self, header: int) -> None:
+        """``dlupdate``: run the initialisers that have arrived since the last run.
+
+        Raises:
+            RemoteError: one threw, and another `update` goes on with those after it; or there is no
+                open JITDylib with this handle.
+        """
+        self._status(bootstrap.JIT_DLUPDATE, header)
+
+    def close_dylib(self, header: int) -> None:
+        """``dlclose``: drop a reference; the last one runs exit handlers and finalisers.
+
+        Raises:
+            RemoteError: an exit handler threw, or no open JITDylib has this handle.
+        """
+        self._status(bootstrap.JIT_DLCLOSE, header)
+
+    def dlerror(self) -> str:
+        """Return what went wrong last, or the empty string, and forget it."""
+        self._wait_ready()
+        reply = self._executor.call(bootstrap.JIT_DLERROR, b"")
+        return str(sps.unpack((sps.STRING,), reply)[0])
+
+    def _status(self, function: str, header: int) -> None:
+        self._wait_ready()
+        (status,) = sps.unpack((sps.I32,), self._executor.call(function, _POINTER.pack(header)))
+        if status:
+            raise RemoteError(self.dlerror())
+
+    def _answer_lookup(self, payload: bytes) -> bytes:
+        """Answer the far side's ``dlsym``. It may come while a commit runs."""
+        header, name = sps.unpack((sps.ADDR, sps.STRING), payload)
+        answer: int | sps.Failure
+        dylib = next((each for each in self._dylibs.values() if each.header == header), None)
+        if dylib is None:
+            answer = sps.Failure(f"dlsym: no JITDylib has the header {header:#x}")
+        else:
+            found = find(dylib, name)
+            if (
+                self._running is not None
+                and dylib is self._target
+                and name in self._running.defined
+            ):
+                found = _definitions(self._running)[name]
+            if found is None:
+                answer = sps.Failure(f"Symbols not found: [ {name} ]")
+            elif found.tls_key is not None or found.tls_offset is not None:
+                answer = sps.Failure(f"dlsym: {name} is thread-local")
+            else:
+                answer = found.address
+        return sps.pack((sps.Expected(sps.ADDR),), (answer,))
 
     # ------------------------------------------------------------------ link and commit
 
     def link(
-        self, objects: Sequence[ObjectFile], name: str, archives: Sequence[Archive] = ()
+        self,
+        objects: Sequence[ObjectFile],
+        name: str,
+        archives: Sequence[Archive] = (),
+        *,
+        dylib: str = MAIN,
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
 
@@ -229,45 +374,90 @@ class ExecutionSession:
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
         self._wait_ready()
+        target = self.jitdylib(dylib)
+        while True:
+            try:
+                return self._link(objects, name, archives, target)
+            except UndefinedSymbols as error:
+                # Archives of other JITDylibs in the link order give their members to those.
+                self.discard()
+                if not self._pull_members(target, error.symbols):
+                    raise
+
+    def _link(
+        self,
+        objects: Sequence[ObjectFile],
+        name: str,
+        archives: Sequence[Archive],
+        target: JitDylib[Definition],
+    ) -> LinkedImage:
         self._memory.mark()
-        self._linking = True
+        self._target = target
         return link(
             objects,
-            archives=[*archives, *self._archives],
+            archives=[*archives, *self._archives.get(target.name, ())],
             name=name,
             allocator=self._memory,
-            resolver=self,
+            resolver=Lookup(target, self.lookup),
             entries=self._entries,
             tls=self._tls,
             demangle=self._demangle,
         )
 
-    def commit(self, image: LinkedImage, *, statements: bool = True) -> RunOutcome:
+    def _pull_members(self, target: JitDylib[Definition], names: Sequence[str]) -> bool:
+        """Link members that define some of `names` into the JITDylibs of the link order."""
+        pulled = False
+        for other in target.link_order:
+            headers: dict[tuple[str, int], Archive] = {}
+            for archive in self._archives.get(other.name, ()):
+                index = archive.symbols()
+                for name in names:
+                    if name in index and name not in other:
+                        headers.setdefault((archive.name, index[name]), archive)
+            if headers:
+                members = [archive.load(at) for (_, at), archive in headers.items()]
+                image = self.link(members, self._unused_name(members[0].name), dylib=other.name)
+                self.commit(image, run=False)
+                pulled = True
+        return pulled
+
+    def commit(
+        self, image: LinkedImage, *, statements: bool = True, run: bool = True
+    ) -> RunOutcome:
         """Place an image on the far side and run its initialisers: one message, one answer.
 
         Args:
             image: from the last `link`.
             statements: whether initialisers that are statements of a cell are run, too.
+            run: whether initialisers are run; else they wait for `open` or `update`.
 
         Raises:
             RemoteError: the far side refused it; `discard` must follow.
             Crashed, FarSideLost, ProtocolError: the far side is gone.
         """
+        dylib = self._target
+        assert dylib is not None, "commit without link"
         pending = self._memory.pending()
         request = CommitRequest(
             protect=pending.protect,
             write=[*pending.zero_writes(), *_writes(image, statements)],
-            actions=self._actions(image),
-            dlupdate=self._main.header if image.init_ranges else 0,
+            actions=self._actions(image, dylib.header),
+            dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
         )
+        self._running = image
         with self._keeping() as snapshot:
-            outcome = self._executor.commit(request, then=snapshot)
+            try:
+                outcome = self._executor.commit(request, then=snapshot)
+            finally:
+                self._running = None
             self._memory.commit()
             self._tls.keep()
-            self._linking = False
+            self._target = None
             self._entries.add(image.new_entries)
-            self._main.define(image.name, _definitions(image))
+            dylib.define(image.name, _definitions(image))
             self._committed[image.name] = Committed(
+                dylib,
+                image.uses,
                 outcome.key,
                 tuple([(block.address, block.size) for block in image.allocations]),
                 image.new_entries,
@@ -276,8 +466,8 @@ class ExecutionSession:
 
     def discard(self) -> None:
         """Give back what an image that was not committed had taken; none is fine."""
-        if self._linking:
-            self._linking = False
+        if self._target is not None:
+            self._target = None
             self._memory.rollback()
             self._tls.take_back()
 
@@ -302,7 +492,7 @@ class ExecutionSession:
         committed = self._committed[name]
         self._kept.end_beyond(list(self._committed).index(name))
         del self._committed[name]
-        self._main.remove(name)
+        committed.dylib.remove(name)
         self._entries.remove(committed.entries)
         for address, size in committed.allocations:
             self._memory.free(address, size)
@@ -332,9 +522,9 @@ class ExecutionSession:
     def _mark(self) -> Mark:
         return Mark(
             len(self._committed),
-            self.loads,
             len(self._libraries),
-            len(self._archives),
+            {name: len(each) for name, each in self._archives.items()},
+            {name: each.link_order for name, each in self._dylibs.items()},
             self._memory.state(),
             self._tls.keep(),
         )
@@ -396,16 +586,44 @@ class ExecutionSession:
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
             self._forget(name)
+        for name in [name for name in self._dylibs if name not in mark.link_orders]:
+            self._memory.free(self._dylibs.pop(name).header, _POINTER.size)
+        for name, order in mark.link_orders.items():
+            self._dylibs[name].link_order = order
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
         if len(self._libraries) > mark.libraries:
             del self._libraries[mark.libraries :]
             self._addresses.clear()
-        del self._archives[mark.archives :]
-        self.loads = mark.loads
+        for name, archives in self._archives.items():
+            del archives[mark.archives.get(name, 0) :]
         return WentBack(lost, asleep.threads - 1)
 
-    def _actions(self, image: LinkedImage) -> list[tuple[WrapperCall, WrapperCall]]:
+    def users_of(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return the images, other than these, that refer to what these define."""
+        gone = set(names)
+        return tuple(
+            [
+                name
+                for name, committed in self._committed.items()
+                if name not in gone and not gone.isdisjoint(committed.uses)
+            ]
+        )
+
+    def statistics(self) -> Statistics:
+        """Count what there is on both sides."""
+        self._wait_ready()
+        reply = self._executor.call(bootstrap.STATISTICS, b"")
+        (counts,) = sps.unpack((sps.Sequence(sps.Tuple(sps.STRING, sps.U64)),), reply)
+        return Statistics(
+            images=len(self._committed),
+            symbols=sum(map(len, self._dylibs.values())),
+            entries=len(self._entries),
+            slab_bytes=self._memory.allocated,
+            far_side=dict(counts),
+        )
+
+    def _actions(self, image: LinkedImage, header: int) -> list[tuple[WrapperCall, WrapperCall]]:
         """Return the alloc actions of an image, in order, each with its undoing."""
         actions: list[tuple[WrapperCall, WrapperCall]] = []
         static = image.static_tls
@@ -424,27 +642,33 @@ class ExecutionSession:
         for slot, resolver in image.ifuncs:
             arguments = _RANGE.pack(slot, resolver)
             actions.append((self._call(bootstrap.RESOLVE_IFUNC, arguments), NO_CALL))
-        if image.init_ranges:
-            arguments = _RANGE.pack(self._main.header, len(image.init_ranges)) + b"".join(
-                [_RANGE.pack(*each) for each in image.init_ranges]
-            )
-            actions.append(
-                (
-                    self._call(bootstrap.REGISTER_INIT_SECTIONS, arguments),
-                    self._call(bootstrap.DEREGISTER_INIT_SECTIONS, arguments),
+        # Of what others cannot refer to, handlers can only come while its own commit runs.
+        others = image.defined or image.thread_data or header != self._main.header
+        owned = _owned(image) if others else ()
+        for ranges, register, deregister in (
+            (owned, bootstrap.REGISTER_MEMORY, bootstrap.DEREGISTER_MEMORY),
+            (
+                image.fini_ranges,
+                bootstrap.REGISTER_FINI_SECTIONS,
+                bootstrap.DEREGISTER_FINI_SECTIONS,
+            ),
+            (
+                image.init_ranges,
+                bootstrap.REGISTER_INIT_SECTIONS,
+                bootstrap.DEREGISTER_INIT_SECTIONS,
+            ),
+        ):
+            if ranges:
+                arguments = _RANGE.pack(header, len(ranges)) + b"".join(
+                    [_RANGE.pack(*each) for each in ranges]
                 )
-            )
+                actions.append((self._call(register, arguments), self._call(deregister, arguments)))
         return actions
 
     def _call(self, name: str, arguments: bytes) -> WrapperCall:
         return WrapperCall(self._executor.address(name), arguments)
 
-    # ------------------------------------------------------------------ symbols (`link.Resolver`)
-
-    def defined(self, names: Iterable[str]) -> Mapping[str, Definition]:
-        """Return what earlier images define of `names`."""
-        lookup = self._main.lookup
-        return {name: found for name in names if (found := lookup(name)) is not None}
+    # ------------------------------------------------------------------ symbols
 
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         """Return what the far side's libraries define of `names`; hits are remembered."""
@@ -459,10 +683,30 @@ class ExecutionSession:
                 known.update(self._executor.resolve(missing, library))
         return {name: known[name] for name in names if name in known}
 
-    def address_of(self, name: str) -> int | None:
-        """Return the address of a function or variable that the program defines."""
-        found = self._main.lookup(name) if self._ready else None
-        return None if found is None else found.address
+    def address_of(self, name: str, dylib: str = MAIN) -> int | None:
+        """Return the address of a function or variable that code in a JITDylib can refer to.
+
+        Archive members are linked if it takes one.
+
+        Raises:
+            LinkError, ObjectError: the member cannot be linked.
+        """
+        target = self._dylibs.get(dylib) if self._ready else None
+        if target is None:
+            return None
+        found = find(target, name)
+        if found is None:
+            for archive in self._archives.get(dylib, ()):
+                header = archive.symbols().get(name)
+                if header is not None:
+                    self._link_files([archive.load(header)], archive.name, dylib, run=False)
+                    found = target.lookup(name)
+                    break
+        if found is None and self._pull_members(target, [name]):
+            found = find(target, name)
+        if found is None or found.tls_key is not None or found.tls_offset is not None:
+            return None
+        return found.address
 
     # ------------------------------------------------------------------ files
 
@@ -477,32 +721,59 @@ class ExecutionSession:
             ObjectError, LinkError, RemoteError: it cannot be loaded.
         """
         self._wait_ready()
-        said = self._load(path)
-        self.loads += 1
-        self.keep()
-        return said
-
-    def _load(self, path: str) -> str:
         name = Path(path).name
         if name.endswith(".so") or ".so." in name or ("/" not in path and not Path(path).exists()):
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
-        try:
-            content = Path(path).read_bytes()
-        except OSError as error:
-            raise OptionError(f"{path}: {error.strerror}") from error
+        content = _read(path)
         if content.startswith(b"\x7fELF\x02") and content[16:18] == b"\x03\0":
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
         if is_archive(content):
-            self._archives.append(parse_archive(content, path))
+            self._archives.setdefault(MAIN, []).append(parse_archive(content, path))
             return f"the members of {path} are linked when a cell needs them"
+        self._link_files([parse_object(content, path)], path, MAIN)
+        return f"linked {path}"
+
+    def add_object(self, path: str, dylib: str) -> None:
+        """Link an object into a JITDylib. Its initialisers wait for `open` or `update`.
+
+        Raises:
+            OptionError: the file cannot be read.
+            ObjectError, LinkError, RemoteError: it cannot be linked.
+        """
+        self._link_files([parse_object(_read(path), path)], path, dylib, run=False)
+
+    def add_archive(self, path: str, dylib: str, *, all_members: bool = False) -> None:
+        """Make an archive's members available to a JITDylib, or link them all.
+
+        Raises:
+            OptionError: the file cannot be read.
+            ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
+        """
+        archive = parse_archive(_read(path), path)
+        self.jitdylib(dylib)
+        if all_members:
+            self._link_files(list(archive.objects()), path, dylib, run=False)
+        else:
+            self._archives.setdefault(dylib, []).append(archive)
+
+    def _link_files(
+        self, objects: Sequence[ObjectFile], path: str, dylib: str, *, run: bool = True
+    ) -> None:
         try:
-            self.commit(self.link([parse_object(content, path)], path))
+            self.commit(self.link(objects, self._unused_name(path), dylib=dylib), run=run)
         except (FarsideError, KeyboardInterrupt):
             self.discard()
             raise
-        return f"linked {path}"
+
+    def _unused_name(self, name: str) -> str:
+        """Return `name`, or with a number if an image has it: one file can be in two JITDylibs."""
+        number, unused = 1, name
+        while unused in self._committed:
+            number += 1
+            unused = f"{name} ({number})"
+        return unused
 
     # ------------------------------------------------------------------ the executor's life
 
@@ -519,9 +790,22 @@ class ExecutionSession:
 
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""
-        status = self._executor.run_main(address, arguments)
-        self.keep()
-        return status
+        return self._executor.run_main(address, arguments)
+
+    def exit(self, status: int) -> DeathReport:
+        """Have the program call ``exit``, and return how it ended."""
+        self._wait_ready()
+        (function,) = self.lookup(["exit"]).values()
+        payload = sps.pack((sps.ADDR, sps.I32), (function, (status + 2**31) % 2**32 - 2**31))
+        try:
+            self._executor.call(bootstrap.RUN_AS_INT_FUNCTION, payload)
+        except Crashed as crash:
+            return crash.report
+        raise ProtocolError("The far side's exit returned.")
+
+    def kill(self) -> None:
+        """End the executor at once; nothing is run any more."""
+        self._executor.kill()
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
@@ -540,6 +824,27 @@ class ExecutionSession:
         if death is not None and death.exit_status != 0:
             return (f"the program did not end in order: {death}",)
         return ()
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise OptionError(f"{path}: {error.strerror}") from error
+
+
+def _owned(image: LinkedImage) -> tuple[tuple[int, int], ...]:
+    """Return the memory that exit handlers are known by: code, variables, thread-local images."""
+    found = [
+        (block.address, block.address + block.size)
+        for block in image.allocations
+        if block.prot & (Prot.WRITE | Prot.EXEC)
+    ]
+    if image.thread_data and not any(
+        start <= image.thread_data.start < end for start, end in found
+    ):
+        found.append(image.thread_data)
+    return tuple(found)
 
 
 def _writes(image: LinkedImage, statements: bool) -> list[tuple[int, bytes]]:

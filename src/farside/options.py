@@ -68,8 +68,19 @@ class Options:
         args.append(f"-O{2 if self.opt is None else self.opt}")
         for directory in self.include_dirs:
             args += ["-I", directory]
+        if (headers := _own_headers()) is not None:
+            args += ["-isystem", headers]
         args += [f"-D{definition}" for definition in self.defines]
         for header in self.includes:
             args += ["-include", header]
         args += self.xcc
         return tuple(args)
+
+
+def _own_headers() -> str | None:
+    """Return where ``<farside/…>`` lies: in the installed package, or beside it in its sources."""
+    package = Path(__file__).parent
+    for directory in (package / "include", package.parent.parent / "native" / "include"):
+        if (directory / "farside").is_dir():
+            return str(directory)
+    return None

@@ -12,8 +12,9 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from farside.dylibs import DylibHandle, load_again, make_again
 from farside.errors import (
     CompileError,
     CompilerCrashed,
@@ -25,6 +26,7 @@ from farside.errors import (
     InternalError,
     Interrupted,
     LinkError,
+    ObjectError,
     OptionError,
     ProtocolError,
     RemoteError,
@@ -36,20 +38,23 @@ from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.options import Options
-from farside.recovery.journal import Journal, JournalEntry
+from farside.recovery.journal import Journal, JournalEntry, JournalState, LoadedFile
 from farside.result.output import Output
 from farside.result.value import Value, decode_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-    from farside.execution import KeptState, WentBack
+    from farside.execution import ExecutionSession, KeptState, Statistics, WentBack
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
     from farside.remote.commit import RunOutcome
+
+T = TypeVar("T")
+_MAIN = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,7 @@ class Session:
         self._gate = InterruptGate()
         self._lock = threading.Lock()
         self._closed = False
+        self._compiler_is_behind = False
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -149,8 +155,12 @@ class Session:
 
     # ------------------------------------------------------------------ the path of a cell
 
-    def run(self, code: str) -> CellResult:
+    def run(self, code: str, *, dylib: str = _MAIN) -> CellResult:
         """Compile, link and run one cell.
+
+        Args:
+            code: C++ (or C) source.
+            dylib: the JITDylib that its code goes into; see `jitdylib`.
 
         Raises:
             CompileError, LinkError: the session is as it was.
@@ -165,16 +175,17 @@ class Session:
             try:
                 compiled = self._compile(cell, code)
                 compiled_at = perf_counter()
-                image = self._link(compiled)
+                image = self._link(compiled, dylib)
                 linked_at = perf_counter()
                 outcome = self._commit(image)
                 committed_at = perf_counter()
             except (Exception, KeyboardInterrupt) as error:
-                raised = self._take_back(cell, error)
+                raised = self._take_back(f"cell {cell}", error)
                 if raised is error:
                     raise
                 raise raised from error
-            self._accept(compiled, code, image)
+            self._accept(compiled, code, image, dylib)
+            self._note()
             timings = {
                 "compile": compiled_at - started,
                 "link": linked_at - compiled_at,
@@ -186,6 +197,8 @@ class Session:
     def _compile(self, cell: int, code: str) -> CompiledCell:
         """Cell → CompiledCell: Clang, in its own process."""
         with self._gate.window():
+            if self._compiler_is_behind:
+                self._rollback_compiler()
             compiled = self._compiler.compile(cell, code)
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
@@ -196,15 +209,19 @@ class Session:
             raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
         return compiled
 
-    def _link(self, compiled: CompiledCell) -> LinkedImage | None:
+    def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
+        if dylib != _MAIN and not self._journal.is_open(dylib):
+            with self._gate.window():
+                self._execution.open(dylib)
+            self._journal.add_file("", kind="open", dylib=dylib)
         if compiled.object is None:
             return None
         from farside.object import parse_object
 
         name = f"cell {compiled.cell}"
         with self._gate.wait():
-            return self._execution.link([parse_object(compiled.object, name)], name)
+            return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
@@ -213,13 +230,17 @@ class Session:
         with self._gate.wait():
             return self._execution.commit(image)
 
-    def _accept(self, compiled: CompiledCell, code: str, image: LinkedImage | None) -> None:
+    def _accept(
+        self, compiled: CompiledCell, code: str, image: LinkedImage | None, dylib: str
+    ) -> None:
         """Make the cell part of the session."""
         keep = image is not None and (
             image.defined or not all(each.is_statement for each in image.initialisers)
         )
         self._journal.accept(
-            JournalEntry(compiled.cell, code, compiled.cookie, compiled.object if keep else None)
+            JournalEntry(
+                compiled.cell, code, compiled.cookie, compiled.object if keep else None, dylib
+            )
         )
 
     def _result(
@@ -258,33 +279,41 @@ class Session:
 
     # ------------------------------------------------------------------ when a cell fails
 
-    def _take_back(self, cell: int, error: BaseException) -> FarsideError:
+    def _take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
         stdout, stderr = self._output.take()
-        self._rollback_compiler()
         self._execution.discard()
+        with suppress(CompilerCrashed):
+            self._rollback_compiler()
         recovery = () if self._execution.usable else self._recover()
         if recovery:
             # What it wrote before it was ended.
             more = self._output.take()
             stdout, stderr = stdout + more[0], stderr + more[1]
         if isinstance(error, KeyboardInterrupt):
-            raised: FarsideError = Interrupted(f"cell {cell} was interrupted and taken back")
+            raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
         elif isinstance(error, Crashed):
-            raised = Crashed(f"cell {cell}: {error}", error.report)
+            raised = Crashed(f"{what}: {error}", error.report)
         elif isinstance(error, ProtocolError) and recovery:
-            raised = FarSideLost(f"cell {cell}: the program wrote to the session's socket: {error}")
+            raised = FarSideLost(f"{what}: the program wrote to the session's socket: {error}")
         elif isinstance(error, FarsideError):
             raised = error
         else:
-            raised = InternalError(f"cell {cell}: {type(error).__name__}: {error}")
+            raised = InternalError(f"{what}: {type(error).__name__}: {error}")
         if isinstance(raised, FarSideError):
             raised.stdout, raised.stderr, raised.recovery = stdout, stderr, recovery
         return raised
 
     def _rollback_compiler(self) -> None:
-        """Bring the compiler to the state after the accepted cells."""
+        """Bring the compiler to the state after the accepted cells.
+
+        Raises:
+            CompilerCrashed: it does not accept one of them any more, such as after a change of an
+                included file. The next cell tries again; `undo` takes the cell away.
+        """
+        self._compiler_is_behind = True
         self._compiler.rollback(self._journal.last_cell, self._journal.entries)
+        self._compiler_is_behind = False
 
     def _demangle(self, name: str) -> str:
         return self._compiler.demangle([name])[0]
@@ -296,12 +325,25 @@ class Session:
         is started and the definitions are linked again.
         """
         went_back = self._execution.recover()
-        if went_back is None:
+        state = self._execution.present
+        if went_back is None or state is None:
             return self._start_again()
-        notices = self._follow(went_back)
+        notices = self._follow(state, went_back)
         return ("the program's state is as it was before the cell", *notices)
 
-    def _follow(self, went_back: WentBack) -> tuple[str, ...]:
+    def _keep(self) -> None:
+        """Keep the state after something other than a cell."""
+        if self._execution.usable:
+            self._execution.keep()
+            self._note()
+
+    def _note(self) -> None:
+        """Write down with the newest kept state what the journal says of it."""
+        state = self._execution.present
+        if state is not None:
+            state.journal = self._journal.state()
+
+    def _follow(self, state: KeptState, went_back: WentBack) -> tuple[str, ...]:
         """Bring journal, compiler and checkpoints to where the program went back to."""
         notices: list[str] = []
         entries = self._journal.entries
@@ -311,7 +353,8 @@ class Session:
             notices.append(f"{TAKEN_BACK_TOO}: {cells}")
             self._journal.keep_only(entries[: gone[0]])
             self._rollback_compiler()
-        del self._journal.files[self._execution.loads :]
+        if isinstance(state.journal, JournalState):
+            self._journal.return_to(state.journal)
         if went_back.threads:
             were = "a thread" if went_back.threads == 1 else f"{went_back.threads} threads"
             notices.append(f"{were} that ran beside the program's main one did not come back")
@@ -335,10 +378,15 @@ class Session:
         """
         survivors = list(self._journal.entries)
         lost: list[int] = []
-        while (failed := self._restore(survivors)) is not None:
-            survivors.remove(failed)
-            lost.append(failed.cell)
         notices = [STARTED_AGAIN]
+        while (failed := self._restore(survivors)) is not None:
+            if isinstance(failed, JournalEntry):
+                survivors.remove(failed)
+                lost.append(failed.cell)
+            else:
+                self._journal.files.remove(failed)
+                what = f"JITDylib {failed.dylib} is not open" if failed.kind == "open" else ""
+                notices.append(what or f"{failed.path} could not be loaded again")
         if lost:
             self._journal.keep_only(survivors)
             self._compiler.rollback(0, survivors)
@@ -346,26 +394,35 @@ class Session:
             notices.append(f"these cells could not be brought back: {cells}")
         return (*notices, *self._drop_lost_checkpoints())
 
-    def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | None:
-        """Fill a new executor with cells; return the first that cannot be brought back."""
-        from farside.object import parse_object
-
+    def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | LoadedFile | None:
+        """Fill a new executor; return the first cell or file that cannot be brought back."""
         self._execution.restart()
+        make_again(self._execution, self._journal)
+        steps: list[JournalEntry | LoadedFile] = []
         files = list(self._journal.files)
         for entry in entries:
             while files and files[0].before_cell <= entry.cell:
-                self._execution.load(files.pop(0).path)
-            if entry.object_bytes is None:
-                continue
-            name = f"cell {entry.cell}"
+                steps.append(files.pop(0))
+            if entry.object_bytes is not None:
+                steps.append(entry)
+        for step in (*steps, *files):
             try:
-                image = self._execution.link([parse_object(entry.object_bytes, name)], name)
-                self._execution.commit(image, statements=False)
-            except (Crashed, FarSideLost, LinkError, RemoteError):
-                return entry
-        for file in files:
-            self._execution.load(file.path)
+                if isinstance(step, LoadedFile):
+                    load_again(self._execution, step)
+                else:
+                    self._link_again(step)
+            except (Crashed, FarSideLost, LinkError, ObjectError, OptionError, RemoteError):
+                return step
         return None
+
+    def _link_again(self, entry: JournalEntry) -> None:
+        from farside.object import parse_object
+
+        assert entry.object_bytes is not None
+        name = f"cell {entry.cell}"
+        parsed = parse_object(entry.object_bytes, name)
+        image = self._execution.link([parsed], name, dylib=entry.dylib)
+        self._execution.commit(image, statements=False)
 
     # ------------------------------------------------------------------ besides running cells
 
@@ -384,16 +441,19 @@ class Session:
             if count < 1 or count > len(self._journal):
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
-            taken = self._journal.take_back(count)
-            names = [f"cell {entry.cell}" for entry in taken]
+            names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
             state = self._execution.keeps_before(names)
-            with self._recovering():
+            users = self._execution.users_of(names) if state is None else ()
+            if users:
+                raise OptionError(f"cannot undo {names[0]}: {', '.join(users)} refers to it")
+            self._journal.take_back(count)
+            with self._recovering("undo"):
                 if state is not None:
-                    notices = self._follow(self._execution.go_back(state))
+                    notices = self._follow(state, self._execution.go_back(state))
                 else:
-                    for name in names:
+                    for name in reversed(names):
                         self._execution.remove(name)
-                    self._execution.keep()
+                    self._keep()
                     notices = (
                         "only what the cells defined was taken back: the state before them is not"
                         " kept any more",
@@ -433,10 +493,10 @@ class Session:
             if found is None:
                 have = ", ".join(self._checkpoints) or "none"
                 raise OptionError(f"there is no checkpoint {name!r}; there are: {have}")
-            with self._recovering():
+            with self._recovering(f"restoring {name}"):
                 went_back = self._execution.go_back(found.state)
                 self._journal.keep_only([e for e in self._journal if e.cell <= found.cell])
-                notices = self._follow(went_back)
+                notices = self._follow(found.state, went_back)
             self._rollback_compiler()
             return notices
 
@@ -467,15 +527,49 @@ class Session:
             found.state.pins -= 1
 
     @contextmanager
-    def _recovering(self) -> Iterator[None]:
+    def _recovering(self, what: str) -> Iterator[None]:
         """Bring the far side back if the block leaves it unusable."""
         try:
             yield
         except (Exception, KeyboardInterrupt) as error:
-            raised = self._take_back(self.next_cell, error)
+            raised = self._take_back(what, error)
             if raised is error:
                 raise
             raise raised from error
+
+    def jitdylib(self, name: str) -> DylibHandle:
+        """Return the JITDylib of that name, made now if there is none; ``main`` is the cells'."""
+        if not name or not name.isprintable():
+            raise OptionError(f"{name!r} cannot name a JITDylib")
+
+        def make(execution: ExecutionSession, journal: Journal) -> None:
+            execution.jitdylib(name)
+            journal.dylibs.setdefault(name, ())
+
+        self.operate(f"making JITDylib {name}", make)
+        return DylibHandle(self, name)
+
+    def operate(self, what: str, action: Callable[[ExecutionSession, Journal], T]) -> T:
+        """Do something on the far side besides running a cell, as safely as `run` does it.
+
+        Args:
+            what: is done, for messages.
+            action: does it; it may be interrupted.
+        """
+        with self._exclusive(), self._recovering(what):
+            with self._gate.wait():
+                result = action(self._execution, self._journal)
+            self._keep()
+            return result
+
+    def statistics(self) -> Statistics:
+        """Count what there is on both sides: names, memory, registrations."""
+        with self._exclusive(), self._recovering("counting"), self._gate.wait():
+            return self._execution.statistics()
+
+    def take_output(self) -> tuple[str, str]:
+        """Return what the far side has written since the last time, stdout and stderr."""
+        return self._output.take()
 
     def load(self, path: str) -> str:
         """Load a shared library, or link an object or archive; return a sentence about it.
@@ -484,10 +578,11 @@ class Session:
             ObjectError, LinkError: the file is not what its name says, or cannot be linked.
             RemoteError: the far side's loader refused the library.
         """
-        with self._exclusive(), self._recovering():
+        with self._exclusive(), self._recovering(f"loading {path}"):
             with self._gate.wait():
                 notice = self._execution.load(path)
-            self._journal.add_file(path, before_cell=self.next_cell)
+            self._journal.add_file(path)
+            self._keep()
             return notice
 
     def defines_main(self) -> bool:
@@ -502,12 +597,14 @@ class Session:
             Crashed, Interrupted: it did not return; the session has recovered.
             OptionError: there is no ``main``.
         """
-        with self._exclusive():
-            address = self._execution.address_of("main")
+
+        def call(execution: ExecutionSession, _: Journal) -> int:
+            address = execution.address_of("main")
             if address is None:
                 raise OptionError("no cell defines main")
-            with self._recovering(), self._gate.wait():
-                return self._execution.run_main(address, args)
+            return execution.run_main(address, args)
+
+        return self.operate("main", call)
 
     def close(self) -> Closing:
         """End the session: run exit handlers, then end both programs. May be called again."""

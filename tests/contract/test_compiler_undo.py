@@ -274,3 +274,19 @@ def test_a_busy_compiler_dies_with_its_peer() -> None:
     channel.send({"op": "compile", "cell": 1, "code": ENDLESS})
     channel.close()
     assert process.wait(timeout=30) == 0
+
+
+def test_a_cell_that_is_not_accepted_any_more_is_named(
+    start: Callable[..., Bench], tmp_path: Path
+) -> None:
+    header = tmp_path / "mine.h"
+    header.write_text("int from_header = 5;")
+    bench = start(include_dirs=(str(tmp_path),))
+    bench.cell("int before = 1;", '#include "mine.h"')
+    header.write_text("int from_header = nope;")
+    for _ in range(2):
+        with pytest.raises(CompilerCrashed, match="Cell 2, which was accepted before"):
+            bench.compiler.rollback(0, bench.accepted)
+    del bench.accepted[1:]
+    bench.compiler.rollback(0, bench.accepted)
+    bench.cell("int after = before;")

@@ -189,6 +189,8 @@ class Compiler:
                 self._replay([cell for cell in accepted if cell.cell > snapshot.after])
             except CompilerCrashed:
                 self._drop_current()
+                # Not the one that it left in its place when it woke, which would fail likewise.
+                after = snapshot.after - 1
                 continue
             return
         self._launch()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zlib import crc32
@@ -18,7 +19,9 @@ from zlib import crc32
 from farside.options import Options
 
 KEPT = 6
-"""How many PCHs the cache keeps; one takes about 20 MB."""
+"""How many PCHs the cache keeps; one takes about 20 MB. Those in use of late are kept besides."""
+
+_IN_USE = 24 * 3600.0  # seconds after its last use for which a PCH may still be in use
 
 _FORMAT = "1"
 _HEADER_DIRS = ("/usr/include", "/usr/include/c++", "/usr/local/include")
@@ -179,7 +182,10 @@ def _prune(directory: Path, keep: Path) -> None:
         found.sort(key=_last_used, reverse=True)
     except OSError:
         return
+    recently = time.time() - _IN_USE
     for path in found[KEPT - 1 :]:
+        if _last_used(path) > recently:
+            continue
         discard_pch(path)
         for leftover in directory.glob(path.name + ".*"):
             try:

@@ -70,16 +70,23 @@ class EntryTable:
     __slots__ = ("_addresses",)
 
     def __init__(self) -> None:
-        self._addresses: dict[tuple[str, str], list[int]] = {}
+        self._addresses: dict[tuple[str, str], list[tuple[int, int]]] = {}  # address, value
 
     def addresses(self, kind: EntryKind, symbol: str) -> tuple[int, ...]:
         """Return where entries of that kind for the symbol lie, oldest first."""
-        return tuple(self._addresses.get((kind, symbol), ()))
+        return tuple(address for address, _ in self._addresses.get((kind, symbol), ()))
 
-    def find(self, kind: EntryKind, symbol: str, low: int, high: int) -> int | None:
-        """Return the address of such an entry between `low` and `high`, or None."""
-        for address in self._addresses.get((kind, symbol), ()):
-            if low <= address <= high:
+    def find(
+        self, kind: EntryKind, symbol: str, low: int, high: int, value: int | None = None
+    ) -> int | None:
+        """Return the address of such an entry between `low` and `high`, or None.
+
+        One name may mean several things: in JITDylibs with different link orders, and before and
+        after a cell defines what had been a library's. So the entry must have this `value`; None
+        is for a symbol that may be redefined, whose entries are pointed anew.
+        """
+        for address, present in self._addresses.get((kind, symbol), ()):
+            if low <= address <= high and value in (None, present):
                 return address
         return None
 
@@ -87,16 +94,19 @@ class EntryTable:
         """Enter those of `entries` that are shared."""
         for entry in entries:
             if entry.shared:
-                self._addresses.setdefault((entry.kind, entry.symbol), []).append(entry.address)
+                self._addresses.setdefault((entry.kind, entry.symbol), []).append(
+                    (entry.address, entry.value)
+                )
 
     def remove(self, entries: Iterable[Entry]) -> None:
         """Take out what `add` entered; entries that are not in the table do not matter."""
         for entry in entries:
             known = self._addresses.get((entry.kind, entry.symbol))
-            if known is not None and entry.address in known:
-                known.remove(entry.address)
-                if not known:
-                    del self._addresses[entry.kind, entry.symbol]
+            if known is None:
+                continue
+            known[:] = [each for each in known if each[0] != entry.address]
+            if not known:
+                del self._addresses[entry.kind, entry.symbol]
 
     def __len__(self) -> int:
         return sum(map(len, self._addresses.values()))
@@ -224,7 +234,8 @@ class EntryMaker:
             return
         self._asked.add(key)
         if _shared(symbol):
-            found = self._table.find(kind, symbol.name, self._low, self._high)
+            value = _value(symbol, kind)
+            found = self._table.find(kind, symbol.name, self._low, self._high, value)
             if found is not None:
                 _assign(symbol, kind, found)
                 return
@@ -304,6 +315,19 @@ def _through_stubs(block: Block, branches: list[Edge]) -> None:
 def _shared(symbol: Symbol) -> bool:
     """Return whether an entry means the same in every image: it is for what no image owns."""
     return not (symbol.defined or symbol.absent or symbol.own or symbol.local)
+
+
+def _value(symbol: Symbol, kind: EntryKind) -> int | None:
+    """Return what `Entry.value` must be for an entry to serve a symbol; None if it may change."""
+    if symbol.earlier is not None and symbol.earlier.redefinable:
+        return None
+    if kind == "tls":
+        return symbol.tls_words[1] & MASK64
+    if kind == "tls_offset":
+        return (symbol.tls_offset or 0) & MASK64
+    if kind == "descriptor":
+        return -1 if symbol.tls is None else symbol.tls
+    return symbol.address
 
 
 def _assign(symbol: Symbol, kind: EntryKind, address: int) -> None:

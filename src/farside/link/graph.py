@@ -48,6 +48,8 @@ class Definition(NamedTuple):
         size: in bytes, 0 where unknown.
         tls_key: for a thread-local variable in dynamic storage, the first word of its TLS entry.
         tls_offset: for one in static storage, its offset from the thread pointer.
+        elsewhere: whether it belongs to another JITDylib of the link order: it answers references,
+            and stands in no definition's way.
     """
 
     address: int
@@ -58,6 +60,7 @@ class Definition(NamedTuple):
     size: int = 0
     tls_key: int | None = None
     tls_offset: int | None = None
+    elsewhere: bool = False
 
 
 class Section:

@@ -108,6 +108,7 @@ class LinkedImage(NamedTuple):
         allocations: everything that the allocator was asked for, in order.
         undefined_weak: names of weak references that nothing defines; their address is 0.
         redefined: names whose earlier definition this image's takes the place of.
+        uses: the owners of earlier definitions that this image refers to, sorted.
         dependence: what every symbol of `defined` depends on.
     """
 
@@ -130,6 +131,7 @@ class LinkedImage(NamedTuple):
     allocations: tuple[Allocation, ...]
     undefined_weak: tuple[str, ...]
     redefined: tuple[str, ...]
+    uses: tuple[str, ...]
     dependence: Dependence
 
     @property
@@ -200,6 +202,7 @@ def make_image(
         allocations=tuple([Allocation(PROTS[s.prot], s.address, s.size or 1) for s in segments]),
         undefined_weak=tuple(sorted([s.name for s in graph.externals if s.absent])),
         redefined=tuple(graph.redefined),
+        uses=tuple(sorted({s.earlier.owner for s in graph.externals if s.earlier is not None})),
         dependence=relation.dependence(graph.globals),
     )
 

@@ -25,6 +25,7 @@ _STAGES: Final = {"preinit_array": 0, "init_array": 1, "ctors": 1, "fini_array":
 _TYPE_STAGES: Final = {SHT_PREINIT_ARRAY: 0, SHT_INIT_ARRAY: 1, SHT_FINI_ARRAY: 2}
 _STATEMENTS: Final = "__stmts__"
 _POINTER = Struct("<Q")
+_EXECUTABLE: Final = 4  # of the bits of `graph.Prot`
 _NO_FUNCTION: Final = (0, (1 << 64) - 1)  # what crtbegin.o and crtend.o put around .ctors
 
 
@@ -93,7 +94,7 @@ def collect(graph: LinkGraph) -> Arrays:
     """List the initialisers and finalisers of a graph whose fix-ups are done.
 
     Raises:
-        LinkError: an array's size is no multiple of a pointer's.
+        LinkError: an array's size is no multiple of a pointer's, or a pointer in it is to no code.
     """
     found = [
         (order, block)
@@ -143,13 +144,26 @@ def _pointers(block: Block, priority: int, names: _Names) -> list[Initialiser]:
         if address in _NO_FUNCTION:
             continue
         edge = targets.get(number * 8)
-        name = ""
-        if edge is not None:
-            _, _, target, addend = edge
-            name = target.name or names.at(target.block, target.value + addend)
+        if edge is None:
+            raise _no_code(block, number * 8, address)
+        _, _, target, addend = edge
+        if target.block is not None and not (
+            0 <= target.value + addend < target.block.size
+            and target.block.section.prot & _EXECUTABLE
+        ):
+            raise _no_code(block, number * 8, address)
+        name = target.name or names.at(target.block, target.value + addend)
         statement = name.startswith(_STATEMENTS)
         result.append(Initialiser(address, name, statement, priority, block.address + number * 8))
     return result
+
+
+def _no_code(block: Block, offset: int, address: int) -> LinkError:
+    section = block.section
+    return LinkError(
+        f"{section.object_name}: {section.name}+{offset:#x} is a pointer to {address:#x}, "
+        "which is no code of the object and no symbol."
+    )
 
 
 class _Names:

@@ -53,7 +53,8 @@ def choose_definitions(
 ) -> None:
     """Decide for every name which definition is used, pulling archive members in as needed.
 
-    An earlier link's definition comes before an archive's, and an archive's before a library's.
+    An earlier link's definition comes before an archive's, and an archive's before that of another
+    JITDylib or of a library.
 
     Raises:
         DuplicateDefinition: a strong definition, where an earlier link gave one that is neither
@@ -73,7 +74,7 @@ def choose_definitions(
             continue
         if not symbol.defined:
             symbol.earlier = definition
-        elif symbol.exported:
+        elif symbol.exported and not definition.elsewhere:
             if symbol.weak or symbol.kind == "common" or _in_group(symbol):
                 overridden.add(name)
             elif definition.weak or definition.redefinable:
@@ -142,7 +143,8 @@ def pull_members(
         added: list[ObjectFile] = []
         for name in wanted:
             symbol = graph.globals.get(name)
-            if name in earlier or (symbol is not None and symbol.defined):
+            known = earlier.get(name)
+            if (known and not known.elsewhere) or (symbol is not None and symbol.defined):
                 continue
             for number, (archive, index) in enumerate(indexes):
                 header = index.get(name)

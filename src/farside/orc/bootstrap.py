@@ -76,6 +76,7 @@ STOCK_SYMBOLS = frozenset(
 COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
 SNAPSHOT = "farside_snapshot"
+STATISTICS = "farside_statistics"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
 TLS_GET_ADDR = "farside_tls_get_addr"
@@ -90,6 +91,11 @@ DEREGISTER_OBJECT_SECTIONS = "farside_platform_deregister_object_sections"
 REGISTER_INIT_SECTIONS = "farside_platform_register_init_sections"
 DEREGISTER_INIT_SECTIONS = "farside_platform_deregister_init_sections"
 REGISTER_FINI_SECTIONS = "farside_platform_register_fini_sections"
+DEREGISTER_FINI_SECTIONS = "farside_platform_deregister_fini_sections"
+REGISTER_MEMORY = "farside_platform_register_memory"
+DEREGISTER_MEMORY = "farside_platform_deregister_memory"
+SET_LINK_ORDER = "farside_platform_set_link_order"
+HOLD_JITDYLIB = "farside_platform_hold_jitdylib"
 JIT_DLOPEN = "farside_platform_jit_dlopen"
 JIT_DLUPDATE = "farside_platform_jit_dlupdate"
 JIT_DLCLOSE = "farside_platform_jit_dlclose"
@@ -105,6 +111,7 @@ FARSIDE_SYMBOLS = frozenset(
         COMMIT,
         UNCOMMIT,
         SNAPSHOT,
+        STATISTICS,
         RESOLVE_IFUNC,
         STATIC_TLS_INIT,
         TLS_GET_ADDR,
@@ -119,6 +126,11 @@ FARSIDE_SYMBOLS = frozenset(
         REGISTER_INIT_SECTIONS,
         DEREGISTER_INIT_SECTIONS,
         REGISTER_FINI_SECTIONS,
+        DEREGISTER_FINI_SECTIONS,
+        REGISTER_MEMORY,
+        DEREGISTER_MEMORY,
+        SET_LINK_ORDER,
+        HOLD_JITDYLIB,
         JIT_DLOPEN,
         JIT_DLUPDATE,
         JIT_DLCLOSE,

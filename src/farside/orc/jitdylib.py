@@ -25,11 +25,13 @@ class JitDylib(Generic[D]):
     Attributes:
         name: unique in its session.
         header: the address of its ``__dso_handle`` on the far side.
+        link_order: where code in it finds what it does not define itself, first to last.
     """
 
     def __init__(self, name: str, header: int) -> None:
         self.name = name
         self.header = header
+        self.link_order: tuple[JitDylib[D], ...] = ()
         self._symbols: dict[str, list[tuple[str, D]]] = {}
         self._names: dict[str, list[str]] = {}
 

@@ -20,6 +20,7 @@ USAGE = "usage: farside [options] [FILE | CODE]... [-- ARGS...]"
 
 HELP = f"""\
 {USAGE}
+       farside run [-l LIB] FILE... [-- ARGS]   runs main of objects (farside run --help)
        farside link [options] FILE...     (farside link --help)
 
 Interactive C++. With neither FILE nor CODE the cells come from standard input: with a prompt if
