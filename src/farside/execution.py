@@ -12,11 +12,22 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from farside.accounts import (
+    Committed,
+    KeptState,
+    Mark,
+    StaticTlsPool,
+    Statistics,
+    WentBack,
+    definitions_of,
+    owned_ranges,
+    read_file,
+    stores_of,
+)
 from farside.errors import (
     Crashed,
     FarsideError,
@@ -40,13 +51,12 @@ from farside.remote.spawn import find_executor, spawn_executor
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from farside.link import Entry, LinkedImage
+    from farside.link import LinkedImage
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
     from farside.remote.death import DeathReport
     from farside.remote.executor import Interrupts, OutputSink
-    from farside.remote.memory import MemoryMark
 
 _POINTER = Struct("<Q")
 _RANGE = Struct("<QQ")
@@ -54,134 +64,6 @@ _TWO_RANGES = Struct("<QQQQ")
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 MAIN = "main"
 """The JITDylib of the user's cells."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """How much of everything there is; what has gone must not be counted.
-
-    Attributes:
-        images: committed cells, objects and archive members.
-        symbols: names defined, over all JITDylibs.
-        entries: shared GOT slots, call stubs and TLS entries.
-        slab_bytes: allocated in the far side's address range.
-        far_side: the executor's own counts by name: ``commits``, ``init_sections``,
-            ``exit_handlers``, ``eh_frames``, ``thread_images`` and more.
-    """
-
-    images: int
-    symbols: int
-    entries: int
-    slab_bytes: int
-    far_side: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """An image that the far side has taken, and what must be given back when it goes.
-
-    Attributes:
-        dylib: where it lies.
-        uses: the owners of what it refers to.
-        key: the commit's, for ``farside_uncommit``.
-        allocations: (address, size) of its memory.
-        entries: the shared entries that it brought.
-    """
-
-    dylib: JitDylib[Definition]
-    uses: tuple[str, ...]
-    key: int
-    allocations: tuple[tuple[int, int], ...]
-    entries: tuple[Entry, ...]
-
-
-class Mark(NamedTuple):
-    """How much there was of everything when a state was kept."""
-
-    images: int
-    libraries: int
-    archives: Mapping[str, int]
-    link_orders: Mapping[str, tuple[JitDylib[Definition], ...]]
-    memory: MemoryMark
-    static_tls: int
-
-
-class KeptState:
-    """A state of the program that can be gone back to: a snapshot, and the near side's part.
-
-    Attributes:
-        snapshot: the sleeping process.
-        mark: what the near side knew.
-        pins: how many checkpoints need it.
-        journal: what the owner of the session wrote down about it.
-    """
-
-    def __init__(self, snapshot: Snapshot, mark: Mark) -> None:
-        self.snapshot = snapshot
-        self.mark = mark
-        self.pins = 0
-        self.journal: object = None
-
-    @property
-    def images(self) -> int:
-        """How many images the program had."""
-        return self.mark.images
-
-    def close(self) -> None:
-        """Forget the state."""
-        self.snapshot.close()
-
-
-class WentBack(NamedTuple):
-    """What going back to a state did.
-
-    Attributes:
-        lost: names of the images that the program does not have any more, oldest first.
-        threads: how many threads the program had beside its main one; they are gone.
-    """
-
-    lost: tuple[str, ...]
-    threads: int
-
-
-class StaticTlsPool:
-    """Gives out pieces of the far side's static thread-local storage; the `TlsModel` of a link."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        setup = executor.setup
-        pool = setup.static_tls
-        self.get_addr = setup.symbols.get(bootstrap.TLS_GET_ADDR)
-        self.descriptor = setup.symbols.get(bootstrap.TLSDESC)
-        self.key: int | None = None
-        self._next = pool.offset if pool else 0
-        self._end = pool.offset + pool.size if pool else 0
-        self._kept = self._next
-
-    def static_allocate(self, size: int, alignment: int) -> int | None:
-        """Return the thread-pointer offset of `size` bytes in every thread, None without room."""
-        start = (self._next + alignment - 1) & -alignment
-        if start + size > self._end:
-            return None
-        self._next = start + size
-        return start
-
-    def offsets(self, names: Collection[str]) -> Mapping[str, int]:
-        """Return the thread-pointer offsets of libraries' variables that have a constant one."""
-        return self._executor.tls_offsets(sorted(names))
-
-    def keep(self) -> int:
-        """Make what has been given out permanent; return where the rest starts."""
-        self._kept = self._next
-        return self._kept
-
-    def return_to(self, start: int) -> None:
-        """Take back what has been given out since `keep` returned `start`."""
-        self._next = self._kept = start
-
-    def take_back(self) -> None:
-        """Take back what has been given out since the last `keep`."""
-        self._next = self._kept
 
 
 class ExecutionSession:
@@ -347,7 +229,7 @@ class ExecutionSession:
                 and dylib is self._target
                 and name in self._running.defined
             ):
-                found = _definitions(self._running)[name]
+                found = definitions_of(self._running)[name]
             if found is None:
                 answer = sps.Failure(f"Symbols not found: [ {name} ]")
             elif found.tls_key is not None or found.tls_offset is not None:
@@ -440,7 +322,7 @@ class ExecutionSession:
         pending = self._memory.pending()
         request = CommitRequest(
             protect=pending.protect,
-            write=[*pending.zero_writes(), *_writes(image, statements)],
+            write=[*pending.zero_writes(), *stores_of(image, statements)],
             actions=self._actions(image, dylib.header),
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
         )
@@ -454,7 +336,7 @@ class ExecutionSession:
             self._tls.keep()
             self._target = None
             self._entries.add(image.new_entries)
-            dylib.define(image.name, _definitions(image))
+            dylib.define(image.name, definitions_of(image))
             self._committed[image.name] = Committed(
                 dylib,
                 image.uses,
@@ -545,10 +427,6 @@ class ExecutionSession:
         while (state := self._kept.find(count)) is not None and not state.snapshot.ready(_PATIENCE):
             self._kept.remove(state)
         return state
-
-    def keeps_after(self, later: Collection[str]) -> bool:
-        """Tell whether the state before these images is kept, or the present one for none."""
-        return self.keeps_before(later) is not None
 
     def is_kept(self, state: KeptState) -> bool:
         """Tell whether a state can still be gone back to."""
@@ -644,7 +522,7 @@ class ExecutionSession:
             actions.append((self._call(bootstrap.RESOLVE_IFUNC, arguments), NO_CALL))
         # Of what others cannot refer to, handlers can only come while its own commit runs.
         others = image.defined or image.thread_data or header != self._main.header
-        owned = _owned(image) if others else ()
+        owned = owned_ranges(image) if others else ()
         for ranges, register, deregister in (
             (owned, bootstrap.REGISTER_MEMORY, bootstrap.DEREGISTER_MEMORY),
             (
@@ -725,7 +603,7 @@ class ExecutionSession:
         if name.endswith(".so") or ".so." in name or ("/" not in path and not Path(path).exists()):
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
-        content = _read(path)
+        content = read_file(path)
         if content.startswith(b"\x7fELF\x02") and content[16:18] == b"\x03\0":
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
@@ -742,7 +620,7 @@ class ExecutionSession:
             OptionError: the file cannot be read.
             ObjectError, LinkError, RemoteError: it cannot be linked.
         """
-        self._link_files([parse_object(_read(path), path)], path, dylib, run=False)
+        self._link_files([parse_object(read_file(path), path)], path, dylib, run=False)
 
     def add_archive(self, path: str, dylib: str, *, all_members: bool = False) -> None:
         """Make an archive's members available to a JITDylib, or link them all.
@@ -751,7 +629,7 @@ class ExecutionSession:
             OptionError: the file cannot be read.
             ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
         """
-        archive = parse_archive(_read(path), path)
+        archive = parse_archive(read_file(path), path)
         self.jitdylib(dylib)
         if all_members:
             self._link_files(list(archive.objects()), path, dylib, run=False)
@@ -824,57 +702,3 @@ class ExecutionSession:
         if death is not None and death.exit_status != 0:
             return (f"the program did not end in order: {death}",)
         return ()
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise OptionError(f"{path}: {error.strerror}") from error
-
-
-def _owned(image: LinkedImage) -> tuple[tuple[int, int], ...]:
-    """Return the memory that exit handlers are known by: code, variables, thread-local images."""
-    found = [
-        (block.address, block.address + block.size)
-        for block in image.allocations
-        if block.prot & (Prot.WRITE | Prot.EXEC)
-    ]
-    if image.thread_data and not any(
-        start <= image.thread_data.start < end for start, end in found
-    ):
-        found.append(image.thread_data)
-    return tuple(found)
-
-
-def _writes(image: LinkedImage, statements: bool) -> list[tuple[int, bytes]]:
-    """Return the image's bytes; without statements, their initialisers' pointers are null."""
-    if statements or not any(each.is_statement for each in image.initialisers):
-        return [(each.address, each.content) for each in image.segments if each.content]
-    skipped = [each.slot for each in image.initialisers if each.is_statement]
-    writes = []
-    for segment in image.segments:
-        content = bytearray(segment.content)
-        for slot in skipped:
-            at = slot - segment.address
-            if 0 <= at < len(content):
-                _POINTER.pack_into(content, at, 0)
-        if content:
-            writes.append((segment.address, bytes(content)))
-    return writes
-
-
-def _definitions(image: LinkedImage) -> dict[str, Definition]:
-    """Return what the image defines, as later links are told."""
-    return {
-        name: Definition(
-            address=each.address,
-            owner=image.name,
-            weak=each.weak,
-            callable=each.callable,
-            size=each.size,
-            tls_key=each.tls_key,
-            tls_offset=each.tls_offset,
-        )
-        for name, each in image.defined.items()
-    }

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from farside.execution import ExecutionSession, KeptState, Statistics, WentBack
+    from farside.accounts import KeptState, Statistics, WentBack
+    from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
@@ -354,6 +355,8 @@ class Session:
             self._journal.keep_only(entries[: gone[0]])
             self._rollback_compiler()
         if isinstance(state.journal, JournalState):
+            files = [each.path for each in self._journal.files if each not in state.journal.files]
+            notices += [f"{path} is not loaded any more" for path in files if path]
             self._journal.return_to(state.journal)
         if went_back.threads:
             were = "a thread" if went_back.threads == 1 else f"{went_back.threads} threads"
@@ -443,7 +446,7 @@ class Session:
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
             names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
             state = self._execution.keeps_before(names)
-            users = self._execution.users_of(names) if state is None else ()
+            users = self._execution.users_of(names)
             if users:
                 raise OptionError(f"cannot undo {names[0]}: {', '.join(users)} refers to it")
             self._journal.take_back(count)
@@ -506,9 +509,10 @@ class Session:
             Past(
                 entry.cell,
                 entry.code,
-                kept=self._execution.keeps_after(
+                kept=self._execution.keeps_before(
                     [f"cell {each.cell}" for each in self._journal.entries[position + 1 :]]
-                ),
+                )
+                is not None,
                 checkpoints=tuple(
                     each.name for each in self._checkpoints.values() if each.cell == entry.cell
                 ),

@@ -375,3 +375,11 @@ def name_of(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def test_undo_says_what_is_not_loaded_any_more(session: Session) -> None:
+    session.run("int x = 1;")
+    session.run("x = 2;")
+    session.load("libz.so.1")
+    assert session.undo() == ("libz.so.1 is not loaded any more",)
+    assert shown(session.run("x")) == "1"
