@@ -1,7 +1,7 @@
 # The commands of this project. Each sets up what it needs first (scripts/setup), which costs next to
 # nothing when there is nothing to do.
 
-.PHONY: repl test bench format lint clean setup setup-test
+.PHONY: repl test chaos bench format lint clean setup setup-test
 .DEFAULT_GOAL := repl
 
 VENV := .venv/bin
@@ -19,6 +19,12 @@ repl: setup
 test: setup-test
 	$(VENV)/python -m pytest -n auto $(ARGS)
 	FARSIDE_EXECUTOR=$(CURDIR)/build/sanitize/farside-executor $(VENV)/python -m pytest -n auto tests/contract
+
+# Sessions in which everything goes wrong at random: make chaos N=10000 SEED=1
+N := 1000
+SEED := 1
+chaos: setup-test
+	$(VENV)/python -m tests.chaos $(N) $(SEED)
 
 bench: setup-test
 	@for script in bench/*.py bench/programs/*.py; do \

@@ -35,7 +35,7 @@ std::string encodeSetup() {
   };
   for (auto service : {dylibManagerSymbols(), simpleMemoryManagerSymbols(),
                        sharedMemoryMapperSymbols(), memoryAccessSymbols(), debuggerSymbols(),
-                       platformSymbols(), commitSymbols(), tlsOffsetSymbols()})
+                       platformSymbols(), commitSymbols(), tlsOffsetSymbols(), snapshotSymbols()})
     for (const BootstrapSymbol &entry : service)
       symbols.emplace_back(entry.Name, entry.Address);
 

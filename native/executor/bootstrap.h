@@ -26,6 +26,7 @@ std::span<const BootstrapSymbol> debuggerSymbols();
 std::span<const BootstrapSymbol> platformSymbols();
 std::span<const BootstrapSymbol> commitSymbols();
 std::span<const BootstrapSymbol> tlsOffsetSymbols();
+std::span<const BootstrapSymbol> snapshotSymbols();
 
 /// The payload of the Setup message.
 std::string encodeSetup();

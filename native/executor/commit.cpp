@@ -72,7 +72,7 @@ Expected<RunOutcome> commit(const std::vector<Protection> &protections,
     // What a cell does after its exception is not done. What others pushed waits its turn.
     if (report.Exception)
       Platform::get().dropFresh(header, key);
-    flushOutput();
+    flushOutput(); // what a cell prints is there before its outcome is
   }
   commits().Deallocs.emplace(key, std::move(*deallocs));
   auto status = report.Exception ? Status::UncaughtException : Status::Done;

@@ -35,7 +35,7 @@ bool Connection::readExactly(char *data, size_t size, bool &anything) {
     }
     bool direct = size >= BufferSize;
     ssize_t got =
-        direct ? readSome(In.get(), data, size) : readSome(In.get(), Buffer.get(), BufferSize);
+        receiveSome(In.get(), direct ? data : Buffer.get(), direct ? size : BufferSize, Passed);
     if (got <= 0)
       return false;
     anything = true;
@@ -73,6 +73,7 @@ ReceiveStatus Connection::receive(Frame &frame) {
       return ReceiveStatus::Broken;
     have = want;
   }
+  frame.Descriptor = std::move(Passed);
   return ReceiveStatus::Frame;
 }
 

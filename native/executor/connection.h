@@ -27,6 +27,7 @@ struct Frame {
   FrameHeader Header{};
   std::unique_ptr<char, Free> Payload;
   size_t Size = 0;
+  UniqueFd Descriptor; // the last that came since the frame before
   std::string_view payload() const { return {Payload.get(), Size}; }
 };
 
@@ -54,6 +55,9 @@ public:
   /// Closes both directions; later sends fail.
   void close();
 
+  /// Whether bytes of a further frame have been read already, so that nothing need be waited for.
+  bool hasBuffered() const { return Begin != End; }
+
 private:
   bool readExactly(char *data, size_t size, bool &anything);
   int outFd() const { return Out ? Out.get() : In.get(); }
@@ -65,6 +69,7 @@ private:
   std::unique_ptr<char[]> Buffer;
   size_t Begin = 0;
   size_t End = 0;
+  UniqueFd Passed;
 };
 
 } // namespace farside

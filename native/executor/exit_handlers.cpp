@@ -28,7 +28,7 @@ struct ThreadExit {
   void *Object;
   uint64_t Header;
   uint64_t Commit;
-  pid_t Thread;
+  pthread_t Thread; // not the kernel's number, which a woken snapshot has not kept
 };
 
 struct ThreadExits {
@@ -97,7 +97,7 @@ int farside_cxa_thread_atexit(void (*function)(void *), void *object, void *dsoH
   CodeOwner owner =
       Platform::get().ownerOf({imageOfThreadLocal(object), reinterpret_cast<uint64_t>(function)});
   auto header = reinterpret_cast<uint64_t>(dsoHandle);
-  auto *record = new ThreadExit{function, object, header, owner.Commit, ::gettid()};
+  auto *record = new ThreadExit{function, object, header, owner.Commit, ::pthread_self()};
   {
     ThreadExits &all = threadExits();
     std::lock_guard lock(all.Mutex);
@@ -123,7 +123,7 @@ void runThreadExits(ThreadExitOwner owner) {
       if (record->Function == nullptr || (owner.Header != 0 && record->Header != owner.Header) ||
           (owner.Commit != 0 && record->Commit != owner.Commit))
         continue;
-      if (record->Thread == ::gettid())
+      if (::pthread_equal(record->Thread, ::pthread_self()))
         mine.push_back(*record);
       record->Function = nullptr;
     }

@@ -1,6 +1,7 @@
 #include "fd.h"
 
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,6 +29,31 @@ ssize_t readSome(int fd, void *data, size_t size) {
     ssize_t got = ::read(fd, data, size);
     if (got >= 0 || errno != EINTR)
       return got;
+  }
+}
+
+ssize_t receiveSome(int fd, void *data, size_t size, UniqueFd &passed) {
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  iovec part{data, size};
+  for (;;) {
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = CMSG_LEN(sizeof(int)); // no room for a second one
+    ssize_t got = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0 && errno == ENOTSOCK)
+      return readSome(fd, data, size);
+    const cmsghdr *header = got < 0 ? nullptr : CMSG_FIRSTHDR(&message);
+    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int))) {
+      int came = -1;
+      std::memcpy(&came, CMSG_DATA(header), sizeof came);
+      passed = UniqueFd(came);
+    }
+    return got;
   }
 }
 

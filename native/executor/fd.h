@@ -38,6 +38,10 @@ private:
 /// replaces low descriptors must not hit the connection. Falls back to any number, then to `fd`.
 UniqueFd moveHigh(int fd);
 
+/// Reads at most `size` bytes of a stream, which may be a socket; a descriptor that comes along
+/// with them (SCM_RIGHTS) is put into `passed`, close-on-exec. Else as `readSome`.
+ssize_t receiveSome(int fd, void *data, size_t size, UniqueFd &passed);
+
 /// Reads at most `size` bytes; 0 at end of file, -1 on an error. Interrupted reads are repeated.
 ssize_t readSome(int fd, void *data, size_t size);
 

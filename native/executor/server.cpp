@@ -1,6 +1,9 @@
 #include "server.h"
 
+#include "snapshot.h"
+
 #include <cstdio>
+#include <new>
 #include <unistd.h>
 
 namespace farside {
@@ -11,10 +14,41 @@ Server &Server::get() {
   return *server;
 }
 
-void Server::start(Connection connection) {
+void Server::start(Connection connection) { serveAnew(std::move(connection)); }
+
+void Server::serveAnew(Connection connection) {
   Link = std::move(connection);
+  ++Links;
   MainThread = ::gettid();
   Process = ::getpid();
+}
+
+Error Server::takeSnapshot() {
+  if (::gettid() != MainThread || Depth != 1)
+    return Error("snapshot: only between the cells");
+  UniqueFd socket;
+  {
+    std::lock_guard lock(Mutex);
+    socket = std::move(Passed);
+  }
+  if (!socket)
+    return Error("snapshot: no descriptor came with the request");
+  Snapshot snapshot(std::move(socket));
+  // Another thread may hold either when the fork happens, and there would be nobody to let go.
+  std::scoped_lock lock(SendMutex, Mutex);
+  if (Error error = snapshot.fork())
+    return error;
+  if (!snapshot.isThisProcess())
+    return {};
+  Link.close();
+  Connection woken = snapshot.sleep();
+  // What other threads waited for, and they themselves, exist in the other process.
+  Waiting.clear();
+  ForMainThread.clear();
+  SomeoneReads = MainThreadWaits = false;
+  new (&Changed) std::condition_variable;
+  serveAnew(std::move(woken));
+  return {};
 }
 
 int Server::run(const std::string &setup) {
@@ -57,6 +91,8 @@ void Server::pump(Pending *until) {
     ReceiveStatus status = Link.receive(frame);
     lock.lock();
     SomeoneReads = false;
+    if (frame.Descriptor)
+      Passed = std::move(frame.Descriptor);
     Changed.notify_all();
     if (status == ReceiveStatus::Frame)
       handle(std::move(frame), onMainThread, lock);
@@ -95,7 +131,14 @@ void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex>
 void Server::execute(const Frame &frame) {
   if (frame.Header.TagAddress == 0)
     return send(Opcode::Result, frame.Header.SequenceNumber, 0, {});
+  uint64_t link = Links;
+  bool onMainThread = ::gettid() == MainThread;
+  Depth += onMainThread;
   WrapperBuffer result(callWrapper(frame.Header.TagAddress, frame.payload()));
+  // A snapshot that was woken comes back with a connection that never carried this call.
+  Depth -= onMainThread;
+  if (link != Links)
+    return;
   // The text of an out-of-band error has no place in a Result: the peer sees an empty one.
   send(Opcode::Result, frame.Header.SequenceNumber, 0, result.bytes());
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "connection.h"
+#include "sps.h"
 #include "wrapper.h"
 
 #include <condition_variable>
@@ -33,6 +34,11 @@ public:
   /// orderly end (Hangup, or end of file between messages), 1 after a violation of the protocol.
   int run(const std::string &setup);
 
+  /// Forks a snapshot of this process; see snapshot.h. Returns in the worker at once. In the
+  /// snapshot it returns when that is woken, which then serves the connection it was woken by.
+  /// Must be called on the main thread, as a call of the near side that came by itself.
+  Error takeSnapshot();
+
   /// Calls the near side: blocks until its Result is there.
   WrapperResult dispatch(uint64_t tag, std::string_view arguments);
 
@@ -46,13 +52,17 @@ private:
   void execute(const Frame &frame);
   void send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag, std::string_view payload);
   void end(int status);
+  void serveAnew(Connection connection);
 
   Connection Link;
+  uint64_t Links = 0; // how many there were; a call is answered on the one that it came by
+  int Depth = 0;      // of calls on the main thread
   std::mutex SendMutex;
   std::mutex Mutex; // guards what follows
   std::condition_variable Changed;
   std::map<uint64_t, Pending *> Waiting;
   std::deque<Frame> ForMainThread;
+  UniqueFd Passed; // the descriptor that came last and was not used yet
   uint64_t NextSequenceNumber = 0;
   bool SomeoneReads = false;
   bool MainThreadWaits = false;

@@ -2,8 +2,10 @@
 
 #include "connection.h"
 #include "crash.h"
+#include "snapshot.h"
 #include "sps.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <csignal>
@@ -25,7 +27,7 @@ namespace farside {
 namespace {
 
 enum ControlTag : uint64_t { WorkerStarted = 1, WorkerEnded = 2 };
-enum ControlRequest : uint64_t { KillWorker = 1 };
+enum ControlRequest : uint64_t { KillWorker = 1, AdoptWorker = 2 };
 
 /// The children of a process, from the kernel's list, or by looking at every process where the
 /// kernel was built without it.
@@ -68,15 +70,26 @@ void killTree(pid_t parent) {
   }
 }
 
-/// Kills every process below this one, and waits until there is none. What loses its parent
-/// meanwhile comes to this process, the subreaper, so a few rounds reach everything.
-void killAllBelow() {
-  do {
-    killTree(::getpid());
-    siginfo_t ended{};
-    if (::waitid(P_ALL, 0, &ended, WEXITED) != 0 && errno == ECHILD)
+/// Kills every process below this one except some children, and waits until there is no other.
+/// What loses its parent meanwhile comes to this process, the subreaper, so a few rounds reach
+/// everything.
+void killAllBelow(const std::vector<pid_t> &except) {
+  for (;;) {
+    bool any = false;
+    for (pid_t child : childrenOf(::getpid())) {
+      if (std::find(except.begin(), except.end(), child) != except.end())
+        continue;
+      any = true;
+      ::kill(child, SIGSTOP); // or it might fork while its children are listed
+      killTree(child);
+      ::kill(child, SIGKILL);
+      siginfo_t ended{};
+      while (::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED) != 0 && errno == EINTR)
+        ;
+    }
+    if (!any)
       return;
-  } while (true);
+  }
 }
 
 /// Whether the kernel has killed a process for want of memory, which looks like any other SIGKILL.
@@ -109,16 +122,16 @@ public:
 
   [[noreturn]] void serve() {
     report(WorkerStarted, static_cast<uint32_t>(Worker));
-    while (Worker != 0) {
+    for (;;) {
       pollfd events[] = {{ControlFd, POLLIN, 0}, {ChildSignals.get(), POLLIN, 0}};
       if (::poll(events, 2, -1) < 0 && errno != EINTR)
         break;
       if (events[1].revents != 0)
         reap();
-      if (events[0].revents != 0 && Worker != 0 && !obey())
+      if (events[0].revents != 0 && !obey())
         break;
     }
-    killAllBelow();
+    killAllBelow({});
     ::_exit(0);
   }
 
@@ -129,15 +142,63 @@ private:
     Control.send(Opcode::CallWrapper, NextSequenceNumber++, tag, payload);
   }
 
-  /// One request of the near side; false when there will be no more.
+  /// The requests of the near side that have come; false when there will be no more.
   bool obey() {
-    Frame frame;
-    if (Control.receive(frame) != ReceiveStatus::Frame ||
-        frame.Header.Opcode != static_cast<uint64_t>(Opcode::CallWrapper) ||
-        frame.Header.TagAddress != KillWorker)
-      return false;
-    ::kill(Worker, SIGKILL);
+    do {
+      Frame frame;
+      if (Control.receive(frame) != ReceiveStatus::Frame ||
+          frame.Header.Opcode != static_cast<uint64_t>(Opcode::CallWrapper))
+        return false;
+      Reader in(frame.payload());
+      std::tuple<std::vector<uint32_t>> kept;
+      std::tuple<uint32_t> worker;
+      if (frame.Header.TagAddress == KillWorker && decode(in, kept))
+        killWorker(std::get<0>(kept));
+      else if (frame.Header.TagAddress == AdoptWorker && decode(in, worker))
+        adopt(static_cast<pid_t>(std::get<0>(worker)));
+      else
+        return false;
+    } while (Control.hasBuffered());
     return true;
+  }
+
+  /// Ends the worker, if there is one, and whatever the program has started; snapshots stay.
+  void killWorker(const std::vector<uint32_t> &snapshots) {
+    std::vector<pid_t> kept(snapshots.begin(), snapshots.end());
+    if (Worker != 0) {
+      ::kill(Worker, SIGSTOP);
+      killTree(Worker);
+      ::kill(Worker, SIGKILL);
+      awaitWorker();
+    }
+    killAllBelow(kept);
+  }
+
+  /// Takes a snapshot for the worker from now on.
+  void adopt(pid_t snapshot) {
+    siginfo_t state{};
+    Worker = snapshot;
+    if (::waitid(P_PID, static_cast<id_t>(snapshot), &state, WEXITED | WNOHANG | WNOWAIT) != 0)
+      reportEnd(CLD_KILLED, SIGKILL); // it ended as a snapshot, or it never was one
+    else if (state.si_pid != 0)
+      awaitWorker();
+    else
+      report(WorkerStarted, static_cast<uint32_t>(Worker));
+  }
+
+  void awaitWorker() {
+    siginfo_t ended{};
+    int status = 0;
+    do
+      status = ::waitid(P_PID, static_cast<id_t>(Worker), &ended, WEXITED);
+    while (status != 0 && errno == EINTR);
+    reportEnd(ended.si_code, ended.si_status);
+  }
+
+  void reportEnd(int code, int status) {
+    report(WorkerEnded, static_cast<uint32_t>(Worker), static_cast<int32_t>(code),
+           static_cast<int32_t>(status), OutOfMemory.happened(), takeCrashRecord(Worker));
+    Worker = 0;
   }
 
   void reap() {
@@ -148,11 +209,8 @@ private:
       if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG) != 0 || ended.si_pid == 0)
         return;
       if (ended.si_pid != Worker)
-        continue; // an orphan of the user's program
-      report(WorkerEnded, static_cast<uint32_t>(Worker), static_cast<int32_t>(ended.si_code),
-             static_cast<int32_t>(ended.si_status), OutOfMemory.happened(),
-             takeCrashRecord(Worker));
-      Worker = 0;
+        continue; // a discarded snapshot, or an orphan of the user's program
+      reportEnd(ended.si_code, ended.si_status);
     }
   }
 
@@ -197,6 +255,8 @@ void becomeWorker(UniqueFd control, int dataIn, int dataOut) {
     if (::getppid() != supervisor)
       ::_exit(2); // it died between the fork and the line above
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    ::setsid();
+    allowSnapshots(supervisor);
     return;
   }
   ::signal(SIGPIPE, SIG_IGN);

@@ -11,12 +11,22 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from farside.accounts import (
+    Committed,
+    KeptState,
+    Mark,
+    Statistics,
+    WentBack,
+    definitions_of,
+    owned_ranges,
+    read_file,
+    stores_of,
+)
 from farside.errors import (
     Crashed,
     FarsideError,
@@ -30,68 +40,30 @@ from farside.lookup import Lookup, find
 from farside.object import is_archive, parse_archive, parse_object
 from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
+from farside.recovery.keeping import KeptStates
 from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall
 from farside.remote.executor import Executor
 from farside.remote.memory import SlabAllocator
+from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import find_executor, spawn_executor
 from farside.remote.static_tls import StaticTlsPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from farside.link import Entry, LinkedImage, Places
+    from farside.link import LinkedImage, Places
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
     from farside.remote.death import DeathReport
-    from farside.remote.executor import OutputSink
+    from farside.remote.executor import Interrupts, OutputSink
 
 _POINTER = Struct("<Q")
 _RANGE = Struct("<QQ")
 _TWO_RANGES = Struct("<QQQQ")
+_PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 MAIN = "main"
 """The JITDylib of the user's cells."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """How much of everything there is; what has gone must not be counted.
-
-    Attributes:
-        images: committed cells, objects and archive members.
-        symbols: names defined, over all JITDylibs.
-        entries: shared GOT slots, call stubs and TLS entries.
-        slab_bytes: allocated in the far side's address range.
-        far_side: the executor's own counts by name: ``commits``, ``init_sections``,
-            ``exit_handlers``, ``eh_frames``, ``thread_images`` and more.
-    """
-
-    images: int
-    symbols: int
-    entries: int
-    slab_bytes: int
-    far_side: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """An image that the far side has taken, and what must be given back when it goes.
-
-    Attributes:
-        dylib: where it lies.
-        uses: the owners of what it refers to.
-        key: the commit's, for ``farside_uncommit``.
-        allocations: (address, size) of its memory.
-        entries: the shared entries that it brought.
-        places: what it consists of, for the report of a death.
-    """
-
-    dylib: JitDylib[Definition]
-    uses: tuple[str, ...]
-    key: int
-    allocations: tuple[tuple[int, int], ...]
-    entries: tuple[Entry, ...]
-    places: Places
 
 
 class ExecutionSession:
@@ -102,11 +74,17 @@ class ExecutionSession:
     """
 
     def __init__(
-        self, options: Options, sink: OutputSink | None, demangle: Callable[[str], str] = str
+        self,
+        options: Options,
+        sink: OutputSink | None,
+        demangle: Callable[[str], str] = str,
+        interrupts: Interrupts | None = None,
     ) -> None:
         self._options = options
         self._sink = sink
         self._demangle = demangle
+        self._interrupts = interrupts
+        self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._start()
 
     def _start(self) -> None:
@@ -116,7 +94,7 @@ class ExecutionSession:
             slab_bytes=self._options.slab_bytes,
             capture=self._sink is not None,
         )
-        self._executor = Executor(spawned, self._sink)
+        self._executor = Executor(spawned, self._sink, self._interrupts)
         self.supervisor_pid = spawned.pid
         self._ready = False
         self._entries = EntryTable()
@@ -140,6 +118,7 @@ class ExecutionSession:
         self._tls = StaticTlsPool(self._executor)
         self._ready = True
         self._main = self._create(MAIN)
+        self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
@@ -255,7 +234,7 @@ class ExecutionSession:
                 and dylib is self._target
                 and name in self._running.defined
             ):
-                found = _definitions(self._running)[name]
+                found = definitions_of(self._running)[name]
             if found is None:
                 answer = sps.Failure(f"Symbols not found: [ {name} ]")
             elif found.tls_key is not None or found.tls_offset is not None:
@@ -358,31 +337,34 @@ class ExecutionSession:
         pending = self._memory.pending()
         request = CommitRequest(
             protect=pending.protect,
-            write=[*pending.zero_writes(), *_writes(image, statements)],
+            write=[*pending.zero_writes(), *stores_of(image, statements)],
             actions=self._actions(image, dylib.header),
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
         )
         self._running = image
         self._unconfirmed = image
-        try:
-            limit = self._options.time_limit if statements else None  # a recovery takes its time
-            outcome = self._executor.commit(request, timeout=limit)
-        finally:
-            self._running = None
-        self._memory.commit()
-        self._tls.keep()
-        self._target = None
-        self._entries.add(image.new_entries)
-        dylib.define(image.name, _definitions(image))
-        self._committed[image.name] = Committed(
-            dylib,
-            image.uses,
-            outcome.key,
-            tuple([(block.address, block.size) for block in image.allocations]),
-            image.new_entries,
-            places_of(image),
-        )
-        self._unconfirmed = None
+        with self._keeping() as snapshot:
+            try:
+                limit = (
+                    self._options.time_limit if statements else None
+                )  # a recovery takes its time
+                outcome = self._executor.commit(request, timeout=limit, then=snapshot)
+            finally:
+                self._running = None
+            self._memory.commit()
+            self._tls.keep()
+            self._target = None
+            self._entries.add(image.new_entries)
+            dylib.define(image.name, definitions_of(image))
+            self._committed[image.name] = Committed(
+                dylib,
+                image.uses,
+                outcome.key,
+                tuple([(block.address, block.size) for block in image.allocations]),
+                image.new_entries,
+                places_of(image),
+            )
+            self._unconfirmed = None
         return outcome
 
     def discard(self) -> None:
@@ -401,16 +383,121 @@ class ExecutionSession:
         Raises:
             RemoteError: the far side could not undo part of it; the rest is done.
         """
-        committed = self._committed.pop(name, None)
+        committed = self._committed.get(name)
         if committed is None:
             return
-        committed.dylib.remove(name)
-        self._entries.remove(committed.entries)
         try:
             self._executor.uncommit(committed.key)
         finally:
-            for address, size in committed.allocations:
-                self._memory.free(address, size)
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Drop what the near side knows of an image."""
+        committed = self._committed[name]
+        self._kept.end_beyond(list(self._committed).index(name))
+        del self._committed[name]
+        committed.dylib.remove(name)
+        self._entries.remove(committed.entries)
+        for address, size in committed.allocations:
+            self._memory.free(address, size)
+
+    # ------------------------------------------------------------------ earlier states
+
+    @contextmanager
+    def _keeping(self) -> Iterator[Snapshot | None]:
+        """Give a snapshot to be taken with a call of the block, and keep the state it leaves."""
+        if not (self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)):
+            yield None
+            return
+        snapshot = Snapshot()
+        try:
+            yield snapshot
+        except BaseException:
+            snapshot.close()
+            raise
+        self._kept.add(KeptState(snapshot, self._mark()))
+
+    def keep(self) -> None:
+        """Keep the present state of the program, after something other than a commit."""
+        with self._keeping() as snapshot:
+            if snapshot is not None:
+                self._executor.take_snapshot(snapshot)
+
+    def _mark(self) -> Mark:
+        return Mark(
+            len(self._committed),
+            len(self._libraries),
+            {name: len(each) for name, each in self._archives.items()},
+            {name: each.link_order for name, each in self._dylibs.items()},
+            self._memory.state(),
+            self._tls.keep(),
+        )
+
+    @property
+    def present(self) -> KeptState | None:
+        """The kept state that the program is in, if it is kept."""
+        newest = self._kept.newest
+        return newest if newest is not None and newest.images == len(self._committed) else None
+
+    def keeps_before(self, names: Collection[str]) -> KeptState | None:
+        """Return the state before the first of these images; None if it is not kept."""
+        count = 0
+        for name in self._committed:
+            if name in names:
+                break
+            count += 1
+        while (state := self._kept.find(count)) is not None and not state.snapshot.ready(_PATIENCE):
+            self._kept.remove(state)
+        return state
+
+    def is_kept(self, state: KeptState) -> bool:
+        """Tell whether a state can still be gone back to."""
+        return any(each is state for each in self._kept)
+
+    def recover(self) -> WentBack | None:
+        """Go back to the newest state that is kept, whatever the far side is in.
+
+        Returns:
+            None where there is none, or no supervisor to help; then `restart` must follow.
+        """
+        while (state := self._kept.newest) is not None:
+            try:
+                return self.go_back(state)
+            except FarsideError:
+                self._kept.remove(state)
+        return None
+
+    def go_back(self, state: KeptState) -> WentBack:
+        """Put the program into a kept state. All that were kept later are forgotten.
+
+        Raises:
+            FarSideLost, Crashed, TimedOut: it cannot be; `recover` or `restart` must follow.
+        """
+        self._kept.end_after(state)
+        others = [each.snapshot for each in self._kept if each is not state]
+        asleep, again = state.snapshot, Snapshot()
+        try:
+            self._executor.wake(asleep, others, again)
+        except BaseException:
+            again.close()
+            raise
+        state.snapshot = again
+        mark = state.mark
+        lost = tuple(self._committed)[mark.images :]
+        for name in reversed(lost):
+            self._forget(name)
+        for name in [name for name in self._dylibs if name not in mark.link_orders]:
+            self._memory.free(self._dylibs.pop(name).header, _POINTER.size)
+        for name, order in mark.link_orders.items():
+            self._dylibs[name].link_order = order
+        self._memory.return_to(mark.memory)
+        self._tls.return_to(mark.static_tls)
+        if len(self._libraries) > mark.libraries:
+            del self._libraries[mark.libraries :]
+            self._addresses.clear()
+        for name, archives in self._archives.items():
+            del archives[mark.archives.get(name, 0) :]
+        return WentBack(lost, asleep.threads - 1)
 
     def users_of(self, names: Collection[str]) -> tuple[str, ...]:
         """Return the images, other than these, that refer to what these define."""
@@ -457,7 +544,7 @@ class ExecutionSession:
             actions.append((self._call(bootstrap.RESOLVE_IFUNC, arguments), NO_CALL))
         # Of what others cannot refer to, handlers can only come while its own commit runs.
         others = image.defined or image.thread_data or header != self._main.header
-        owned = _owned(image) if others else ()
+        owned = owned_ranges(image) if others else ()
         for ranges, register, deregister in (
             (owned, bootstrap.REGISTER_MEMORY, bootstrap.DEREGISTER_MEMORY),
             (
@@ -551,7 +638,7 @@ class ExecutionSession:
         if name.endswith(".so") or ".so." in name or ("/" not in path and not Path(path).exists()):
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
-        content = _read(path)
+        content = read_file(path)
         if content.startswith(b"\x7fELF\x02") and content[16:18] == b"\x03\0":
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
@@ -568,7 +655,7 @@ class ExecutionSession:
             OptionError: the file cannot be read.
             ObjectError, LinkError, RemoteError: it cannot be linked.
         """
-        self._link_files([parse_object(_read(path), path)], path, dylib, run=False)
+        self._link_files([parse_object(read_file(path), path)], path, dylib, run=False)
 
     def add_archive(self, path: str, dylib: str, *, all_members: bool = False) -> None:
         """Make an archive's members available to a JITDylib, or link them all.
@@ -577,7 +664,7 @@ class ExecutionSession:
             OptionError: the file cannot be read.
             ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
         """
-        archive = parse_archive(_read(path), path)
+        archive = parse_archive(read_file(path), path)
         self.jitdylib(dylib)
         if all_members:
             self._link_files(list(archive.objects()), path, dylib, run=False)
@@ -635,11 +722,13 @@ class ExecutionSession:
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
+        self._kept.close()
         self._executor.kill()
         self._start()
 
     def close(self) -> tuple[str, ...]:
         """Run exit handlers and end the executor; return what went wrong, a sentence each."""
+        self._kept.close()
         if not self.usable:
             self._executor.kill()
             return ()
@@ -648,57 +737,3 @@ class ExecutionSession:
         if death is not None and death.exit_status != 0:
             return (f"the program did not end in order: {death}",)
         return ()
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise OptionError(f"{path}: {error.strerror}") from error
-
-
-def _owned(image: LinkedImage) -> tuple[tuple[int, int], ...]:
-    """Return the memory that exit handlers are known by: code, variables, thread-local images."""
-    found = [
-        (block.address, block.address + block.size)
-        for block in image.allocations
-        if block.prot & (Prot.WRITE | Prot.EXEC)
-    ]
-    if image.thread_data and not any(
-        start <= image.thread_data.start < end for start, end in found
-    ):
-        found.append(image.thread_data)
-    return tuple(found)
-
-
-def _writes(image: LinkedImage, statements: bool) -> list[tuple[int, bytes]]:
-    """Return the image's bytes; without statements, their initialisers' pointers are null."""
-    if statements or not any(each.is_statement for each in image.initialisers):
-        return [(each.address, each.content) for each in image.segments if each.content]
-    skipped = [each.slot for each in image.initialisers if each.is_statement]
-    writes = []
-    for segment in image.segments:
-        content = bytearray(segment.content)
-        for slot in skipped:
-            at = slot - segment.address
-            if 0 <= at < len(content):
-                _POINTER.pack_into(content, at, 0)
-        if content:
-            writes.append((segment.address, bytes(content)))
-    return writes
-
-
-def _definitions(image: LinkedImage) -> dict[str, Definition]:
-    """Return what the image defines, as later links are told."""
-    return {
-        name: Definition(
-            address=each.address,
-            owner=image.name,
-            weak=each.weak,
-            callable=each.callable,
-            size=each.size,
-            tls_key=each.tls_key,
-            tls_offset=each.tls_offset,
-        )
-        for name, each in image.defined.items()
-    }

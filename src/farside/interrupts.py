@@ -1,23 +1,28 @@
 """Ctrl-C, let in only where the session can deal with it.
 
 Python raises `KeyboardInterrupt` between any two bytecodes of the main thread: in the middle of an
-allocator's update as well as in a wait. While a cell is on its way the session holds a
-`InterruptGate`: a SIGINT is noted, and raised only inside a *window*, which the session opens
-around its waits for a child process. What a window interrupts is a conversation that the session
-then gives up (the compiler goes back to a snapshot, the executor is killed), so nothing is left
-half done.
+allocator's update as well as in a wait. While a cell is on its way the session holds an
+`InterruptGate`: a SIGINT is noted, and let in only in a *window*, which the session opens around
+its waits for a child process. There are two kinds. The wait for the compiler may be broken off
+anywhere, because that conversation is given up as a whole; there KeyboardInterrupt is raised at
+once. The wait for the executor also serves its supervisor, with whom the conversation goes on, so
+it is broken off only between messages: a descriptor becomes readable, on which it waits, too.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+
+
+_INTERRUPT = bytes([signal.SIGINT])  # as Python writes it to the wake-up descriptor
 
 
 class InterruptGate:
@@ -30,22 +35,28 @@ class InterruptGate:
     def __init__(self) -> None:
         self._pending = False
         self._open = False
+        self._waiting = False
         self._installed = False
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._other_writer = -1
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold SIGINT back until the block ends; one that came too late for a window is dropped."""
-        self._pending = False
+        self._forget()
         self._installed = (
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         )
         if self._installed:
             signal.signal(signal.SIGINT, self._on_sigint)
+            # The kernel may give the signal to any thread, and only the descriptor wakes this one.
+            self._other_writer = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         try:
             yield
         finally:
             if self._installed:
+                signal.set_wakeup_fd(self._other_writer)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 self._installed = False
 
@@ -59,11 +70,72 @@ class InterruptGate:
         self._open = True
         try:
             if self._pending:
-                self._pending = False
+                self._forget()
                 raise KeyboardInterrupt
             yield
         finally:
             self._open = False
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Let an interrupt in where the block's wait calls `deliver`.
+
+        Raises:
+            KeyboardInterrupt: there was one since the gate was closed, or inside the block.
+        """
+        self._waiting = True
+        try:
+            if self._pending:
+                self._forget()
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._waiting = False
+
+    def interrupt(self) -> None:
+        """Stop what runs, from any thread, as SIGINT does from the terminal."""
+        self._pending = True
+        if self._writer >= 0:
+            with suppress(BlockingIOError):  # full of the same
+                os.write(self._writer, _INTERRUPT)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when there is an interrupt."""
+        return self._reader
+
+    def deliver(self) -> None:
+        """Take note that the descriptor was readable.
+
+        Raises:
+            KeyboardInterrupt: this is a wait that can be broken off.
+        """
+        if _INTERRUPT in self._drain():
+            self._pending = True
+        if self._waiting and self._pending:
+            self._forget()
+            raise KeyboardInterrupt
+
+    def close(self) -> None:
+        """Give the descriptors back; may be called again."""
+        if self._reader >= 0:
+            os.close(self._reader)
+            os.close(self._writer)
+            self._reader = self._writer = -1
+
+    def _forget(self) -> None:
+        self._drain()
+        self._pending = False
+
+    def _drain(self) -> bytes:
+        """Read the numbers of the signals that came; hand others on to whom they are meant for."""
+        data = b""
+        with suppress(BlockingIOError):
+            data = os.read(self._reader, 4096)
+        others = data.replace(_INTERRUPT, b"")
+        if others and self._other_writer >= 0:
+            with suppress(OSError):
+                os.write(self._other_writer, others)
+        return data
 
     def _on_sigint(self, _signal: int, _frame: FrameType | None) -> None:
         if self._open:

@@ -37,6 +37,8 @@ class Options:
         memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
             fail: ``new`` throws, ``malloc`` returns null.
         output_limit: bytes that a cell may write where output is captured.
+        snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
+            0 keeps none.
         compiler, executor: paths of the two programs; None means the installed ones.
     """
 
@@ -55,6 +57,7 @@ class Options:
     time_limit: float | None = None
     memory_limit: int | None = None
     output_limit: int = 64 << 20
+    snapshots: int = 10
     compiler: Path | None = None
     executor: Path | None = None
 

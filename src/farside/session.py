@@ -28,6 +28,7 @@ from farside.errors import (
     LinkError,
     ObjectError,
     OptionError,
+    ProtocolError,
     RemoteError,
     SessionBusy,
     SessionClosed,
@@ -39,7 +40,7 @@ from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.options import Options
-from farside.recovery.journal import Journal, JournalEntry, LoadedFile
+from farside.recovery.journal import Journal, JournalEntry, JournalState, LoadedFile
 from farside.result.output import Output
 from farside.result.value import Value, decode_value
 
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from farside.execution import ExecutionSession, Statistics
+    from farside.accounts import KeptState, Statistics, WentBack
+    from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell
     from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
@@ -89,6 +91,36 @@ class Closing:
     notices: tuple[str, ...]
 
 
+TAKEN_BACK_TOO = "there was no snapshot of the last state; these cells were taken back, too"
+STARTED_AGAIN = "the far side was started again; variables have their initial values"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A named state: what the program was after a cell (0 before the first)."""
+
+    name: str
+    cell: int
+    state: KeptState
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An accepted cell in the history of a session.
+
+    Attributes:
+        cell: its number.
+        code: its source.
+        kept: whether the program's state after it is kept.
+        checkpoints: names given to that state.
+    """
+
+    cell: int
+    code: str
+    kept: bool
+    checkpoints: tuple[str, ...]
+
+
 class Session:
     """An interactive C++ session with a compiler and an executor of its own.
 
@@ -102,6 +134,7 @@ class Session:
         self.options = options or Options()
         self.next_cell = 1
         self._journal = Journal()
+        self._checkpoints: dict[str, Checkpoint] = {}
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
         self._lock = threading.Lock()
@@ -117,7 +150,7 @@ class Session:
 
         try:
             sink = self._output if self._output.capture else None
-            self._execution = ExecutionSession(self.options, sink, self._demangle)
+            self._execution = ExecutionSession(self.options, sink, self._demangle, self._gate)
         except BaseException:
             self._compiler.close()
             raise
@@ -156,6 +189,7 @@ class Session:
                     raise
                 raise raised from error
             self._accept(compiled, code, image, dylib)
+            self._note()
             timings = {
                 "compile": compiled_at - started,
                 "link": linked_at - compiled_at,
@@ -191,13 +225,14 @@ class Session:
 
         self._running = compiled
         name = f"cell {compiled.cell}"
-        return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
+        with self._gate.wait():
+            return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
         if image is None:
             return None
-        with self._gate.window():
+        with self._gate.wait():
             return self._execution.commit(image)
 
     def _accept(
@@ -259,10 +294,11 @@ class Session:
         self._execution.discard()
         with suppress(CompilerCrashed):
             self._rollback_compiler()
-        recovery: tuple[str, ...] = ()
-        if not self._execution.usable:
-            recovery = self._recover()
-            self._output.take()  # what the dead process and repeated initialisers wrote
+        recovery = () if self._execution.usable else self._recover()
+        if recovery:
+            more = self._output.take()  # what it wrote before it was ended
+            if not isinstance(error, TooMuchOutput):
+                stdout, stderr = stdout + more[0], stderr + more[1]
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
         elif isinstance(error, Crashed):
@@ -273,6 +309,8 @@ class Session:
             raised = TimedOut(f"{what} ran longer than {limit} and was taken back")
         elif isinstance(error, TooMuchOutput):
             raised = TooMuchOutput(f"{what} was stopped and taken back: {error}")
+        elif isinstance(error, ProtocolError) and recovery:
+            raised = FarSideLost(f"{what}: the program wrote to the session's socket: {error}")
         elif isinstance(error, FarsideError):
             raised = error
         else:
@@ -317,6 +355,59 @@ class Session:
         return self._compiler.demangle([name])[0]
 
     def _recover(self) -> tuple[str, ...]:
+        """Bring the program back after its process is gone or cannot be talked to any more.
+
+        The newest snapshot has its state. Where there is none that can be woken, another executor
+        is started and the definitions are linked again.
+        """
+        went_back = self._execution.recover()
+        state = self._execution.present
+        if went_back is None or state is None:
+            return self._start_again()
+        notices = self._follow(state, went_back)
+        return ("the program's state is as it was before the cell", *notices)
+
+    def _keep(self) -> None:
+        """Keep the state after something other than a cell."""
+        if self._execution.usable:
+            self._execution.keep()
+            self._note()
+
+    def _note(self) -> None:
+        """Write down with the newest kept state what the journal says of it."""
+        state = self._execution.present
+        if state is not None:
+            state.journal = self._journal.state()
+
+    def _follow(self, state: KeptState, went_back: WentBack) -> tuple[str, ...]:
+        """Bring journal, compiler and checkpoints to where the program went back to."""
+        notices: list[str] = []
+        entries = self._journal.entries
+        gone = [n for n, each in enumerate(entries) if f"cell {each.cell}" in went_back.lost]
+        if gone:
+            cells = ", ".join(str(each.cell) for each in entries[gone[0] :])
+            notices.append(f"{TAKEN_BACK_TOO}: {cells}")
+            self._journal.keep_only(entries[: gone[0]])
+            self._rollback_compiler()
+        if isinstance(state.journal, JournalState):
+            files = [each.path for each in self._journal.files if each not in state.journal.files]
+            notices += [f"{path} is not loaded any more" for path in files if path]
+            self._journal.return_to(state.journal)
+        if went_back.threads:
+            were = "a thread" if went_back.threads == 1 else f"{went_back.threads} threads"
+            notices.append(f"{were} that ran beside the program's main one did not come back")
+        notices += self._drop_lost_checkpoints()
+        return tuple(notices)
+
+    def _drop_lost_checkpoints(self) -> list[str]:
+        """Forget the checkpoints whose state is not kept any more; say so."""
+        is_kept = self._execution.is_kept
+        lost = [name for name, each in self._checkpoints.items() if not is_kept(each.state)]
+        for name in lost:
+            del self._checkpoints[name]
+        return [f"the checkpoint {name} is gone" for name in lost]
+
+    def _start_again(self) -> tuple[str, ...]:
         """Start another executor and bring back what the accepted cells defined.
 
         Objects are linked again and variables initialised again; statements are not repeated. A
@@ -325,7 +416,7 @@ class Session:
         """
         survivors = list(self._journal.entries)
         lost: list[int] = []
-        notices = ["the far side was started again; variables have their initial values"]
+        notices = [STARTED_AGAIN]
         while (failed := self._restore(survivors)) is not None:
             if isinstance(failed, JournalEntry):
                 survivors.remove(failed)
@@ -339,7 +430,7 @@ class Session:
             self._compiler.rollback(0, survivors)
             cells = ", ".join(map(str, sorted(lost)))
             notices.append(f"these cells could not be brought back: {cells}")
-        return tuple(notices)
+        return (*notices, *self._drop_lost_checkpoints())
 
     def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | LoadedFile | None:
         """Fill a new executor; return the first cell or file that cannot be brought back."""
@@ -381,8 +472,13 @@ class Session:
 
     # ------------------------------------------------------------------ besides running cells
 
-    def undo(self, count: int = 1) -> None:
-        """Take back the newest `count` cells: their names, symbols and memory.
+    def undo(self, count: int = 1) -> tuple[str, ...]:
+        """Take back the newest `count` cells: names, symbols, memory, and all that they did.
+
+        Where the state before them is not kept any more, what they did to older variables stays.
+
+        Returns:
+            what the user should know, a sentence each.
 
         Raises:
             OptionError: there are not that many cells; nothing is taken back.
@@ -392,26 +488,108 @@ class Session:
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
             names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
+            state = self._execution.keeps_before(names)
             users = self._execution.users_of(names)
             if users:
                 raise OptionError(f"cannot undo {names[0]}: {', '.join(users)} refers to it")
+            self._journal.take_back(count)
             failure: RemoteError | None = None
-            try:
-                for entry in self._journal.take_back(count):
-                    try:
-                        with self._gate.window():
-                            self._execution.remove(f"cell {entry.cell}")
-                    except RemoteError as error:
-                        failure = failure or error  # a destructor threw; the cell is gone
-            except (Exception, KeyboardInterrupt) as error:
-                # An exit handler of the cell crashed or hung.
-                raised = self._take_back("undo", error)
-                if raised is error:
-                    raise
-                raise raised from error
+            with self._recovering("undo"):
+                if state is not None:
+                    notices = self._follow(state, self._execution.go_back(state))
+                else:
+                    for name in reversed(names):
+                        try:
+                            with self._gate.wait():
+                                self._execution.remove(name)
+                        except RemoteError as error:
+                            failure = failure or error  # a destructor threw; the cell is gone
+                    self._keep()
+                    notices = (
+                        "only what the cells defined was taken back: the state before them is not"
+                        " kept any more",
+                    )
             self._rollback_compiler()
             if failure is not None:
                 raise failure
+            return notices
+
+    def checkpoint(self, name: str) -> None:
+        """Keep the present state under a name, until the session ends or goes back before it.
+
+        A name that is in use is given to the present state.
+
+        Raises:
+            OptionError: snapshots are switched off, or none of the present state could be taken.
+        """
+        with self._exclusive():
+            state = self._execution.present
+            if state is None:
+                raise OptionError("there is no snapshot of the present state to keep (--snapshots)")
+            self._drop_checkpoint(name)
+            state.pins += 1
+            self._checkpoints[name] = Checkpoint(name, self._journal.last_cell, state)
+
+    def restore(self, name: str) -> tuple[str, ...]:
+        """Go back to a checkpoint: the program, its names, everything.
+
+        The checkpoint stays; those that are younger are gone.
+
+        Returns:
+            what the user should know, a sentence each.
+
+        Raises:
+            OptionError: there is no such checkpoint.
+        """
+        with self._exclusive():
+            found = self._checkpoints.get(name)
+            if found is None:
+                have = ", ".join(self._checkpoints) or "none"
+                raise OptionError(f"there is no checkpoint {name!r}; there are: {have}")
+            with self._recovering(f"restoring {name}"):
+                went_back = self._execution.go_back(found.state)
+                self._journal.keep_only([e for e in self._journal if e.cell <= found.cell])
+                notices = self._follow(found.state, went_back)
+            self._rollback_compiler()
+            return notices
+
+    def history(self) -> tuple[Past, ...]:
+        """Return the accepted cells, oldest first, and what can be gone back to."""
+        return tuple(
+            Past(
+                entry.cell,
+                entry.code,
+                kept=self._execution.keeps_before(
+                    [f"cell {each.cell}" for each in self._journal.entries[position + 1 :]]
+                )
+                is not None,
+                checkpoints=tuple(
+                    each.name for each in self._checkpoints.values() if each.cell == entry.cell
+                ),
+            )
+            for position, entry in enumerate(self._journal.entries)
+        )
+
+    def interrupt(self) -> None:
+        """Stop the cell that runs, from any thread; it is taken back. Without one do nothing."""
+        if self._lock.locked():
+            self._gate.interrupt()
+
+    def _drop_checkpoint(self, name: str) -> None:
+        found = self._checkpoints.pop(name, None)
+        if found is not None:
+            found.state.pins -= 1
+
+    @contextmanager
+    def _recovering(self, what: str) -> Iterator[None]:
+        """Bring the far side back if the block leaves it unusable."""
+        try:
+            yield
+        except (Exception, KeyboardInterrupt) as error:
+            raised = self._take_back(what, error)
+            if raised is error:
+                raise
+            raise raised from error
 
     def jitdylib(self, name: str) -> DylibHandle:
         """Return the JITDylib of that name, made now if there is none; ``main`` is the cells'."""
@@ -432,19 +610,16 @@ class Session:
             what: is done, for messages.
             action: does it; it may be interrupted.
         """
-        with self._exclusive():
-            try:
-                with self._gate.window():
-                    return action(self._execution, self._journal)
-            except (Exception, KeyboardInterrupt) as error:
-                raised = self._take_back(what, error)
-                if raised is error:
-                    raise
-                raise raised from error
+        with self._exclusive(), self._recovering(what):
+            with self._gate.wait():
+                result = action(self._execution, self._journal)
+            self._keep()
+            return result
 
     def statistics(self) -> Statistics:
         """Count what there is on both sides: names, memory, registrations."""
-        return self.operate("counting", lambda execution, _: execution.statistics())
+        with self._exclusive(), self._recovering("counting"), self._gate.wait():
+            return self._execution.statistics()
 
     def take_output(self) -> tuple[str, str]:
         """Return what the far side has written since the last time, stdout and stderr."""
@@ -457,16 +632,11 @@ class Session:
             ObjectError, LinkError: the file is not what its name says, or cannot be linked.
             RemoteError: the far side's loader refused the library.
         """
-        with self._exclusive():
-            try:
-                with self._gate.window():
-                    notice = self._execution.load(path)
-            except (Exception, KeyboardInterrupt) as error:
-                raised = self._take_back(path, error)
-                if raised is error:
-                    raise
-                raise raised from error
+        with self._exclusive(), self._recovering(f"loading {path}"):
+            with self._gate.wait():
+                notice = self._execution.load(path)
             self._journal.add_file(path)
+            self._keep()
             return notice
 
     def defines_main(self) -> bool:
@@ -498,6 +668,7 @@ class Session:
         with self._gate.held():  # it takes a few seconds at most, and must not stop half way
             notices = self._execution.close()
             self._compiler.close()
+        self._gate.close()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts

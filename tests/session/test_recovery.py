@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from farside.errors import CompileError, Crashed, Interrupted
-from farside.session import Session
+from farside.session import STARTED_AGAIN, Session
 
-from .conftest import run_all, shown
+from .conftest import NewSession, run_all, shown
 
 DEATHS = {
     "null pointer": ("*(volatile int *)nullptr = 1;", "SIGSEGV"),
@@ -54,22 +54,36 @@ def test_names_of_the_crashed_cell_are_free(session: Session) -> None:
     )
 
 
-def test_statements_are_not_repeated_but_variables_are_initialised_again(session: Session) -> None:
+def test_the_state_is_as_before_the_cell(session: Session) -> None:
     session.run("#include <cstdio>\nint runs = 0; int made = ++runs;")
     session.run('runs += 10; printf("once\\n");')
-    with pytest.raises(Crashed):
-        session.run("__builtin_trap();")
+    with pytest.raises(Crashed) as caught:
+        session.run("runs = 1000; __builtin_trap();")
+    assert caught.value.recovery == ("the program's state is as it was before the cell",)
     result = session.run("runs * 10 + made")
     assert result.stdout == ""
-    assert shown(result) == "11"
+    assert shown(result) == "111"
 
 
 def test_crash_after_crash(session: Session) -> None:
     session.run("int x = 3; int next() { static int n = 0; return ++n; }")
-    for _ in range(5):
+    for count in range(5):
         with pytest.raises(Crashed):
+            session.run("x = 100; next(); __builtin_trap();")
+        assert shown(session.run("x + next()")) == str(4 + count)
+
+
+def test_without_snapshots_variables_are_initialised_again(new_session: NewSession) -> None:
+    session = new_session(snapshots=0)
+    session.run("#include <cstdio>\nint runs = 0; int made = ++runs;")
+    session.run('runs += 10; printf("once\\n");')
+    for _ in range(2):
+        with pytest.raises(Crashed) as caught:
             session.run("__builtin_trap();")
-        assert shown(session.run("x + next()")) == "4"
+        assert caught.value.recovery == (STARTED_AGAIN,)
+        result = session.run("runs * 10 + made")
+        assert result.stdout == ""
+        assert shown(result) == "11"
 
 
 def test_output_before_a_crash_is_kept(session: Session) -> None:

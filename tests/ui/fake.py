@@ -23,6 +23,14 @@ class FakeResult:
     stderr: str = ""
 
 
+@dataclass(frozen=True)
+class FakePast:
+    cell: int
+    code: str
+    kept: bool
+    checkpoints: tuple[str, ...]
+
+
 WARNING = Diagnostic("warning", "unused", file="cell 1", line=1, column=1, source="unused")
 ERROR = Diagnostic("error", "expected expression", file="cell 1", line=1, column=1, source="bad")
 
@@ -35,6 +43,7 @@ class FakeSession:
         self.ran: list[str] = []
         self.undone: list[int] = []
         self.loaded: list[str] = []
+        self.checkpoints: list[str] = []
         self.main: int | FarsideError | None = None
         self.argv: list[str] = []
 
@@ -60,10 +69,25 @@ class FakeSession:
                 raise KeyboardInterrupt
         return FakeResult()
 
-    def undo(self, count: int = 1) -> None:
+    def undo(self, count: int = 1) -> tuple[str, ...]:
         if count > len(self.ran):
             raise OptionError("there are not that many cells")
         self.undone.append(count)
+        return ("only names were taken back",) if count > 1 else ()
+
+    def checkpoint(self, name: str) -> None:
+        self.checkpoints.append(name)
+
+    def restore(self, name: str) -> tuple[str, ...]:
+        if name not in self.checkpoints:
+            raise OptionError(f"there is no checkpoint {name!r}")
+        return ("a thread did not come back",)
+
+    def history(self) -> Sequence[FakePast]:
+        return [
+            FakePast(n, code, n == len(self.ran), tuple(self.checkpoints) if n == 1 else ())
+            for n, code in enumerate(self.ran, 1)
+        ]
 
     def load(self, path: str) -> str:
         if path.startswith("missing"):

@@ -108,3 +108,21 @@ def test_a_coloured_console(monkeypatch: pytest.MonkeyPatch) -> None:
     err = Terminal()
     Console(FakeSession(), io.StringIO(), err).execute("segfault")
     assert "\x1b[1;31merror:\x1b[0m " in err.getvalue(), json.dumps(err.getvalue())
+
+
+def test_undo_shows_its_notices(desk: Desk) -> None:
+    desk.console.execute("int x;")
+    desk.console.execute("int y;")
+    assert desk.console.execute("%undo 2")
+    assert "only names were taken back" in desk.err.getvalue()
+
+
+def test_checkpoint_restore_and_history(desk: Desk) -> None:
+    desk.console.execute("int x;")
+    assert desk.console.execute("%checkpoint one")
+    desk.console.execute("struct S {\n int a; };")
+    assert desk.console.execute("%restore one")
+    assert "a thread did not come back" in desk.err.getvalue()
+    assert not desk.console.execute("%restore two")
+    assert desk.console.execute("%history")
+    assert desk.out.getvalue() == "   1   int x;  [one]\n   2 * struct S { …\n"

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from farside.errors import InternalError, OutOfAddressSpace
-from farside.remote.memory import SlabAllocator
+from farside.remote.memory import MemoryMark, SlabAllocator
 
 BASE = 0x7F0000000000
 PAGE = 4096
@@ -116,6 +116,9 @@ class SlabMachine(RuleBasedStateMachine):
         self.pages: dict[int, int] = {}
         self.dirty: set[int] = set()  # granules
         self.freed: list[int] = []
+        # Kept states of the far side, oldest first: the allocator's mark, blocks, pages and bytes.
+        self.kept: list[tuple[MemoryMark, dict[int, tuple[int, int]], dict[int, int], set[int]]]
+        self.kept = []
 
     def granules(self, address: int, size: int) -> range:
         return range(address // 16, (address + max(size, 1) + 15) // 16)
@@ -144,6 +147,7 @@ class SlabMachine(RuleBasedStateMachine):
         self.slab.free(address, self.blocks[address][0])
         if self.saved is None:
             del self.blocks[address]
+            self.gone(address)
         else:
             self.freed.append(address)
 
@@ -165,13 +169,32 @@ class SlabMachine(RuleBasedStateMachine):
         self.saved, self.freed = None, []
 
     @precondition(lambda self: self.saved is not None)
-    @rule()
-    def commit(self) -> None:
+    @rule(keep=st.booleans())
+    def commit(self, keep: bool) -> None:
         self.apply()
         self.slab.commit()
         for address in self.freed:
             del self.blocks[address]
+            self.gone(address)
         self.saved, self.freed = None, []
+        if keep:
+            state = self.slab.state()
+            self.kept.append((state, dict(self.blocks), dict(self.pages), set(self.dirty)))
+
+    def gone(self, address: int) -> None:
+        """A state is not gone back to when one of its blocks has been freed."""
+        self.kept = [each for each in self.kept if address not in each[1]]
+
+    @precondition(lambda self: self.saved is None and self.kept)
+    @rule(data=st.data())
+    def return_to(self, data: st.DataObject) -> None:
+        number = data.draw(st.integers(0, len(self.kept) - 1))
+        mark, blocks, pages, dirty = self.kept[number]
+        for address in [address for address in self.blocks if address not in blocks]:
+            self.slab.free(address, self.blocks[address][0])
+        self.slab.return_to(mark)
+        self.blocks, self.pages, self.dirty = dict(blocks), dict(pages), set(dirty)
+        del self.kept[number + 1 :]
 
     def apply(self) -> None:
         """Do what an executor does with a commit, then fill every block with ones."""

@@ -75,6 +75,7 @@ STOCK_SYMBOLS = frozenset(
 # What farside adds.
 COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
+SNAPSHOT = "farside_snapshot"
 STATISTICS = "farside_statistics"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
@@ -109,6 +110,7 @@ FARSIDE_SYMBOLS = frozenset(
     (
         COMMIT,
         UNCOMMIT,
+        SNAPSHOT,
         STATISTICS,
         RESOLVE_IFUNC,
         STATIC_TLS_INIT,
@@ -143,6 +145,10 @@ FARSIDE_SYMBOLS = frozenset(
 CONTROL_WORKER_STARTED = 1
 CONTROL_WORKER_ENDED = 2
 CONTROL_KILL_WORKER = 1
+CONTROL_ADOPT_WORKER = 2
+
+# A snapshot's socket: the tag of its only call.
+SNAPSHOT_SLEEPS = 1
 
 _MAP_VERSION = "farside_version"
 _MAP_SLAB = "farside_slab"

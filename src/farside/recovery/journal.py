@@ -9,7 +9,7 @@ it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,6 +52,13 @@ class LoadedFile:
     before_cell: int
     kind: FileKind = "load"
     dylib: str = "main"
+
+
+class JournalState(NamedTuple):
+    """What a journal says besides the cells, at some time."""
+
+    files: tuple[LoadedFile, ...]
+    dylibs: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Journal:
@@ -111,3 +118,12 @@ class Journal:
     def keep_only(self, survivors: Sequence[JournalEntry]) -> None:
         """Replace the cells by those that survived a recovery, in order."""
         self._entries = list(survivors)
+
+    def state(self) -> JournalState:
+        """Return what is written down besides the cells."""
+        return JournalState(tuple(self.files), tuple(self.dylibs.items()))
+
+    def return_to(self, state: JournalState) -> None:
+        """Forget what was written down besides the cells since that state."""
+        self.files = list(state.files)
+        self.dylibs = dict(state.dylibs)

@@ -32,6 +32,7 @@ from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
 from farside.remote.death import DeathReport
 from farside.remote.record import decode_record
+from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import Spawned, spawn_executor
 from farside.remote.transport import SocketTransport, Transport
 
@@ -50,6 +51,8 @@ _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
+_PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
+_WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _GRACE = 1.0  # seconds between the end of a stream and the report of the death that explains it
 
 
@@ -63,6 +66,16 @@ class OutputSink(Protocol):
         """Take bytes that the far side wrote to its standard error."""
 
 
+class Interrupts(Protocol):
+    """Where the wish to stop a call comes from."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when there is one."""
+
+    def deliver(self) -> None:
+        """Take note of it. Raises KeyboardInterrupt if the call may be broken off now."""
+
+
 class Executor:
     """A running executor.
 
@@ -71,7 +84,12 @@ class Executor:
         death: how its worker ended, None while it lives or nobody knows.
     """
 
-    def __init__(self, spawned: Spawned, sink: OutputSink | None = None) -> None:
+    def __init__(
+        self,
+        spawned: Spawned,
+        sink: OutputSink | None = None,
+        interrupts: Interrupts | None = None,
+    ) -> None:
         """Take over a started executor and wait for its Setup message."""
         self._pid = spawned.pid
         self._reaped = False
@@ -82,6 +100,7 @@ class Executor:
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}
         self._results: dict[int, bytes | None] = {}
+        self._unread: set[int] = set()  # calls whose results say nothing
         self._handlers: dict[int, Callable[[bytes], bytes]] = {}
         self._next_sequence = 0
         self._control_sequence = 0
@@ -90,11 +109,14 @@ class Executor:
         self._control_ended = False
         self._unusable: str | None = None
         self._process_handle: int | None = None
+        self._worker_ended = False
         self._worker_pid: int | None = None
         self.death: DeathReport | None = None
 
         self._watch(self._data.fileno(), self._read_data)
         self._watch(self._control.fileno(), self._read_control)
+        if interrupts is not None:
+            self._watch(interrupts.fileno(), interrupts.deliver)
         self._pipes: list[tuple[int, Callable[[bytes], None]]] = []
         if sink is not None and spawned.stdout is not None and spawned.stderr is not None:
             self._pipes = [(spawned.stdout, sink.stdout), (spawned.stderr, sink.stderr)]
@@ -159,6 +181,10 @@ class Executor:
         """Whether calls can still be made."""
         return self._unusable is None and not self._data_ended
 
+    def offers(self, name: str) -> bool:
+        """Whether there is a bootstrap symbol of this name."""
+        return self._setup is not None and name in self._setup.symbols
+
     # --- calls ---------------------------------------------------------------------------------
 
     def address(self, name: str) -> int:
@@ -168,13 +194,22 @@ class Executor:
             raise SetupError(f"This executor does not offer {name}.")
         return found
 
-    def call(self, name: str, payload: bytes, *, timeout: float | None = None) -> bytes:
+    def call(
+        self,
+        name: str,
+        payload: bytes,
+        *,
+        timeout: float | None = None,
+        then: Snapshot | None = None,
+    ) -> bytes:
         """Call a wrapper function by its bootstrap name, or its address, and return its result.
 
         Args:
             name: of the bootstrap symbol.
             payload: encoded arguments.
             timeout: seconds to wait; None waits as long as it takes.
+            then: to be taken when the call is done. It goes in the same message and is not waited
+                for; the fork happens while the near side deals with the result.
 
         Raises:
             Crashed: the worker died.
@@ -182,16 +217,26 @@ class Executor:
             FarSideLost: the connection is gone.
             ProtocolError: the far side violated the protocol.
         """
-        return self.call_address(self.address(name), payload, timeout=timeout)
+        return self.call_address(self.address(name), payload, timeout=timeout, then=then)
 
-    def call_address(self, function: int, payload: bytes, *, timeout: float | None = None) -> bytes:
+    def call_address(
+        self,
+        function: int,
+        payload: bytes,
+        *,
+        timeout: float | None = None,
+        then: Snapshot | None = None,
+    ) -> bytes:
         """Call a wrapper function by its address; see `call`."""
         with _Guard(self):
-            sequence = self._next_sequence
-            self._next_sequence += 1
+            sequence = self._new_sequence()
             self._results[sequence] = None
             deadline = None if timeout is None else time.monotonic() + timeout
-            self._send(encode_frame(Opcode.CALL, sequence, function, payload), deadline)
+            frame = encode_frame(Opcode.CALL, sequence, function, payload)
+            if then is None:
+                self._send(frame, deadline)
+            else:
+                self._send_with_snapshot(frame, then, deadline)
             results = self._results
             self._pump_until(lambda: results[sequence] is not None, deadline)
             if self._pipes:
@@ -256,14 +301,34 @@ class Executor:
             name: offset for name, offset in zip(names, found, strict=False) if offset is not None
         }
 
-    def commit(self, request: CommitRequest, *, timeout: float | None = None) -> RunOutcome:
+    def take_snapshot(self, snapshot: Snapshot) -> None:
+        """Ask for a snapshot of the program as it is; it is not waited for."""
+        with _Guard(self):
+            self._send_with_snapshot(b"", snapshot, None)
+
+    def _send_with_snapshot(self, frame: bytes, snapshot: Snapshot, deadline: float | None) -> None:
+        sequence = self._new_sequence()
+        self._unread.add(sequence)
+        request = encode_frame(Opcode.CALL, sequence, self.address(bootstrap.SNAPSHOT))
+        with snapshot.far_end() as far:
+            self._send(frame + request, deadline, far.fileno())
+
+    def commit(
+        self,
+        request: CommitRequest,
+        *,
+        timeout: float | None = None,
+        then: Snapshot | None = None,
+    ) -> RunOutcome:
         """Place code and data, run the actions, run new initialisers: one message, one answer.
+
+        `timeout` and `then` are as for `call`.
 
         Raises:
             RemoteError: the request could not be carried out; its actions were undone.
             Crashed, TimedOut, FarSideLost, ProtocolError: see `call`.
         """
-        payload = self.call(bootstrap.COMMIT, encode_commit(request), timeout=timeout)
+        payload = self.call(bootstrap.COMMIT, encode_commit(request), timeout=timeout, then=then)
         with _Guard(self):
             outcome = decode_outcome(payload)
         if isinstance(outcome, sps.Failure):
@@ -290,6 +355,59 @@ class Executor:
         """Call a ``main`` function with arguments (the first is the program's name)."""
         payload = sps.pack((sps.ADDR, sps.Sequence(sps.STRING)), (address, arguments))
         return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
+
+    # --- going back ----------------------------------------------------------------------------
+
+    def wake(self, snapshot: Snapshot, keep: Iterable[Snapshot], then: Snapshot) -> None:
+        """Make a snapshot the worker, in whatever state the present one and its connection are.
+
+        The present worker is ended, and so is everything that the program has started, but for the
+        snapshots in `keep`. Afterwards the executor is usable, with the program in the snapshot's
+        state; `then` is a snapshot of the same.
+
+        Raises:
+            FarSideLost: there is no such snapshot, or no supervisor; only `kill` is of use then.
+            Crashed: the snapshot died at once.
+        """
+        self._unusable = "its program is being put back"
+        if self._control_ended or not snapshot.ready(_GRACE):
+            raise FarSideLost("The snapshot is gone.")
+        # Not closed before the worker has ended, which would else run its exit handlers.
+        self._unwatch(self._data.fileno())
+        self._end_worker([snapshot, *keep])
+        self._drain_pipes()
+        self._data.close()
+        self._data = SocketTransport(snapshot.socket)
+        self._watch(self._data.fileno(), self._read_data)
+        self._frames = FrameDecoder()
+        self._results.clear()
+        self._unread.clear()
+        self._process_handle = None
+        self._data_ended = False
+        self._worker_pid, self._worker_ended, self.death = None, False, None
+        self._tell_supervisor(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (snapshot.pid,)))
+        # Woken before, it might fork while the supervisor still kills what it does not know.
+        self._await_supervisor(lambda: self._worker_pid is not None or self._worker_ended)
+        self._unusable = None
+        # Any call would do; this one says whether the process is alive.
+        self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), ((),)), timeout=_WAKE, then=then)
+
+    def _end_worker(self, keep: Sequence[Snapshot]) -> None:
+        """Let the supervisor end what is below it, but for snapshots, and wait for the worker."""
+        pids = [each.pid for each in keep if each.ready(_GRACE)]
+        self._request_kill(pids)
+        self._await_supervisor(lambda: self._worker_ended)
+
+    def _await_supervisor(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _REAP_GRACE
+        while not done():
+            if self._control_ended:
+                raise FarSideLost("The far side is gone: its supervisor ended.")
+            try:
+                self._turn(deadline)
+            except TimedOut:
+                self._control_ended = True  # somebody has stopped it
+                raise
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -384,13 +502,22 @@ class Executor:
             if (self._data_ended or self.death is not None) and not done():
                 self._raise_death()
 
-    def _send(self, frame: bytes, deadline: float | None) -> None:
+    def _new_sequence(self) -> int:
+        sequence = self._next_sequence
+        self._next_sequence += 1
+        return sequence
+
+    def _send(self, frame: bytes, deadline: float | None, descriptor: int | None = None) -> None:
+        """Send all of a frame, and a descriptor with its first byte."""
         rest = memoryview(frame)
         try:
             while True:
-                rest = rest[self._data.send(rest) :]
+                sent = self._data.send(rest, descriptor)
+                rest = rest[sent:]
                 if not rest:
                     return
+                if sent:
+                    descriptor = None
                 self._poll.modify(self._data.fileno(), select.POLLIN | select.POLLOUT)
                 self._turn(deadline)
                 if self._data_ended:
@@ -405,16 +532,25 @@ class Executor:
         """Say why the stream ended: the supervisor knows how the worker did."""
         self._data_ended = True
         self._unwatch(self._data.fileno())
-        if not self._await_death():
-            # The worker lives and does not hold its connection any more.
-            self._request_kill()
-            self._await_death()
-            self.death = None
+        if self._worker_lives() or not self._await_death():
+            # It does not hold its connection any more. `wake` or `kill` will end it.
             raise FarSideLost("The program on the far side closed its connection to the session.")
         self._drain_pipes()
         if self.death is not None:
             raise Crashed(f"{self.death}.", self.death)
         raise FarSideLost("The far side is gone: its supervisor ended.")
+
+    def _worker_lives(self) -> bool:
+        """Tell whether the worker is certainly not about to end.
+
+        A process that ends is marked so by the kernel before its sockets close.
+        """
+        try:
+            with open(f"/proc/{self._worker_pid}/stat", "rb") as stat:
+                fields = stat.read().rpartition(b")")[2].split()
+        except OSError:
+            return False
+        return fields[0] not in b"ZX" and not int(fields[6]) & _PF_EXITING
 
     def _await_death(self) -> bool:
         deadline = time.monotonic() + _GRACE
@@ -425,8 +561,13 @@ class Executor:
             return False
         return True
 
-    def _request_kill(self) -> None:
-        frame = encode_frame(Opcode.CALL, self._control_sequence, bootstrap.CONTROL_KILL_WORKER)
+    def _request_kill(self, keep: Sequence[int] = ()) -> None:
+        self._tell_supervisor(
+            bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,))
+        )
+
+    def _tell_supervisor(self, tag: int, payload: bytes) -> None:
+        frame = encode_frame(Opcode.CALL, self._control_sequence, tag, payload)
         self._control_sequence += 1
         try:
             self._control.send(memoryview(frame))
@@ -449,6 +590,9 @@ class Executor:
 
     def _serve(self, frame: Frame) -> None:
         if frame.opcode == Opcode.RESULT:
+            if frame.sequence in self._unread:
+                self._unread.discard(frame.sequence)
+                return
             if self._results.get(frame.sequence, b"") is not None:
                 raise ProtocolError(f"A result for call {frame.sequence}, which is not open.")
             self._results[frame.sequence] = frame.payload
@@ -479,7 +623,10 @@ class Executor:
                 (self._worker_pid,) = sps.unpack((sps.U32,), frame.payload)
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
                 *ended, record = sps.unpack(_WORKER_ENDED, frame.payload)
-                self.death = DeathReport(*ended)._replace(record=decode_record(record))
+                report = DeathReport(*ended)._replace(record=decode_record(record))
+                if self._worker_pid in (None, report.pid):
+                    self.death = report
+                    self._worker_ended = True
             else:
                 raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
 

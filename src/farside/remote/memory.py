@@ -43,6 +43,18 @@ class PendingChanges(NamedTuple):
         return [(address, bytes(size)) for address, size in self.zero]
 
 
+class MemoryMark(NamedTuple):
+    """What a later `SlabAllocator.return_to` must know of the far side at this moment.
+
+    Attributes:
+        commits: how many it had done.
+        zero: what it had been left to overwrite.
+    """
+
+    commits: int
+    zero: tuple[tuple[int, int], ...]
+
+
 class FreeRanges:
     """Free ranges of addresses, coalesced; the best fit is found by bisection.
 
@@ -162,6 +174,9 @@ class SlabAllocator:
         self._protect: list[tuple[int, int, int]] = []
         self._zero: list[tuple[int, int]] = []
         self._transaction: _Transaction | None = None
+        self._commits = 0
+        # Of each chunk, by its start: the commit that maps it, counted from 0; protection; size.
+        self._chunks: dict[int, tuple[int, int, int]] = {}
 
     @property
     def allocated(self) -> int:
@@ -223,6 +238,7 @@ class SlabAllocator:
     def commit(self) -> None:
         """End the transaction: the far side has done what was pending."""
         transaction = self._end()
+        self._commits += 1
         self._protect.clear()
         self._zero.clear()
         for address in transaction.frees:
@@ -240,7 +256,25 @@ class SlabAllocator:
             arena = self._arenas[prot]
             arena.free.carve(start, size)
             arena.chunk = growth
+            del self._chunks[start]
             self._give_pages(start, size)
+
+    def state(self) -> MemoryMark:
+        """Describe the far side's memory as it is between two transactions."""
+        return MemoryMark(self._commits, tuple(self._zero))
+
+    def return_to(self, mark: MemoryMark) -> None:
+        """Take note that the far side's memory is as it was at `mark`.
+
+        To be called when all blocks allocated since have been freed. The chunks that were mapped
+        since are kept, but must be mapped again.
+        """
+        for start, (commit, prot, size) in self._chunks.items():
+            if commit >= mark.commits:
+                self._chunks[start] = (self._commits, prot, size)
+                if (prot, start, size) not in self._protect:
+                    self._protect.append((prot, start, size))
+        self._zero += [each for each in mark.zero if each not in self._zero]
 
     def _end(self) -> _Transaction:
         transaction = self._transaction
@@ -274,6 +308,7 @@ class SlabAllocator:
             start = self._take_pages(prot, growth, self._page)
             arena.free.give(start, growth)
             arena.chunk = min(growth * 2, _MAX_CHUNK)
+            self._chunks[start] = (self._commits, prot, growth)
             if self._transaction is not None:
                 self._transaction.chunks.append((prot, start, growth, growth))
             address = arena.free.take(size, alignment)

@@ -38,9 +38,14 @@ class StaticTlsPool:
         """Return the thread-pointer offsets of libraries' variables that have a constant one."""
         return self._executor.tls_offsets(sorted(names))
 
-    def keep(self) -> None:
-        """Make what has been given out permanent."""
+    def keep(self) -> int:
+        """Make what has been given out permanent; return where the rest starts."""
         self._kept = self._next
+        return self._kept
+
+    def return_to(self, start: int) -> None:
+        """Take back what has been given out since `keep` returned `start`."""
+        self._next = self._kept = start
 
     def take_back(self) -> None:
         """Take back what has been given out since the last `keep`."""

@@ -18,8 +18,10 @@ class Transport(Protocol):
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
 
-    def send(self, data: memoryview) -> int:
+    def send(self, data: memoryview, descriptor: int | None = None) -> int:
         """Send some of `data`; returns how many bytes, 0 if none can be taken now.
+
+        A descriptor goes along with the first byte, if any byte does.
 
         Raises:
             FarSideLost: the peer takes no more.
@@ -45,10 +47,13 @@ class SocketTransport:
         """Return the descriptor to wait on, -1 when closed."""
         return self._socket.fileno()
 
-    def send(self, data: memoryview) -> int:
+    def send(self, data: memoryview, descriptor: int | None = None) -> int:
         """Send some of `data`; see `Transport.send`."""
+        flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         try:
-            return self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            if descriptor is not None:
+                return socket.send_fds(self._socket, [data], [descriptor], flags)
+            return self._socket.send(data, flags)
         except BlockingIOError:
             return 0
         except OSError as error:

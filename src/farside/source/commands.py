@@ -30,15 +30,37 @@ class Lib:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """``%checkpoint NAME``: keep the present state under a name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """``%restore NAME``: go back to a checkpoint."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """``%history``: list the accepted cells and what can be gone back to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """``%quit``: end the session."""
 
 
-Command = Help | Undo | Lib | Quit
+Command = Help | Undo | Lib | Checkpoint | Restore | History | Quit
 
 HELP_TEXT = """\
 %help          list these commands (also %h, %?)
-%undo [N]      take back the newest cell, or the newest N (also %u)
+%undo [N]      take back the newest cell, or the newest N, and what they did (also %u)
+%history       list the cells; * marks those whose state can be gone back to
+%checkpoint X  keep the present state under the name X
+%restore X     go back to it
 %lib PATH      load a shared library (.so), or link an object (.o) or archive (.a)
 %quit          end the session (also %q, %exit; or Ctrl-D)"""
 
@@ -49,6 +71,9 @@ _NAMES = {
     "undo": "undo",
     "u": "undo",
     "lib": "lib",
+    "checkpoint": "checkpoint",
+    "restore": "restore",
+    "history": "history",
     "quit": "quit",
     "q": "quit",
     "exit": "quit",
@@ -82,9 +107,22 @@ def parse_command(text: str) -> Command:
         return Lib(_unquote(argument))
     if name == "undo":
         return Undo(_count(argument))
+    if name in ("checkpoint", "restore"):
+        checkpoint = _checkpoint_name(name, argument)
+        return Checkpoint(checkpoint) if name == "checkpoint" else Restore(checkpoint)
     if argument:
         raise OptionError(f"%{name} takes no argument, but was given {argument!r}")
+    if name == "history":
+        return History()
     return Help() if name == "help" else Quit()
+
+
+def _checkpoint_name(command: str, argument: str) -> str:
+    if not argument or len(argument.split()) != 1 or len(argument) > 100:
+        raise OptionError(f"%{command} needs one word, the checkpoint's name")
+    if not argument.isprintable():
+        raise OptionError(f"%{command}: a checkpoint's name must be printable")
+    return argument
 
 
 def _count(argument: str) -> int:
@@ -108,7 +146,7 @@ def _unquote(path: str) -> str:
 def _unknown(word: str) -> str:
     import difflib
 
-    names = ("help", "undo", "lib", "quit")
+    names = ("help", "undo", "lib", "checkpoint", "restore", "history", "quit")
     near = difflib.get_close_matches(word[1:40], names, n=1, cutoff=0.5)
     hint = f"did you mean %{near[0]}?" if near else "%help lists the commands"
     shown = word if len(word) <= 40 else word[:39] + "…"

@@ -47,6 +47,8 @@ options:
   --slab-allocate=SIZE  address range for the cells' code and data, such as 512MB or 2GB
   --time-limit=SECONDS  stop and take back a cell that runs longer
   --memory-limit=SIZE   let allocations beyond this fail
+  --snapshots=N         states of the program that are kept, for recovery after a crash and for
+                        %undo (default 10); 0 keeps none
   --prepare             build the precompiled standard library for these options, then end
   --version, --help
 
@@ -114,6 +116,17 @@ def parse_size(text: str) -> int:
     if not 0 < size < 1 << 47:
         raise OptionError(f"{text!r} is no size; write for example 512MB or 2GB")
     return size
+
+
+def parse_count(text: str) -> int:
+    """Return a number of snapshots.
+
+    Raises:
+        OptionError: it is none, or more than 1000.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and int(text) <= 1000):
+        raise OptionError(f"--snapshots takes a number from 0 to 1000, but was given {text!r}")
+    return int(text)
 
 
 class _Parser:
@@ -202,6 +215,7 @@ class _Parser:
             "-I": lists["include_dirs"].append,
             "-D": lists["defines"].append,
             "-Xcc": lists["xcc"].append,
+            "-snapshots": lambda value: self._set(snapshots=parse_count(value)),
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
             "-time-limit": self._time_limit,
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
@@ -263,6 +277,7 @@ def _unknown_option(word: str) -> str:
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
     names += ["--time-limit=", "--memory-limit="]
+    names += ["--snapshots="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]

@@ -10,7 +10,17 @@ import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from farside.errors import FarSideError, FarsideError, Interrupted, OptionError, SetupError
-from farside.source.commands import HELP_TEXT, Help, Lib, Undo, is_command, parse_command
+from farside.source.commands import (
+    HELP_TEXT,
+    Checkpoint,
+    Help,
+    History,
+    Lib,
+    Restore,
+    Undo,
+    is_command,
+    parse_command,
+)
 from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
 
 if TYPE_CHECKING:
@@ -18,6 +28,9 @@ if TYPE_CHECKING:
 
     from farside.frontend.diagnostics import Diagnostic
     from farside.result.value import Value
+
+
+_SHOWN = 72  # characters of a cell in the history
 
 
 class Result(Protocol):
@@ -44,6 +57,26 @@ class Result(Protocol):
         """Sentences for the user."""
 
 
+class Past(Protocol):
+    """What the console reads of a `farside.session.Past`."""
+
+    @property
+    def cell(self) -> int:
+        """The cell's number."""
+
+    @property
+    def code(self) -> str:
+        """Its source."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the state after it can be gone back to."""
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """Names of that state."""
+
+
 class SessionLike(Protocol):
     """What the user interfaces need of a `farside.session.Session`."""
 
@@ -52,8 +85,17 @@ class SessionLike(Protocol):
     def run(self, code: str) -> Result:
         """Compile, link and run a cell."""
 
-    def undo(self, count: int = 1) -> None:
-        """Take back cells."""
+    def undo(self, count: int = 1) -> tuple[str, ...]:
+        """Take back cells; return sentences for the user."""
+
+    def checkpoint(self, name: str) -> None:
+        """Keep the present state under a name."""
+
+    def restore(self, name: str) -> tuple[str, ...]:
+        """Go back to a checkpoint; return sentences for the user."""
+
+    def history(self) -> Sequence[Past]:
+        """Return the accepted cells, oldest first."""
 
     def load(self, path: str) -> str:
         """Load a library or link an object; return a sentence about it."""
@@ -109,8 +151,7 @@ class Console:
         self._pass_on(result)
         if result.diagnostics:
             self.complain(render_diagnostics(result.diagnostics, colour=self._colour))
-        for notice in result.notices:
-            self.notice(notice)
+        self._notices(result.notices)
         if result.value is not None:
             self._out.write(f"{result.value}\n")
         self._out.flush()
@@ -150,6 +191,10 @@ class Console:
             self.fail(error)
         return self.last_error is None
 
+    def _notices(self, notices: Sequence[str]) -> None:
+        for notice in notices:
+            self.notice(notice)
+
     def _load(self, path: str) -> None:
         notice = self.session.load(path)
         if notice:
@@ -161,11 +206,28 @@ class Console:
             self._out.write(HELP_TEXT + "\n")
             self._out.flush()
         elif isinstance(command, Undo):
-            self.session.undo(command.count)
+            self._notices(self.session.undo(command.count))
+        elif isinstance(command, Checkpoint):
+            self.session.checkpoint(command.name)
+        elif isinstance(command, Restore):
+            self._notices(self.session.restore(command.name))
+        elif isinstance(command, History):
+            self._out.write("".join([_past_line(past) for past in self.session.history()]))
+            self._out.flush()
         elif isinstance(command, Lib):
             self._load(command.path)
         else:
             self.quit = True
+
+
+def _past_line(past: Past) -> str:
+    """One cell of the history, on one line."""
+    lines = past.code.strip().splitlines() or [""]
+    code = lines[0] if len(lines) == 1 else f"{lines[0]} …"
+    if len(code) > _SHOWN:
+        code = code[: _SHOWN - 1] + "…"
+    names = f"  [{', '.join(past.checkpoints)}]" if past.checkpoints else ""
+    return f"{past.cell:4} {'*' if past.kept else ' '} {code}{names}\n"
 
 
 def _is_utf8(text: str) -> bool:

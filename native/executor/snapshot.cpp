@@ -1,0 +1,212 @@
+#include "snapshot.h"
+
+#include "bootstrap.h"
+#include "crash.h"
+#include "platform.h"
+#include "server.h"
+#include "wrapper.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <dirent.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/single_threaded.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace farside {
+
+namespace {
+
+enum HelloTag : uint64_t { SnapshotSleeps = 1 };
+
+/// What the worker was started with.
+struct Origin {
+  pid_t Supervisor = 0;
+  struct stat Standard[3] = {};
+
+  bool isOutside(const struct stat &file) const {
+    for (const struct stat &each : Standard)
+      if (each.st_dev == file.st_dev && each.st_ino == file.st_ino)
+        return true;
+    return false;
+  }
+};
+
+Origin &origin() {
+  static Origin instance;
+  return instance;
+}
+
+uint32_t countThreads() {
+  if (__libc_single_threaded)
+    return 1;
+  struct stat tasks{};
+  // A directory has a link for each directory in it, itself, and its entry in its parent.
+  if (::stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink < 3)
+    return 2; // unknown; the careful way of forking is right for any number
+  return static_cast<uint32_t>(tasks.st_nlink) - 2;
+}
+
+/// The place where glibc keeps the calling thread's number, which it has told the kernel, too.
+pid_t *threadNumber() {
+  pid_t *place = nullptr;
+  if (::prctl(PR_GET_TID_ADDRESS, &place) != 0 || place == nullptr || *place != ::gettid())
+    return nullptr;
+  return place;
+}
+
+/// Forks a sibling. The calling thread must be the only one.
+pid_t forkSibling(pid_t *number) {
+  void *robustMutexes = nullptr;
+  size_t size = 0;
+  bool robust = ::syscall(SYS_get_robust_list, 0, &robustMutexes, &size) == 0;
+  auto child = static_cast<pid_t>(
+      ::syscall(SYS_clone, CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD,
+                nullptr, nullptr, number, 0));
+  if (child == 0 && robust)
+    ::syscall(SYS_set_robust_list, robustMutexes, size);
+  return child;
+}
+
+/// Forks a grandchild and leaves it to the subreaper. All signals must be blocked.
+pid_t forkOrphan() {
+  sigset_t pending;
+  ::sigpending(&pending);
+  pid_t between = ::fork();
+  if (between == 0) {
+    pid_t child = ::fork();
+    if (child != 0)
+      ::_exit(child < 0 ? errno : 0);
+    return 0;
+  }
+  if (between < 0)
+    return -1;
+  int status = 0;
+  while (::waitpid(between, &status, 0) < 0 && errno == EINTR)
+    ;
+  if (sigismember(&pending, SIGCHLD) == 0) {
+    sigset_t ended;
+    ::sigemptyset(&ended);
+    ::sigaddset(&ended, SIGCHLD);
+    timespec now{};
+    ::sigtimedwait(&ended, nullptr, &now);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+    errno = WEXITSTATUS(status);
+    return -1;
+  }
+  return between;
+}
+
+/// A grandchild of the worker is a snapshot only when the process between them is gone: until then
+/// it counts among what the program has started.
+void awaitSupervisor() {
+  pid_t parent = ::getppid();
+  if (parent == origin().Supervisor)
+    return;
+  UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
+  if (!handle)
+    return;
+  pollfd ended{handle.get(), POLLIN, 0};
+  while (::poll(&ended, 1, -1) < 0 && errno == EINTR)
+    ;
+}
+
+WrapperResult snapshotWrapper(const char *data, size_t size) {
+  return serveWrapper<>(data, size, [] { return Server::get().takeSnapshot(); });
+}
+
+} // namespace
+
+void allowSnapshots(pid_t supervisor) {
+  origin().Supervisor = supervisor;
+  for (int fd = 0; fd < 3; ++fd)
+    if (::fstat(fd, &origin().Standard[fd]) != 0)
+      origin().Standard[fd] = {};
+}
+
+Error Snapshot::fork() {
+  if (origin().Supervisor == 0)
+    return Error("snapshot: this executor has no supervisor");
+  flushOutput();
+  keepOffsets();
+  Threads = countThreads();
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &Signals);
+  pid_t *number = Threads == 1 ? threadNumber() : nullptr;
+  pid_t child = number != nullptr ? forkSibling(number) : forkOrphan();
+  int why = errno;
+  Forked = child == 0;
+  if (Forked)
+    return {};
+  ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
+  return child < 0 ? Error(std::string("snapshot: cannot fork: ") + std::strerror(why)) : Error();
+}
+
+Connection Snapshot::sleep() {
+  ::setsid();
+  awaitSupervisor();
+  UniqueFd high = moveHigh(Socket.release());
+  int fd = high.get();
+  Connection connection(std::move(high), UniqueFd());
+  std::string hello;
+  encode(hello, static_cast<uint32_t>(::getpid()));
+  encode(hello, Threads);
+  connection.send(Opcode::CallWrapper, 0, SnapshotSleeps, hello);
+  char first = 0;
+  ssize_t got = 0;
+  do
+    got = ::recv(fd, &first, 1, MSG_PEEK);
+  while (got < 0 && errno == EINTR);
+  if (got <= 0)
+    ::_exit(0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != origin().Supervisor)
+    ::_exit(2); // nobody would report how it ends, nor see to it that it does
+  claimCrashRecord();
+  restoreOffsets();
+  ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
+  return connection;
+}
+
+void Snapshot::keepOffset(int fd) {
+  off_t offset = ::lseek(fd, 0, SEEK_CUR);
+  struct stat file{};
+  if (offset >= 0 && ::fstat(fd, &file) == 0 && !origin().isOutside(file))
+    Offsets.push_back({fd, offset});
+}
+
+void Snapshot::keepOffsets() {
+  constexpr int fewDescriptors = 256;
+  if (DIR *open = ::opendir("/proc/self/fd")) {
+    while (const dirent *entry = ::readdir(open)) {
+      int fd = std::atoi(entry->d_name);
+      if (entry->d_name[0] != '.' && fd != ::dirfd(open))
+        keepOffset(fd);
+    }
+    ::closedir(open);
+    return;
+  }
+  for (int fd = 0; fd < fewDescriptors; ++fd)
+    keepOffset(fd);
+}
+
+void Snapshot::restoreOffsets() const {
+  for (const FileOffset &file : Offsets)
+    ::lseek(file.Fd, file.Offset, SEEK_SET);
+}
+
+std::span<const BootstrapSymbol> snapshotSymbols() {
+  static const BootstrapSymbol symbols[] = {symbol("farside_snapshot", snapshotWrapper)};
+  return symbols;
+}
+
+} // namespace farside

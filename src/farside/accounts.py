@@ -1,0 +1,169 @@
+"""What an `ExecutionSession` keeps account of: images, kept states, thread-local storage.
+
+And what it makes of an image: the stores of a commit, the definitions for later links.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from farside.errors import OptionError
+from farside.link import Definition, Prot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farside.link import Entry, LinkedImage, Places
+    from farside.orc.jitdylib import JitDylib
+    from farside.remote.memory import MemoryMark
+    from farside.remote.snapshot import Snapshot
+
+_POINTER = Struct("<Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How much of everything there is; what has gone must not be counted.
+
+    Attributes:
+        images: committed cells, objects and archive members.
+        symbols: names defined, over all JITDylibs.
+        entries: shared GOT slots, call stubs and TLS entries.
+        slab_bytes: allocated in the far side's address range.
+        far_side: the executor's own counts by name: ``commits``, ``init_sections``,
+            ``exit_handlers``, ``eh_frames``, ``thread_images`` and more.
+    """
+
+    images: int
+    symbols: int
+    entries: int
+    slab_bytes: int
+    far_side: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """An image that the far side has taken, and what must be given back when it goes.
+
+    Attributes:
+        dylib: where it lies.
+        uses: the owners of what it refers to.
+        key: the commit's, for ``farside_uncommit``.
+        allocations: (address, size) of its memory.
+        entries: the shared entries that it brought.
+        places: what it consists of, for the report of a death.
+    """
+
+    dylib: JitDylib[Definition]
+    uses: tuple[str, ...]
+    key: int
+    allocations: tuple[tuple[int, int], ...]
+    entries: tuple[Entry, ...]
+    places: Places
+
+
+class Mark(NamedTuple):
+    """How much there was of everything when a state was kept."""
+
+    images: int
+    libraries: int
+    archives: Mapping[str, int]
+    link_orders: Mapping[str, tuple[JitDylib[Definition], ...]]
+    memory: MemoryMark
+    static_tls: int
+
+
+class KeptState:
+    """A state of the program that can be gone back to: a snapshot, and the near side's part.
+
+    Attributes:
+        snapshot: the sleeping process.
+        mark: what the near side knew.
+        pins: how many checkpoints need it.
+        journal: what the owner of the session wrote down about it.
+    """
+
+    def __init__(self, snapshot: Snapshot, mark: Mark) -> None:
+        self.snapshot = snapshot
+        self.mark = mark
+        self.pins = 0
+        self.journal: object = None
+
+    @property
+    def images(self) -> int:
+        """How many images the program had."""
+        return self.mark.images
+
+    def close(self) -> None:
+        """Forget the state."""
+        self.snapshot.close()
+
+
+class WentBack(NamedTuple):
+    """What going back to a state did.
+
+    Attributes:
+        lost: names of the images that the program does not have any more, oldest first.
+        threads: how many threads the program had beside its main one; they are gone.
+    """
+
+    lost: tuple[str, ...]
+    threads: int
+
+
+def read_file(path: str) -> bytes:
+    """Return what a file holds. Raises OptionError if it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise OptionError(f"{path}: {error.strerror}") from error
+
+
+def owned_ranges(image: LinkedImage) -> tuple[tuple[int, int], ...]:
+    """Return the memory that exit handlers are known by: code, variables, thread-local images."""
+    found = [
+        (block.address, block.address + block.size)
+        for block in image.allocations
+        if block.prot & (Prot.WRITE | Prot.EXEC)
+    ]
+    if image.thread_data and not any(
+        start <= image.thread_data.start < end for start, end in found
+    ):
+        found.append(image.thread_data)
+    return tuple(found)
+
+
+def stores_of(image: LinkedImage, statements: bool) -> list[tuple[int, bytes]]:
+    """Return the image's bytes; without statements, their initialisers' pointers are null."""
+    if statements or not any(each.is_statement for each in image.initialisers):
+        return [(each.address, each.content) for each in image.segments if each.content]
+    skipped = [each.slot for each in image.initialisers if each.is_statement]
+    writes = []
+    for segment in image.segments:
+        content = bytearray(segment.content)
+        for slot in skipped:
+            at = slot - segment.address
+            if 0 <= at < len(content):
+                _POINTER.pack_into(content, at, 0)
+        if content:
+            writes.append((segment.address, bytes(content)))
+    return writes
+
+
+def definitions_of(image: LinkedImage) -> dict[str, Definition]:
+    """Return what the image defines, as later links are told."""
+    return {
+        name: Definition(
+            address=each.address,
+            owner=image.name,
+            weak=each.weak,
+            callable=each.callable,
+            size=each.size,
+            tls_key=each.tls_key,
+            tls_offset=each.tls_offset,
+        )
+        for name, each in image.defined.items()
+    }

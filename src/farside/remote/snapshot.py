@@ -1,0 +1,71 @@
+"""A process of the far side that sleeps in an earlier state of the program.
+
+The near side makes a socket pair and sends one end along with its request; the worker forks, and
+the child sleeps on that end. Whether there is a child is learnt from the socket alone, so that it
+does not matter when the worker dies: a *hello* arrives, or the end of the stream.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+
+from farside.errors import ProtocolError
+from farside.orc import bootstrap, sps
+from farside.orc.frames import FrameDecoder, Opcode
+
+_MAX_HELLO = 4096
+
+
+class Snapshot:
+    """One end of a sleeping process; closing it ends the process.
+
+    Attributes:
+        pid: of the process; 0 until `ready`.
+        threads: how many the worker had when it was forked; the snapshot has one.
+    """
+
+    def __init__(self) -> None:
+        self.socket, self._far = socket.socketpair()
+        self.pid = 0
+        self.threads = 1
+
+    def far_end(self) -> socket.socket:
+        """Return the socket that the worker must be sent; to be closed once it is."""
+        return self._far
+
+    def ready(self, timeout: float) -> bool:
+        """Tell whether the process is there; waits for it, or for its end, `timeout` seconds.
+
+        Waiting is of use where the worker is known to have come to the request, or to have died.
+        """
+        if self.socket.fileno() < 0:
+            return False
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        if self.pid:
+            # It has spoken and says nothing more; what can be read is the end.
+            return not poll.poll(0)
+        try:
+            if not poll.poll(timeout * 1000):
+                return False
+            data = self.socket.recv(_MAX_HELLO, socket.MSG_DONTWAIT)
+            frames = FrameDecoder(_MAX_HELLO)
+            frames.feed(data)
+            frame = frames.next()
+            if (
+                frame is None
+                or frame.opcode != Opcode.CALL
+                or frame.tag != bootstrap.SNAPSHOT_SLEEPS
+                or frames.in_message
+            ):
+                return False
+            self.pid, self.threads = sps.unpack((sps.U32, sps.U32), frame.payload)
+        except (OSError, ProtocolError):
+            return False
+        return True
+
+    def close(self) -> None:
+        """End the process; may be called again."""
+        self.socket.close()
+        self._far.close()

@@ -1,0 +1,1 @@
+"""Generated sessions whose state a small model knows, with everything going wrong at random."""

@@ -1,0 +1,93 @@
+"""What can go wrong: code that dies, hangs, breaks its process or its surroundings."""
+
+from __future__ import annotations
+
+# The cell's process ends, or is of no use any more. `session` must report it and go back.
+DEATHS = {
+    "null pointer": "*(volatile int *)nullptr = 1;",
+    "wild jump": "((void (*)())0x10)();",
+    "trap": "__builtin_trap();",
+    "division": "volatile int zero = 0; volatile int quotient = 77 / zero;",
+    "abort": "std::abort();",
+    "terminate": "std::thread([] { throw 1; }).join();",
+    "double free": "volatile auto p = new long[9]; delete[] p; delete[] p; std::abort();",
+    "exit": "std::exit(3);",
+    "_exit": "_exit(4);",
+    "quick_exit": "std::quick_exit(5);",
+    "exec": 'execl("/bin/true", "true", nullptr);',
+    "kill -9 self": "kill(getpid(), SIGKILL);",
+    "kill 0": "kill(0, SIGKILL);",
+    "terminated": "std::signal(SIGTERM, SIG_DFL); raise(SIGTERM);",
+    "stack overflow": (
+        "int deep(volatile int n) { volatile int m = n; return n ? deep(m + 1) + m : 0; } deep(1);"
+    ),
+    "unmapped data": (
+        "munmap((void *)((unsigned long)&counter & ~4095ul), 4096); counter = counter + 1;"
+    ),
+    "unmapped heap": (
+        "list = new Node{1, list};"
+        " munmap((void *)((unsigned long)list & ~4095ul), 4096); list->value = 2;"
+    ),
+    "unmapped libc": "munmap((void *)((unsigned long)&std::abort & ~4095ul), 1 << 20); abort();",
+    "heap overwritten": "std::memset((char *)sbrk(0) - 60000, 0xff, 60000); std::abort();",
+    "handlers": (
+        "for (int n = 1; n < 64; ++n) std::signal(n, SIG_IGN);"
+        " sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, nullptr); _exit(6);"
+    ),
+    "alternate stack": (
+        "{ stack_t bad{}; bad.ss_sp = (void *)16; bad.ss_size = 1 << 16;"
+        " sigaltstack(&bad, nullptr); } *(volatile int *)nullptr = 1;"
+    ),
+    "limits": (
+        "{ rlimit none{0, 0}; setrlimit(RLIMIT_NOFILE, &none); setrlimit(RLIMIT_AS, &none);"
+        " setrlimit(RLIMIT_STACK, &none); } std::abort();"
+    ),
+    "every descriptor closed": "for (int fd = 0; fd < 4096; ++fd) close(fd);",
+    "every descriptor replaced": (
+        '{ int null = open("/dev/null", O_RDWR);'
+        " for (int fd = 0; fd < 1024; ++fd) if (fd != null) dup2(null, fd); }"
+    ),
+    "garbage to every descriptor": (
+        'for (int fd = 3; fd < 1024; ++fd) (void)!write(fd, "garbage garbage garbage garbage", 31);'
+    ),
+    "thread dies": "std::thread([] { *(volatile int *)8 = 1; }).detach(); for (;;) pause();",
+    "orphans": (
+        "for (int n = 0; n < 3; ++n) if (fork() == 0) { setsid(); if (fork()) _exit(0);"
+        " for (;;) pause(); } std::abort();"
+    ),
+    "supervisor killed by the cell": "kill(getppid(), SIGKILL); for (;;) pause();",
+}
+
+# The cell does not end; it must be interrupted. It has written to `announce` before.
+HANGS = {
+    "endless loop": "for (volatile int n = 0;; n = 0) {}",
+    "signals blocked": (
+        "sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, nullptr);"
+        " for (volatile int n = 0;; n = 0) {}"
+    ),
+    "stopped": "raise(SIGSTOP);",
+    "deadlock": "{ std::mutex m; m.lock(); m.lock(); }",
+    "sleeping children": "for (;;) { if (fork() == 0) for (;;) pause(); pause(); }",
+}
+
+# Clang or the linker refuses the cell.
+REFUSED = {
+    "compile error": "int broken = ;",
+    "type error": "numbers = 5;",
+    "link error": "long nobody_defines_this(); counter = nobody_defines_this();",
+}
+
+# The cell is accepted; what it leaves behind must not matter.
+HARMLESS = {
+    "fork without exec": "if (fork() == 0) { for (;;) pause(); }",
+    "forked child returns": "{ pid_t child = fork(); if (child) waitpid(child, nullptr, 0); }",
+    "collects its children": "while (waitpid(-1, nullptr, WNOHANG) > 0) {}",
+    "detached thread": "std::thread([] { for (;;) pause(); }).detach();",
+    "busy thread": (
+        "std::thread([] { for (;;) { delete new long[100]; usleep(100); } }).detach();"
+    ),
+    "low descriptors used": "for (int fd = 100; fd < 200; ++fd) dup2(2, fd);",
+}
+
+# Something outside ends, while the session is idle.
+KILLED = ("worker", "compiler", "supervisor")
