@@ -106,17 +106,20 @@ pid_t forkOrphan() {
 }
 
 /// A grandchild of the worker is a snapshot only when the process between them is gone: until then
-/// it counts among what the program has started.
-void awaitSupervisor() {
+/// it counts among what the program has started. Ends the process if the near side goes meanwhile,
+/// or if the one that adopts it is not the supervisor, which has died then.
+void awaitSupervisor(int nearSide) {
   pid_t parent = ::getppid();
   if (parent == origin().Supervisor)
     return;
   UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
-  if (!handle)
-    return;
-  pollfd ended{handle.get(), POLLIN, 0};
-  while (::poll(&ended, 1, -1) < 0 && errno == EINTR)
-    ;
+  if (handle) {
+    pollfd ended[] = {{handle.get(), POLLIN, 0}, {nearSide, POLLRDHUP, 0}};
+    while (::poll(ended, 2, -1) < 0 && errno == EINTR)
+      ;
+  }
+  if (::getppid() != origin().Supervisor)
+    ::_exit(0);
 }
 
 WrapperResult snapshotWrapper(const char *data, size_t size) {
@@ -153,7 +156,7 @@ Error Snapshot::fork() {
 
 Connection Snapshot::sleep() {
   ::setsid();
-  awaitSupervisor();
+  awaitSupervisor(Socket.get());
   UniqueFd high = moveHigh(Socket.release());
   int fd = high.get();
   Connection connection(std::move(high), UniqueFd());

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,9 +39,10 @@ from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.options import Options
+from farside.outcome import CellResult, Checkpoint, Closing, Past
 from farside.recovery.journal import Journal, JournalEntry, JournalState, LoadedFile
 from farside.result.output import Output
-from farside.result.value import Value, decode_value
+from farside.result.value import decode_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,73 +52,17 @@ if TYPE_CHECKING:
     from farside.accounts import KeptState, Statistics, WentBack
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell
-    from farside.frontend.diagnostics import Diagnostic
     from farside.link import LinkedImage
     from farside.remote.commit import RunOutcome
+
+__all__ = ["STARTED_AGAIN", "TAKEN_BACK_TOO", "CellResult", "Closing", "Past", "Session"]
 
 T = TypeVar("T")
 _MAIN = "main"
 
 
-@dataclass(frozen=True, slots=True)
-class CellResult:
-    """What a cell that ran to its end left behind.
-
-    Attributes:
-        cell: its number.
-        value: the value of a last expression without ``;``, else None.
-        diagnostics: Clang's warnings and remarks.
-        notices: what the user should know besides, a sentence each.
-        stdout, stderr: what it wrote, where the session captures output; else empty.
-        timings: seconds by phase: ``compile``, ``link``, ``commit``, ``run`` (a part of commit).
-    """
-
-    cell: int
-    value: Value | None
-    diagnostics: tuple[Diagnostic, ...]
-    notices: tuple[str, ...]
-    stdout: str
-    stderr: str
-    timings: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """What the end of a session left behind: output of destructors, and what went wrong."""
-
-    stdout: str
-    stderr: str
-    notices: tuple[str, ...]
-
-
 TAKEN_BACK_TOO = "there was no snapshot of the last state; these cells were taken back, too"
 STARTED_AGAIN = "the far side was started again; variables have their initial values"
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A named state: what the program was after a cell (0 before the first)."""
-
-    name: str
-    cell: int
-    state: KeptState
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """An accepted cell in the history of a session.
-
-    Attributes:
-        cell: its number.
-        code: its source.
-        kept: whether the program's state after it is kept.
-        checkpoints: names given to that state.
-    """
-
-    cell: int
-    code: str
-    kept: bool
-    checkpoints: tuple[str, ...]
 
 
 class Session:
@@ -715,11 +659,3 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def prepare(options: Options) -> bool:
-    """Build the precompiled standard library for these options; return whether there is one now."""
-    program = find_compiler(options)
-    return (
-        find_pch(options, program) is not None or build_pch(options, program, wait=True) is not None
-    )

@@ -1,0 +1,70 @@
+"""What a session hands to its user: the result of a cell, of its end, and its past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farside.accounts import KeptState
+    from farside.frontend.diagnostics import Diagnostic
+    from farside.result.value import Value
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What a cell that ran to its end left behind.
+
+    Attributes:
+        cell: its number.
+        value: the value of a last expression without ``;``, else None.
+        diagnostics: Clang's warnings and remarks.
+        notices: what the user should know besides, a sentence each.
+        stdout, stderr: what it wrote, where the session captures output; else empty.
+        timings: seconds by phase: ``compile``, ``link``, ``commit``, ``run`` (a part of commit).
+    """
+
+    cell: int
+    value: Value | None
+    diagnostics: tuple[Diagnostic, ...]
+    notices: tuple[str, ...]
+    stdout: str
+    stderr: str
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What the end of a session left behind: output of destructors, and what went wrong."""
+
+    stdout: str
+    stderr: str
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A named state: what the program was after a cell (0 before the first)."""
+
+    name: str
+    cell: int
+    state: KeptState
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An accepted cell in the history of a session.
+
+    Attributes:
+        cell: its number.
+        code: its source.
+        kept: whether the program's state after it is kept.
+        checkpoints: names given to that state.
+    """
+
+    cell: int
+    code: str
+    kept: bool
+    checkpoints: tuple[str, ...]
