@@ -159,23 +159,35 @@ void writeRecord(const siginfo_t *info, ucontext_t *context) {
     });
 }
 
-bool isMine() { return record != nullptr && record->Owner.load() == ::getpid(); }
+/// A system call without libc, which the program may have unmapped: what the handler cannot do
+/// without must not fault itself, or it would come back to the handler for ever.
+long systemCall(long number, long first = 0, long second = 0, long third = 0, long fourth = 0) {
+  long result = 0;
+  register long r10 __asm__("r10") = fourth;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(first), "S"(second), "d"(third), "r"(r10)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+bool isMine() { return record != nullptr && record->Owner.load() == systemCall(SYS_getpid); }
 
 /// Ends the process as the signal would have done without a handler.
 [[noreturn]] void die(int number) {
-  struct sigaction byDefault{};
-  byDefault.sa_handler = SIG_DFL;
-  ::sigaction(number, &byDefault, nullptr);
-  sigset_t only;
-  ::sigemptyset(&only);
-  ::sigaddset(&only, number);
-  ::syscall(SYS_tgkill, ::getpid(), ::gettid(), number);
-  ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
-  ::_exit(128 + number);
+  struct KernelAction { // the kernel's layout, which is not libc's
+    uint64_t Handler, Flags, Restorer, Mask;
+  } byDefault{};
+  uint64_t only = uint64_t{1} << (number - 1);
+  systemCall(SYS_rt_sigaction, number, reinterpret_cast<long>(&byDefault), 0, sizeof only);
+  systemCall(SYS_tgkill, systemCall(SYS_getpid), systemCall(SYS_gettid), number);
+  systemCall(SYS_rt_sigprocmask, SIG_UNBLOCK, reinterpret_cast<long>(&only), 0, sizeof only);
+  for (;;)
+    systemCall(SYS_exit_group, 128 + number);
 }
 
 void handle(int number, siginfo_t *info, void *context) {
-  int thread = ::gettid();
+  int thread = static_cast<int>(systemCall(SYS_gettid));
   if (!isMine())
     die(number); // a child that the program forked
   int nobody = 0;
@@ -189,7 +201,7 @@ void handle(int number, siginfo_t *info, void *context) {
   } else {
     // Another thread is writing its record, and then ends all of us.
     timespec patience{5, 0};
-    ::nanosleep(&patience, nullptr);
+    systemCall(SYS_nanosleep, reinterpret_cast<long>(&patience));
   }
   die(number);
 }
