@@ -233,16 +233,15 @@ class Session:
 
     def _take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
-        stdout, stderr = self._output.take()
+        stdout, stderr = self._output.take(dying=True)
         crashed = self._explained(what, error) if isinstance(error, Crashed) else None
         self._execution.discard()
         with suppress(CompilerCrashed):
             self._rollback_compiler()
         recovery = () if self._execution.usable else self._recover()
-        if recovery:
-            more = self._output.take()  # what it wrote before it was ended
-            if not isinstance(error, TooMuchOutput):
-                stdout, stderr = stdout + more[0], stderr + more[1]
+        more = self._output.take()  # what it wrote before it was ended
+        if recovery and not isinstance(error, TooMuchOutput):
+            stdout, stderr = stdout + more[0], stderr + more[1]
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
         elif isinstance(error, Crashed):

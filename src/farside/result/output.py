@@ -36,12 +36,17 @@ class Output:
             self._over = True
             raise TooMuchOutput(f"it wrote more than {self._limit} bytes (output_limit)")
 
-    def take(self) -> tuple[str, str]:
-        """Return and forget what has been written, decoded as UTF-8 with replacement."""
+    def take(self, *, dying: bool = False) -> tuple[str, str]:
+        """Return and forget what has been written, decoded as UTF-8 with replacement.
+
+        Args:
+            dying: whether the writer is being ended; what it still writes, up to the next call, is
+                then dropped beyond the limit without raising.
+        """
         if not self.capture:
             return "", ""
         taken = self._stdout.decode(errors="replace"), self._stderr.decode(errors="replace")
-        self._over = False
+        self._over = dying
         self._stdout.clear()
         self._stderr.clear()
         return taken
