@@ -53,7 +53,7 @@ _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 _PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
-_GRACE = 1.0  # seconds between the end of a stream and the report of the death that explains it
+_GRACE = 2.0  # seconds between the end of a stream and the report of the death that explains it
 
 
 class OutputSink(Protocol):
