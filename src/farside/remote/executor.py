@@ -543,11 +543,15 @@ class Executor:
     def _worker_lives(self) -> bool:
         """Tell whether the worker is certainly not about to end.
 
-        A process that ends is marked so by the kernel before its sockets close.
+        A process that ends is marked so by the kernel before its sockets close, and one that
+        executes another program, which may end soon, has that program's name by then.
         """
         try:
             with open(f"/proc/{self._worker_pid}/stat", "rb") as stat:
                 fields = stat.read().rpartition(b")")[2].split()
+            program = os.readlink(f"/proc/{self._pid}/exe")
+            if os.readlink(f"/proc/{self._worker_pid}/exe") != program:
+                return False
         except OSError:
             return False
         return fields[0] not in b"ZX" and not int(fields[6]) & _PF_EXITING
