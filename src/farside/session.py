@@ -120,18 +120,13 @@ class Session:
             cell = self.next_cell
             self.next_cell += 1
             started = perf_counter()
-            try:
+            with self._recovering(f"cell {cell}"):
                 compiled = self._compile(cell, code)
                 compiled_at = perf_counter()
                 image = self._link(compiled, dylib)
                 linked_at = perf_counter()
                 outcome = self._commit(image)
                 committed_at = perf_counter()
-            except (Exception, KeyboardInterrupt) as error:
-                raised = self._take_back(f"cell {cell}", error)
-                if raised is error:
-                    raise
-                raise raised from error
             self._accept(compiled, code, image, dylib)
             self._note()
             timings = {
