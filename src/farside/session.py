@@ -140,7 +140,7 @@ class Session:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if dylib != _MAIN and not self._journal.is_open(dylib):
             with self._gate.window():
-                self._execution.open(dylib)
+                self._execution.platform.open(dylib)
             self._journal.add_file("", kind="open", dylib=dylib)
         if compiled.object is None:
             return None
@@ -343,7 +343,7 @@ class Session:
             raise OptionError(f"{name!r} cannot name a JITDylib")
 
         def make(execution: ExecutionSession, journal: Journal) -> None:
-            execution.jitdylib(name)
+            execution.platform.jitdylib(name)
             journal.dylibs.setdefault(name, ())
 
         self.operate(f"making JITDylib {name}", make)
