@@ -97,14 +97,19 @@ Error Slab::reserve(uint64_t size) {
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED)
     return Error(describe("cannot reserve a slab", 0, size, size == 0 ? EINVAL : errno));
+  Error error = adopt(reinterpret_cast<uint64_t>(base), size);
+  if (error)
+    ::munmap(base, size);
+  return error;
+}
+
+Error Slab::adopt(uint64_t base, uint64_t size) {
   void *table = ::mmap(nullptr, size / pageSize(), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (table == MAP_FAILED) {
-    ::munmap(base, size);
+  if (table == MAP_FAILED)
     return Error(describe("cannot reserve a slab", 0, size, errno));
-  }
   Protections = static_cast<uint8_t *>(table);
-  Range = {reinterpret_cast<uint64_t>(base), reinterpret_cast<uint64_t>(base) + size};
+  Range = {base, base + size};
   return {};
 }
 

@@ -18,6 +18,9 @@ public:
   /// below the libraries, so that code at its high end reaches them with 32-bit displacements.
   Error reserve(uint64_t size);
 
+  /// Takes a range for the slab that somebody else has reserved.
+  Error adopt(uint64_t base, uint64_t size);
+
   AddrRange range() const { return Range; }
   bool contains(uint64_t address, uint64_t size) const {
     return address >= Range.Start && address <= Range.End && size <= Range.End - address;

@@ -31,6 +31,7 @@ from farside.errors import (
     ProtocolError,
     UndefinedSymbols,
 )
+from farside.far_sides import make_far_side
 from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, find
 from farside.object import is_archive, parse_archive, parse_object
@@ -40,10 +41,8 @@ from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
-from farside.remote.memory import SlabAllocator
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import find_executor, spawn_executor
-from farside.remote.static_tls import StaticTlsPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -104,9 +103,12 @@ class ExecutionSession:
             return
         self._executor.wait_ready()
         self._limit_memory()
-        slab = self._executor.slab
-        self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
-        self._tls = StaticTlsPool(self._executor)
+        self._far_side = make_far_side(self._executor, self._options)
+        self._memory = self._far_side.memory
+        self._tls = self._far_side.tls
+        self._addresses.update(self._far_side.known)
+        if self._executor.offers(bootstrap.PUSH_INITIALIZERS_TAG):
+            self._executor.handle(bootstrap.PUSH_INITIALIZERS_TAG, self._answer_push)
         self._ready = True
         self._platform = Platform(self._executor, self._memory)
         self.keep()
@@ -122,6 +124,16 @@ class ExecutionSession:
         """The JITDylibs of the program; waits for the executor to be ready."""
         self._wait_ready()
         return self._platform
+
+    def _answer_push(self, payload: bytes) -> bytes:
+        """Tell ORC's runtime what a JITDylib depends on; its initialisers are there already."""
+        from farside.stock import dependencies, encode_dependencies
+
+        (header,) = sps.unpack((sps.ADDR,), payload)
+        # The first push comes while the platform makes its first JITDylib.
+        platform = getattr(self, "_platform", None)
+        orders = platform.orders_by_header() if platform is not None else {}
+        return encode_dependencies(dependencies(header, orders))
 
     def _answer_lookup(self, payload: bytes) -> bytes:
         """Answer the far side's ``dlsym``. It may come while a commit runs."""
@@ -586,8 +598,20 @@ class ExecutionSession:
         if not self.usable:
             self._executor.kill()
             return ()
+        if (problem := self._end_program()) is not None:
+            return (f"the program did not end in order: {problem}",)
         self._executor.close()
         death = self._executor.death
         if death is not None and death.exit_status != 0:
             return (f"the program did not end in order: {death}",)
         return ()
+
+    def _end_program(self) -> str | None:
+        """Do what the executor does not do by itself at its end; return what went wrong."""
+        if not self._ready:
+            return None
+        try:
+            return self._far_side.close()
+        except FarsideError as error:
+            self._executor.kill()
+            return str(error)

@@ -40,6 +40,8 @@ class Options:
         snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
             0 keeps none.
         compiler, executor: paths of the two programs; None means the installed ones.
+        orc_runtime: LLVM's ORC runtime, for an executor that is not farside's own; None looks for
+            it in the usual places.
     """
 
     language: Language = "c++"
@@ -60,6 +62,7 @@ class Options:
     snapshots: int = 10
     compiler: Path | None = None
     executor: Path | None = None
+    orc_runtime: Path | None = None
 
     def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""

@@ -24,6 +24,11 @@ DYLIB_RESOLVE = "__llvm_orc_SimpleExecutorDylibManager_resolve_wrapper"
 RUN_AS_MAIN = "__llvm_orc_bootstrap_run_as_main_wrapper"
 RUN_AS_VOID_FUNCTION = "__llvm_orc_bootstrap_run_as_void_function_wrapper"
 RUN_AS_INT_FUNCTION = "__llvm_orc_bootstrap_run_as_int_function_wrapper"
+_MEMORY_MANAGER = "__llvm_orc_SimpleExecutorMemoryManager_"
+MEMORY_MANAGER = _MEMORY_MANAGER + "Instance"
+MEMORY_RESERVE = _MEMORY_MANAGER + "reserve_wrapper"
+MEMORY_INITIALIZE = _MEMORY_MANAGER + "initialize_wrapper"
+MEMORY_RELEASE = _MEMORY_MANAGER + "release_wrapper"
 REGISTER_EH_FRAME = "llvm_orc_registerEHFrameAllocAction"
 DEREGISTER_EH_FRAME = "llvm_orc_deregisterEHFrameAllocAction"
 REGISTER_DEBUG_OBJECT = "llvm_orc_registerJITLoaderGDBAllocAction"
@@ -48,7 +53,7 @@ STOCK_SYMBOLS = frozenset(
         DYLIB_OPEN,
         DYLIB_RESOLVE,
         *(
-            f"__llvm_orc_SimpleExecutorMemoryManager_{name}"
+            _MEMORY_MANAGER + name
             for name in (
                 "Instance",
                 "reserve_wrapper",
@@ -105,6 +110,10 @@ RUN_PROGRAM = "farside_platform_run_program"
 
 SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
 """Dispatch tag of the call Expected<Addr>(Addr header, String name)."""
+
+PUSH_INITIALIZERS_TAG = "__orc_rt_elfnix_push_initializers_tag"
+"""Dispatch tag of ORC's runtime: Expected<Seq<(Addr header, Seq<Addr> dependencies)>>(Addr header).
+"""
 
 FARSIDE_SYMBOLS = frozenset(
     (

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 from contextlib import suppress
 from struct import Struct
@@ -31,13 +30,14 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
 from farside.remote.death import DeathReport
+from farside.remote.process import await_end, collect, kill_group
 from farside.remote.record import decode_record
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import Spawned, spawn_executor
 from farside.remote.transport import SocketTransport, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class Executor:
         self._pid = spawned.pid
         self._reaped = False
         self._data: Transport = SocketTransport(spawned.data)
-        self._control: Transport = SocketTransport(spawned.control)
+        self._control: Transport | None = None
         self._frames = FrameDecoder()
         self._control_frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._poll = select.poll()
@@ -106,7 +106,7 @@ class Executor:
         self._control_sequence = 0
         self._setup: bootstrap.Setup | None = None
         self._data_ended = False
-        self._control_ended = False
+        self._control_ended = spawned.control is None
         self._unusable: str | None = None
         self._process_handle: int | None = None
         self._worker_ended = False
@@ -114,7 +114,9 @@ class Executor:
         self.death: DeathReport | None = None
 
         self._watch(self._data.fileno(), self._read_data)
-        self._watch(self._control.fileno(), self._read_control)
+        if spawned.control is not None:
+            self._control = SocketTransport(spawned.control)
+            self._watch(self._control.fileno(), self._read_control)
         if interrupts is not None:
             self._watch(interrupts.fileno(), interrupts.deliver)
         self._pipes: list[tuple[int, Callable[[bytes], None]]] = []
@@ -154,8 +156,16 @@ class Executor:
     def wait_ready(self) -> bootstrap.Setup:
         """Wait for the Setup message, and the worker's pid, and return the message."""
         with _Guard(self):
-            self._pump_until(lambda: self._setup is not None and self._worker_pid is not None, None)
+            self._pump_until(lambda: self._setup is not None and self._knows_worker(), None)
         return self.setup
+
+    def _knows_worker(self) -> bool:
+        return self._worker_pid is not None or not self.is_native
+
+    @property
+    def is_native(self) -> bool:
+        """Whether this is farside's own executor, with a supervisor, and not another of ORC's."""
+        return self.setup.version > 0
 
     @property
     def setup(self) -> bootstrap.Setup:
@@ -180,6 +190,10 @@ class Executor:
     def usable(self) -> bool:
         """Whether calls can still be made."""
         return self._unusable is None and not self._data_ended
+
+    def add_symbols(self, symbols: Mapping[str, int]) -> None:
+        """Note what was linked into the executor, as if its Setup message had offered it."""
+        self._setup = self.setup._replace(symbols={**self.setup.symbols, **symbols})
 
     def offers(self, name: str) -> bool:
         """Whether there is a bootstrap symbol of this name."""
@@ -415,8 +429,15 @@ class Executor:
         """End the whole process tree at once; may be called again, and in any state."""
         self._unusable = self._unusable or "the executor was killed"
         self._data.close()
-        self._control.close()  # the supervisor kills all below it and exits
+        if self._control is not None:
+            self._control.close()  # the supervisor kills all below it and exits
+        if self._pid is not None and self._is_alone() and not self._reaped:
+            kill_group(self._pid)
         self._finish()
+
+    def _is_alone(self) -> bool:
+        """Whether the executor is a child of ours that has no supervisor."""
+        return self._setup is not None and not self.is_native and self._pid is not None
 
     def close(self, timeout: float = 5.0) -> None:
         """Let the worker run its exit handlers and end; after `timeout` seconds kill it."""
@@ -431,8 +452,13 @@ class Executor:
     def _say_goodbye(self, deadline: float) -> None:
         self._unusable = "the executor was closed"
         self._send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), deadline)
-        while self.death is None and not self._control_ended:
+        if self.is_native:
+            while self.death is None and not self._control_ended:
+                self._turn(deadline)
+            return
+        while not self._data_ended:
             self._turn(deadline)
+        self._learn_end(deadline)
 
     def __enter__(self) -> Executor:
         return self
@@ -458,20 +484,10 @@ class Executor:
 
         User code may have stopped it; then it is killed, and the worker with it.
         """
-        if self._reaped:
+        if self._reaped or self._pid is None:
             return
         self._reaped = True
-        # Someone else in this process may wait for all children, and have taken this one.
-        with suppress(ChildProcessError, ProcessLookupError):
-            handle = os.pidfd_open(self._pid)
-            try:
-                poll = select.poll()
-                poll.register(handle, select.POLLIN)
-                if not poll.poll(_REAP_GRACE * 1000):
-                    os.kill(self._pid, signal.SIGKILL)
-            finally:
-                os.close(handle)
-            os.waitpid(self._pid, 0)
+        collect(self._pid, _REAP_GRACE)
 
     # --- waiting -------------------------------------------------------------------------------
 
@@ -538,7 +554,8 @@ class Executor:
         self._drain_pipes()
         if self.death is not None:
             raise Crashed(f"{self.death}.", self.death)
-        raise FarSideLost("The far side is gone: its supervisor ended.")
+        what = "its supervisor ended" if self._control is not None else "the connection ended"
+        raise FarSideLost(f"The far side is gone: {what}.")
 
     def _worker_lives(self) -> bool:
         """Tell whether the worker is certainly not about to end.
@@ -546,6 +563,8 @@ class Executor:
         A process that ends is marked so by the kernel before its sockets close, and one that
         executes another program, which may end soon, has that program's name by then.
         """
+        if self._pid is None:
+            return False  # on another machine
         try:
             with open(f"/proc/{self._worker_pid}/stat", "rb") as stat:
                 fields = stat.read().rpartition(b")")[2].split()
@@ -558,12 +577,20 @@ class Executor:
 
     def _await_death(self) -> bool:
         deadline = time.monotonic() + _GRACE
+        if self._is_alone():
+            return self._learn_end(deadline)
         try:
             while self.death is None and not self._control_ended:
                 self._turn(deadline)
         except TimedOut:
             return False
         return True
+
+    def _learn_end(self, deadline: float) -> bool:
+        """Learn from the kernel how an executor without supervisor ended; False if it did not."""
+        if self._pid is not None and not self._reaped:
+            self.death = await_end(self._pid, deadline)
+        return self.death is not None
 
     def _request_kill(self, keep: Sequence[int] = ()) -> None:
         self._tell_supervisor(
@@ -573,6 +600,8 @@ class Executor:
     def _tell_supervisor(self, tag: int, payload: bytes) -> None:
         frame = encode_frame(Opcode.CALL, self._control_sequence, tag, payload)
         self._control_sequence += 1
+        if self._control is None:
+            raise FarSideLost("This executor has no supervisor.")
         try:
             self._control.send(memoryview(frame))
         except FarSideLost:
@@ -610,10 +639,13 @@ class Executor:
             if self._setup is not None or frame.sequence != 0:
                 raise ProtocolError("A second Setup message, or one with a sequence number.")
             self._setup = bootstrap.decode_setup(frame.payload)
+            if not self.is_native:
+                self._worker_pid = self._pid
         else:
             self._data_ended = True
 
     def _read_control(self) -> None:
+        assert self._control is not None
         data = self._control.receive()
         if data is None:
             return

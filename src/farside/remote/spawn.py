@@ -22,14 +22,14 @@ _ABOVE_STANDARD = 64
 def find_executor(options: Options | None = None) -> Path:
     """Return the path of the executor program.
 
-    In order: the environment variable FARSIDE_EXECUTOR, `Options.executor`, the installed one.
+    In order: `Options.executor`, the environment variable FARSIDE_EXECUTOR, the installed one.
 
     Raises:
         SetupError: the program is missing or cannot be executed.
     """
     candidates = [
-        ("the environment variable FARSIDE_EXECUTOR", os.environ.get(_ENVIRONMENT)),
         ("the options", options.executor if options is not None else None),
+        ("the environment variable FARSIDE_EXECUTOR", os.environ.get(_ENVIRONMENT)),
         ("the installation", Path(__file__).parent.parent / "libexec" / "farside-executor"),
     ]
     origin, path = next((origin, Path(path)) for origin, path in candidates if path)
@@ -39,14 +39,19 @@ def find_executor(options: Options | None = None) -> Path:
 
 
 class Spawned(NamedTuple):
-    """A started executor: its supervisor's pid and the near ends of its streams.
+    """A started executor and the near ends of its streams.
 
-    `stdout` and `stderr` are descriptors of pipes, or None where the executor inherited ours.
+    Attributes:
+        pid: of the process that was started, its supervisor if it has one; None where it runs on
+            another machine.
+        data: the socket of the calls.
+        control: the socket of its supervisor; None where there can be none.
+        stdout, stderr: descriptors of pipes, or None where the executor inherited ours.
     """
 
-    pid: int
+    pid: int | None
     data: socket.socket
-    control: socket.socket
+    control: socket.socket | None
     stdout: int | None
     stderr: int | None
 
@@ -82,6 +87,8 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
             file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for source, target in moves],
             # Python ignores SIGPIPE; user code expects the default.
             setsigdef=[signal.SIGPIPE, signal.SIGINT],
+            # Ctrl-C at the terminal is the session's to deal with.
+            setsid=True,
         )
     except OSError as error:
         data.close()

@@ -1,0 +1,37 @@
+// The thread that the cells run on.
+//
+// LLVM's executor serves each call on a new thread. A program expects its thread_local variables,
+// and what it knows of "this thread", to stay from cell to cell; so one thread runs them all.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace farside {
+
+class CellThread {
+public:
+  static CellThread &get();
+
+  /// Runs `body` on the thread and waits. A call that arrives while the thread is busy was made to
+  /// answer what it asked the near side, so it is run at once, where it arrived.
+  void run(const std::function<void()> &body);
+
+  /// Lets the thread end, which destroys its thread_local objects. Later calls run where they
+  /// arrive.
+  void end();
+
+private:
+  void serve();
+
+  std::mutex Mutex;
+  std::condition_variable Changed;
+  const std::function<void()> *Body = nullptr;
+  bool Busy = false;
+  bool Ended = false;
+  std::thread Thread;
+};
+
+} // namespace farside

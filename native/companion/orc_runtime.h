@@ -1,0 +1,21 @@
+// What the companion uses of LLVM's ORC runtime (liborc_rt, LLVM 22), which is linked beside it.
+#pragma once
+
+#include "wrapper.h"
+
+namespace farside {
+
+extern "C" {
+void *__orc_rt_elfnix_jit_dlopen(const char *name, int mode);
+int __orc_rt_elfnix_jit_dlupdate(void *handle);
+int __orc_rt_elfnix_jit_dlclose(void *handle);
+void *__orc_rt_elfnix_jit_dlsym(void *handle, const char *name);
+const char *__orc_rt_elfnix_jit_dlerror();
+int __orc_rt_elfnix_cxa_atexit(void (*function)(void *), void *argument, void *header);
+WrapperResult __orc_rt_elfnix_register_jitdylib(const char *data, size_t size);
+WrapperResult __orc_rt_elfnix_deregister_jitdylib(const char *data, size_t size);
+WrapperResult __orc_rt_elfnix_register_init_sections(const char *data, size_t size);
+WrapperResult __orc_rt_elfnix_deregister_init_sections(const char *data, size_t size);
+}
+
+} // namespace farside

@@ -1,0 +1,65 @@
+"""What the two kinds of executor have in common, as the rest of a session sees it.
+
+farside's own executor brings all of it. Another ORC executor is brought up to it when it starts;
+see `farside.stock`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from farside.remote.memory import SlabAllocator
+from farside.remote.static_tls import StaticTlsPool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farside.options import Options
+    from farside.remote.executor import Executor
+
+
+class FarSide(Protocol):
+    """An executor that is ready for cells.
+
+    Attributes:
+        memory: allocates in its address range.
+        tls: its thread-local storage.
+        known: names that cells find before they are looked for in libraries.
+        notices: what it cannot do, a sentence each.
+    """
+
+    memory: SlabAllocator
+    tls: StaticTlsPool
+    known: Mapping[str, int]
+    notices: tuple[str, ...]
+
+    def close(self) -> str | None:
+        """End the program in order; returns what went wrong, or None."""
+
+
+class NativeFarSide:
+    """farside's own executor."""
+
+    def __init__(self, executor: Executor) -> None:
+        slab = executor.slab
+        self.memory = SlabAllocator(slab.base, slab.size, executor.setup.page_size)
+        self.tls = StaticTlsPool(executor)
+        self.known: Mapping[str, int] = {}
+        self.notices: tuple[str, ...] = ()
+
+    def close(self) -> str | None:
+        """Leave all to the executor, which does it when it is told of the end."""
+        return None
+
+
+def make_far_side(executor: Executor, options: Options) -> FarSide:
+    """Return what an executor that has sent its Setup is for a session.
+
+    Raises:
+        SetupError: it is not farside's own, and cannot be brought up to what a session needs.
+    """
+    if executor.is_native:
+        return NativeFarSide(executor)
+    from farside.stock import StockFarSide
+
+    return StockFarSide(executor, options)

@@ -1,0 +1,55 @@
+"""The end of a child process: waiting for it, learning how it was, collecting it."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from contextlib import suppress
+
+from farside.remote.death import DeathReport
+
+
+def await_end(pid: int, deadline: float) -> DeathReport | None:
+    """Wait for a child to end and tell how it did, without collecting it.
+
+    Args:
+        pid: of the child.
+        deadline: on the monotonic clock, in seconds.
+
+    Returns:
+        None where it has not ended by then, or is no child that can be asked about.
+    """
+    try:
+        if not _ended(pid, max(0.0, deadline - time.monotonic())):
+            return None
+        end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    except (ChildProcessError, ProcessLookupError):  # somebody else has collected it
+        return None
+    return None if end is None else DeathReport(pid, end.si_code, end.si_status)
+
+
+def collect(pid: int, grace: float) -> None:
+    """Wait for a child that is about to end, and collect it; after `grace` seconds kill it."""
+    # Someone else in this process may wait for all children, and have taken this one.
+    with suppress(ChildProcessError, ProcessLookupError):
+        if not _ended(pid, grace):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a child that leads a process group, and all that is in the group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _ended(pid: int, seconds: float) -> bool:
+    handle = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(handle)

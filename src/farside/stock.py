@@ -1,0 +1,325 @@
+"""An executor that is not farside's own: LLVM's, which only maps memory, looks up and calls.
+
+What it lacks is linked into it, by farside's own linker, before the first cell: LLVM's ORC runtime
+(``liborc_rt``), whose ELF platform keeps JITDylibs, thread-local storage and unwind tables there;
+and farside's companion object, which offers the calls of farside-executor on top of it. From then
+on a session talks to both kinds of executor in the same way.
+
+**The bootstrap problem.** The runtime's own memory must be registered with the runtime. Both are
+linked as one image, placed in one call, whose alloc actions run when the code is there: they boot
+the platform, make its JITDylib known and register the image's own unwind table. Their undoings run
+when the memory is released, in reverse, so the platform's code is the last to go.
+
+**The slab** is one reservation of the executor's memory manager. The companion places cells in it
+as farside-executor does in its own.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from farside.errors import FarsideError, OutOfAddressSpace, ProtocolError, RemoteError, SetupError
+from farside.link import Definition, EntryTable, NoTls, Prot, link
+from farside.object import parse_archive, parse_object
+from farside.orc import bootstrap, sps
+from farside.remote.memory import SlabAllocator
+from farside.remote.static_tls import StaticTlsPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from farside.link import LinkedImage
+    from farside.options import Options
+    from farside.remote.executor import Executor
+
+_SLAB = 1 << 30
+_SMALLEST_SLAB = 64 << 20
+_COMPANION = "farside-companion.o"
+_RUNTIME = "liborc_rt-x86_64.a"
+_ENVIRONMENT_COMPANION = "FARSIDE_COMPANION"
+_PLATFORM = "<Platform>"
+
+_CALL = sps.Tuple(sps.ADDR, sps.BYTES)
+_ACTIONS = sps.Sequence(sps.Tuple(_CALL, _CALL))
+_SEGMENTS = sps.Sequence(sps.Tuple(sps.U8, sps.ADDR, sps.U64, sps.BYTES))
+_DEPENDENCIES = sps.Expected(sps.Sequence(sps.Tuple(sps.ADDR, sps.Sequence(sps.ADDR))))
+
+# Bootstrap symbols of farside that functions of the ORC runtime can stand for as they are.
+_FROM_RUNTIME = {
+    bootstrap.PLATFORM_BOOTSTRAP: "__orc_rt_elfnix_platform_bootstrap",
+    bootstrap.PLATFORM_SHUTDOWN: "__orc_rt_elfnix_platform_shutdown",
+    bootstrap.REGISTER_OBJECT_SECTIONS: "__orc_rt_elfnix_register_object_sections",
+    bootstrap.DEREGISTER_OBJECT_SECTIONS: "__orc_rt_elfnix_deregister_object_sections",
+    bootstrap.SYMBOL_LOOKUP_TAG: "__orc_rt_elfnix_symbol_lookup_tag",
+    bootstrap.PUSH_INITIALIZERS_TAG: "__orc_rt_elfnix_push_initializers_tag",
+}
+# Those of ORC that the companion does better: on the cells' thread, and with output flushed.
+_IN_PLACE = {
+    bootstrap.RUN_AS_MAIN: "farside_run_as_main",
+    bootstrap.RUN_AS_INT_FUNCTION: "farside_run_as_int_function",
+}
+# What cells find before the libraries have a word.
+_FOR_CELLS = {
+    "__farside_value": "__farside_value",
+    "__cxa_atexit": "farside_cxa_atexit",
+    "atexit": "farside_atexit",
+    "at_quick_exit": "farside_at_quick_exit",
+    "__orc_rt_jit_dlopen": "farside_jit_dlopen",
+    "__orc_rt_jit_dlupdate": "farside_jit_dlupdate",
+    "__orc_rt_jit_dlclose": "farside_jit_dlclose",
+    "__orc_rt_jit_dlsym": "farside_jit_dlsym",
+    "__orc_rt_jit_dlerror": "farside_jit_dlerror",
+}
+
+MISSING = (
+    "this executor is not farside's own: it keeps no snapshots, so a crash, an interrupt or a time"
+    " limit costs the values of variables, and a death is reported without its call stack"
+)
+
+
+def find_runtime(options: Options) -> Path:
+    """Return the path of LLVM's ORC runtime for x86-64.
+
+    Raises:
+        SetupError: it is not where ``--orc-runtime`` says, or in none of the usual places.
+    """
+    if options.orc_runtime is not None:
+        if not options.orc_runtime.is_file():
+            raise SetupError(f"There is no ORC runtime {options.orc_runtime} (--orc-runtime).")
+        return options.orc_runtime
+    for root in ("/usr/lib/llvm-22/lib/clang/22/lib", "/usr/lib/clang/22/lib", "/usr/lib64/clang/22"
+                 "/lib", "/usr/local/lib/clang/22/lib"):
+        for directory in ("linux", "x86_64-pc-linux-gnu", "x86_64-unknown-linux-gnu"):
+            for name in (_RUNTIME, "liborc_rt.a"):
+                path = Path(root, directory, name)
+                if path.is_file():
+                    return path
+    raise SetupError(
+        f"An executor other than farside's own needs LLVM's ORC runtime, {_RUNTIME}: install it"
+        " (Debian: libclang-rt-22-dev) or name it with --orc-runtime=PATH."
+    )
+
+
+def find_companion() -> Path:
+    """Return the path of the companion object. Raises SetupError if it is missing."""
+    named = os.environ.get(_ENVIRONMENT_COMPANION)
+    beside = os.environ.get("FARSIDE_EXECUTOR")
+    candidates = [Path(named)] if named else []
+    if beside:
+        candidates.append(Path(beside).with_name(_COMPANION))
+    candidates.append(Path(__file__).parent / "libexec" / _COMPANION)
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise SetupError(f"The companion object {candidates[-1]} is missing from the installation.")
+
+
+class _Process(NamedTuple):
+    """The names that the runtime and the companion may refer to."""
+
+    own: Mapping[str, int]
+    resolve: Callable[[Iterable[str]], Mapping[str, int]]
+
+    def defined(self, names: Iterable[str]) -> Mapping[str, Definition]:
+        return {}
+
+    def lookup(self, names: Collection[str]) -> Mapping[str, int]:
+        asked = [name for name in names if name not in self.own]
+        found = dict(self.resolve(asked)) if asked else {}
+        return found | {name: self.own[name] for name in names if name in self.own}
+
+
+class StockFarSide:
+    """Another executor of ORC's, brought up to what a session needs.
+
+    Attributes:
+        memory, tls: for the linker.
+        known: names that cells find before they are looked for in libraries.
+        notices: what this far side cannot do, a sentence each.
+    """
+
+    def __init__(self, executor: Executor, options: Options) -> None:
+        """Link the runtime and the companion into an executor that has sent its Setup.
+
+        Raises:
+            SetupError: the executor lacks what ORC's have, or a file is missing or unsuitable.
+        """
+        self._executor = executor
+        self.notices = (MISSING,)
+        runtime, companion = find_runtime(options), find_companion()
+        self._base, size = self._reserve(options.slab_bytes)
+        self.memory = SlabAllocator(self._base, size, executor.setup.page_size)
+        self.memory.mark()
+        header = self.memory.allocate(int(Prot.READ), 8, 16)
+        try:
+            image = self._link(runtime, companion, header)
+            self._place(image, header, size)
+        except (FarsideError, OSError) as error:
+            self.memory.rollback()
+            if isinstance(error, SetupError | ProtocolError):
+                raise
+            raise SetupError(f"The ORC runtime {runtime} cannot be used: {error}") from error
+        self.memory.commit()
+        self._announce(image)
+        self.known = {name: image.defined[own].address for name, own in _FOR_CELLS.items()}
+        self.tls = StaticTlsPool(executor)
+        self.tls.key = self._make_key(image)
+
+    def _call(self, name: str, codecs: tuple[sps.Codec[object], ...], *values: object) -> bytes:
+        instance = self._executor.address(bootstrap.MEMORY_MANAGER)
+        payload = sps.pack((sps.ADDR, *codecs), (instance, *values))
+        return self._executor.call(name, payload)
+
+    def _reserve(self, asked: int | None) -> tuple[int, int]:
+        """Reserve the slab; without a size by the user, what the machine allows."""
+        size = asked or _SLAB
+        while True:
+            reply = self._call(bootstrap.MEMORY_RESERVE, (sps.U64,), size)
+            (base,) = sps.unpack((sps.Expected(sps.ADDR),), reply)
+            if not isinstance(base, sps.Failure):
+                break
+            if asked or size <= _SMALLEST_SLAB:
+                raise SetupError(f"The executor cannot reserve {size} bytes: {base.text}.")
+            size //= 2
+        page = self._executor.setup.page_size
+        if base % page or size % page or base + size >= 1 << 63 or not base:
+            raise ProtocolError(f"A reservation of {size} bytes at {base:#x}.")
+        return base, size
+
+    def _link(self, runtime: Path, companion: Path, header: int) -> LinkedImage:
+        symbols = self._executor.setup.symbols
+        own = {
+            "__orc_rt_jit_dispatch": self._executor.address(bootstrap.DISPATCH_FN),
+            "__orc_rt_jit_dispatch_ctx": symbols.get(bootstrap.DISPATCH_CTX, 0),
+            "__dso_handle": header,
+        }
+        return link(
+            [parse_object(companion.read_bytes(), str(companion))],
+            archives=[parse_archive(runtime.read_bytes(), str(runtime))],
+            name="the ORC runtime",
+            allocator=self.memory,
+            resolver=_Process(own, self._executor.resolve),
+            entries=EntryTable(),
+            tls=NoTls(),
+        )
+
+    def _place(self, image: LinkedImage, header: int, slab_size: int) -> None:
+        """Have the image placed, and the platform booted by the actions that go with it."""
+
+        def action(name: str, arguments: bytes = b"") -> tuple[int, bytes]:
+            return image.defined[name].address, arguments
+
+        nothing = (0, b"")
+        address = sps.pack((sps.ADDR,), (header,))
+        frames = image.eh_frame or (0, 0)
+        sections = sps.pack((sps.U64,) * 4, (*frames, 0, 0))
+        name = sps.pack((sps.STRING, sps.ADDR), (_PLATFORM, header))
+        orc = "__orc_rt_elfnix_"
+        actions = [
+            (action(orc + "platform_bootstrap", address), action(orc + "platform_shutdown")),
+            (action(orc + "register_jitdylib", name), action(orc + "deregister_jitdylib", address)),
+            (
+                action(orc + "register_object_sections", sections),
+                action(orc + "deregister_object_sections", sections),
+            ),
+            (
+                action(
+                    "farside_companion_start",
+                    sps.pack((sps.U64, sps.U64), (self._base, slab_size)),
+                ),
+                nothing,
+            ),
+        ]
+        contents = [(header, address)]
+        contents += [(each.address, each.content) for each in image.segments]
+        segments = [
+            (prot, start, size, _content_of(start, size, contents))
+            for prot, start, size in self.memory.pending().protect
+        ]
+        reply = self._call(
+            bootstrap.MEMORY_INITIALIZE, (_SEGMENTS, _ACTIONS), segments, actions
+        )
+        (placed,) = sps.unpack((sps.Expected(sps.ADDR),), reply)
+        if isinstance(placed, sps.Failure):
+            raise RemoteError(placed.text)
+
+    def _announce(self, image: LinkedImage) -> None:
+        """Make what was linked known under the names that farside-executor would offer."""
+        defined = image.defined
+        symbols = {
+            name: defined[name].address for name in bootstrap.FARSIDE_SYMBOLS if name in defined
+        }
+        for names in (_FROM_RUNTIME, _IN_PLACE):
+            symbols |= {name: defined[own].address for name, own in names.items()}
+        self._end = defined["farside_companion_end"].address
+        self._executor.add_symbols(symbols)
+
+    def _make_key(self, image: LinkedImage) -> int:
+        """Return a pthread key for thread-local data; not 0, which says something else here."""
+        function = image.defined["__orc_rt_elfnix_create_pthread_key"].address
+        for _ in range(2):
+            reply = self._executor.call_address(function, b"")
+            (key,) = sps.unpack((sps.Expected(sps.U64),), reply)
+            if isinstance(key, sps.Failure):
+                raise SetupError(f"The executor has no key for thread-local storage: {key.text}.")
+            if key:
+                return int(key)
+        raise ProtocolError("The executor gives out the same key for thread-local storage twice.")
+
+    def close(self) -> str | None:
+        """Shut down in order: exit handlers, registrations, the platform, memory.
+
+        Returns:
+            what went wrong, or None.
+
+        Raises:
+            Crashed, FarSideLost, ProtocolError, TimedOut: the executor did not live through it.
+        """
+        reply = self._executor.call_address(self._end, b"", timeout=_ORDERLY)
+        (failure,) = sps.unpack((sps.ERROR,), reply)
+        reply = self._call(bootstrap.MEMORY_RELEASE, (sps.Sequence(sps.ADDR),), [self._base])
+        (released,) = sps.unpack((sps.ERROR,), reply)
+        first = failure or released
+        return None if first is None else first.text
+
+
+_ORDERLY = 5.0  # seconds for exit handlers
+
+
+def _content_of(start: int, size: int, contents: list[tuple[int, bytes]]) -> bytes:
+    """Return the bytes of some pages; zeros at their end are left out."""
+    pages = bytearray()
+    for address, content in contents:
+        if start <= address < start + size:
+            if address + len(content) > start + size:
+                raise OutOfAddressSpace("The ORC runtime does not fit its pages.")
+            end = address - start + len(content)
+            pages.extend(bytes(max(0, end - len(pages))))
+            pages[address - start : end] = content
+    return bytes(pages)
+
+
+def dependencies(
+    header: int, orders: Mapping[int, tuple[int, ...]]
+) -> list[tuple[int, tuple[int, ...]]]:
+    """Return a JITDylib and all that it depends on, each with its direct dependencies.
+
+    Args:
+        header: of the JITDylib.
+        orders: the link order of each, by header.
+    """
+    found: dict[int, tuple[int, ...]] = {}
+    waiting = [header]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found[each] = orders.get(each, ())
+            waiting += found[each]
+    return list(found.items())
+
+
+def encode_dependencies(found: list[tuple[int, tuple[int, ...]]]) -> bytes:
+    """Return the answer to the runtime's request for pending initialisers."""
+    return sps.pack((_DEPENDENCIES,), (found,))
