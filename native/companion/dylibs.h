@@ -11,7 +11,7 @@
 // JITDylib, by which it tells that the last reference is gone.
 #pragma once
 
-#include "exception_text.h"
+#include "run_report.h"
 #include "sps.h"
 
 #include <cstdint>
@@ -22,13 +22,6 @@
 #include <vector>
 
 namespace farside {
-
-/// What running initialisers came to.
-struct RunReport {
-  uint64_t Completed = 0; // initialisers that returned
-  uint64_t Nanoseconds = 0;
-  std::optional<ExceptionText> Exception;
-};
 
 class Dylibs {
 public:

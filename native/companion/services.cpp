@@ -4,9 +4,9 @@
 // this object into it, beside LLVM's ORC runtime, and from then on calls these functions as if the
 // executor had offered them itself: the names and signatures are those of farside-executor's
 // bootstrap symbols (docs/design.md).
-#include "actions.h"
 #include "bootstrap.h"
 #include "cell_thread.h"
+#include "commit_steps.h"
 #include "dylibs.h"
 #include "memory.h"
 #include "orc_runtime.h"
@@ -14,7 +14,6 @@
 #include "wrapper.h"
 
 #include <cstdio>
-#include <map>
 #include <unistd.h>
 
 extern "C" {
@@ -26,24 +25,6 @@ void __cxa_finalize(void *dsoHandle);
 namespace farside {
 
 namespace {
-
-using Protection = std::tuple<uint8_t, uint64_t, uint64_t>; // prot, address, size
-using Store = std::tuple<uint64_t, std::string_view>;       // address, bytes
-
-/// (key, status, initialisers run, nanoseconds, exception type, what, values)
-using RunOutcome = std::tuple<uint64_t, uint8_t, uint64_t, uint64_t, std::string,
-                              std::optional<std::string>, std::vector<ShownValue>>;
-
-/// What a commit must give back, by its key.
-struct Commits {
-  uint64_t LastKey = 0;
-  std::map<uint64_t, std::vector<OwnedCall>> Deallocs;
-};
-
-Commits &commits() {
-  static auto *instance = new Commits;
-  return *instance;
-}
 
 /// Only its address matters: it names our exit handler to libc.
 char exitCookie = 0;
@@ -72,8 +53,6 @@ LastError &lastError() {
   return *instance;
 }
 
-void flushOutput() { std::fflush(nullptr); }
-
 /// Serves a wrapper function on the cells' thread.
 template <typename... Arguments, typename Body>
 WrapperResult serveOnCellThread(const char *data, size_t size, Body &&body) {
@@ -82,78 +61,28 @@ WrapperResult serveOnCellThread(const char *data, size_t size, Body &&body) {
   return result;
 }
 
-Error store(const std::vector<Protection> &protections, const std::vector<Store> &stores) {
-  for (auto [prot, address, size] : protections)
-    if (Error error = Slab::get().protect(prot, address, size))
-      return error;
-  ProtectedWriter writer;
-  for (auto [address, bytes] : stores) {
-    if (!Slab::get().contains(address, bytes.size()))
-      return Error("store outside the slab");
-    if (Error error = writer.write(address, bytes))
-      return error;
-  }
-  return {};
-}
-
-/// Marks a commit as the one that is carried out, for the life of the object.
-class CommitScope {
+/// ORC's runtime, and what `Dylibs` adds to it.
+class OrcHost : public CommitHost {
 public:
-  explicit CommitScope(uint64_t key) : Outer(Dylibs::get().commit()) {
-    Dylibs::get().setCommit(key);
+  void enter(uint64_t, uint64_t commit) override {
+    Outer.push_back(Dylibs::get().commit());
+    Dylibs::get().setCommit(commit);
   }
-  ~CommitScope() { Dylibs::get().setCommit(Outer); }
-  CommitScope(const CommitScope &) = delete;
-  CommitScope &operator=(const CommitScope &) = delete;
+  void leave() override {
+    Dylibs::get().setCommit(Outer.back());
+    Outer.pop_back();
+  }
+  Expected<RunReport> update(uint64_t header) override { return Dylibs::get().update(header); }
+  void drop(uint64_t, uint64_t commit) override { Dylibs::get().drop(commit); }
+  Error finish(uint64_t commit) override { return Dylibs::get().runExitHandlers(commit); }
 
 private:
-  uint64_t Outer;
+  std::vector<uint64_t> Outer; // commits that wait for a nested one
 };
 
-Expected<RunOutcome> commit(const std::vector<Protection> &protections,
-                            const std::vector<Store> &stores,
-                            const std::vector<ActionPair> &actions, uint64_t header) {
-  if (Error error = store(protections, stores))
-    return error;
-  uint64_t key = ++commits().LastKey;
-  CommitScope scope(key);
-  ValueCollector values;
-  auto deallocs = runFinalizeActions(actions);
-  if (!deallocs)
-    return deallocs.error();
-  RunReport report;
-  if (header != 0) {
-    auto ran = Dylibs::get().update(header);
-    if (!ran) {
-      Error undo = runDeallocActions(*deallocs);
-      return undo ? Error(ran.text() + "; " + undo.text()) : ran.error();
-    }
-    report = std::move(*ran);
-    if (report.Exception)
-      Dylibs::get().drop(key); // what a cell does after its exception is not done
-    flushOutput();
-  }
-  commits().Deallocs.emplace(key, std::move(*deallocs));
-  ExceptionText exception = report.Exception.value_or(ExceptionText{});
-  return RunOutcome{key,
-                    static_cast<uint8_t>(report.Exception.has_value()),
-                    report.Completed,
-                    report.Nanoseconds,
-                    std::move(exception.Type),
-                    std::move(exception.What),
-                    values.take()};
-}
-
-Error uncommit(uint64_t key) {
-  auto node = commits().Deallocs.extract(key);
-  if (node.empty())
-    return Error("uncommit: no such commit");
-  Error exits = Dylibs::get().runExitHandlers(key);
-  flushOutput();
-  Error actions = runDeallocActions(node.mapped());
-  if (exits && actions)
-    return Error(exits.text() + "; " + actions.text());
-  return exits ? exits : actions;
+OrcHost &host() {
+  static auto *instance = new OrcHost;
+  return *instance;
 }
 
 /// The program calls exit, or the executor ends: what libraries do at exit, cells do, too.
@@ -199,41 +128,33 @@ WrapperResult farside_companion_end(const char *data, size_t size) {
     CellThread::get().end();
     Error first = Dylibs::get().runExitHandlers(0);
     ::__cxa_finalize(&exitCookie); // nothing is left for it to do, and this code is about to go
-    auto &all = commits().Deallocs;
-    while (!all.empty()) {
-      auto newest = all.extract(std::prev(all.end()));
-      Error error = runDeallocActions(newest.mapped());
-      if (error && !first)
-        first = error;
-    }
+    Error actions = takeAllBack();
     flushOutput();
-    return first;
+    return first ? first : actions;
   });
 }
 
 WrapperResult farside_commit(const char *data, size_t size) {
   return serveOnCellThread<std::vector<Protection>, std::vector<Store>, std::vector<ActionPair>,
-                           uint64_t>(data, size, commit);
+                           uint64_t, bool>(
+      data, size, [](const auto &...arguments) { return carryOut(host(), arguments...); });
 }
 
 WrapperResult farside_uncommit(const char *data, size_t size) {
-  return serveOnCellThread<uint64_t>(data, size, uncommit);
+  return serveOnCellThread<uint64_t>(data, size,
+                                     [](uint64_t key) { return takeBack(host(), key); });
 }
 
 WrapperResult farside_statistics(const char *data, size_t size) {
   return serveWrapper<>(data, size, [] {
     Dylibs::Counts counts = Dylibs::get().counts();
-    counts.emplace_back("commits", commits().Deallocs.size());
+    counts.emplace_back("commits", countCommits());
     return counts;
   });
 }
 
 WrapperResult farside_resolve_ifunc(const char *data, size_t size) {
-  return serveWrapper<uint64_t, uint64_t>(data, size, [](uint64_t slot, uint64_t resolver) {
-    uint64_t target = reinterpret_cast<uint64_t (*)()>(resolver)();
-    ProtectedWriter writer;
-    return writer.write(slot, {reinterpret_cast<const char *>(&target), sizeof target});
-  });
+  return serveWrapper<uint64_t, uint64_t>(data, size, resolveIfuncSlot);
 }
 
 WrapperResult farside_tls_offsets(const char *data, size_t size) {

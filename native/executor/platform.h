@@ -11,7 +11,7 @@
 // JITDylibs, and commit further code.
 #pragma once
 
-#include "exception_text.h"
+#include "run_report.h"
 #include "sps.h"
 
 #include <cstdint>
@@ -23,13 +23,6 @@
 #include <vector>
 
 namespace farside {
-
-/// What running initialisers came to.
-struct RunReport {
-  uint64_t Completed = 0; // initialisers that returned
-  uint64_t Nanoseconds = 0;
-  std::optional<ExceptionText> Exception;
-};
 
 /// Whose code it is: a JITDylib's, and there a commit's. 0 where nobody knows.
 struct CodeOwner {
@@ -215,8 +208,5 @@ std::string exceptionSentence(const ExceptionText &exception);
 
 /// The error that no JITDylib has a header.
 Error unknownHeader(const char *what, uint64_t header);
-
-/// So that what code prints is there before its outcome is.
-void flushOutput();
 
 } // namespace farside

@@ -8,16 +8,6 @@
 
 namespace farside {
 
-void flushOutput() {
-  try {
-    std::cout.flush();
-    std::wcout.flush();
-  } catch (...) {
-    // The user asked std::cout to throw on errors; the code is over, nobody could catch it.
-  }
-  std::fflush(nullptr);
-}
-
 bool Platform::addExitHandler(uint64_t header, void (*function)(void *), void *argument,
                               bool quick) {
   std::lock_guard lock(Mutex);
