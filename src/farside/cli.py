@@ -37,6 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from farside.ui.run_command import main as run_main
 
             return run_main(words[1:])
+        if words and words[0] == "executor":
+            from farside.ui.executor_command import main as executor_main
+
+            return executor_main(words[1:])
         return _dispatch(parse_arguments(words))
     except FarsideError as error:
         _complain(str(error))

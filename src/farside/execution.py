@@ -43,7 +43,7 @@ from farside.recovery.keeping import KeptStates
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
 from farside.remote.snapshot import Snapshot
-from farside.remote.spawn import find_executor, spawn_executor
+from farside.remote.start import start_executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -81,13 +81,9 @@ class ExecutionSession:
 
     def _start(self) -> None:
         """Start an executor without waiting for it, and forget all about the one before."""
-        spawned = spawn_executor(
-            find_executor(self._options),
-            slab_bytes=self._options.slab_bytes,
-            capture=self._sink is not None,
-        )
+        spawned = start_executor(self._options, capture=self._sink is not None)
         self._executor = Executor(spawned, self._sink, self._interrupts)
-        self.supervisor_pid = spawned.pid
+        self.supervisor_pid = spawned.pid or 0
         self._ready = False
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
@@ -162,7 +158,7 @@ class ExecutionSession:
     def _limit_memory(self) -> None:
         """Limit what the worker may allocate; its children and snapshots inherit it."""
         limit, pid = self._options.memory_limit, self._executor.worker_pid
-        if limit is not None and pid is not None:
+        if limit is not None and pid is not None and self.supervisor_pid:
             from resource import RLIMIT_DATA, prlimit
 
             # It may have died meanwhile; the next call says so.

@@ -42,6 +42,10 @@ class Options:
         compiler, executor: paths of the two programs; None means the installed ones.
         orc_runtime: LLVM's ORC runtime, for an executor that is not farside's own; None looks for
             it in the usual places.
+        connect: ``HOST:PORT`` of an executor that listens, instead of starting one.
+        token_file: holds the token that it asks for; None takes it from FARSIDE_TOKEN.
+        insecure: whether an executor elsewhere that does not encrypt may be talked to.
+        ssh: the machine on which ssh starts the executor.
     """
 
     language: Language = "c++"
@@ -63,6 +67,10 @@ class Options:
     compiler: Path | None = None
     executor: Path | None = None
     orc_runtime: Path | None = None
+    connect: str | None = None
+    token_file: Path | None = None
+    insecure: bool = False
+    ssh: str | None = None
 
     def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""

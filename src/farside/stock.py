@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farside.errors import FarsideError, OutOfAddressSpace, ProtocolError, RemoteError, SetupError
 from farside.link import Definition, EntryTable, NoTls, Prot, link
@@ -89,8 +89,12 @@ def find_runtime(options: Options) -> Path:
         if not options.orc_runtime.is_file():
             raise SetupError(f"There is no ORC runtime {options.orc_runtime} (--orc-runtime).")
         return options.orc_runtime
-    for root in ("/usr/lib/llvm-22/lib/clang/22/lib", "/usr/lib/clang/22/lib", "/usr/lib64/clang/22"
-                 "/lib", "/usr/local/lib/clang/22/lib"):
+    for root in (
+        "/usr/lib/llvm-22/lib/clang/22/lib",
+        "/usr/lib/clang/22/lib",
+        "/usr/lib64/clang/22/lib",
+        "/usr/local/lib/clang/22/lib",
+    ):
         for directory in ("linux", "x86_64-pc-linux-gnu", "x86_64-unknown-linux-gnu"):
             for name in (_RUNTIME, "liborc_rt.a"):
                 path = Path(root, directory, name)
@@ -147,7 +151,7 @@ class StockFarSide:
             SetupError: the executor lacks what ORC's have, or a file is missing or unsuitable.
         """
         self._executor = executor
-        self.notices = (MISSING,)
+        self.notices: tuple[str, ...] = (MISSING,)
         runtime, companion = find_runtime(options), find_companion()
         self._base, size = self._reserve(options.slab_bytes)
         self.memory = SlabAllocator(self._base, size, executor.setup.page_size)
@@ -163,11 +167,13 @@ class StockFarSide:
             raise SetupError(f"The ORC runtime {runtime} cannot be used: {error}") from error
         self.memory.commit()
         self._announce(image)
-        self.known = {name: image.defined[own].address for name, own in _FOR_CELLS.items()}
+        self.known: Mapping[str, int] = {
+            name: image.defined[own].address for name, own in _FOR_CELLS.items()
+        }
         self.tls = StaticTlsPool(executor)
         self.tls.key = self._make_key(image)
 
-    def _call(self, name: str, codecs: tuple[sps.Codec[object], ...], *values: object) -> bytes:
+    def _call(self, name: str, codecs: tuple[sps.Codec[Any], ...], *values: object) -> bytes:
         instance = self._executor.address(bootstrap.MEMORY_MANAGER)
         payload = sps.pack((sps.ADDR, *codecs), (instance, *values))
         return self._executor.call(name, payload)
@@ -238,9 +244,7 @@ class StockFarSide:
             (prot, start, size, _content_of(start, size, contents))
             for prot, start, size in self.memory.pending().protect
         ]
-        reply = self._call(
-            bootstrap.MEMORY_INITIALIZE, (_SEGMENTS, _ACTIONS), segments, actions
-        )
+        reply = self._call(bootstrap.MEMORY_INITIALIZE, (_SEGMENTS, _ACTIONS), segments, actions)
         (placed,) = sps.unpack((sps.Expected(sps.ADDR),), reply)
         if isinstance(placed, sps.Failure):
             raise RemoteError(placed.text)

@@ -7,6 +7,7 @@ parser costs more than starting both child processes.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from farside.errors import OptionError
@@ -22,6 +23,7 @@ HELP = f"""\
 {USAGE}
        farside run [-l LIB] FILE... [-- ARGS]   runs main of objects (farside run --help)
        farside link [options] FILE...     (farside link --help)
+       farside executor --listen HOST:PORT   (farside executor --help)
 
 Interactive C++. With neither FILE nor CODE the cells come from standard input: with a prompt if
 that is a terminal, else one cell a line, or as many lines as it takes to close what is open.
@@ -45,6 +47,13 @@ options:
   --Xcc=OPTION, -Xcc OPTION                 any other option for Clang
   --no-pch              do without the precompiled standard library
   --slab-allocate=SIZE  address range for the cells' code and data, such as 512MB or 2GB
+  --oop-executor[=PATH] the executor: farside's own (default), or another of ORC's, such as
+                        llvm-jitlink-executor
+  --oop-executor-connect=HOST:PORT   an executor that listens there (farside executor)
+  --token-file=FILE     holds the token that it asks for (or the environment: FARSIDE_TOKEN)
+  --insecure            talk even to one elsewhere that does not encrypt
+  --ssh=HOST            start the executor on HOST by ssh
+  --orc-runtime[=PATH]  LLVM's ORC runtime, for an executor other than farside's
   --time-limit=SECONDS  stop and take back a cell that runs longer
   --memory-limit=SIZE   let allocations beyond this fail
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
@@ -195,6 +204,10 @@ class _Parser:
                 self._action = self._action if self._action == "help" else "version"
             case "-prepare" | "--prepare":
                 self._action = self._action if self._action != "run" else "prepare"
+            case "-oop-executor" | "--oop-executor" | "-orc-runtime" | "--orc-runtime":
+                pass  # without a path: the one that is found by itself
+            case "-insecure" | "--insecure":
+                self._set(insecure=True)
             case "-no-pch" | "--no-pch":
                 self._set(use_pch=False)
             case "-O0" | "-O1" | "-O2" | "-O3":
@@ -217,6 +230,11 @@ class _Parser:
             "-Xcc": lists["xcc"].append,
             "-snapshots": lambda value: self._set(snapshots=parse_count(value)),
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
+            "-oop-executor": lambda value: self._set(executor=Path(value)),
+            "-orc-runtime": lambda value: self._set(orc_runtime=Path(value)),
+            "-oop-executor-connect": lambda value: self._set(connect=value),
+            "-token-file": lambda value: self._set(token_file=Path(value)),
+            "-ssh": lambda value: self._set(ssh=value),
             "-time-limit": self._time_limit,
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
             "-c": self._code,
@@ -276,7 +294,8 @@ def _unknown_option(word: str) -> str:
     import difflib
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
-    names += ["--time-limit=", "--memory-limit="]
+    names += ["--time-limit=", "--memory-limit=", "--oop-executor", "--oop-executor-connect="]
+    names += ["--orc-runtime", "--token-file=", "--insecure", "--ssh="]
     names += ["--snapshots="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]

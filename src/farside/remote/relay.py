@@ -1,0 +1,350 @@
+"""Carries the streams of one executor over one connection to another machine.
+
+An executor talks on several streams: calls, its supervisor's news, captured output, and a socket
+for each snapshot, which is passed as a descriptor. On one machine they are sockets and pipes. Over
+a network a relay stands at either end. Each reads its local streams and sends what they say in
+numbered channels, so that neither the session nor the executor knows of the network::
+
+    session ═ sockets, pipes ═ relay ─── one connection ─── relay ═ sockets, pipes ═ executor
+
+A frame is ``u32 channel, u8 kind, u32 size`` and the bytes. Kinds: DATA; END, the channel's stream
+has ended; OPEN, the next byte of the channel carries a descriptor, which is the channel whose
+number (u32) is given. For that the relay makes a socket pair and passes one end on.
+
+Order matters in one place: what a program prints is there before the reply to the call that printed
+it. So output is read after and sent before the data that was there with it, and a relay delivers
+data only when all output before it is delivered.
+
+Memory is bounded: a relay does not read from where it comes while too much waits for where it
+goes. Nothing a peer sends can name a channel that is not open, be larger than a frame may be, or
+open more channels than there may be; such a peer is cut off.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from array import array
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from farside.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farside.remote.tunnel import Tunnel
+
+DATA_CHANNEL, CONTROL_CHANNEL, STDOUT_CHANNEL, STDERR_CHANNEL = 0, 1, 2, 3
+OUTPUT_CHANNELS = (STDOUT_CHANNEL, STDERR_CHANNEL)
+FIRST_SNAPSHOT = 16
+
+_HEADER = Struct("<IBI")
+_NUMBER = Struct("<I")
+_DATA, _END, _OPEN = 0, 1, 2
+_MAX_FRAME = 1 << 16
+_MAX_WAITING = 4 << 20
+_MAX_CHANNELS = 2048
+_LINGER = 10.0  # seconds for the other end to end what this one has ended
+
+
+def frame(channel: int, kind: int, payload: bytes | bytearray | memoryview = b"") -> bytes:
+    """Return a frame's bytes."""
+    return _HEADER.pack(channel, kind, len(payload)) + payload
+
+
+def _carries_calls(channel: int) -> bool:
+    """Whether a channel is a worker's, or of a snapshot that may become the worker."""
+    return channel == DATA_CHANNEL or channel >= FIRST_SNAPSHOT
+
+
+class _Stream:
+    """A local end of a channel."""
+
+    __slots__ = ("descriptor", "ended", "incoming", "outgoing", "passing", "reads")
+
+    def __init__(self, descriptor: int, *, reads: bool) -> None:
+        self.descriptor = descriptor
+        self.reads = reads  # whether it is read from
+        self.outgoing = bytearray()  # to be written to it
+        self.ended = False  # the other relay has said so
+        self.passing: list[int] = []  # descriptors that go with the next byte
+        self.incoming = True  # more may come from it
+
+
+class Relay:
+    """One end. It owns the descriptors that it is given and closes them.
+
+    Args:
+        tunnel: the connection.
+        streams: the local end of each channel, by number, as descriptors.
+        write_only: channels that are only written to.
+        life: ends the relay when it is at its end; None for no such descriptor.
+    """
+
+    def __init__(
+        self,
+        tunnel: Tunnel,
+        streams: Mapping[int, int],
+        *,
+        write_only: tuple[int, ...] = (),
+        life: int | None = None,
+    ) -> None:
+        self._tunnel = tunnel
+        self._life = life
+        self._streams = {
+            channel: _Stream(descriptor, reads=channel not in write_only)
+            for channel, descriptor in streams.items()
+        }
+        for channel, stream in self._streams.items():
+            # What is only written to may be somebody else's terminal, whose mode is theirs.
+            if channel not in write_only:
+                os.set_blocking(stream.descriptor, False)
+        self._to_tunnel = bytearray()
+        self._from_tunnel = bytearray()
+        self._next_channel = FIRST_SNAPSHOT
+        self._open = True
+        self._deadline: float | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that came through the tunnel before the relay did."""
+        self._from_tunnel += data
+
+    def run(self) -> None:
+        """Carry until the tunnel or all streams have ended; then close everything."""
+        try:
+            self._take_frames()
+            while self._open and (self._streams or self._to_tunnel):
+                self._turn()
+        except (OSError, ProtocolError):
+            pass  # the end: nobody is left to be told
+        finally:
+            for stream in self._streams.values():
+                _close(stream)
+            self._streams.clear()
+            self._tunnel.close()
+
+    # ------------------------------------------------------------------ waiting
+
+    def _turn(self) -> None:
+        reading, writing = self._tunnel.filenos()
+        events: dict[int, int] = {}
+        room = max((len(each.outgoing) for each in self._streams.values()), default=0)
+        if room < _MAX_WAITING:
+            events[reading] = select.POLLIN
+        if self._to_tunnel:
+            events[writing] = events.get(writing, 0) | select.POLLOUT
+        held = self._data_is_held()
+        for channel, stream in self._streams.items():
+            wanted = 0
+            if stream.incoming and stream.reads and len(self._to_tunnel) < _MAX_WAITING:
+                wanted |= select.POLLIN
+            if stream.outgoing and not (held and _carries_calls(channel)):
+                wanted |= select.POLLOUT
+            if wanted:
+                events[stream.descriptor] = wanted
+        if self._life is not None:
+            events[self._life] = select.POLLIN
+        poll = select.poll()
+        for descriptor, wanted in events.items():
+            poll.register(descriptor, wanted)
+        ready = dict(poll.poll(self._patience()))
+        if not ready and self._deadline is not None and time.monotonic() >= self._deadline:
+            self._open = False
+        if self._life is not None and self._life in ready:
+            self._open = False
+        self._read_streams(ready)
+        self._write_streams()
+        if ready.get(reading, 0) & ~select.POLLOUT:
+            self._read_tunnel()
+        self._write_tunnel()
+
+    def _patience(self) -> float | None:
+        """How long to wait, in milliseconds: for ever unless this end is about to close."""
+        control = self._streams.get(CONTROL_CHANNEL)
+        if self._deadline is None and (control is None or not control.incoming):
+            self._deadline = time.monotonic() + _LINGER
+        if self._deadline is None:
+            return None
+        return max(0.0, self._deadline - time.monotonic()) * 1000
+
+    def _data_is_held(self) -> bool:
+        return any(
+            (stream := self._streams.get(channel)) is not None and stream.outgoing
+            for channel in OUTPUT_CHANNELS
+        )
+
+    # ------------------------------------------------------------------ local streams
+
+    def _read_streams(self, ready: dict[int, int]) -> None:
+        ends: list[tuple[int, _Stream]] = []
+        pieces: list[bytes] = []
+        output = False
+        for channel, stream in list(self._streams.items()):
+            came = stream.descriptor in ready and stream.incoming and stream.reads
+            if channel in OUTPUT_CHANNELS or not came:
+                continue
+            output = True
+            pieces.append(self._read_stream(channel, stream, ends))
+        # What was printed before these were written is in the pipes by now, and goes first.
+        for channel in OUTPUT_CHANNELS:
+            printing = self._streams.get(channel)
+            if printing is None or not (printing.reads and printing.incoming):
+                continue
+            if output or printing.descriptor in ready:
+                self._to_tunnel += self._read_stream(channel, printing, ends)
+        for piece in pieces:
+            self._to_tunnel += piece
+        for channel, stream in ends:
+            self._to_tunnel += frame(channel, _END)
+            stream.incoming = False
+            self._drop_if_done(channel, stream)
+
+    def _read_stream(self, channel: int, stream: _Stream, ends: list[tuple[int, _Stream]]) -> bytes:
+        """Return the frames for what a stream has to say."""
+        descriptors: list[int] = []
+        try:
+            if _carries_calls(channel):
+                data, descriptors = _receive_with_descriptors(stream.descriptor)
+            else:
+                data = os.read(stream.descriptor, _MAX_FRAME)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            ends.append((channel, stream))
+            return b""
+        opened = b"".join([self._open_channel(channel, each) for each in descriptors])
+        return opened + frame(channel, _DATA, data)
+
+    def _open_channel(self, carrier: int, descriptor: int) -> bytes:
+        number = self._next_channel
+        self._next_channel = max(FIRST_SNAPSHOT, (number + 1) & 0xFFFFFFFF)
+        os.set_blocking(descriptor, False)
+        self._streams[number] = _Stream(descriptor, reads=True)
+        return frame(carrier, _OPEN, _NUMBER.pack(number))
+
+    def _write_streams(self) -> None:
+        order = [*OUTPUT_CHANNELS, *(each for each in self._streams if each not in OUTPUT_CHANNELS)]
+        for channel in order:
+            stream = self._streams.get(channel)
+            if stream is None or not stream.outgoing:
+                continue
+            if _carries_calls(channel) and self._data_is_held():
+                continue
+            try:
+                del stream.outgoing[: _write(stream)]
+            except BlockingIOError:
+                continue
+            except OSError:
+                stream.outgoing.clear()  # its reader has gone, which its other direction will tell
+            self._drop_if_done(channel, stream)
+
+    def _drop_if_done(self, channel: int, stream: _Stream) -> None:
+        """Close a stream that has ended in a direction, when all is written that came for it."""
+        over = stream.ended or not stream.incoming
+        if over and not stream.outgoing and self._streams.get(channel) is stream:
+            if stream.incoming and stream.reads:
+                self._to_tunnel += frame(channel, _END)
+            del self._streams[channel]
+            _close(stream)
+
+    # ------------------------------------------------------------------ the tunnel
+
+    def _read_tunnel(self) -> None:
+        while True:
+            data = self._tunnel.receive()
+            if data is None:
+                return
+            if not data:
+                self._open = False
+                return
+            self._from_tunnel += data
+            self._take_frames()
+            if not self._tunnel.pending():
+                return
+
+    def _write_tunnel(self) -> None:
+        while self._to_tunnel:
+            with memoryview(self._to_tunnel) as view:
+                sent = self._tunnel.send(view)
+            if not sent:
+                return
+            del self._to_tunnel[:sent]
+
+    def _take_frames(self) -> None:
+        buffer = self._from_tunnel
+        position = 0
+        while len(buffer) - position >= _HEADER.size:
+            channel, kind, size = _HEADER.unpack_from(buffer, position)
+            if size > _MAX_FRAME or kind > _OPEN:
+                raise ProtocolError(f"A relay frame of {size} bytes, kind {kind}.")
+            if len(buffer) - position < _HEADER.size + size:
+                break
+            start = position + _HEADER.size
+            position = start + size
+            self._take_frame(channel, kind, bytes(buffer[start:position]))
+        del buffer[:position]
+        self._write_streams()
+
+    def _take_frame(self, channel: int, kind: int, payload: bytes) -> None:
+        stream = self._streams.get(channel)
+        if stream is None or stream.ended:
+            return  # it has ended here, and the other end did not know yet
+        if kind == _DATA:
+            stream.outgoing += payload
+        elif kind == _END:
+            stream.ended = True
+            self._drop_if_done(channel, stream)
+        else:
+            self._accept_channel(stream, channel, payload)
+
+    def _accept_channel(self, stream: _Stream, channel: int, payload: bytes) -> None:
+        if len(payload) != _NUMBER.size or not _carries_calls(channel):
+            raise ProtocolError("A relay frame that opens no channel.")
+        (number,) = _NUMBER.unpack(payload)
+        if number < FIRST_SNAPSHOT or number in self._streams:
+            raise ProtocolError(f"A relay frame that opens channel {number}.")
+        if len(self._streams) >= _MAX_CHANNELS:
+            raise ProtocolError("Too many channels.")
+        ours, theirs = socket.socketpair()
+        stream.passing.append(theirs.detach())
+        ours.setblocking(False)
+        self._streams[number] = _Stream(ours.detach(), reads=True)
+
+
+def _receive_with_descriptors(descriptor: int) -> tuple[bytes, list[int]]:
+    """Read from a local socket what is there, with the descriptors that came along."""
+    with socket.socket(fileno=os.dup(descriptor)) as local:
+        if local.family != socket.AF_UNIX:
+            return local.recv(_MAX_FRAME), []
+        data, ancillary, _, _ = local.recvmsg(
+            _MAX_FRAME, socket.CMSG_SPACE(16 * 4), socket.MSG_CMSG_CLOEXEC
+        )
+    descriptors = array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+    return data, list(descriptors)
+
+
+def _write(stream: _Stream) -> int:
+    if not stream.passing:
+        return os.write(stream.descriptor, stream.outgoing[:_MAX_FRAME])
+    with socket.socket(fileno=os.dup(stream.descriptor)) as local:
+        sent = socket.send_fds(
+            local, [bytes(stream.outgoing[:_MAX_FRAME])], stream.passing, socket.MSG_NOSIGNAL
+        )
+    if sent:
+        for descriptor in stream.passing:
+            os.close(descriptor)
+        stream.passing.clear()
+    return sent
+
+
+def _close(stream: _Stream) -> None:
+    for descriptor in (stream.descriptor, *stream.passing):
+        os.close(descriptor)
