@@ -270,6 +270,13 @@ void Dylibs::noteUnneeded(uint64_t header) {
 }
 
 Error Dylibs::close(uint64_t header) {
+  {
+    std::lock_guard lock(Mutex);
+    Dylib *dylib = find(header);
+    if (dylib == nullptr || !dylib->Armed)
+      return Error("dlclose: " + (dylib ? "JITDylib " + dylib->Name + " is not open"
+                                        : std::string("unknown JITDylib header")));
+  }
   if (__orc_rt_elfnix_jit_dlclose(pointer(header)) != 0)
     return lastRuntimeError("dlclose failed");
   std::vector<uint64_t> unneeded;

@@ -10,6 +10,7 @@
 #include "dylibs.h"
 #include "memory.h"
 #include "orc_runtime.h"
+#include "session_watch.h"
 #include "values.h"
 #include "wrapper.h"
 
@@ -110,21 +111,25 @@ using Sections = std::vector<AddrRange>;
 
 extern "C" {
 
-/// Alloc action: takes over the slab, which the executor has reserved.
+/// Alloc action: takes over the slab, which the executor has reserved, and watches a descriptor of
+/// the session's if there is one.
 WrapperResult farside_companion_start(const char *data, size_t size) {
-  return serveWrapper<uint64_t, uint64_t>(data, size, [](uint64_t base, uint64_t bytes) {
-    if (Error error = Slab::get().adopt(base, bytes))
-      return error;
-    if (::__cxa_atexit(atProcessExit, nullptr, &exitCookie) != 0)
-      return Error("cannot register an exit handler");
-    return Error();
-  });
+  return serveWrapper<uint64_t, uint64_t, int32_t>(
+      data, size, [](uint64_t base, uint64_t bytes, int32_t watched) {
+        if (Error error = Slab::get().adopt(base, bytes))
+          return error;
+        SessionWatch::get().start(watched);
+        if (::__cxa_atexit(atProcessExit, nullptr, &exitCookie) != 0)
+          return Error("cannot register an exit handler");
+        return Error();
+      });
 }
 
 /// Ends the program in order: its thread, exit handlers, then what its images have registered, the
 /// newest first. Afterwards its memory can be released.
 WrapperResult farside_companion_end(const char *data, size_t size) {
   return serveWrapper<>(data, size, [] {
+    SessionWatch::get().end();
     CellThread::get().end();
     Error first = Dylibs::get().runExitHandlers(0);
     ::__cxa_finalize(&exitCookie); // nothing is left for it to do, and this code is about to go

@@ -77,6 +77,8 @@ class ExecutionSession:
         self._demangle = demangle
         self._interrupts = interrupts
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
+        self._notices: tuple[str, ...] = ()
+        self._notices_said = False
         self._start()
 
     def _start(self) -> None:
@@ -101,6 +103,8 @@ class ExecutionSession:
         self._executor.wait_ready()
         self._limit_memory()
         self._far_side = make_far_side(self._executor, self._options)
+        if not self._notices_said:
+            self._notices, self._notices_said = self._far_side.notices, True
         self._memory = self._far_side.memory
         self._tls = self._far_side.tls
         self._addresses.update(self._far_side.known)
@@ -154,6 +158,11 @@ class ExecutionSession:
             else:
                 answer = found.address
         return sps.pack((sps.Expected(sps.ADDR),), (answer,))
+
+    def take_notices(self) -> tuple[str, ...]:
+        """Return what the user should know of the far side, once."""
+        notices, self._notices = self._notices, ()
+        return notices
 
     def _limit_memory(self) -> None:
         """Limit what the worker may allocate; its children and snapshots inherit it."""

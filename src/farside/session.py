@@ -202,7 +202,7 @@ class Session:
             cell=compiled.cell,
             value=value,
             diagnostics=compiled.diagnostics,
-            notices=(),
+            notices=self._execution.take_notices(),
             stdout=stdout,
             stderr=stderr,
             timings=timings,

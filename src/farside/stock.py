@@ -25,6 +25,7 @@ from farside.link import Definition, EntryTable, NoTls, Prot, link
 from farside.object import parse_archive, parse_object
 from farside.orc import bootstrap, sps
 from farside.remote.memory import SlabAllocator
+from farside.remote.spawn import CONTROL_FD
 from farside.remote.static_tls import StaticTlsPool
 
 if TYPE_CHECKING:
@@ -218,6 +219,8 @@ class StockFarSide:
             return image.defined[name].address, arguments
 
         nothing = (0, b"")
+        # It ends with the session even while a cell runs, if it is a child of ours.
+        watched = CONTROL_FD if self._executor.is_child else -1
         address = sps.pack((sps.ADDR,), (header,))
         frames = image.eh_frame or (0, 0)
         sections = sps.pack((sps.U64,) * 4, (*frames, 0, 0))
@@ -233,7 +236,7 @@ class StockFarSide:
             (
                 action(
                     "farside_companion_start",
-                    sps.pack((sps.U64, sps.U64), (self._base, slab_size)),
+                    sps.pack((sps.U64, sps.U64, sps.I32), (self._base, slab_size, watched)),
                 ),
                 nothing,
             ),

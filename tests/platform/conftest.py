@@ -10,6 +10,7 @@ import pytest
 
 from farside.options import Options
 from farside.session import Session
+from tests.far_sides import far_side
 
 Build = Callable[..., str]
 
@@ -27,7 +28,7 @@ struct Trace {
 @pytest.fixture
 def session() -> Iterator[Session]:
     """Return a capturing session."""
-    with Session(Options(output="capture")) as started:
+    with far_side() as chosen, Session(Options(output="capture", **chosen)) as started:
         yield started
 
 

@@ -10,17 +10,26 @@ import pytest
 
 from farside.options import Options
 from farside.session import CellResult, Session
+from tests.far_sides import far_side
 
 NewSession = Callable[..., Session]
 
 
+@pytest.fixture(scope="session")
+def far_side_options() -> Iterator[dict[str, Any]]:
+    """Provide the far side that FARSIDE_TEST_FAR_SIDE chooses."""
+    with far_side() as options:
+        yield options
+
+
 @pytest.fixture
-def new_session() -> Iterator[NewSession]:
+def new_session(far_side_options: dict[str, Any]) -> Iterator[NewSession]:
     """Return a function that starts a capturing session, closed at the end of the test."""
     with ExitStack() as stack:
 
         def start(**changes: Any) -> Session:
-            return stack.enter_context(Session(Options(output="capture").with_(**changes)))
+            options = Options(output="capture").with_(**{**far_side_options, **changes})
+            return stack.enter_context(Session(options))
 
         yield start
 

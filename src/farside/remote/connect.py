@@ -173,8 +173,9 @@ def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Sp
         streams[STDOUT_CHANNEL], streams[STDERR_CHANNEL] = os.dup(1), os.dup(2)
     relay = Relay(tunnel, streams, write_only=OUTPUT_CHANNELS)
     relay.feed(bytes(buffer))
-    threading.Thread(target=relay.run, name=f"relay to {where}", daemon=True).start()
-    return Spawned(None, data, control, stdout, stderr)
+    thread = threading.Thread(target=relay.run, name=f"relay to {where}", daemon=True)
+    thread.start()
+    return Spawned(None, data, control, stdout, stderr, thread)
 
 
 # ------------------------------------------------------------------ ssh

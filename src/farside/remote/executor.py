@@ -53,6 +53,7 @@ _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 _PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
+_SLICE = 0.05  # seconds between two looks at output while a process ends
 _GRACE = 2.0  # seconds between the end of a stream and the report of the death that explains it
 
 
@@ -92,6 +93,7 @@ class Executor:
     ) -> None:
         """Take over a started executor and wait for its Setup message."""
         self._pid = spawned.pid
+        self._relay = spawned.relay
         self._reaped = False
         self._data: Transport = SocketTransport(spawned.data)
         self._control: Transport | None = None
@@ -190,6 +192,11 @@ class Executor:
     def usable(self) -> bool:
         """Whether calls can still be made."""
         return self._unusable is None and not self._data_ended
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it was started by this process, on this machine."""
+        return self._pid is not None
 
     def add_symbols(self, symbols: Mapping[str, int]) -> None:
         """Note what was linked into the executor, as if its Setup message had offered it."""
@@ -456,9 +463,13 @@ class Executor:
             while self.death is None and not self._control_ended:
                 self._turn(deadline)
             return
-        while not self._data_ended:
-            self._turn(deadline)
-        self._learn_end(deadline)
+        # A child that the program left holds the connection open, so its end says nothing.
+        while not (self._data_ended if self._pid is None else self._learn_end(_soon(deadline))):
+            if self._pid is None:
+                self._turn(deadline)
+            elif time.monotonic() >= deadline:
+                raise TimedOut("The executor did not end in the time it was given.")
+            self._drain_pipes()
 
     def __enter__(self) -> Executor:
         return self
@@ -484,6 +495,8 @@ class Executor:
 
         User code may have stopped it; then it is killed, and the worker with it.
         """
+        if self._relay is not None:
+            self._relay.join(_REAP_GRACE)
         if self._reaped or self._pid is None:
             return
         self._reaped = True
@@ -511,6 +524,9 @@ class Executor:
             reader = self._readers.get(descriptor)
             if reader is not None:
                 reader()
+        # One that talks without end must not keep anybody waiting without end.
+        if deadline is not None and time.monotonic() >= deadline + _GRACE:
+            raise TimedOut("The far side did not answer in the time it was given.")
 
     def _pump_until(self, done: Callable[[], bool], deadline: float | None) -> None:
         while not done():
@@ -526,6 +542,7 @@ class Executor:
     def _send(self, frame: bytes, deadline: float | None, descriptor: int | None = None) -> None:
         """Send all of a frame, and a descriptor with its first byte."""
         rest = memoryview(frame)
+        waited = False
         try:
             while True:
                 sent = self._data.send(rest, descriptor)
@@ -535,13 +552,14 @@ class Executor:
                 if sent:
                     descriptor = None
                 self._poll.modify(self._data.fileno(), select.POLLIN | select.POLLOUT)
+                waited = True
                 self._turn(deadline)
                 if self._data_ended:
                     self._raise_death()
         except FarSideLost:
             self._raise_death()
         finally:
-            if rest and self._data.fileno() in self._readers:
+            if waited and self._data.fileno() in self._readers:
                 self._poll.modify(self._data.fileno(), select.POLLIN)
 
     def _raise_death(self) -> NoReturn:
@@ -692,6 +710,10 @@ class Executor:
         """Decode a result; a malformed one makes the executor unusable."""
         with _Guard(self):
             return codec.decode(sps.Reader(payload))
+
+
+def _soon(deadline: float) -> float:
+    return min(deadline, time.monotonic() + _SLICE)
 
 
 class _Guard:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from farside.errors import SetupError
 
 if TYPE_CHECKING:
+    from threading import Thread
+
     from farside.options import Options
 
 _ENVIRONMENT = "FARSIDE_EXECUTOR"
-_DATA_FD, _CONTROL_FD = 3, 4
+_DATA_FD, CONTROL_FD = 3, 4
 _ABOVE_STANDARD = 64
 
 
@@ -47,6 +49,7 @@ class Spawned(NamedTuple):
         data: the socket of the calls.
         control: the socket of its supervisor; None where there can be none.
         stdout, stderr: descriptors of pipes, or None where the executor inherited ours.
+        relay: carries the streams to another machine; None where there is no need.
     """
 
     pid: int | None
@@ -54,6 +57,7 @@ class Spawned(NamedTuple):
     control: socket.socket | None
     stdout: int | None
     stderr: int | None
+    relay: Thread | None = None
 
 
 def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> Spawned:
@@ -69,11 +73,11 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
     """
     data, far_data = socket.socketpair()
     control, far_control = socket.socketpair()
-    arguments = [str(program), f"filedescs={_DATA_FD},{_DATA_FD}", f"control={_CONTROL_FD}"]
+    arguments = [str(program), f"filedescs={_DATA_FD},{_DATA_FD}", f"control={CONTROL_FD}"]
     if slab_bytes is not None:
         arguments.append(f"slab={slab_bytes}")
     # The targets are low numbers, so no source may be one: the first dup2 would close the second.
-    moves = [(_above(far_data.detach()), _DATA_FD), (_above(far_control.detach()), _CONTROL_FD)]
+    moves = [(_above(far_data.detach()), _DATA_FD), (_above(far_control.detach()), CONTROL_FD)]
     stdout = stderr = None
     if capture:
         stdout, far_stdout = os.pipe()
@@ -104,7 +108,7 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
 
 
 def _above(descriptor: int) -> int:
-    for lowest in (_ABOVE_STANDARD, _CONTROL_FD + 1):
+    for lowest in (_ABOVE_STANDARD, CONTROL_FD + 1):
         try:
             moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
         except OSError:  # the limit is lower than that, or reached

@@ -1,0 +1,129 @@
+"""Sessions on LLVM's own executor, into which farside links ORC's runtime and its companion."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from farside.errors import CppException, Crashed, FarSideError, SetupError
+from farside.options import Options
+from farside.rescue import STARTED_AGAIN
+from farside.session import Session
+from tests.far_sides import STOCK
+from tests.session.conftest import run_all, shown
+
+
+def test_values_output_and_state(stock: Session) -> None:
+    result = run_all(stock, "#include <cstdio>", "int x = 40;", 'printf("hello\\n"); x + 2')
+    assert (shown(result), result.stdout) == ("42", "hello\n")
+
+
+def test_what_is_missing_is_said_once(stock: Session) -> None:
+    first, second = stock.run("int x = 1;"), stock.run("int y = 1;")
+    assert [notice for notice in first.notices if "snapshots" in notice]
+    assert second.notices == ()
+
+
+def test_an_exception_is_reported_and_what_came_before_it_stays(stock: Session) -> None:
+    stock.run("#include <stdexcept>\nint x = 1;")
+    with pytest.raises(CppException) as caught:
+        stock.run('x = 2; throw std::out_of_range("too far"); x = 3;')
+    assert (caught.value.type_name, caught.value.what) == ("std::out_of_range", "too far")
+    assert shown(stock.run("x")) == "2"
+
+
+def test_exceptions_cross_frames_of_several_cells(stock: Session) -> None:
+    stock.run("int thrower(int n) { throw n; }")
+    stock.run("int catcher(int n) { try { return thrower(n); } catch (int m) { return m + 1; } }")
+    assert shown(stock.run("catcher(41)")) == "42"
+
+
+def test_thread_local_variables_stay_from_cell_to_cell(stock: Session) -> None:
+    stock.run("#include <thread>\nthread_local int t = 3;")
+    stock.run("t = 7; int seen = 0;")
+    stock.run("std::thread([] { seen = t; }).join();")
+    assert shown(stock.run("10 * t + seen")) == "73"
+
+
+def test_destructors_and_atexit_run_at_the_end_in_reverse(tmp_path: Path) -> None:
+    with Session(Options(output="capture", executor=STOCK)) as session:
+        session.run(
+            "#include <cstdio>\n#include <cstdlib>\n"
+            'struct S { const char *n; ~S() { printf("-%s ", n); } };'
+        )
+        session.run('S first{"first"};')
+        session.run('atexit([] { printf("-atexit "); });')
+        session.run('S second{"second"};')
+        closing = session.close()
+    assert closing.notices == ()
+    assert closing.stdout == "-second -atexit -first "
+
+
+def test_undo_runs_the_destructor_and_takes_the_names_back(stock: Session) -> None:
+    stock.run('#include <cstdio>\nstruct S { ~S() { printf("gone\\n"); } };')
+    stock.run("S s;")
+    stock.undo()
+    assert stock.take_output()[0] == "gone\n"
+    stock.run("int s = 5;")
+    assert shown(stock.run("s")) == "5"
+    assert stock.close().notices == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("*(volatile int *)nullptr = 1;", "SIGSEGV"),
+        ("__builtin_trap();", "SIGILL"),
+        ("_exit(3);", "exit status 3"),
+    ],
+)
+def test_after_a_death_the_definitions_come_back(stock: Session, code: str, what: str) -> None:
+    run_all(stock, "#include <unistd.h>", "int x = 1;", "int twice() { return 2 * x; }", "x = 9;")
+    with pytest.raises(Crashed, match=what) as caught:
+        stock.run(code)
+    assert STARTED_AGAIN in caught.value.recovery
+    assert shown(stock.run("twice()")) == "2"
+
+
+def test_a_time_limit_ends_a_loop() -> None:
+    options = Options(output="capture", executor=STOCK, time_limit=1.0)
+    with Session(options) as session:
+        session.run("int x = 1;")
+        with pytest.raises(FarSideError, match="limit of"):
+            session.run("for (volatile int i = 0;; ++i) { }")
+        assert shown(session.run("x")) == "1"
+
+
+def test_jitdylibs_are_opened_and_closed(stock: Session) -> None:
+    stock.run('#include <cstdio>\nstruct T { const char *n; ~T() { printf("-%s ", n); } };')
+    plugin = stock.jitdylib("plugin")
+    stock.run('#include <cstdio>\nT t{"t"}; int answer() { return 42; }', dylib="plugin")
+    assert plugin.close().stdout == "-t "
+
+
+def test_a_library_is_loaded(stock: Session, tmp_path: Path) -> None:
+    source, library = tmp_path / "l.cpp", tmp_path / "libl.so"
+    source.write_text('extern "C" int from_library() { return 17; }')
+    subprocess.run(["clang++-22", "-shared", "-fPIC", "-o", library, source], check=True)
+    stock.load(str(library))
+    stock.run('extern "C" int from_library();')
+    assert shown(stock.run("from_library()")) == "17"
+
+
+def test_nothing_is_left_behind(leaves_nothing: object) -> None:
+    with Session(Options(output="capture", executor=STOCK)) as session:
+        session.run("#include <unistd.h>\nint child = fork(); if (!child) pause();")
+        session.run("1;")
+
+
+def test_a_runtime_that_is_none(tmp_path: Path) -> None:
+    runtime = tmp_path / "liborc_rt.a"
+    runtime.write_bytes(b"!<arch>\n")
+    options = Options(output="capture", executor=STOCK, orc_runtime=runtime)
+    with Session(options) as session, pytest.raises(SetupError, match="ORC runtime"):
+        session.run("1")
+    missing = Options(output="capture", executor=STOCK, orc_runtime=tmp_path / "no.a")
+    with Session(missing) as session, pytest.raises(SetupError, match="no ORC runtime"):
+        session.run("1")
