@@ -85,7 +85,7 @@ class ExecutionSession:
         """Start an executor without waiting for it, and forget all about the one before."""
         spawned = start_executor(self._options, capture=self._sink is not None)
         self._executor = Executor(spawned, self._sink, self._interrupts)
-        self.supervisor_pid = spawned.pid or 0
+        self.supervisor_pid = spawned.pid
         self._ready = False
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it

@@ -59,8 +59,11 @@ def connect(options: Options, *, capture: bool) -> Spawned:
         start = connected.recv(len(handshake.MAGIC), socket.MSG_PEEK | socket.MSG_WAITALL)
         if start != handshake.MAGIC:
             return _plain_orc(connected, start, host, address, options)
-        secure = _authenticate(connected, host, address, options)
-        return _begin(SocketTunnel(secure), options, address, capture=capture)
+        nonce, tls = handshake.read_banner(_receive(connected, handshake.BANNER_SIZE))
+        if tls:
+            connected = _wrap(connected)
+        _authenticate(connected, nonce, tls=tls, where=(host, address), options=options)
+        return _begin(SocketTunnel(connected), options, address, capture=capture)
     except (OSError, ProtocolError) as error:
         connected.close()
         raise SetupError(f"The executor at {address} cannot be used: {error}") from error
@@ -97,24 +100,25 @@ def _plain_orc(
         )
     connected.settimeout(None)
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Spawned(None, connected, None, None, None)
+    return Spawned(0, connected, None, None, None)
 
 
 def _authenticate(
-    connected: socket.socket, host: str, address: str, options: Options
-) -> socket.socket:
-    nonce, tls = handshake.read_banner(_receive(connected, handshake.BANNER_SIZE))
+    connected: socket.socket, nonce: bytes, *, tls: bool, where: tuple[str, str], options: Options
+) -> None:
+    """Show that we know the token, and see that the listener does."""
+    host, address = where
     shown, known = handshake.NO_CERTIFICATE, True
     if tls:
-        connected, shown = _wrap(connected)
+        shown = _certificate_of(connected)
         known = pins.check_pin(address, shown)
     elif not is_loopback(host) and not options.insecure:
         raise SetupError(f"The executor at {address} encrypts nothing; --insecure uses it anyway.")
     elif pins.pinned(address) is not None:
         raise FarSideLost(f"The executor at {address} used to encrypt, and now does not.")
     token, mine = read_token(options), os.urandom(handshake.NONCE_SIZE)
-    connected.sendall(handshake.caller_proof(token, nonce, mine, shown))
     try:
+        connected.sendall(handshake.caller_proof(token, nonce, mine, shown))
         answer = _receive(connected, 32)
     except OSError:
         answer = b""
@@ -126,19 +130,25 @@ def _authenticate(
     handshake.check_listener(token, nonce, mine, shown, answer)
     if not known:
         pins.add_pin(address, shown)
-    return connected
 
 
-def _wrap(connected: socket.socket) -> tuple[socket.socket, bytes]:
-    """Begin TLS; the certificate is judged by its fingerprint and nothing else."""
+def _wrap(connected: socket.socket) -> socket.socket:
+    """Begin TLS; the certificate is judged later, by its fingerprint and nothing else."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    secure = context.wrap_socket(connected)
-    return secure, handshake.fingerprint(secure.getpeercert(binary_form=True) or b"")
+    return context.wrap_socket(connected)
+
+
+def _certificate_of(connected: socket.socket) -> bytes:
+    """Return the fingerprint of the certificate that the listener has shown."""
+    from ssl import SSLSocket
+
+    assert isinstance(connected, SSLSocket)
+    return handshake.fingerprint(connected.getpeercert(binary_form=True) or b"")
 
 
 def _receive(connected: socket.socket, size: int) -> bytes:
@@ -175,7 +185,7 @@ def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Sp
     relay.feed(bytes(buffer))
     thread = threading.Thread(target=relay.run, name=f"relay to {where}", daemon=True)
     thread.start()
-    return Spawned(None, data, control, stdout, stderr, thread)
+    return Spawned(0, data, control, stdout, stderr, thread)
 
 
 # ------------------------------------------------------------------ ssh

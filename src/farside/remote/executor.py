@@ -92,7 +92,7 @@ class Executor:
         interrupts: Interrupts | None = None,
     ) -> None:
         """Take over a started executor and wait for its Setup message."""
-        self._pid = spawned.pid
+        self._pid = spawned.pid or None
         self._relay = spawned.relay
         self._reaped = False
         self._data: Transport = SocketTransport(spawned.data)

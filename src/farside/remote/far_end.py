@@ -126,7 +126,6 @@ def serve(tunnel: Tunnel, program: Path, life: int | None = None) -> None:
     assert spawned.control is not None
     assert spawned.stdout is not None
     assert spawned.stderr is not None
-    assert spawned.pid is not None
     streams = {
         DATA_CHANNEL: spawned.data.detach(),
         CONTROL_CHANNEL: spawned.control.detach(),

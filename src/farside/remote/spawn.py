@@ -44,7 +44,7 @@ class Spawned(NamedTuple):
     """A started executor and the near ends of its streams.
 
     Attributes:
-        pid: of the process that was started, its supervisor if it has one; None where it runs on
+        pid: of the process that was started, its supervisor if it has one; 0 where it runs on
             another machine.
         data: the socket of the calls.
         control: the socket of its supervisor; None where there can be none.
@@ -52,7 +52,7 @@ class Spawned(NamedTuple):
         relay: carries the streams to another machine; None where there is no need.
     """
 
-    pid: int | None
+    pid: int
     data: socket.socket
     control: socket.socket | None
     stdout: int | None
