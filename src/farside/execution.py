@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from farside.options import Options
     from farside.remote.commit import RunOutcome
     from farside.remote.death import DeathReport
-    from farside.remote.executor import Interrupts, OutputSink
+    from farside.remote.ports import Interrupts, OutputSink
 
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 

@@ -15,7 +15,7 @@ import select
 import time
 from contextlib import suppress
 from struct import Struct
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from farside.errors import (
     Crashed,
@@ -30,7 +30,8 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
 from farside.remote.death import DeathReport
-from farside.remote.process import await_end, collect, kill_group
+from farside.remote.ports import Interrupts, OutputSink
+from farside.remote.process import await_end, collect, is_living, kill_group
 from farside.remote.record import decode_record
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import Spawned, spawn_executor
@@ -51,30 +52,9 @@ _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
-_PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 _GRACE = 2.0  # seconds between the end of a stream and the report of the death that explains it
-
-
-class OutputSink(Protocol):
-    """Receives captured output as it comes; must not call back into the executor."""
-
-    def stdout(self, data: bytes) -> None:
-        """Take bytes that the far side wrote to its standard output."""
-
-    def stderr(self, data: bytes) -> None:
-        """Take bytes that the far side wrote to its standard error."""
-
-
-class Interrupts(Protocol):
-    """Where the wish to stop a call comes from."""
-
-    def fileno(self) -> int:
-        """Return a descriptor that is readable when there is one."""
-
-    def deliver(self) -> None:
-        """Take note of it. Raises KeyboardInterrupt if the call may be broken off now."""
 
 
 class Executor:
@@ -92,7 +72,7 @@ class Executor:
         interrupts: Interrupts | None = None,
     ) -> None:
         """Take over a started executor and wait for its Setup message."""
-        self._pid = spawned.pid or None
+        self._pid = spawned.pid
         self._relay = spawned.relay
         self._reaped = False
         self._data: Transport = SocketTransport(spawned.data)
@@ -196,7 +176,7 @@ class Executor:
     @property
     def is_child(self) -> bool:
         """Whether it was started by this process, on this machine."""
-        return self._pid is not None
+        return self._pid != 0
 
     def add_symbols(self, symbols: Mapping[str, int]) -> None:
         """Note what was linked into the executor, as if its Setup message had offered it."""
@@ -438,13 +418,13 @@ class Executor:
         self._data.close()
         if self._control is not None:
             self._control.close()  # the supervisor kills all below it and exits
-        if self._pid is not None and self._is_alone() and not self._reaped:
+        if self._pid and self._is_alone() and not self._reaped:
             kill_group(self._pid)
         self._finish()
 
     def _is_alone(self) -> bool:
         """Whether the executor is a child of ours that has no supervisor."""
-        return self._setup is not None and not self.is_native and self._pid is not None
+        return self._setup is not None and not self.is_native and self._pid != 0
 
     def close(self, timeout: float = 5.0) -> None:
         """Let the worker run its exit handlers and end; after `timeout` seconds kill it."""
@@ -464,8 +444,8 @@ class Executor:
                 self._turn(deadline)
             return
         # A child that the program left holds the connection open, so its end says nothing.
-        while not (self._data_ended if self._pid is None else self._learn_end(_soon(deadline))):
-            if self._pid is None:
+        while not (self._data_ended if not self._pid else self._learn_end(_soon(deadline))):
+            if not self._pid:
                 self._turn(deadline)
             elif time.monotonic() >= deadline:
                 raise TimedOut("The executor did not end in the time it was given.")
@@ -497,7 +477,7 @@ class Executor:
         """
         if self._relay is not None:
             self._relay.join(_REAP_GRACE)
-        if self._reaped or self._pid is None:
+        if self._reaped or not self._pid:
             return
         self._reaped = True
         collect(self._pid, _REAP_GRACE)
@@ -576,22 +556,8 @@ class Executor:
         raise FarSideLost(f"The far side is gone: {what}.")
 
     def _worker_lives(self) -> bool:
-        """Tell whether the worker is certainly not about to end.
-
-        A process that ends is marked so by the kernel before its sockets close, and one that
-        executes another program, which may end soon, has that program's name by then.
-        """
-        if self._pid is None:
-            return False  # on another machine
-        try:
-            with open(f"/proc/{self._worker_pid}/stat", "rb") as stat:
-                fields = stat.read().rpartition(b")")[2].split()
-            program = os.readlink(f"/proc/{self._pid}/exe")
-            if os.readlink(f"/proc/{self._worker_pid}/exe") != program:
-                return False
-        except OSError:
-            return False
-        return fields[0] not in b"ZX" and not int(fields[6]) & _PF_EXITING
+        """Tell whether the worker is certainly not about to end."""
+        return self._pid != 0 and is_living(self._worker_pid, self._pid)
 
     def _await_death(self) -> bool:
         deadline = time.monotonic() + _GRACE
@@ -606,7 +572,7 @@ class Executor:
 
     def _learn_end(self, deadline: float) -> bool:
         """Learn from the kernel how an executor without supervisor ended; False if it did not."""
-        if self._pid is not None and not self._reaped:
+        if self._pid and not self._reaped:
             self.death = await_end(self._pid, deadline)
         return self.death is not None
 

@@ -10,6 +10,8 @@ from contextlib import suppress
 
 from farside.remote.death import DeathReport
 
+_PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
+
 
 def await_end(pid: int, deadline: float) -> DeathReport | None:
     """Wait for a child to end and tell how it did, without collecting it.
@@ -37,6 +39,23 @@ def collect(pid: int, grace: float) -> None:
         if not _ended(pid, grace):
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def is_living(worker: int | None, supervisor: int) -> bool:
+    """Tell whether a worker is certainly not about to end.
+
+    A process that ends is marked so by the kernel before its sockets close, and one that executes
+    another program than its supervisor's, which may end soon, has that program's name by then.
+    """
+    try:
+        with open(f"/proc/{worker}/stat", "rb") as stat:
+            fields = stat.read().rpartition(b")")[2].split()
+        program = os.readlink(f"/proc/{supervisor}/exe")
+        if os.readlink(f"/proc/{worker}/exe") != program:
+            return False
+    except OSError:
+        return False
+    return fields[0] not in b"ZX" and not int(fields[6]) & _PF_EXITING
 
 
 def kill_group(pid: int) -> None:
