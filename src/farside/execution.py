@@ -100,6 +100,14 @@ class ExecutionSession:
         """Read the executor's Setup, on first use; it has been starting in the meantime."""
         if self._ready:
             return
+        try:
+            self._make_ready()
+        except BaseException:
+            self._executor.kill()  # it is of no use half way; what needs one next starts another
+            raise
+        self._ready = True
+
+    def _make_ready(self) -> None:
         self._executor.wait_ready()
         self._limit_memory()
         self._far_side = make_far_side(self._executor, self._options)
@@ -110,7 +118,6 @@ class ExecutionSession:
         self._addresses.update(self._far_side.known)
         if self._executor.offers(bootstrap.PUSH_INITIALIZERS_TAG):
             self._executor.handle(bootstrap.PUSH_INITIALIZERS_TAG, self._answer_push)
-        self._ready = True
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)

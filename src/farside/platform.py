@@ -15,6 +15,7 @@ from farside.errors import OptionError, RemoteError
 from farside.link import Definition, Prot
 from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
+from farside.remote import executor
 from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class Platform:
         main: the JITDylib of the user's cells.
     """
 
-    def __init__(self, executor: Executor, memory: SlabAllocator) -> None:
-        self._executor = executor
+    def __init__(self, far: Executor, memory: SlabAllocator) -> None:
+        self._executor = far
         self._memory = memory
         self.dylibs: dict[str, JitDylib[Definition]] = {}
         self.main = self._create(MAIN)
@@ -66,7 +67,8 @@ class Platform:
                 actions.append((self._call(bootstrap.HOLD_JITDYLIB, address), NO_CALL))
             pending = self._memory.pending()
             write = [*pending.zero_writes(), (header, address)]
-            self._executor.commit(CommitRequest(pending.protect, write, actions))
+            request = CommitRequest(pending.protect, write, actions)
+            self._executor.commit(request, timeout=executor.PATIENCE)
         except BaseException:
             self._memory.rollback()
             raise

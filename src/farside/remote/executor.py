@@ -54,6 +54,7 @@ _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _SLICE = 0.05  # seconds between two looks at output while a process ends
+PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
 _GRACE = 2.0  # seconds between the end of a stream and the report of the death that explains it
 
 
@@ -138,7 +139,8 @@ class Executor:
     def wait_ready(self) -> bootstrap.Setup:
         """Wait for the Setup message, and the worker's pid, and return the message."""
         with _Guard(self):
-            self._pump_until(lambda: self._setup is not None and self._knows_worker(), None)
+            deadline = time.monotonic() + PATIENCE
+            self._pump_until(lambda: self._setup is not None and self._knows_worker(), deadline)
         return self.setup
 
     def _knows_worker(self) -> bool:
@@ -278,7 +280,8 @@ class Executor:
             library = self._process_handle
         wanted = [(name, False) for name in names]
         payload = sps.pack((sps.ADDR, _LOOKUP_SET), (library, wanted))
-        found = self._decoded(_EXPECTED_SYMBOLS, self.call(bootstrap.DYLIB_RESOLVE, payload))
+        reply = self.call(bootstrap.DYLIB_RESOLVE, payload, timeout=PATIENCE)
+        found = self._decoded(_EXPECTED_SYMBOLS, reply)
         if isinstance(found, sps.Failure):
             raise RemoteError(f"The executor cannot look symbols up: {found.text}.")
         if len(found) != len(wanted):
@@ -296,7 +299,8 @@ class Executor:
         Returns:
             the offsets in bytes, of those names that are such a variable.
         """
-        payload = self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), (names,)))
+        arguments = sps.pack((_NAMES,), (names,))
+        payload = self.call(bootstrap.TLS_OFFSETS, arguments, timeout=PATIENCE)
         found = self._decoded(_OFFSETS, payload)
         return {
             name: offset for name, offset in zip(names, found, strict=False) if offset is not None
