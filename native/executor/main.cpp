@@ -1,6 +1,7 @@
 // farside-executor: the far side of a session.
 //
 //   farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]
+//   farside-executor listen=HOST:PORT
 //
 // The slab is 2 GiB less two pages unless told otherwise, and none for a plain ORC executor.
 //
@@ -8,6 +9,7 @@
 // executor. Further arguments are ignored, as LLVM's executor ignores them.
 #include "bootstrap.h"
 #include "crash.h"
+#include "listen.h"
 #include "memory.h"
 #include "platform.h"
 #include "server.h"
@@ -41,6 +43,7 @@ struct Arguments {
   int Out = -1;
   int Control = -1;
   std::optional<uint64_t> Slab;
+  std::string_view Listen;
 };
 
 template <typename T> bool parse(std::string_view text, T &value) {
@@ -59,6 +62,10 @@ bool parseArgument(std::string_view argument, Arguments &arguments) {
     return comma != std::string_view::npos && parse(value.substr(0, comma), arguments.In) &&
            parse(value.substr(comma + 1), arguments.Out);
   }
+  if (key == "listen") {
+    arguments.Listen = value;
+    return true;
+  }
   if (key == "control")
     return parse(value, arguments.Control);
   if (key == "slab")
@@ -74,6 +81,14 @@ bool parseArguments(int argc, char **argv, Arguments &arguments) {
       std::fprintf(stderr, "farside-executor: malformed argument %s\n", argv[i]);
       return false;
     }
+  if (!arguments.Listen.empty()) {
+    auto connection = acceptOne(arguments.Listen);
+    if (!connection) {
+      std::fprintf(stderr, "farside-executor: %s\n", connection.text().c_str());
+      return false;
+    }
+    arguments.In = arguments.Out = *connection;
+  }
   if (!isOpen(arguments.In) || !isOpen(arguments.Out) ||
       (arguments.Control >= 0 && !isOpen(arguments.Control))) {
     std::fprintf(stderr, "usage: farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]\n"

@@ -139,8 +139,7 @@ class ExecutionSession:
 
         (header,) = sps.unpack((sps.ADDR,), payload)
         # The first push comes while the platform makes its first JITDylib.
-        platform = getattr(self, "_platform", None)
-        orders = platform.orders_by_header() if platform is not None else {}
+        orders = self._platform.orders_by_header() if self._ready else {}
         return encode_dependencies(dependencies(header, orders))
 
     def _answer_lookup(self, payload: bytes) -> bytes:

@@ -354,3 +354,51 @@ def test_llvm_jitlink_runs_on_this_executor(tmp_path: Path, runtime: bool) -> No
     )
     assert done.returncode == 5
     assert done.stdout.split() == ["made", "one", "two", "thrown", "gone"]
+
+
+def test_llvm_jitlink_connects_to_a_port(tmp_path: Path) -> None:
+    assert JITLINK is not None
+    source, built = tmp_path / "main.c", tmp_path / "main.o"
+    source.write_text(
+        "#include <stdio.h>\n"
+        'int main(int n, char **words) { printf("%d %s\\n", n, words[n - 1]); return fflush(0); }\n'
+    )
+    subprocess.run(["clang-22", "-c", "-fPIC", "-o", built, source], check=True)
+    with subprocess.Popen(
+        [PROGRAM, "listen=127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as executor:
+        assert executor.stderr is not None
+        assert executor.stdout is not None
+        port = executor.stderr.readline().split()[-1]
+        command = [JITLINK, f"--oop-executor-connect=127.0.0.1:{port}", str(built)]
+        with subprocess.Popen([*command, "-args", "one", "two"]) as client:
+            # The client has run the program when this is printed. It then waits for ever, because
+            # it never shuts its socket down, and is ended here.
+            assert executor.stdout.readline() == "2 two\n"
+            client.kill()
+        assert executor.wait(20) == 0
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "192.0.2.1:0", "127.0.0.1", "127.0.0.1:x", ":1"])
+def test_only_loopback_is_listened_on(address: str) -> None:
+    done = subprocess.run(
+        [PROGRAM, f"listen={address}"], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.returncode == 2
+    assert "listen=" in done.stderr
+
+
+def test_a_symbol_that_nobody_has_is_reported_by_the_client(tmp_path: Path) -> None:
+    assert JITLINK is not None
+    source, built = tmp_path / "main.c", tmp_path / "main.o"
+    source.write_text("int nobody_has_this(void); int main(void) { return nobody_has_this(); }\n")
+    subprocess.run(["clang-22", "-c", "-fPIC", "-o", built, source], check=True)
+    done = subprocess.run(
+        [JITLINK, f"--oop-executor={PROGRAM}", str(built)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "nobody_has_this" in done.stderr
