@@ -4,6 +4,7 @@
 #include "exit_handlers.h"
 #include "memory.h"
 #include "platform.h"
+#include "redirect.h"
 #include "tls.h"
 #include "unwind.h"
 #include "values.h"
@@ -157,6 +158,8 @@ std::span<const BootstrapSymbol> commitSymbols() {
       symbol("farside_statistics", statistics),
       symbol("farside_resolve_ifunc", resolveIfunc),
       symbol("farside_static_tls_init", staticTlsInit),
+      symbol("farside_redirect", redirectWrapper),
+      symbol("farside_undo_redirect", undoRedirectWrapper),
       symbol("farside_tls_get_addr", farside_tls_get_addr),
       symbol("farside_tlsdesc", farside_tlsdesc),
   };

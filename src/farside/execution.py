@@ -166,8 +166,16 @@ class ExecutionSession:
         archives: Sequence[Archive] = (),
         *,
         dylib: str = MAIN,
+        redefines: Sequence[str] = (),
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
+
+        Args:
+            objects: of a cell or a file.
+            name: of the image.
+            archives: members are taken as needed, besides those of the JITDylib's own archives.
+            dylib: the JITDylib that the image goes into.
+            redefines: functions that it defines again; callers of the old come to the new.
 
         Raises:
             LinkError: see `farside.link.link`.
@@ -177,7 +185,7 @@ class ExecutionSession:
         target = self.platform.jitdylib(dylib)
         while True:
             try:
-                return self._link(objects, name, archives, target)
+                return self._link(objects, name, archives, target, redefines)
             except UndefinedSymbols as error:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
@@ -190,6 +198,7 @@ class ExecutionSession:
         name: str,
         archives: Sequence[Archive],
         target: JitDylib[Definition],
+        redefines: Sequence[str],
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
@@ -201,6 +210,7 @@ class ExecutionSession:
             resolver=Lookup(target, self.lookup),
             entries=self._entries,
             tls=self._tls,
+            redefines=redefines,
             demangle=self._demangle,
         )
 
@@ -241,7 +251,10 @@ class ExecutionSession:
         request = CommitRequest(
             protect=pending.protect,
             write=[*pending.zero_writes(), *stores_of(image, statements)],
-            actions=self._platform.actions_of(image, dylib.header),
+            actions=[
+                *self._platform.actions_of(image, dylib.header),
+                *self._platform.redirect(image, self._earlier(image, dylib)),
+            ],
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),
         )
@@ -261,6 +274,11 @@ class ExecutionSession:
             self._enter(image, dylib, None if request.passing else outcome.key)
             self._unconfirmed = None
         return outcome
+
+    def _earlier(self, image: LinkedImage, dylib: JitDylib[Definition]) -> Mapping[str, Definition]:
+        """Return what the names that an image defines again have meant."""
+        found = {name: dylib.lookup(name) for name in image.redefined}
+        return {name: each for name, each in found.items() if each is not None}
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""

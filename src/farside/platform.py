@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _POINTER = Struct("<Q")
 _RANGE = Struct("<QQ")
 _TWO_RANGES = Struct("<QQQQ")
+_JUMP = 5  # bytes of jmp rel32
 MAIN = "main"
 """The JITDylib of the user's cells."""
 
@@ -154,6 +155,26 @@ class Platform:
             self.dylibs[name].link_order = order
 
     # ------------------------------------------------------------------ commits
+
+    def redirect(
+        self, image: LinkedImage, earlier: Mapping[str, Definition]
+    ) -> list[tuple[WrapperCall, WrapperCall]]:
+        """Return the actions that send callers of earlier functions to the image's, and back.
+
+        Args:
+            image: defines functions again.
+            earlier: what the names meant until now.
+        """
+        actions = []
+        for name, old in earlier.items():
+            new = image.defined[name]
+            # A function has the bytes up to the next multiple of its alignment, which is 16.
+            room = max(old.size, -old.address % 16 or 16)
+            if old.callable and new.callable and room >= _JUMP:
+                there = self._call(bootstrap.REDIRECT, _RANGE.pack(old.address, new.address))
+                back = self._call(bootstrap.UNDO_REDIRECT, _POINTER.pack(old.address))
+                actions.append((there, back))
+        return actions
 
     def actions_of(self, image: LinkedImage, header: int) -> list[tuple[WrapperCall, WrapperCall]]:
         """Return the alloc actions of an image, in order, each with its undoing."""

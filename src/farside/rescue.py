@@ -252,5 +252,5 @@ class Rescue:
         assert entry.object_bytes is not None
         name = f"cell {entry.cell}"
         parsed = parse_object(entry.object_bytes, name)
-        image = self._execution.link([parsed], name, dylib=entry.dylib)
+        image = self._execution.link([parsed], name, dylib=entry.dylib, redefines=entry.redefines)
         self._execution.commit(image, statements=False)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from farside.accounts import Statistics
     from farside.execution import ExecutionSession
+    from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
     from farside.remote.commit import RunOutcome
@@ -132,8 +133,19 @@ class Session:
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
                         compiled = self._compiler.compile(cell, code)
+            if compiled.clashes:
+                compiled = self._compile_again(compiled, code)
         if not compiled.ok:
             raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
+        return compiled
+
+    def _compile_again(self, compiled: CompiledCell, code: str) -> CompiledCell:
+        """Compile a cell with what it defines again hidden, as long as that uncovers more of it."""
+        hidden: tuple[DeclarationId, ...] = ()
+        while not compiled.ok and not set(hidden).issuperset(compiled.clashes):
+            hidden = tuple(sorted({*hidden, *compiled.clashes}))
+            self._rescue.rollback_compiler()
+            compiled = self._compiler.compile(compiled.cell, code, hidden)
         return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
@@ -149,7 +161,8 @@ class Session:
         self._rescue.running = compiled
         name = f"cell {compiled.cell}"
         with self._gate.wait():
-            return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
+            parsed = parse_object(compiled.object, name)
+            return self._execution.link([parsed], name, dylib=dylib, redefines=compiled.redefined)
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
@@ -168,7 +181,12 @@ class Session:
         )
         self._journal.accept(
             JournalEntry(
-                compiled.cell, code, compiled.cookie, compiled.object if keep else None, dylib
+                compiled.cell,
+                code,
+                compiled.cookie,
+                compiled.object if keep else None,
+                dylib,
+                compiled.redefined,
             )
         )
 

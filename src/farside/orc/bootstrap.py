@@ -79,6 +79,8 @@ SNAPSHOT = "farside_snapshot"
 STATISTICS = "farside_statistics"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
+REDIRECT = "farside_redirect"
+UNDO_REDIRECT = "farside_undo_redirect"
 TLS_GET_ADDR = "farside_tls_get_addr"
 TLS_OFFSETS = "farside_tls_offsets"
 TLSDESC = "farside_tlsdesc"
@@ -114,6 +116,8 @@ FARSIDE_SYMBOLS = frozenset(
         STATISTICS,
         RESOLVE_IFUNC,
         STATIC_TLS_INIT,
+        REDIRECT,
+        UNDO_REDIRECT,
         TLS_GET_ADDR,
         TLSDESC,
         TLS_OFFSETS,
