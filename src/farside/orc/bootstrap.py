@@ -79,8 +79,11 @@ SNAPSHOT = "farside_snapshot"
 STATISTICS = "farside_statistics"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
+STATIC_TLS_REGISTER = "farside_static_tls_register"
+STATIC_TLS_DEREGISTER = "farside_static_tls_deregister"
 TLS_GET_ADDR = "farside_tls_get_addr"
 TLS_OFFSETS = "farside_tls_offsets"
+TLS_MODULES = "farside_tls_modules"
 TLSDESC = "farside_tlsdesc"
 PLATFORM_BOOTSTRAP = "farside_platform_bootstrap"
 PLATFORM_SHUTDOWN = "farside_platform_shutdown"
@@ -101,6 +104,7 @@ JIT_DLUPDATE = "farside_platform_jit_dlupdate"
 JIT_DLCLOSE = "farside_platform_jit_dlclose"
 JIT_DLSYM = "farside_platform_jit_dlsym"
 JIT_DLERROR = "farside_platform_jit_dlerror"
+JIT_EXCEPTION = "farside_platform_jit_exception"
 RUN_PROGRAM = "farside_platform_run_program"
 
 SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
@@ -114,9 +118,12 @@ FARSIDE_SYMBOLS = frozenset(
         STATISTICS,
         RESOLVE_IFUNC,
         STATIC_TLS_INIT,
+        STATIC_TLS_REGISTER,
+        STATIC_TLS_DEREGISTER,
         TLS_GET_ADDR,
         TLSDESC,
         TLS_OFFSETS,
+        TLS_MODULES,
         PLATFORM_BOOTSTRAP,
         PLATFORM_SHUTDOWN,
         REGISTER_JITDYLIB,
@@ -136,6 +143,7 @@ FARSIDE_SYMBOLS = frozenset(
         JIT_DLCLOSE,
         JIT_DLSYM,
         JIT_DLERROR,
+        JIT_EXCEPTION,
         RUN_PROGRAM,
         SYMBOL_LOOKUP_TAG,
     )

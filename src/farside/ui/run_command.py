@@ -102,7 +102,7 @@ def _read(
         except OSError as error:
             raise OptionError(f"{path}: {error.strerror}") from error
         if is_archive(content):
-            program.archives.append(parse_archive(content, path))
+            program.archives.append(parse_archive(content, path, Path(path).parent))
         elif _is_shared(content):
             program.libraries.append(str(Path(path).resolve()))
         else:
