@@ -504,7 +504,8 @@ class ExecutionSession:
         """
         self._wait_ready()
         name = Path(path).name
-        if name.endswith(".so") or ".so." in name or ("/" not in path and not Path(path).exists()):
+        unknown = "/" not in path and not name.endswith((".o", ".a")) and not Path(path).exists()
+        if name.endswith(".so") or ".so." in name or unknown:
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
         content = read_file(path)

@@ -217,6 +217,8 @@ def test_a_thousand_cells_with_an_initialiser_each(session: Session) -> None:
         ('.section .init_array,"aw"\n.quad f+100\n.text\nf: ret', "which is no code"),
         ('.section .init_array,"aw"\n.quad f-1\n.text\nf: ret', "which is no code"),
         ('.section .init_array,"aw"\n.quad f\n.data\nf: .quad 0', "which is no code"),
+        ('.section .init_array,"aw"\n.long f-., 0\n.text\nf: ret', "which is no code"),
+        ('.section .init_array,"aw"\n.long 0\n.quad f\n.long 0\n.text\nf: ret', "is no code"),
         ('.section .fini_array,"aw"\n.quad f, 0x99\n.text\nf: ret', "pointer to 0x99, which"),
     ],
 )

@@ -263,7 +263,7 @@ class Executor:
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
         handle = self._decoded(_EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload))
         if isinstance(handle, sps.Failure):
-            raise RemoteError(f"The library cannot be loaded: {handle.text}.")
+            raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
 
     def resolve(self, names: Iterable[str], library: int | None = None) -> dict[str, int]:
