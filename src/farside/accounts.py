@@ -76,7 +76,7 @@ class Mark(NamedTuple):
     libraries: int
     archives: Mapping[str, int]
     link_orders: Mapping[str, tuple[JitDylib[Definition], ...]]
-    memory: MemoryMark
+    memory: tuple[MemoryMark, ...]
     static_tls: tuple[tuple[int, int], ...]
 
 

@@ -31,6 +31,7 @@ from farside.errors import (
     Crashed,
     FarsideError,
     ProtocolError,
+    RelocationError,
     UndefinedSymbols,
 )
 from farside.link import Definition, EntryTable, link, places_of
@@ -42,7 +43,7 @@ from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
-from farside.remote.memory import SlabAllocator
+from farside.remote.slabs import Slabs
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import find_executor, spawn_executor
 from farside.remote.static_tls import StaticTlsPool
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from farside.remote.death import DeathReport
     from farside.remote.executor import Interrupts, OutputSink
 
+_BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
@@ -108,8 +110,7 @@ class ExecutionSession:
             return
         self._executor.wait_ready()
         self._limit_memory()
-        slab = self._executor.slab
-        self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
+        self._memory = Slabs.of(self._executor.setup)
         self._tls = StaticTlsPool(self._executor)
         self._ready = True
         self._platform = Platform(self._executor, self._memory)
@@ -178,13 +179,19 @@ class ExecutionSession:
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
         target = self.platform.jitdylib(dylib)
+        low = False
         while True:
             try:
-                return self._link(objects, name, archives, target)
+                return self._link(objects, name, archives, target, low=low)
             except MembersNeeded as needed:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
                 self._link_members(needed.members)
+            except RelocationError as error:
+                if low or error.relocation not in _BELOW_2_GIB or self._memory.low is None:
+                    raise
+                self.discard()
+                low = True
 
     def _link(
         self,
@@ -192,6 +199,8 @@ class ExecutionSession:
         name: str,
         archives: Sequence[Archive],
         target: JitDylib[Definition],
+        *,
+        low: bool,
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
@@ -199,7 +208,7 @@ class ExecutionSession:
             objects,
             archives=[*archives, *self._archives.get(target.name, ())],
             name=name,
-            allocator=self._memory,
+            allocator=self._memory.low if low and self._memory.low else self._memory,
             resolver=Lookup(target, self._archives, self.lookup),
             entries=self._entries,
             tls=self._tls,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farside.errors import FarSideError
     from farside.link import LinkedImage
     from farside.remote.executor import Executor
-    from farside.remote.memory import SlabAllocator
+    from farside.remote.slabs import Slabs
 
 _POINTER = Struct("<Q")
 _RANGE = Struct("<QQ")
@@ -42,7 +42,7 @@ class Platform:
         main: the JITDylib of the user's cells.
     """
 
-    def __init__(self, executor: Executor, memory: SlabAllocator) -> None:
+    def __init__(self, executor: Executor, memory: Slabs) -> None:
         self._executor = executor
         self._memory = memory
         self.dylibs: dict[str, JitDylib[Definition]] = {}

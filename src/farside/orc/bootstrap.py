@@ -160,6 +160,7 @@ SNAPSHOT_SLEEPS = 1
 
 _MAP_VERSION = "farside_version"
 _MAP_SLAB = "farside_slab"
+_MAP_LOW_SLAB = "farside_low_slab"
 _MAP_STATIC_TLS = "farside_static_tls"
 
 
@@ -187,6 +188,7 @@ class Setup(NamedTuple):
         version: of farside's additions; 0 for another executor.
         slab: None where the executor has none.
         static_tls: None where the executor has no pool.
+        low_slab: a range below 2 GiB, None where there is none.
     """
 
     triple: str
@@ -195,6 +197,7 @@ class Setup(NamedTuple):
     version: int = 0
     slab: Slab | None = None
     static_tls: StaticTls | None = None
+    low_slab: Slab | None = None
 
 
 _SETUP = (STRING, U64, Sequence(Tuple(STRING, BYTES)), Sequence(Tuple(STRING, ADDR)))
@@ -216,10 +219,12 @@ def decode_setup(payload: bytes) -> Setup:
     version = _blob(values, _MAP_VERSION, "<I")
     slab = _blob(values, _MAP_SLAB, "<QQ")
     static_tls = _blob(values, _MAP_STATIC_TLS, "<qQ")
-    if slab is not None and (
-        slab[0] + slab[1] >= 1 << 63 or (slab[0] | slab[1]) % page_size or slab[1] == 0
-    ):
-        raise ProtocolError(f"Setup message with a slab of {slab[1]} bytes at {slab[0]:#x}.")
+    low = _blob(values, _MAP_LOW_SLAB, "<QQ")
+    for found, limit in ((slab, 1 << 63), (low, 1 << 31)):
+        if found is not None and (
+            found[0] + found[1] >= limit or (found[0] | found[1]) % page_size or found[1] == 0
+        ):
+            raise ProtocolError(f"Setup message with a slab of {found[1]} bytes at {found[0]:#x}.")
     return Setup(
         triple,
         page_size,
@@ -227,6 +232,7 @@ def decode_setup(payload: bytes) -> Setup:
         0 if version is None else version[0],
         None if slab is None else Slab(*slab),
         None if static_tls is None or static_tls[1] == 0 else StaticTls(*static_tls),
+        None if low is None else Slab(*low),
     )
 
 

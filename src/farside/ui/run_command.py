@@ -185,7 +185,7 @@ def _explained(error: Crashed, execution: ExecutionSession) -> str:
     from farside.autopsy import Evidence, explain
 
     try:
-        evidence = Evidence(execution.places(), {}, execution.slab, tuple)
+        evidence = Evidence(execution.places(), {}, {}, execution.slab, tuple)
     except FarsideError:  # it died before it had said anything of itself
         return str(error)
     return f"the program died: {explain(error.report, None, evidence).text}"
