@@ -303,12 +303,7 @@ class Executor:
         }
 
     def tls_modules(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Find libraries' thread-local variables that each thread allocates.
-
-        Returns:
-            the two words of an entry for those names that are such a variable: glibc's number of
-            the library's thread-local storage, and the offset in it.
-        """
+        """Return the words of TLS entries (module, offset) for libraries' dynamic variables."""
         payload = self.call(bootstrap.TLS_MODULES, sps.pack((_NAMES,), (names,)))
         found = self._decoded(_MODULES, payload)
         return {name: words for name, words in zip(names, found, strict=False) if words is not None}
