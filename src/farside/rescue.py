@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from farside.dylibs import load_again, make_again
 from farside.errors import (
     CompilerCrashed,
+    CppException,
     Crashed,
     FarSideError,
     FarsideError,
@@ -235,6 +236,7 @@ class Rescue:
                 else:
                     self._link_again(step)
             except (
+                CppException,
                 Crashed,
                 FarSideLost,
                 LinkError,

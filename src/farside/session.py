@@ -152,7 +152,7 @@ class Session:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if dylib != _MAIN and not self._journal.is_open(dylib):
             with self._gate.window():
-                self._execution.platform.open(dylib)
+                self._open(dylib)
             self._journal.add_file("", kind="open", dylib=dylib)
         if compiled.object is None:
             return None
@@ -163,6 +163,13 @@ class Session:
         with self._gate.wait():
             parsed = parse_object(compiled.object, name)
             return self._execution.link([parsed], name, dylib=dylib, redefines=compiled.redefined)
+
+    def _open(self, dylib: str) -> None:
+        """Open the JITDylib of a cell that is not linked yet, so not accepted if this throws."""
+        try:
+            self._execution.platform.open(dylib)
+        except CppException as error:
+            raise RemoteError(str(error)) from error
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
@@ -371,8 +378,12 @@ class Session:
             action: does it; it may be interrupted.
         """
         with self._exclusive(), self._recovering(what):
-            with self._gate.wait():
-                result = action(self._execution, self._journal)
+            try:
+                with self._gate.wait():
+                    result = action(self._execution, self._journal)
+            except CppException:
+                self._keep()  # what was done before it stays
+                raise
             self._keep()
             return result
 
@@ -391,10 +402,16 @@ class Session:
         Raises:
             ObjectError, LinkError: the file is not what its name says, or cannot be linked.
             RemoteError: the far side's loader refused the library.
+            CppException: an initialiser of an object threw; the object is linked all the same.
         """
         with self._exclusive(), self._recovering(f"loading {path}"):
-            with self._gate.wait():
-                notice = self._execution.load(path)
+            try:
+                with self._gate.wait():
+                    notice = self._execution.load(path)
+            except CppException:
+                self._journal.add_file(path)
+                self._keep()
+                raise
             self._journal.add_file(path)
             self._keep()
             return notice
