@@ -234,18 +234,23 @@ void Dylibs::drop(uint64_t commit) {
 }
 
 Expected<RunReport> Dylibs::update(uint64_t header) {
+  (void)takeException();
   if (__orc_rt_elfnix_jit_dlupdate(pointer(header)) != 0)
     return lastRuntimeError("dlupdate failed");
-  return runReleased();
+  RunReport report = runReleased();
+  noteException(report.Exception);
+  return report;
 }
 
 Expected<uint64_t> Dylibs::open(const std::string &name) {
+  (void)takeException();
   void *handle = __orc_rt_elfnix_jit_dlopen(name.c_str(), 1);
   if (handle == nullptr)
     return lastRuntimeError("dlopen failed");
   auto header = reinterpret_cast<uint64_t>(handle);
   arm(header);
   RunReport report = runReleased();
+  noteException(report.Exception);
   if (report.Exception)
     return Error("an initialiser of " + name + " threw " + report.Exception->Type +
                  (report.Exception->What ? ": " + *report.Exception->What : ""));
@@ -269,7 +274,18 @@ void Dylibs::noteUnneeded(uint64_t header) {
   Unneeded.push_back(header);
 }
 
+std::optional<ExceptionText> Dylibs::takeException() {
+  std::lock_guard lock(Mutex);
+  return std::exchange(Thrown, {});
+}
+
+void Dylibs::noteException(const std::optional<ExceptionText> &exception) {
+  std::lock_guard lock(Mutex);
+  Thrown = exception;
+}
+
 Error Dylibs::close(uint64_t header) {
+  (void)takeException();
   {
     std::lock_guard lock(Mutex);
     Dylib *dylib = find(header);
@@ -339,8 +355,11 @@ Error Dylibs::runHandlers(uint64_t header, uint64_t commit) {
     try {
       handler.Function(handler.Argument);
     } catch (...) {
-      if (!first)
-        first = Error("an exit handler threw " + describeCurrentException().Type);
+      ExceptionText thrown = describeCurrentException();
+      if (!first) {
+        first = Error("an exit handler threw " + thrown.Type);
+        noteException(thrown);
+      }
     }
   }
 }

@@ -43,6 +43,8 @@ public:
   Expected<RunReport> update(uint64_t header);
   Expected<uint64_t> open(const std::string &name);
   Error close(uint64_t header);
+  /// What was thrown in the last `open`, `update` or `close` that failed, if that is why.
+  std::optional<ExceptionText> takeException();
 
   /// Books an exit handler, on the commit that owns `function` or `argument`, or else runs now.
   bool addExitHandler(uint64_t header, void (*function)(void *), void *argument);
@@ -89,6 +91,7 @@ private:
   };
 
   Dylib *find(uint64_t header);
+  void noteException(const std::optional<ExceptionText> &exception);
   void arm(uint64_t header);
   RunReport runReleased();
   Error runHandlers(uint64_t header, uint64_t commit);
@@ -101,6 +104,7 @@ private:
   std::vector<ExitHandler> Handlers;
   std::vector<Memory> Owned;
   uint64_t Commit = 0;
+  std::optional<ExceptionText> Thrown;
 };
 
 } // namespace farside

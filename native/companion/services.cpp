@@ -10,6 +10,7 @@
 #include "dylibs.h"
 #include "memory.h"
 #include "orc_runtime.h"
+#include "redirect.h"
 #include "session_watch.h"
 #include "values.h"
 #include "wrapper.h"
@@ -166,6 +167,22 @@ WrapperResult farside_tls_offsets(const char *data, size_t size) {
   return callWrapper(tlsOffsetSymbols().front().Address, {data, size});
 }
 
+/// Libraries' variables that each thread allocates: ORC's runtime has no entries for those.
+WrapperResult farside_tls_modules(const char *data, size_t size) {
+  using Place = std::tuple<uint64_t, uint64_t>;
+  return serveWrapper<std::vector<std::string>>(data, size, [](const auto &names) {
+    return std::vector<std::optional<Place>>(names.size());
+  });
+}
+
+WrapperResult farside_redirect(const char *data, size_t size) {
+  return redirectWrapper(data, size);
+}
+
+WrapperResult farside_undo_redirect(const char *data, size_t size) {
+  return undoRedirectWrapper(data, size);
+}
+
 WrapperResult farside_run_as_main(const char *data, size_t size) {
   return serveOnCellThread<uint64_t, std::vector<std::string>>(
       data, size, [](uint64_t address, std::vector<std::string> arguments) {
@@ -315,6 +332,16 @@ WrapperResult farside_platform_jit_dlsym(const char *data, size_t size) {
           return Error(lastError().take());
         return reinterpret_cast<uint64_t>(found);
       });
+}
+
+WrapperResult farside_platform_jit_exception(const char *data, size_t size) {
+  using Thrown = std::tuple<std::string, std::optional<std::string>>;
+  return serveWrapper<>(data, size, [] {
+    std::optional<Thrown> thrown;
+    if (auto exception = Dylibs::get().takeException())
+      thrown = Thrown{std::move(exception->Type), std::move(exception->What)};
+    return thrown;
+  });
 }
 
 WrapperResult farside_platform_jit_dlerror(const char *data, size_t size) {

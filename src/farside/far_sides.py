@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from farside.remote.memory import SlabAllocator
+from farside.remote.slabs import Slabs
 from farside.remote.static_tls import StaticTlsPool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from farside.options import Options
     from farside.remote.executor import Executor
@@ -28,10 +28,13 @@ class FarSide(Protocol):
         notices: what it cannot do, a sentence each.
     """
 
-    memory: SlabAllocator
+    memory: Slabs
     tls: StaticTlsPool
     known: Mapping[str, int]
     notices: tuple[str, ...]
+
+    def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
+        """Answer what it asks; `orders` gives the link orders of the JITDylibs, as headers."""
 
     def close(self) -> str | None:
         """End the program in order; returns what went wrong, or None."""
@@ -41,11 +44,13 @@ class NativeFarSide:
     """farside's own executor."""
 
     def __init__(self, executor: Executor) -> None:
-        slab = executor.slab
-        self.memory = SlabAllocator(slab.base, slab.size, executor.setup.page_size)
+        self.memory = Slabs.of(executor.setup)
         self.tls = StaticTlsPool(executor)
         self.known: Mapping[str, int] = {}
         self.notices: tuple[str, ...] = ()
+
+    def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
+        """Do nothing: it is told of link orders when they change."""
 
     def close(self) -> str | None:
         """Leave all to the executor, which does it when it is told of the end."""

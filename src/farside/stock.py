@@ -25,6 +25,7 @@ from farside.link import Definition, EntryTable, NoTls, Prot, link
 from farside.object import parse_archive, parse_object
 from farside.orc import bootstrap, sps
 from farside.remote.memory import SlabAllocator
+from farside.remote.slabs import Slabs
 from farside.remote.spawn import CONTROL_FD
 from farside.remote.static_tls import StaticTlsPool
 
@@ -130,6 +131,9 @@ class _Process(NamedTuple):
     def defined(self, names: Iterable[str]) -> Mapping[str, Definition]:
         return {}
 
+    def require(self, names: Collection[str]) -> None:
+        """Do nothing: nobody else defines anything."""
+
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         asked = [name for name in names if name not in self.own]
         found = dict(self.resolve(asked)) if asked else {}
@@ -155,7 +159,7 @@ class StockFarSide:
         self.notices: tuple[str, ...] = (MISSING,)
         runtime, companion = find_runtime(options), find_companion()
         self._base, size = self._reserve(options.slab_bytes)
-        self.memory = SlabAllocator(self._base, size, executor.setup.page_size)
+        self.memory = Slabs(SlabAllocator(self._base, size, executor.setup.page_size), None)
         self.memory.mark()
         header = self.memory.allocate(int(Prot.READ), 8, 16)
         try:
@@ -167,7 +171,7 @@ class StockFarSide:
                 raise
             raise SetupError(f"The ORC runtime {runtime} cannot be used: {error}") from error
         self.memory.commit()
-        self._announce(image)
+        self._announce(image, size)
         self.known: Mapping[str, int] = {
             name: image.defined[own].address for name, own in _FOR_CELLS.items()
         }
@@ -252,7 +256,7 @@ class StockFarSide:
         if isinstance(placed, sps.Failure):
             raise RemoteError(placed.text)
 
-    def _announce(self, image: LinkedImage) -> None:
+    def _announce(self, image: LinkedImage, slab_size: int) -> None:
         """Make what was linked known under the names that farside-executor would offer."""
         defined = image.defined
         symbols = {
@@ -261,7 +265,7 @@ class StockFarSide:
         for names in (_FROM_RUNTIME, _IN_PLACE):
             symbols |= {name: defined[own].address for name, own in names.items()}
         self._end = defined["farside_companion_end"].address
-        self._executor.add_symbols(symbols)
+        self._executor.complete(symbols, bootstrap.Slab(self._base, slab_size))
 
     def _make_key(self, image: LinkedImage) -> int:
         """Return a pthread key for thread-local data; not 0, which says something else here."""
@@ -274,6 +278,18 @@ class StockFarSide:
             if key:
                 return int(key)
         raise ProtocolError("The executor gives out the same key for thread-local storage twice.")
+
+    def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
+        """Tell the runtime, when it asks for initialisers, what a JITDylib depends on.
+
+        The initialisers themselves came with their images.
+        """
+
+        def answer(payload: bytes) -> bytes:
+            (header,) = sps.unpack((sps.ADDR,), payload)
+            return sps.pack((_DEPENDENCIES,), (dependencies(header, orders()),))
+
+        self._executor.handle(bootstrap.PUSH_INITIALIZERS_TAG, answer)
 
     def close(self) -> str | None:
         """Shut down in order: exit handlers, registrations, the platform, memory.
@@ -311,12 +327,7 @@ def _content_of(start: int, size: int, contents: list[tuple[int, bytes]]) -> byt
 def dependencies(
     header: int, orders: Mapping[int, tuple[int, ...]]
 ) -> list[tuple[int, tuple[int, ...]]]:
-    """Return a JITDylib and all that it depends on, each with its direct dependencies.
-
-    Args:
-        header: of the JITDylib.
-        orders: the link order of each, by header.
-    """
+    """Return a JITDylib and all that it depends on, each with its direct dependencies."""
     found: dict[int, tuple[int, ...]] = {}
     waiting = [header]
     while waiting:
@@ -325,8 +336,3 @@ def dependencies(
             found[each] = orders.get(each, ())
             waiting += found[each]
     return list(found.items())
-
-
-def encode_dependencies(found: list[tuple[int, tuple[int, ...]]]) -> bytes:
-    """Return the answer to the runtime's request for pending initialisers."""
-    return sps.pack((_DEPENDENCIES,), (found,))

@@ -30,6 +30,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
 from farside.remote.death import DeathReport
+from farside.remote.guard import Guard
 from farside.remote.ports import Interrupts, OutputSink
 from farside.remote.process import await_end, collect, is_living, kill_group
 from farside.remote.record import decode_record
@@ -49,6 +50,7 @@ _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
+_MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
@@ -138,7 +140,7 @@ class Executor:
 
     def wait_ready(self) -> bootstrap.Setup:
         """Wait for the Setup message, and the worker's pid, and return the message."""
-        with _Guard(self):
+        with Guard(self):
             deadline = time.monotonic() + PATIENCE
             self._pump_until(lambda: self._setup is not None and self._knows_worker(), deadline)
         return self.setup
@@ -180,9 +182,10 @@ class Executor:
         """Whether it was started by this process, on this machine."""
         return self._pid != 0
 
-    def add_symbols(self, symbols: Mapping[str, int]) -> None:
-        """Note what was linked into the executor, as if its Setup message had offered it."""
-        self._setup = self.setup._replace(symbols={**self.setup.symbols, **symbols})
+    def complete(self, symbols: Mapping[str, int], slab: bootstrap.Slab) -> None:
+        """Note what the executor was given, as if its Setup message had offered it."""
+        symbols = {**self.setup.symbols, **symbols}
+        self._setup = self.setup._replace(symbols=symbols, slab=slab)
 
     def offers(self, name: str) -> bool:
         """Whether there is a bootstrap symbol of this name."""
@@ -231,7 +234,7 @@ class Executor:
         then: Snapshot | None = None,
     ) -> bytes:
         """Call a wrapper function by its address; see `call`."""
-        with _Guard(self):
+        with Guard(self):
             sequence = self._new_sequence()
             self._results[sequence] = None
             deadline = None if timeout is None else time.monotonic() + timeout
@@ -265,7 +268,7 @@ class Executor:
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
         handle = self._decoded(_EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload))
         if isinstance(handle, sps.Failure):
-            raise RemoteError(f"The library cannot be loaded: {handle.text}.")
+            raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
 
     def resolve(self, names: Iterable[str], library: int | None = None) -> dict[str, int]:
@@ -306,9 +309,15 @@ class Executor:
             name: offset for name, offset in zip(names, found, strict=False) if offset is not None
         }
 
+    def tls_modules(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the words of TLS entries (module, offset) for libraries' dynamic variables."""
+        payload = self.call(bootstrap.TLS_MODULES, sps.pack((_NAMES,), (names,)))
+        found = self._decoded(_MODULES, payload)
+        return {name: words for name, words in zip(names, found, strict=False) if words is not None}
+
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
-        with _Guard(self):
+        with Guard(self):
             self._send_with_snapshot(b"", snapshot, None)
 
     def _send_with_snapshot(self, frame: bytes, snapshot: Snapshot, deadline: float | None) -> None:
@@ -334,7 +343,7 @@ class Executor:
             Crashed, TimedOut, FarSideLost, ProtocolError: see `call`.
         """
         payload = self.call(bootstrap.COMMIT, encode_commit(request), timeout=timeout, then=then)
-        with _Guard(self):
+        with Guard(self):
             outcome = decode_outcome(payload)
         if isinstance(outcome, sps.Failure):
             raise RemoteError(f"The executor refused the image: {outcome.text}.")
@@ -448,7 +457,7 @@ class Executor:
                 self._turn(deadline)
             return
         # A child that the program left holds the connection open, so its end says nothing.
-        while not (self._data_ended if not self._pid else self._learn_end(_soon(deadline))):
+        while not (self._learn_end(time.monotonic() + _SLICE) if self._pid else self._data_ended):
             if not self._pid:
                 self._turn(deadline)
             elif time.monotonic() >= deadline:
@@ -678,30 +687,8 @@ class Executor:
 
     def _decoded(self, codec: sps.Codec[T], payload: bytes) -> T:
         """Decode a result; a malformed one makes the executor unusable."""
-        with _Guard(self):
+        with Guard(self):
             return codec.decode(sps.Reader(payload))
-
-
-def _soon(deadline: float) -> float:
-    return min(deadline, time.monotonic() + _SLICE)
-
-
-class _Guard:
-    """Makes an executor unusable when a call on it is left by an exception."""
-
-    __slots__ = ("_executor",)
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-
-    def __enter__(self) -> None:
-        unusable = self._executor._unusable
-        if unusable is not None:
-            raise FarSideLost(f"The far side cannot be used any more: {unusable}.")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._executor._unusable = self._executor._unusable or "a call on it was broken off"
 
 
 def _pipe_reader(
