@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             return run_main(words[1:])
         if words and words[0] == "executor":
-            from farside.ui.executor_command import main as executor_main
+            from farside.executor_command import main as executor_main
 
             return executor_main(words[1:])
         return _dispatch(parse_arguments(words))

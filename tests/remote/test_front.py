@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from farside.errors import FarSideLost, OptionError, SetupError
+from farside.executor_command import main, parse
 from farside.options import Options
 from farside.remote import handshake
 from farside.remote.far_end import pack_message
 from farside.remote.front import Doorkeeper
 from farside.session import Session
-from farside.ui.executor_command import main, parse
 from tests.conftest import Traces
 from tests.far_sides import TOKEN, Front, environment, front
 from tests.session.conftest import shown

@@ -10,9 +10,17 @@ import pytest
 
 from farside.options import Options
 from farside.session import CellResult, Session
-from tests.far_sides import far_side
+from tests.far_sides import far_side, left_out
 
 NewSession = Callable[..., Session]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot pass on the far side that is chosen."""
+    gone = [item for item in items if left_out(item.path.as_posix(), item.name)]
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if item not in gone]
 
 
 @pytest.fixture(scope="session")

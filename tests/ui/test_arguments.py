@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from farside.errors import OptionError
 from farside.options import Options
+from farside.remote.address import is_loopback, parse_address
 from farside.ui.arguments import HELP, Input, parse_arguments, parse_size
 
 
@@ -169,3 +170,34 @@ def test_asking_about_farside_starts_nothing(word: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"farside" in done.stdout
+
+
+def test_far_sides_have_clang_repls_options() -> None:
+    plain = parse_arguments(["--oop-executor", "--orc-runtime"]).options
+    assert plain == Options()
+    chosen = parse_arguments(
+        ["--oop-executor=/opt/exe", "-orc-runtime=/opt/rt.a", "--slab-allocate=256MB"]
+    ).options
+    assert (chosen.executor, chosen.orc_runtime) == (Path("/opt/exe"), Path("/opt/rt.a"))
+    assert chosen.slab_bytes == 256 << 20
+    connect = parse_arguments(
+        ["--oop-executor-connect=[::1]:4711", "--token-file", "t", "--insecure"]
+    ).options
+    assert (connect.connect, connect.token_file) == ("[::1]:4711", Path("t"))
+    assert connect.insecure
+    assert parse_arguments(["--ssh=box"]).options.ssh == "box"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("localhost:1", ("localhost", 1)), ("[::1]:65535", ("::1", 65535)), ("10.0.0.1:0", None)],
+)
+def test_addresses(text: str, address: tuple[str, int] | None) -> None:
+    assert parse_address(text) == (address or ("10.0.0.1", 0))
+    assert is_loopback(text.rpartition(":")[0].strip("[]")) == (address is not None)
+
+
+@pytest.mark.parametrize("text", ["", "host", ":1", "host:", "::1:1", "host:65536", "host:-1"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(OptionError, match="no address"):
+        parse_address(text)
