@@ -306,7 +306,7 @@ def _unknown_option(word: str) -> str:
         "--slab-allocate=",
     ]
     names += ["--time-limit=", "--memory-limit=", "--oop-executor", "--oop-executor-connect="]
-    names += ["--orc-runtime", "--token-file=", "--insecure", "--ssh="]
+    names += ["--token-file=", "--insecure", "--ssh="]
     names += ["--snapshots="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
