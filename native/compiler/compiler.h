@@ -68,6 +68,7 @@ private:
   bool parse(unsigned number, llvm::StringRef code);
   bool parseDeclarations();
   bool openStatement();
+  bool isModuleDeclaration();
   void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);

@@ -3,6 +3,7 @@
 
 #include "clang/Basic/Diagnostic.h"
 #include "clang/Frontend/DiagnosticRenderer.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/JSON.h"
 
 #include <functional>
@@ -46,6 +47,8 @@ private:
   class Renderer;
 
   llvm::json::Object &target(clang::DiagnosticsEngine::Level level);
+  bool isNoNews(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info,
+                llvm::StringRef message);
   void noteFile(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
 
   clang::DiagnosticOptions &Options;
@@ -54,6 +57,9 @@ private:
   std::vector<llvm::json::Array> Notes;
   std::vector<std::string> ErrorFiles;
   bool InError = false;
+  bool Dropping = false; // the last diagnostic, and so its notes
+  clang::SourceLocation LastError;
+  llvm::DenseSet<clang::SourceLocation> Unterminated; // pragmas that were warned of
 };
 
 } // namespace farside
