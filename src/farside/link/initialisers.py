@@ -140,7 +140,7 @@ def _pointers(block: Block, priority: int, names: _Names) -> list[Initialiser]:
     raw = block.buffer[block.offset : block.offset + block.size]
     targets = {edge[0]: edge for edge in block.edges}
     result: list[Initialiser] = []
-    for number, (address,) in enumerate(_POINTER.iter_unpack(raw)):
+    for number, (address,) in enumerate(_POINTER.iter_unpack(bytes(raw))):
         if address in _NO_FUNCTION:
             continue
         edge = targets.get(number * 8)
