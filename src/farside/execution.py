@@ -30,6 +30,7 @@ from farside.accounts import (
 from farside.errors import (
     Crashed,
     FarsideError,
+    OptionError,
     ProtocolError,
     UndefinedSymbols,
 )

@@ -1,4 +1,4 @@
-"""Top-level statements where Clang expects declarations, and names that it has something to say of."""
+"""Top-level statements where Clang expects declarations, and what it has to say of their names."""
 
 from __future__ import annotations
 

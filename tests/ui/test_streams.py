@@ -1,4 +1,4 @@
-"""The command with standard streams that are closed, full or abandoned, and with few descriptors."""
+"""The command with streams that are closed, full or abandoned, and with few descriptors."""
 
 from __future__ import annotations
 

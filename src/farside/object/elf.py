@@ -13,8 +13,8 @@ once anyway and checks it then), and the sizes of zero-filled sections, which ar
 the layout. Sections that are not loaded (debug information and the like) cost nothing but a glance
 at their header; `ObjectFile.other_sections` reads them when somebody asks.
 
-An iterator goes over a copy of the bytes, not over a view of them: who catches an error may keep its
-frames in a cycle, and CPython's collector crashes on a view that an iterator still holds.
+An iterator goes over a copy of the bytes, not over a view of them: who catches an error may keep
+its frames in a cycle, and CPython's collector crashes on a view that an iterator still holds.
 
 Source: the generic ABI, chapters 4 and 5, and the System V psABI for AMD64, chapter 4.
 """
@@ -555,7 +555,9 @@ def _groups(
             raise ObjectError(name, f"section group {index} is damaged", min(offset, len(view)))
         if signature >= len(symbols):
             raise ObjectError(name, f"section group {index} has no signature symbol", offset)
-        flags, *members = (word[0] for word in _WORD.iter_unpack(bytes(view[offset : offset + size])))
+        flags, *members = (
+            word[0] for word in _WORD.iter_unpack(bytes(view[offset : offset + size]))
+        )
         for member in members:
             if member >= count or member in taken:
                 raise ObjectError(name, f"section group {index} has member {member}", offset)
