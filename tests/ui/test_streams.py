@@ -51,7 +51,10 @@ def test_a_closed_standard_output_is_not_taken_by_another_file(
     farside_command: list[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
-    code = f'#include <cstdio>\nFILE *f = fopen("{file}", "w"); puts("lost"); fputs("kept", f); fclose(f);'
+    code = (
+        "#include <cstdio>\n"
+        f'FILE *f = fopen("{file}", "w"); puts("lost"); fputs("kept", f); fclose(f);'
+    )
     done = shell('"$@" >&-', farside_command, "-c", code)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
     assert file.read_text() == "kept"
