@@ -292,6 +292,15 @@ private:
   llvm::LLVMContext &Context;
 };
 
+/// Gives the empty main file an entry among the files: where sanitizers are on, Clang asks for its
+/// name at every function, and crashes where there is none.
+static void nameMainFile(CompilerInstance &instance) {
+  SourceManager &sources = instance.getSourceManager();
+  FileEntryRef entry = instance.getFileManager().getVirtualFileRef("start", 0, 0);
+  sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer("", "start"));
+  sources.setMainFileID(sources.createFileID(entry, SourceLocation(), SrcMgr::C_User));
+}
+
 Compiler::Compiler(std::shared_ptr<CompilerInvocation> invocation, DiagnosticCollector &collector)
     : Collector(collector), Instance(std::make_unique<CompilerInstance>(std::move(invocation))),
       Action(std::make_unique<CellAction>(Context)) {}
@@ -325,6 +334,7 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   Instance->getFrontendOpts().Inputs = {input};
   if (!Action->BeginSourceFile(*Instance, input))
     return false;
+  nameMainFile(*Instance);
   Consumer = Action->Consumer;
   Preprocessor &preprocessor = Instance->getPreprocessor();
   preprocessor.enableIncrementalProcessing();
@@ -509,7 +519,8 @@ std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
   return module;
 }
 
-/// Says the line of a cell of one line in the answer, as DWARF would take longer to write than code.
+/// Says the line of a cell of one line in the answer, as DWARF would take longer to write than
+/// code.
 void Compiler::dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell) {
   if (Instance->getCodeGenOpts().getDebugInfo() != llvm::codegenoptions::DebugLineTablesOnly)
     return;
