@@ -12,7 +12,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,7 @@ from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
+from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
 from farside.remote.start import start_executor
 
@@ -122,7 +123,9 @@ class ExecutionSession:
 
     def _make_ready(self) -> None:
         self._executor.wait_ready()
-        self._limit_memory()
+        worker, limit = self._executor.worker_pid, self._options.memory_limit
+        if limit is not None and worker is not None and self.supervisor_pid:
+            limit_memory(worker, limit)
         self._far_side = make_far_side(self._executor, self._options)
         self._notices = self._far_side.notices if self._notices is None else ()
         self._memory = self._far_side.memory
@@ -172,16 +175,6 @@ class ExecutionSession:
         """Return what the user should know of the far side, once."""
         notices, self._notices = self._notices or (), ()
         return notices
-
-    def _limit_memory(self) -> None:
-        """Limit what the worker may allocate; its children and snapshots inherit it."""
-        limit, pid = self._options.memory_limit, self._executor.worker_pid
-        if limit is not None and pid is not None and self.supervisor_pid:
-            from resource import RLIMIT_DATA, prlimit
-
-            # It may have died meanwhile; the next call says so.
-            with suppress(ProcessLookupError):
-                prlimit(pid, RLIMIT_DATA, (limit, limit))
 
     # ------------------------------------------------------------------ link and commit
 
@@ -692,20 +685,12 @@ class ExecutionSession:
         if not self.usable:
             self._executor.kill()
             return ()
-        if (problem := self._end_program()) is not None:
+        problem = self._far_side.close() if self._ready else None
+        if problem is not None:
+            self._executor.kill()
             return (f"the program did not end in order: {problem}",)
         self._executor.close()
         death = self._executor.death
         if death is not None and death.exit_status != 0:
             return (f"the program did not end in order: {death}",)
         return ()
-
-    def _end_program(self) -> str | None:
-        """Do what the executor does not do by itself at its end; return what went wrong."""
-        if not self._ready:
-            return None
-        try:
-            return self._far_side.close()
-        except FarsideError as error:
-            self._executor.kill()
-            return str(error)

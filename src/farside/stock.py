@@ -24,6 +24,7 @@ from farside.errors import FarsideError, OutOfAddressSpace, ProtocolError, Remot
 from farside.link import Definition, EntryTable, NoTls, Prot, link
 from farside.object import parse_archive, parse_object
 from farside.orc import bootstrap, sps
+from farside.remote.executor import PATIENCE
 from farside.remote.memory import SlabAllocator
 from farside.remote.slabs import Slabs
 from farside.remote.spawn import CONTROL_FD
@@ -181,7 +182,7 @@ class StockFarSide:
     def _call(self, name: str, codecs: tuple[sps.Codec[Any], ...], *values: object) -> bytes:
         instance = self._executor.address(bootstrap.MEMORY_MANAGER)
         payload = sps.pack((sps.ADDR, *codecs), (instance, *values))
-        return self._executor.call(name, payload)
+        return self._executor.call(name, payload, timeout=PATIENCE)
 
     def _reserve(self, asked: int | None) -> tuple[int, int]:
         """Reserve the slab; without a size by the user, what the machine allows."""
@@ -295,15 +296,15 @@ class StockFarSide:
         """Shut down in order: exit handlers, registrations, the platform, memory.
 
         Returns:
-            what went wrong, or None.
-
-        Raises:
-            Crashed, FarSideLost, ProtocolError, TimedOut: the executor did not live through it.
+            what went wrong, or None. The executor may not have lived through it.
         """
-        reply = self._executor.call_address(self._end, b"", timeout=_ORDERLY)
-        (failure,) = sps.unpack((sps.ERROR,), reply)
-        reply = self._call(bootstrap.MEMORY_RELEASE, (sps.Sequence(sps.ADDR),), [self._base])
-        (released,) = sps.unpack((sps.ERROR,), reply)
+        try:
+            reply = self._executor.call_address(self._end, b"", timeout=_ORDERLY)
+            (failure,) = sps.unpack((sps.ERROR,), reply)
+            reply = self._call(bootstrap.MEMORY_RELEASE, (sps.Sequence(sps.ADDR),), [self._base])
+            (released,) = sps.unpack((sps.ERROR,), reply)
+        except FarsideError as error:
+            return str(error)
         first = failure or released
         return None if first is None else first.text
 

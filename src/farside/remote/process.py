@@ -41,6 +41,14 @@ def collect(pid: int, grace: float) -> None:
         os.waitpid(pid, 0)
 
 
+def limit_memory(pid: int, limit: int) -> None:
+    """Limit what a process may allocate, in bytes; its children and snapshots inherit it."""
+    from resource import RLIMIT_DATA, prlimit
+
+    with suppress(ProcessLookupError):  # it may have died meanwhile; the next call says so
+        prlimit(pid, RLIMIT_DATA, (limit, limit))
+
+
 def is_living(worker: int | None, supervisor: int) -> bool:
     """Tell whether a worker is certainly not about to end.
 

@@ -131,8 +131,7 @@ class Relay:
     def _turn(self) -> None:
         reading, writing = self._tunnel.filenos()
         events: dict[int, int] = {}
-        room = max((len(each.outgoing) for each in self._streams.values()), default=0)
-        if room < _MAX_WAITING:
+        if sum(len(each.outgoing) for each in self._streams.values()) < _MAX_WAITING:
             events[reading] = select.POLLIN
         if self._to_tunnel:
             events[writing] = events.get(writing, 0) | select.POLLOUT
