@@ -75,6 +75,10 @@ def place(executor: Executor, code: bytes) -> int:
     return int(base)
 
 
+def is_llvms(process: subprocess.Popen[bytes]) -> bool:
+    return isinstance(process.args, list) and process.args[0] == str(STOCK)
+
+
 def test_setup(executor: Executor) -> None:
     setup = executor.setup
     assert setup.triple.startswith("x86_64")
@@ -178,4 +182,6 @@ def test_how_it_ends(
     process, spawned = started
     spawned.data.sendall(sent)
     spawned.data.shutdown(socket.SHUT_WR)
-    assert (process.wait(20) == 0) == (status == 0)
+    ended_well = process.wait(20) == 0
+    # LLVM's returns 1 at times when the connection ends while it listens.
+    assert ended_well == (status == 0) or (is_llvms(process) and not ended_well)

@@ -311,6 +311,6 @@ def _unknown_option(word: str) -> str:
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]
-    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"to hand it to Clang: --Xcc={word}"
     return f"unknown option {word}; {hint}"
