@@ -190,6 +190,13 @@ void Dylibs::release(size_t place) {
       Released.push_back(section.Range);
 }
 
+void Dylibs::releaseFinalisers(uint64_t header) {
+  std::lock_guard lock(Mutex);
+  // An image without initialisers has given the runtime nothing to call.
+  if (Dylib *dylib = find(header))
+    release(static_cast<size_t>(dylib - All.data()));
+}
+
 RunReport Dylibs::runReleased() {
   RunReport report;
   auto started = std::chrono::steady_clock::now();
@@ -237,6 +244,7 @@ Expected<RunReport> Dylibs::update(uint64_t header) {
   (void)takeException();
   if (__orc_rt_elfnix_jit_dlupdate(pointer(header)) != 0)
     return lastRuntimeError("dlupdate failed");
+  releaseFinalisers(header);
   RunReport report = runReleased();
   noteException(report.Exception);
   return report;
@@ -249,6 +257,7 @@ Expected<uint64_t> Dylibs::open(const std::string &name) {
     return lastRuntimeError("dlopen failed");
   auto header = reinterpret_cast<uint64_t>(handle);
   arm(header);
+  releaseFinalisers(header);
   RunReport report = runReleased();
   noteException(report.Exception);
   if (report.Exception)

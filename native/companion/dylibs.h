@@ -93,6 +93,7 @@ private:
   Dylib *find(uint64_t header);
   void noteException(const std::optional<ExceptionText> &exception);
   void arm(uint64_t header);
+  void releaseFinalisers(uint64_t header);
   RunReport runReleased();
   Error runHandlers(uint64_t header, uint64_t commit);
   uint64_t ownerOf(uint64_t address);

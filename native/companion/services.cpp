@@ -115,10 +115,13 @@ extern "C" {
 /// Alloc action: takes over the slab, which the executor has reserved, and watches a descriptor of
 /// the session's if there is one.
 WrapperResult farside_companion_start(const char *data, size_t size) {
-  return serveWrapper<uint64_t, uint64_t, int32_t>(
-      data, size, [](uint64_t base, uint64_t bytes, int32_t watched) {
+  using Mapped = std::vector<Protection>;
+  return serveWrapper<uint64_t, uint64_t, int32_t, Mapped>(
+      data, size, [](uint64_t base, uint64_t bytes, int32_t watched, const Mapped &mapped) {
         if (Error error = Slab::get().adopt(base, bytes))
           return error;
+        for (auto [prot, address, length] : mapped)
+          Slab::get().note(prot, address, length);
         SessionWatch::get().start(watched);
         if (::__cxa_atexit(atProcessExit, nullptr, &exitCookie) != 0)
           return Error("cannot register an exit handler");

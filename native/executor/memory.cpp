@@ -116,6 +116,11 @@ Error Slab::reserve(uint64_t size, int flags, Reserved &into) {
 
 Error Slab::adopt(uint64_t base, uint64_t size) { return take(base, size, High); }
 
+void Slab::note(uint8_t prot, uint64_t address, uint64_t size) {
+  if (High.contains(address, size))
+    std::memset(High.protection(address), prot, size / pageSize());
+}
+
 Error Slab::take(uint64_t base, uint64_t size, Reserved &into) {
   void *table = ::mmap(nullptr, size / pageSize(), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

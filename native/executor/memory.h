@@ -22,6 +22,9 @@ public:
   /// Takes a range for the slab that somebody else has reserved.
   Error adopt(uint64_t base, uint64_t size);
 
+  /// Takes note of the protection of pages of the slab that somebody else has mapped.
+  void note(uint8_t prot, uint64_t address, uint64_t size);
+
   /// Reserves `size` bytes below 2 GiB. Where the kernel has none there, the range stays empty.
   void reserveLow(uint64_t size);
 

@@ -47,6 +47,7 @@ _PLATFORM = "<Platform>"
 _CALL = sps.Tuple(sps.ADDR, sps.BYTES)
 _ACTIONS = sps.Sequence(sps.Tuple(_CALL, _CALL))
 _SEGMENTS = sps.Sequence(sps.Tuple(sps.U8, sps.ADDR, sps.U64, sps.BYTES))
+_MAPPED = sps.Sequence(sps.Tuple(sps.U8, sps.ADDR, sps.U64))
 _DEPENDENCIES = sps.Expected(sps.Sequence(sps.Tuple(sps.ADDR, sps.Sequence(sps.ADDR))))
 
 # Bootstrap symbols of farside that functions of the ORC runtime can stand for as they are.
@@ -241,7 +242,10 @@ class StockFarSide:
             (
                 action(
                     "farside_companion_start",
-                    sps.pack((sps.U64, sps.U64, sps.I32), (self._base, slab_size, watched)),
+                    sps.pack(
+                        (sps.U64, sps.U64, sps.I32, _MAPPED),
+                        (self._base, slab_size, watched, self.memory.pending().protect),
+                    ),
                 ),
                 nothing,
             ),
