@@ -21,19 +21,6 @@ from farside.session import Session
 QUIET = Options(output="capture")
 
 
-class Timed(Session):
-    """A session that tells how long its last recovery of the far side took."""
-
-    far_side = 0.0
-
-    def _recover(self) -> tuple[str, ...]:
-        started = perf_counter()
-        try:
-            return super()._recover()
-        finally:
-            self.far_side = perf_counter() - started
-
-
 def trivial_cells(rounds: int = 300) -> None:
     """Interleave a cell in a session with snapshots and in one without."""
     times: dict[int, list[float]] = {10: [], 0: []}
@@ -59,7 +46,7 @@ def trivial_cells(rounds: int = 300) -> None:
 
 def recovery(megabytes: int, rounds: int = 7) -> None:
     """Fill a heap, then crash again and again."""
-    with Timed(QUIET) as session:
+    with Session(QUIET) as session:
         session.run("#include <cstdlib>\n#include <cstring>\nchar *heap = nullptr; int x = 0;")
         session.run(f"heap = (char *)malloc({megabytes}ul << 20);")
         session.run(f"memset(heap, 1, {megabytes}ul << 20);")
@@ -75,7 +62,7 @@ def recovery(megabytes: int, rounds: int = 7) -> None:
                 if "as it was" not in error.recovery[0]:
                     raise
             crashes.append(perf_counter() - started)
-            far_side.append(session.far_side)
+            far_side.append(session.recovery_seconds[-1])
             started = perf_counter()
             result = session.run("heap[0] == 1")
             next_cells.append(perf_counter() - started)

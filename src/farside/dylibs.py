@@ -112,7 +112,7 @@ class DylibHandle:
         """The names of the JITDylibs that are searched for what this one does not define."""
 
         def get(execution: ExecutionSession, _: Journal) -> tuple[str, ...]:
-            return tuple(each.name for each in execution.jitdylib(self.name).link_order)
+            return tuple(each.name for each in execution.platform.jitdylib(self.name).link_order)
 
         return self._host.operate(f"{self.name}: link order", get)
 
@@ -126,7 +126,7 @@ class DylibHandle:
         names = tuple(each if isinstance(each, str) else each.name for each in order)
 
         def change(execution: ExecutionSession, journal: Journal) -> None:
-            execution.set_link_order(self.name, names)
+            execution.platform.set_link_order(self.name, names)
             journal.dylibs[self.name] = names
 
         self._host.operate(f"{self.name}: link order", change)
@@ -140,7 +140,7 @@ class DylibHandle:
         """
 
         def do(execution: ExecutionSession, journal: Journal) -> DylibOutput:
-            execution.open(self.name)
+            execution.platform.open(self.name)
             journal.add_file("", kind="open", dylib=self.name)
             return DylibOutput(*self._host.take_output())
 
@@ -155,7 +155,7 @@ class DylibHandle:
         """
 
         def do(execution: ExecutionSession, _: Journal) -> DylibOutput:
-            execution.update(execution.jitdylib(self.name).header)
+            execution.platform.update(execution.platform.jitdylib(self.name).header)
             return DylibOutput(*self._host.take_output())
 
         return self._host.operate(f"updating {self.name}", do)
@@ -169,7 +169,7 @@ class DylibHandle:
         """
 
         def do(execution: ExecutionSession, journal: Journal) -> DylibOutput:
-            execution.close_dylib(execution.jitdylib(self.name).header)
+            execution.platform.close(execution.platform.jitdylib(self.name).header)
             journal.forget_open(self.name)
             return DylibOutput(*self._host.take_output())
 
@@ -191,13 +191,13 @@ class DylibHandle:
 
     def dlerror(self) -> str:
         """Return what the last ``dl`` function on the main thread complained of, and forget it."""
-        return self._host.operate("dlerror", lambda execution, _: execution.dlerror())
+        return self._host.operate("dlerror", lambda execution, _: execution.platform.dlerror())
 
 
 def load_again(execution: ExecutionSession, file: LoadedFile) -> None:
     """Do again, on a new far side, what the journal says of a file or JITDylib."""
     if file.kind == "open":
-        execution.open(file.dylib)
+        execution.platform.open(file.dylib)
     elif file.kind == "object":
         execution.add_object(file.path, file.dylib)
     elif file.kind == "load":
@@ -209,6 +209,6 @@ def load_again(execution: ExecutionSession, file: LoadedFile) -> None:
 def make_again(execution: ExecutionSession, journal: Journal) -> None:
     """Make the session's JITDylibs on a new far side, empty, with their link orders."""
     for name in journal.dylibs:
-        execution.jitdylib(name)
+        execution.platform.jitdylib(name)
     for name, order in journal.dylibs.items():
-        execution.set_link_order(name, order)
+        execution.platform.set_link_order(name, order)

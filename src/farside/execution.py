@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from struct import Struct
 from typing import TYPE_CHECKING
 
 from farside.accounts import (
@@ -23,25 +22,23 @@ from farside.accounts import (
     Statistics,
     WentBack,
     definitions_of,
-    owned_ranges,
     read_file,
     stores_of,
 )
 from farside.errors import (
     Crashed,
     FarsideError,
-    OptionError,
     ProtocolError,
-    RemoteError,
     UndefinedSymbols,
 )
-from farside.link import Definition, EntryTable, Prot, link, places_of
+from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, find
 from farside.object import is_archive, parse_archive, parse_object
 from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
+from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
-from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall
+from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
 from farside.remote.memory import SlabAllocator
 from farside.remote.snapshot import Snapshot
@@ -58,12 +55,7 @@ if TYPE_CHECKING:
     from farside.remote.death import DeathReport
     from farside.remote.executor import Interrupts, OutputSink
 
-_POINTER = Struct("<Q")
-_RANGE = Struct("<QQ")
-_TWO_RANGES = Struct("<QQQQ")
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
-MAIN = "main"
-"""The JITDylib of the user's cells."""
 
 
 class ExecutionSession:
@@ -104,7 +96,6 @@ class ExecutionSession:
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
         self._running: LinkedImage | None = None
         self._unconfirmed: LinkedImage | None = None  # committed, without an answer
-        self._dylibs: dict[str, JitDylib[Definition]] = {}
         self._archives: dict[str, list[Archive]] = {}
 
     def _wait_ready(self) -> None:
@@ -117,7 +108,7 @@ class ExecutionSession:
         self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
         self._tls = StaticTlsPool(self._executor)
         self._ready = True
-        self._main = self._create(MAIN)
+        self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
@@ -126,105 +117,17 @@ class ExecutionSession:
 
     # ------------------------------------------------------------------ JITDylibs
 
-    def _create(self, name: str) -> JitDylib[Definition]:
-        """Make a JITDylib, known to both sides; ``main`` is one that no ``dlclose`` ends."""
-        self._memory.mark()
-        try:
-            header = self._memory.allocate(int(Prot.READ), 8, 16)
-            arguments = sps.pack((sps.STRING, sps.ADDR), (name, header))
-            address = _POINTER.pack(header)
-            undo = self._call(bootstrap.DEREGISTER_JITDYLIB, address)
-            actions = [(self._call(bootstrap.REGISTER_JITDYLIB, arguments), undo)]
-            if name == MAIN:
-                actions.append((self._call(bootstrap.HOLD_JITDYLIB, address), NO_CALL))
-            pending = self._memory.pending()
-            write = [*pending.zero_writes(), (header, address)]
-            self._executor.commit(CommitRequest(pending.protect, write, actions))
-        except BaseException:
-            self._memory.rollback()
-            raise
-        self._memory.commit()
-        dylib: JitDylib[Definition] = JitDylib(name, header)
-        dylib.define("farside", {"__dso_handle": Definition(header, "farside")})
-        self._dylibs[name] = dylib
-        return dylib
-
-    def jitdylib(self, name: str) -> JitDylib[Definition]:
-        """Return the JITDylib of that name, made now if there is none."""
+    @property
+    def platform(self) -> Platform:
+        """The JITDylibs of the program; waits for the executor to be ready."""
         self._wait_ready()
-        return self._dylibs.get(name) or self._create(name)
-
-    def set_link_order(self, name: str, order: Sequence[str]) -> None:
-        """Say where code of a JITDylib finds what it does not define itself, first to last.
-
-        It holds for what is linked from now on, and for what a ``dlopen`` initialises first.
-
-        Raises:
-            OptionError: one is not there, is named twice, or is the JITDylib itself.
-        """
-        dylib = self.jitdylib(name)
-        for other in order:
-            if other not in self._dylibs:
-                raise OptionError(f"there is no JITDylib {other}")
-        if name in order or len(set(order)) != len(order):
-            raise OptionError(f"the link order of {name} names a JITDylib twice, or {name} itself")
-        others = tuple([self._dylibs[other] for other in order])
-        payload = sps.pack(
-            (sps.ADDR, sps.Sequence(sps.ADDR)), (dylib.header, [each.header for each in others])
-        )
-        self._executor.call_for_error(bootstrap.SET_LINK_ORDER, payload)
-        dylib.link_order = others
-
-    def open(self, name: str) -> int:
-        """``dlopen``: run the initialisers that have not run, of what it depends on first.
-
-        Returns:
-            the handle: the address of its ``__dso_handle``.
-
-        Raises:
-            RemoteError: an initialiser threw; another `open` goes on with those after it.
-        """
-        self.jitdylib(name)
-        payload = sps.pack((sps.STRING, sps.I32), (name, 1))
-        (handle,) = sps.unpack((sps.ADDR,), self._executor.call(bootstrap.JIT_DLOPEN, payload))
-        if not handle:
-            raise RemoteError(self.dlerror())
-        return int(handle)
-
-    def update(self, header: int) -> None:
-        """``dlupdate``: run the initialisers that have arrived since the last run.
-
-        Raises:
-            RemoteError: one threw, and another `update` goes on with those after it; or there is no
-                open JITDylib with this handle.
-        """
-        self._status(bootstrap.JIT_DLUPDATE, header)
-
-    def close_dylib(self, header: int) -> None:
-        """``dlclose``: drop a reference; the last one runs exit handlers and finalisers.
-
-        Raises:
-            RemoteError: an exit handler threw, or no open JITDylib has this handle.
-        """
-        self._status(bootstrap.JIT_DLCLOSE, header)
-
-    def dlerror(self) -> str:
-        """Return what went wrong last, or the empty string, and forget it."""
-        self._wait_ready()
-        reply = self._executor.call(bootstrap.JIT_DLERROR, b"")
-        return str(sps.unpack((sps.STRING,), reply)[0])
-
-    def _status(self, function: str, header: int) -> None:
-        self._wait_ready()
-        (status,) = sps.unpack((sps.I32,), self._executor.call(function, _POINTER.pack(header)))
-        if status:
-            raise RemoteError(self.dlerror())
+        return self._platform
 
     def _answer_lookup(self, payload: bytes) -> bytes:
         """Answer the far side's ``dlsym``. It may come while a commit runs."""
         header, name = sps.unpack((sps.ADDR, sps.STRING), payload)
         answer: int | sps.Failure
-        dylib = next((each for each in self._dylibs.values() if each.header == header), None)
+        dylib = self._platform.with_header(header)
         if dylib is None:
             answer = sps.Failure(f"dlsym: no JITDylib has the header {header:#x}")
         else:
@@ -270,8 +173,7 @@ class ExecutionSession:
             ObjectError: a member of an archive is malformed.
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
-        self._wait_ready()
-        target = self.jitdylib(dylib)
+        target = self.platform.jitdylib(dylib)
         while True:
             try:
                 return self._link(objects, name, archives, target)
@@ -338,7 +240,7 @@ class ExecutionSession:
         request = CommitRequest(
             protect=pending.protect,
             write=[*pending.zero_writes(), *stores_of(image, statements)],
-            actions=self._actions(image, dylib.header),
+            actions=self._platform.actions_of(image, dylib.header),
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
         )
         self._running = image
@@ -428,7 +330,7 @@ class ExecutionSession:
             len(self._committed),
             len(self._libraries),
             {name: len(each) for name, each in self._archives.items()},
-            {name: each.link_order for name, each in self._dylibs.items()},
+            self._platform.link_orders(),
             self._memory.state(),
             self._tls.keep(),
         )
@@ -486,10 +388,7 @@ class ExecutionSession:
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
             self._forget(name)
-        for name in [name for name in self._dylibs if name not in mark.link_orders]:
-            self._memory.free(self._dylibs.pop(name).header, _POINTER.size)
-        for name, order in mark.link_orders.items():
-            self._dylibs[name].link_order = order
+        self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
         if len(self._libraries) > mark.libraries:
@@ -517,56 +416,11 @@ class ExecutionSession:
         (counts,) = sps.unpack((sps.Sequence(sps.Tuple(sps.STRING, sps.U64)),), reply)
         return Statistics(
             images=len(self._committed),
-            symbols=sum(map(len, self._dylibs.values())),
+            symbols=sum(map(len, self._platform.dylibs.values())),
             entries=len(self._entries),
             slab_bytes=self._memory.allocated,
             far_side=dict(counts),
         )
-
-    def _actions(self, image: LinkedImage, header: int) -> list[tuple[WrapperCall, WrapperCall]]:
-        """Return the alloc actions of an image, in order, each with its undoing."""
-        actions: list[tuple[WrapperCall, WrapperCall]] = []
-        static = image.static_tls
-        if static is not None:
-            content = static.content.ljust(static.size, b"\0")
-            arguments = _RANGE.pack(static.offset & (1 << 64) - 1, len(content)) + content
-            actions.append((self._call(bootstrap.STATIC_TLS_INIT, arguments), NO_CALL))
-        if image.eh_frame or image.thread_data:
-            sections = _TWO_RANGES.pack(*(image.eh_frame or (0, 0)), *(image.thread_data or (0, 0)))
-            actions.append(
-                (
-                    self._call(bootstrap.REGISTER_OBJECT_SECTIONS, sections),
-                    self._call(bootstrap.DEREGISTER_OBJECT_SECTIONS, sections),
-                )
-            )
-        for slot, resolver in image.ifuncs:
-            arguments = _RANGE.pack(slot, resolver)
-            actions.append((self._call(bootstrap.RESOLVE_IFUNC, arguments), NO_CALL))
-        # Of what others cannot refer to, handlers can only come while its own commit runs.
-        others = image.defined or image.thread_data or header != self._main.header
-        owned = owned_ranges(image) if others else ()
-        for ranges, register, deregister in (
-            (owned, bootstrap.REGISTER_MEMORY, bootstrap.DEREGISTER_MEMORY),
-            (
-                image.fini_ranges,
-                bootstrap.REGISTER_FINI_SECTIONS,
-                bootstrap.DEREGISTER_FINI_SECTIONS,
-            ),
-            (
-                image.init_ranges,
-                bootstrap.REGISTER_INIT_SECTIONS,
-                bootstrap.DEREGISTER_INIT_SECTIONS,
-            ),
-        ):
-            if ranges:
-                arguments = _RANGE.pack(header, len(ranges)) + b"".join(
-                    [_RANGE.pack(*each) for each in ranges]
-                )
-                actions.append((self._call(register, arguments), self._call(deregister, arguments)))
-        return actions
-
-    def _call(self, name: str, arguments: bytes) -> WrapperCall:
-        return WrapperCall(self._executor.address(name), arguments)
 
     # ------------------------------------------------------------------ symbols
 
@@ -591,7 +445,7 @@ class ExecutionSession:
         Raises:
             LinkError, ObjectError: the member cannot be linked.
         """
-        target = self._dylibs.get(dylib) if self._ready else None
+        target = self._platform.dylibs.get(dylib) if self._ready else None
         if target is None:
             return None
         found = find(target, name)
@@ -665,7 +519,7 @@ class ExecutionSession:
             ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
         """
         archive = parse_archive(read_file(path), path)
-        self.jitdylib(dylib)
+        self.platform.jitdylib(dylib)
         if all_members:
             self._link_files(list(archive.objects()), path, dylib, run=False)
         else:

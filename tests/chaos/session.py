@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from time import perf_counter
 
 from farside.errors import CompileError, CppException, FarSideError, FarsideError, LinkError
 from farside.options import Options
-from farside.session import STARTED_AGAIN, TAKEN_BACK_TOO, Session
+from farside.rescue import STARTED_AGAIN, TAKEN_BACK_TOO
+from farside.session import Session
 from tests.chaos import events, model
 
 WEIGHTS = {
@@ -53,18 +53,6 @@ class Tally:
     different: list[str] = field(default_factory=list)
 
 
-class TimedSession(Session):
-    """A session that tells how long its recoveries take."""
-
-    recoveries: list[float]
-
-    def _recover(self) -> tuple[str, ...]:
-        started = perf_counter()
-        said = super()._recover()
-        self.recoveries.append(perf_counter() - started)
-        return said
-
-
 class ChaosSession:
     """A session, the model of its program, and the states that can be gone back to."""
 
@@ -79,12 +67,12 @@ class ChaosSession:
         self.past: list[tuple[int, model.State]] = []
         self.checkpoints: dict[str, tuple[int, model.State]] = {}
         self.last = "start"
-        self.session = TimedSession(Options(output="capture"))
-        self.session.recoveries = tally.recoveries
+        self.session = Session(Options(output="capture"))
         self.pipe = os.pipe()
 
     def close(self) -> None:
         """End the session."""
+        self.tally.recoveries += self.session.recovery_seconds
         self.session.close()
         for end in self.pipe:
             os.close(end)

@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from farside.errors import CompileError, Crashed, Interrupted
-from farside.session import STARTED_AGAIN, Session
+from farside.rescue import STARTED_AGAIN
+from farside.session import Session
 
 from .conftest import NewSession, run_all, shown
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from farside.errors import Crashed, FarSideError, FarSideLost, Interrupted, OptionError
-from farside.session import STARTED_AGAIN, TAKEN_BACK_TOO, Session
+from farside.rescue import STARTED_AGAIN, TAKEN_BACK_TOO
+from farside.session import Session
 
 from .conftest import NewSession, run_all, shown
 from .test_processes import alive, descendants, wait_gone

@@ -13,6 +13,7 @@ raises `ProtocolError`, nothing else.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -95,7 +96,7 @@ def _short(wanted: int, left: int) -> ProtocolError:
     )
 
 
-class Codec(Generic[T]):
+class Codec(ABC, Generic[T]):
     """One SPS type.
 
     Attributes:
@@ -105,13 +106,13 @@ class Codec(Generic[T]):
     __slots__ = ()
     smallest = 1
 
+    @abstractmethod
     def encode(self, value: T, out: list[bytes]) -> None:
         """Append the bytes of `value` to `out`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, reader: Reader) -> T:
         """Read one value. Raises ProtocolError."""
-        raise NotImplementedError
 
 
 class _Integer(Codec[int]):
