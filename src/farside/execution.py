@@ -48,6 +48,7 @@ from farside.remote.static_tls import StaticTlsPool
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from farside.libraries.autoload import Autoload, Loaded, Program
     from farside.link import LinkedImage, Places
     from farside.object import Archive, ObjectFile
     from farside.options import Options
@@ -71,12 +72,15 @@ class ExecutionSession:
         sink: OutputSink | None,
         demangle: Callable[[str], str] = str,
         interrupts: Interrupts | None = None,
+        confirm: Callable[[str], bool | None] = lambda _: None,
     ) -> None:
         self._options = options
         self._sink = sink
         self._demangle = demangle
         self._interrupts = interrupts
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
+        self._confirm = confirm
+        self._autoload: Autoload | None = None
         self._start()
 
     def _start(self) -> None:
@@ -92,6 +96,7 @@ class ExecutionSession:
         self._entries = EntryTable()
         self._committed: dict[str, Committed] = {}
         self._addresses: dict[str, int] = {}
+        # Handles; 0 for those that were found by themselves, whose names the whole process shows.
         self._libraries: list[int] = []
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
         self._running: LinkedImage | None = None
@@ -174,6 +179,7 @@ class ExecutionSession:
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
         target = self.platform.jitdylib(dylib)
+        served: set[str] = set()
         while True:
             try:
                 return self._link(objects, name, archives, target)
@@ -181,7 +187,41 @@ class ExecutionSession:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
                 if not self._pull_members(target, error.symbols):
-                    raise
+                    self.autoload.provide(error, self._program(), served)
+
+    @property
+    def autoload(self) -> Autoload:
+        """Finds the libraries that define what nothing loaded does."""
+        if self._autoload is None:
+            from farside.libraries.autoload import Autoload
+
+            self._autoload = Autoload(
+                self._options, self._demangle, self._interrupts, self._confirm
+            )
+        return self._autoload
+
+    def take_loaded(self) -> tuple[Loaded, ...]:
+        """Return what libraries have been loaded by themselves since the last time."""
+        return () if self._autoload is None else self._autoload.take_loaded()
+
+    def describe_libraries(self) -> tuple[str, ...]:
+        """Return sentences about what is loaded, where is looked, and what is skipped."""
+        from farside.libraries.hints import described
+
+        self._wait_ready()
+        return described(self.autoload, self._executor)
+
+    def _program(self) -> Program:
+        from farside.libraries.autoload import Program
+
+        def load(path: str) -> None:
+            self._executor.open_library(path)
+            self._libraries.append(0)
+
+        def names() -> list[str]:
+            return [name for dylib in self._platform.dylibs.values() for name in dylib]
+
+        return Program(self._executor, load, names)
 
     def _link(
         self,
@@ -391,9 +431,10 @@ class ExecutionSession:
         self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
-        if len(self._libraries) > mark.libraries:
-            del self._libraries[mark.libraries :]
-            self._addresses.clear()
+        del self._libraries[mark.libraries :]
+        self._addresses.clear()  # a cell may have loaded libraries, too
+        if self._autoload is not None:
+            self._autoload.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
         return WentBack(lost, asleep.threads - 1)
@@ -430,7 +471,7 @@ class ExecutionSession:
         asked = [name for name in names if name not in known]
         if asked:
             known.update(self._executor.resolve(asked))
-            for library in reversed(self._libraries):
+            for library in filter(None, reversed(self._libraries)):
                 missing = [name for name in asked if name not in known]
                 if not missing:
                     break
@@ -490,17 +531,21 @@ class ExecutionSession:
         self._wait_ready()
         name = Path(path).name
         if name.endswith(".so") or ".so." in name or ("/" not in path and not Path(path).exists()):
-            self._libraries.append(self._executor.open_library(path))
-            return f"loaded {path}"
+            return self._load_library(path)
         content = read_file(path)
         if content.startswith(b"\x7fELF\x02") and content[16:18] == b"\x03\0":
-            self._libraries.append(self._executor.open_library(path))
-            return f"loaded {path}"
+            return self._load_library(path)
         if is_archive(content):
             self._archives.setdefault(MAIN, []).append(parse_archive(content, path))
             return f"the members of {path} are linked when a cell needs them"
         self._link_files([parse_object(content, path)], path, MAIN)
         return f"linked {path}"
+
+    def _load_library(self, path: str) -> str:
+        self._libraries.append(self._executor.open_library(path))
+        if self._autoload is not None:
+            self._autoload.loaded_set_changed()
+        return f"loaded {path}"
 
     def add_object(self, path: str, dylib: str) -> None:
         """Link an object into a JITDylib. Its initialisers wait for `open` or `update`.
@@ -577,12 +622,16 @@ class ExecutionSession:
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
         self._kept.close()
+        if self._autoload is not None:
+            self._autoload.close()
         self._executor.kill()
         self._start()
 
     def close(self) -> tuple[str, ...]:
         """Run exit handlers and end the executor; return what went wrong, a sentence each."""
         self._kept.close()
+        if self._autoload is not None:
+            self._autoload.close()
         if not self.usable:
             self._executor.kill()
             return ()

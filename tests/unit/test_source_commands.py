@@ -59,7 +59,7 @@ def test_commands(text: str, command: Command) -> None:
         ("%xyzzy", "%help lists the commands"),
         ("%", "%help lists the commands"),
         ("%" + "x" * 1000, "x…"),
-        ("%lib", "needs the path"),
+        ("%lib -L", "needs the path of a directory"),
         ("%undo x", "'x'"),
         ("%checkpoint", "one word"),
         ("%restore a b", "one word"),

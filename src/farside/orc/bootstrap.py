@@ -77,6 +77,7 @@ COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
 SNAPSHOT = "farside_snapshot"
 STATISTICS = "farside_statistics"
+LOADED_LIBRARIES = "farside_loaded_libraries"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
 TLS_GET_ADDR = "farside_tls_get_addr"
@@ -112,6 +113,7 @@ FARSIDE_SYMBOLS = frozenset(
         UNCOMMIT,
         SNAPSHOT,
         STATISTICS,
+        LOADED_LIBRARIES,
         RESOLVE_IFUNC,
         STATIC_TLS_INIT,
         TLS_GET_ADDR,
@@ -146,6 +148,7 @@ CONTROL_WORKER_STARTED = 1
 CONTROL_WORKER_ENDED = 2
 CONTROL_KILL_WORKER = 1
 CONTROL_ADOPT_WORKER = 2
+CONTROL_START_LIBRARIAN = 3
 
 # A snapshot's socket: the tag of its only call.
 SNAPSHOT_SLEEPS = 1

@@ -37,6 +37,7 @@ from farside.remote.spawn import Spawned, spawn_executor
 from farside.remote.transport import SocketTransport, Transport
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
@@ -300,6 +301,33 @@ class Executor:
         return {
             name: offset for name, offset in zip(names, found, strict=False) if offset is not None
         }
+
+    def loaded_libraries(self) -> list[str]:
+        """Return the paths of the shared libraries that the program has, however it got them."""
+        payload = self.call(bootstrap.LOADED_LIBRARIES, b"")
+        with _Guard(self):
+            (paths,) = sps.unpack((_NAMES,), payload)
+        return list(paths)
+
+    def start_librarian(self) -> socket.socket:
+        """Have the supervisor start a librarian, and return a socket to it.
+
+        A librarian that it started before is ended.
+
+        Raises:
+            SetupError: this executor offers none.
+            FarSideLost: there is no supervisor any more.
+        """
+        import socket
+
+        self.address(bootstrap.LOADED_LIBRARIES)  # the two come together
+        near, far = socket.socketpair()
+        with far:
+            self._tell_supervisor(bootstrap.CONTROL_START_LIBRARIAN, b"", far.fileno())
+        if self._control_ended:
+            near.close()
+            raise FarSideLost("The far side is gone: its supervisor ended.")
+        return near
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
@@ -570,11 +598,11 @@ class Executor:
             bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,))
         )
 
-    def _tell_supervisor(self, tag: int, payload: bytes) -> None:
+    def _tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
         frame = encode_frame(Opcode.CALL, self._control_sequence, tag, payload)
         self._control_sequence += 1
         try:
-            self._control.send(memoryview(frame))
+            self._control.send(memoryview(frame), descriptor)
         except FarSideLost:
             self._control_ended = True
 
