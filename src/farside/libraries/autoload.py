@@ -116,10 +116,7 @@ class Autoload:
 
     def close(self) -> None:
         """End the librarian and forget what it said; the next question starts another."""
-        if self._librarian is not None:
-            self._librarian.close()
-        self._librarian = None
-        self._forget_scan()
+        self._end_librarian()
         self._loaded.clear()
 
     def loaded_set_changed(self) -> None:
@@ -154,11 +151,10 @@ class Autoload:
         if self._mode == "off" or len(error.symbols) > _MOST_NAMES:
             raise error
         try:
-            found = self.find(error.symbols, program.executor)
+            found = self._find_twice(error.symbols, program.executor)
         except SetupError:  # not an executor of farside's
             raise error from None
         except (FarSideLost, TimedOut, ProtocolError) as failure:
-            self.close()
             error.add_note(f"libraries could not be searched: {failure}")
             raise error from failure
         missing = [name for name in error.symbols if not found[name] or name in served]
@@ -167,13 +163,30 @@ class Autoload:
         self._load(error, found, program)
         served.update(found)
 
+    def _find_twice(
+        self, names: Collection[str], executor: Executor
+    ) -> dict[str, tuple[Defined, ...]]:
+        """Ask another librarian if the first one dies: the program may have killed it."""
+        try:
+            return self.find(names, executor)
+        except FarSideLost:
+            self.use_cache = False  # which it may have choked on
+            return self.find(names, executor)
+
     def find(self, names: Collection[str], executor: Executor) -> dict[str, tuple[Defined, ...]]:
         """Return where names are defined on the search path.
 
         Raises:
             SetupError: the executor has no librarian.
-            FarSideLost, TimedOut, ProtocolError: it is of no use any more; `close` must follow.
+            FarSideLost, TimedOut, ProtocolError: it is of no use; the next question starts another.
         """
+        try:
+            return self._find(names, executor)
+        except BaseException:
+            self._end_librarian()
+            raise
+
+    def _find(self, names: Collection[str], executor: Executor) -> dict[str, tuple[Defined, ...]]:
         librarian = self._ready(executor)
         asked = self._not_ruled_out(names)
         found: dict[str, tuple[Defined, ...]] = dict.fromkeys(names, ())
@@ -194,7 +207,7 @@ class Autoload:
         except SetupError:
             return None
         except (FarSideLost, TimedOut, ProtocolError):
-            self.close()
+            self._end_librarian()
         return self.report
 
     def near(self, names: Sequence[str], limit: int) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -207,7 +220,7 @@ class Autoload:
         try:
             return self._librarian.near(names, limit)
         except FarsideError:
-            self.close()
+            self._end_librarian()
             return {}
 
     def demangle(self, name: str) -> str:
@@ -230,6 +243,12 @@ class Autoload:
             self.filter.add(list(report.parts))
         self.report = report._replace(parts=())
         self._misses.clear()
+
+    def _end_librarian(self) -> None:
+        if self._librarian is not None:
+            self._librarian.close()
+        self._librarian = None
+        self._forget_scan()
 
     def _forget_scan(self) -> None:
         self.report = None
