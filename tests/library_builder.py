@@ -49,6 +49,7 @@ class Library:
     hash_style: HashStyle = "gnu"
     machine: int = X86_64
     pie: bool = False
+    sections: bool = False  # whether there are section headers, which the loader needs none of
     patch: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
     def build(self) -> bytes:
@@ -172,11 +173,38 @@ class _Writer:
         out[code : code + code_size] = self._code()
         out[data : data + len(variables)] = variables
         out[dynamic_at:] = dynamic
+        if what.sections:
+            out += self._sections(len(out), places, {name: len(c) for name, c in tables})
+            where, count = self.section_headers
+            struct.pack_into("<Q", out, 40, where)
+            struct.pack_into("<HH", out, 60, count, count - 1)
         places |= {"dynamic": dynamic_at, "file": 0}
         for (table, offset), content in what.patch.items():
             start = places[table] + offset
             out[start : start + len(content)] = content
         return bytes(out)
+
+    def _sections(self, at: int, places: dict[str, int], sizes: dict[str, int]) -> bytes:
+        """Return section headers for the symbols and their names."""
+        names = b"\0.dynsym\0.dynstr\0.shstrtab\0"
+        rows = [
+            (0, 0, 0, 0, 0, 0, 0, 0),
+            (1, 11, 2, places["dynsym"], sizes["dynsym"], 2, 1, _SYMBOL),
+            (9, 3, 2, places["dynstr"], sizes["dynstr"], 0, 0, 0),
+            (17, 3, 0, at, len(names), 0, 0, 0),
+        ]
+        padded = names.ljust((len(names) + 7) & -8, b"\0")
+        self.section_headers = (at + len(padded), len(rows))
+        return padded + b"".join(
+            [
+                struct.pack(
+                    "<IIQQQQIIQQ",
+                    *(name, kind, flags, offset if flags else 0, offset, size),
+                    *(link, info, 8, entry),
+                )
+                for name, kind, flags, offset, size, link, info, entry in rows
+            ]
+        )
 
     def _code(self) -> bytes:
         """A function of 16 bytes for each symbol; what an IFUNC returns is the 8 bytes behind."""

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <malloc.h>
 #include <poll.h>
 #include <set>
 #include <sys/inotify.h>
@@ -126,6 +127,7 @@ private:
     bool watching = Watch.start(libraryPlaces(request.Directories, request.System));
     ToldOfChange = false;
     ScanReport report = Index.scan(request);
+    ::malloc_trim(0); // what was read is larger than what is kept of it
     std::vector<std::tuple<uint32_t, uint64_t, std::string>> parts;
     for (FilterPart &each : report.Parts)
       parts.emplace_back(each.Probes, each.Bits, std::move(each.Content));

@@ -111,6 +111,13 @@ public:
       Report.Symbols += each.Facts.Hashes.size();
   }
 
+  /// Whether there are the same libraries in the same order as at the scan before.
+  bool isAsBefore() const {
+    auto same = [](const Library &a, const Library &b) { return a.Identity == b.Identity; };
+    return std::equal(Before.begin(), Before.end(), Index.Libraries.begin(), Index.Libraries.end(),
+                      same);
+  }
+
   ScanReport Report;
   std::vector<size_t> Added; // libraries that the scan before did not know
 
@@ -231,7 +238,8 @@ ScanReport LibraryIndex::scan(const ScanRequest &request) {
   Places = libraryPlaces(request.Directories, request.System);
   Scan scan(*this, request);
   scan.run();
-  buildTable();
+  if (!scan.isAsBefore())
+    buildTable();
   addParts(scan.Report, request.Whole, scan.Added);
   return std::move(scan.Report);
 }
