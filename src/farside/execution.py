@@ -216,7 +216,7 @@ class ExecutionSession:
         from farside.libraries.autoload import Program
 
         def load(path: str) -> None:
-            self._executor.open_library(path)
+            self._executor.open_library(path, timeout=self._options.time_limit)
             self._libraries.append(0)
 
         def names() -> list[str]:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from farside.errors import CompileError, Crashed, FarsideError, Interrupted, UndefinedSymbols
+from farside.errors import (
+    CompileError,
+    Crashed,
+    FarsideError,
+    Interrupted,
+    TimedOut,
+    UndefinedSymbols,
+)
 from farside.session import Session
 from tests import library_builder as elf
 from tests.library_builder import Library, Symbol, library
@@ -270,14 +278,71 @@ def test_an_exception_keeps_the_library_and_says_so(own: Session, place: Path) -
 
 
 def test_an_object_file_gets_its_libraries(own: Session, place: Path, tmp_path: Path) -> None:
-    import subprocess
-
     put(place, "libx.so", "for_the_object")
     source, part = tmp_path / "part.cpp", tmp_path / "part.o"
     source.write_text(declare("for_the_object") + "int twice() { return 2 * for_the_object(); }")
     subprocess.run(["clang++-22", "-c", "-fPIC", source, "-o", part], check=True)
     assert own.load(str(part)) == f"loaded libx.so for for_the_object; linked {part}"
     assert value(own, "int twice();\ntwice()") == "2"
+
+
+def compiled(place: Path, name: str, source: str) -> Path:
+    path = place / name
+    subprocess.run(
+        ["clang++-22", "-shared", "-fPIC", "-xc++", "-", "-o", path],
+        input=source,
+        text=True,
+        check=True,
+    )
+    return path
+
+
+def test_a_library_whose_initialiser_crashes_costs_the_cell(own: Session, place: Path) -> None:
+    compiled(
+        place,
+        "libx.so",
+        'extern "C" int there() { return 1; }'
+        "__attribute__((constructor)) static void start() { __builtin_trap(); }",
+    )
+    own.run("int kept = 1; kept = 2;")
+    for _ in range(2):
+        with pytest.raises(Crashed):
+            own.run(declare("there") + "there()")
+        assert value(own, "kept") == "2"
+
+
+def test_a_library_whose_initialiser_hangs_is_stopped(new_session: NewSession, place: Path) -> None:
+    compiled(
+        place,
+        "libx.so",
+        'extern "C" { int there() { return 1; } int pause(); }'
+        "__attribute__((constructor)) static void start() { for (;;) pause(); }",
+    )
+    session = new_session(library_dirs=(str(place),), time_limit=1.0)
+    session.run("int kept = 1; kept = 2;")
+    with pytest.raises(TimedOut):
+        session.run(declare("there") + "there()")
+    assert value(session, "kept") == "2"
+
+
+def test_what_a_library_wrote_at_its_start_is_the_cells_output(own: Session, place: Path) -> None:
+    compiled(
+        place,
+        "libx.so",
+        'extern "C" { int there() { return 1; } int puts(const char *); }'
+        '__attribute__((constructor)) static void start() { puts("here I am"); }',
+    )
+    assert own.run(declare("there") + "there()").stdout == "here I am\n"
+
+
+def test_undoing_what_is_not_kept_leaves_the_library(new_session: NewSession, place: Path) -> None:
+    path = put(place, "libx.so", "stays_there")
+    session = new_session(library_dirs=(str(place),), snapshots=0)
+    session.run("int before = 1;")
+    session.run(declare("stays_there") + "int got = stays_there();")
+    session.undo()
+    assert loaded(session, str(path))
+    assert value(session, declare("stays_there") + "stays_there()") == "1"
 
 
 # ------------------------------------------------------------------ files that change

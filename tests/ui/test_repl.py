@@ -202,7 +202,12 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines() -> None:
 )
 def test_a_question_is_answered(monkeypatch: pytest.MonkeyPatch, answer: str, yes: bool) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or answer)
+
+    def reply(prompt: str) -> str:
+        asked.append(prompt)
+        return answer
+
+    monkeypatch.setattr("builtins.input", reply)
     assert ask("load libz.so.1 for zlibVersion?") is yes
     assert asked == ["load libz.so.1 for zlibVersion? [Y/n] "]
 

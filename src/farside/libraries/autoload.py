@@ -55,7 +55,7 @@ class Program(NamedTuple):
 
     Attributes:
         executor: runs it.
-        load: makes it load a library; raises RemoteError.
+        load: makes it load a library; raises RemoteError, or as a cell does that ends or hangs.
         names: what linked code defines, for hints.
     """
 
@@ -98,6 +98,7 @@ class Autoload:
         self.filter = NameFilter()
         self._librarian: Librarian | None = None
         self._misses: set[str] = set()
+        self._near: dict[str, tuple[tuple[str, str], ...]] = {}
         self._loaded: list[Loaded] = []
 
     # ------------------------------------------------------------------ what the owner says
@@ -215,13 +216,13 @@ class Autoload:
 
         Empty if the librarian fails: this is about a hint.
         """
-        if self._librarian is None:
-            return {}
-        try:
-            return self._librarian.near(names, limit)
-        except FarsideError:
-            self._end_librarian()
-            return {}
+        asked = [name for name in names if name not in self._near]
+        if asked and self._librarian is not None:
+            try:
+                self._near.update(self._librarian.near(asked, limit))
+            except FarsideError:
+                self._end_librarian()
+        return {name: self._near.get(name, ()) for name in names}
 
     def demangle(self, name: str) -> str:
         """Return a name as the user wrote it."""
@@ -243,6 +244,7 @@ class Autoload:
             self.filter.add(list(report.parts))
         self.report = report._replace(parts=())
         self._misses.clear()
+        self._near.clear()
 
     def _end_librarian(self) -> None:
         if self._librarian is not None:
@@ -253,6 +255,7 @@ class Autoload:
     def _forget_scan(self) -> None:
         self.report = None
         self._misses.clear()
+        self._near.clear()
 
     def _not_ruled_out(self, names: Collection[str]) -> list[str]:
         misses, known = self._misses, self.filter

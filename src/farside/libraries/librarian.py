@@ -126,6 +126,7 @@ class Librarian:
         self._interrupts = interrupts
         self._sequence = 0
         self._answer: bytes | None = None
+        self._asked = 0  # the tag of the open request
         self._poll = select.poll()
         self._poll.register(self._transport.fileno(), select.POLLIN)
         if interrupts is not None:
@@ -152,7 +153,6 @@ class Librarian:
         Raises:
             FarSideLost, TimedOut, ProtocolError: the librarian is of no use any more.
         """
-        self.path_changed = False
         payload = sps.pack(_SCAN_REQUEST, (directories, system, cache, whole))
         *head, parts, places, skipped, count = sps.unpack(_SCAN_ANSWER, self._ask(_SCAN, payload))
         libraries, symbols, files_read, files_known, watching, entire = head
@@ -240,6 +240,7 @@ class Librarian:
         rest = memoryview(encode_frame(Opcode.CALL, self._sequence, tag, payload))
         deadline = time.monotonic() + _PATIENCE
         self._answer = None
+        self._asked = tag
         descriptor = self._transport.fileno()
         while self._answer is None:
             if rest:
@@ -267,6 +268,8 @@ class Librarian:
                 self.path_changed = True
             elif frame.opcode == Opcode.RESULT and frame.sequence == self._sequence:
                 self._answer = frame.payload
+                if self._asked == _SCAN:  # what was said before is in it
+                    self.path_changed = False
             else:
                 raise ProtocolError(f"An unexpected message of the librarian: {frame[:3]}.")
 

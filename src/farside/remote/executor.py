@@ -250,18 +250,23 @@ class Executor:
         """Answer the far side's calls with this dispatch tag. The handler may make calls itself."""
         self._handlers[self.address(tag_name)] = handler
 
-    def open_library(self, path: str) -> int:
+    def open_library(self, path: str, *, timeout: float | None = None) -> int:
         """Load a shared library into the executor; ``""`` is the process itself.
+
+        Its initialisers run; `timeout` is as for `call`.
 
         Returns:
             a handle for `resolve`.
 
         Raises:
             RemoteError: the loader's message.
+            Crashed, TimedOut: an initialiser ended the program, or did not end.
         """
         arguments = (self.address(bootstrap.DYLIB_MANAGER), path, 0)
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
-        handle = self._decoded(_EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload))
+        handle = self._decoded(
+            _EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
+        )
         if isinstance(handle, sps.Failure):
             raise RemoteError(f"The library cannot be loaded: {handle.text}.")
         return handle
