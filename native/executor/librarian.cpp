@@ -36,8 +36,9 @@ public:
       std::string directory =
           each.IsLoaderCache ? each.Path.substr(0, each.Path.rfind('/')) : each.Path;
       if (Fd && ::inotify_add_watch(Fd.get(), directory.c_str(), changes) < 0)
-        // What is not there cannot be watched, and nobody expects /usr/lib64 to appear.
-        all = all && errno == ENOENT && !isUserPlace(each);
+        // What is not there cannot be watched, and nobody expects /usr/lib64 to appear. Of a single
+        // file it is enough to know whether it is the same when it is asked.
+        all = all && (errno == ENOTDIR || (errno == ENOENT && !isUserPlace(each)));
     }
     return all;
   }

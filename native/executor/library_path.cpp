@@ -232,6 +232,9 @@ std::vector<std::string> librariesIn(const LibraryPlace &place) {
       return pathsOfLoaderCache(*cache);
     return paths;
   }
+  struct stat status{};
+  if (::stat(place.Path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
+    return {place.Path};
   std::unique_ptr<DIR, int (*)(DIR *)> directory(::opendir(place.Path.c_str()), ::closedir);
   while (const dirent *entry = directory ? ::readdir(directory.get()) : nullptr)
     if (isLibraryName(entry->d_name) && paths.size() < maxFiles)

@@ -1,6 +1,6 @@
 // Where shared libraries are looked for, in order, and which files lie there.
 //
-//   1. the directories that the user added
+//   1. the directories that the user added, and single files that the program has loaded
 //   2. the executor's own run path (DT_RUNPATH or DT_RPATH, with $ORIGIN)
 //   3. LD_LIBRARY_PATH, as the executor was started with
 //   4. the loader's cache, /etc/ld.so.cache; without one, the directories of /etc/ld.so.conf
@@ -16,7 +16,8 @@
 
 namespace farside {
 
-/// A place of the search path: a directory, or the loader's cache, which names files itself.
+/// A place of the search path: a directory, the loader's cache, which names files itself, or a
+/// file.
 struct LibraryPlace {
   std::string Path;
   bool IsLoaderCache = false;

@@ -184,6 +184,15 @@ def test_what_the_program_has_loaded_for_itself_is_preferred(own: Session, place
     assert shown(result) == "2"
 
 
+def test_what_the_program_has_hidden_from_elsewhere_is_found(session: Session, place: Path) -> None:
+    path = put(place, "libhidden.so", "hidden_name")
+    cell = declare("hidden_name") + "hidden_name()"
+    with pytest.raises(UndefinedSymbols):
+        session.run(cell)
+    session.run(f'#include <dlfcn.h>\nvoid *h = dlopen("{path}", RTLD_NOW | RTLD_LOCAL);')
+    assert value(session, cell) == "1"
+
+
 def test_a_library_that_cannot_be_loaded_is_passed_over(own: Session, place: Path) -> None:
     put(place, "liba.so", "in_both", needed=["libnowhere.so.9"])
     put(place, "liblonger.so", "other", "in_both")
@@ -262,9 +271,11 @@ def test_a_new_executor_loads_the_library_again(
     session = new_session(library_dirs=(str(place),), snapshots=snapshots)
     path = put(place, "libx.so", "comes_again")
     session.run(declare("comes_again") + "int got = comes_again();")
-    os.kill(session.supervisor_pid, signal.SIGKILL)
     with pytest.raises(FarsideError):
-        session.run("got = 5;")
+        session.run(
+            "#include <signal.h>\n#include <unistd.h>\n"
+            "got = 5; kill(getppid(), SIGKILL); for (;;) pause();"
+        )
     assert loaded(session, str(path))
     assert value(session, "got + comes_again()") == "2"
 

@@ -99,6 +99,8 @@ class Autoload:
         self._librarian: Librarian | None = None
         self._misses: set[str] = set()
         self._near: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._present: list[str] = []  # paths of what the program has, at the last question
+        self._elsewhere: list[str] = []  # of those, what lies in no place of the search path
         self._loaded: list[Loaded] = []
 
     # ------------------------------------------------------------------ what the owner says
@@ -119,6 +121,7 @@ class Autoload:
         """End the librarian and forget what it said; the next question starts another."""
         self._end_librarian()
         self._loaded.clear()
+        self._elsewhere.clear()
 
     def loaded_set_changed(self) -> None:
         """Take note that libraries were loaded or unloaded otherwise."""
@@ -189,6 +192,7 @@ class Autoload:
 
     def _find(self, names: Collection[str], executor: Executor) -> dict[str, tuple[Defined, ...]]:
         librarian = self._ready(executor)
+        self._note_present(executor, librarian)
         asked = self._not_ruled_out(names)
         found: dict[str, tuple[Defined, ...]] = dict.fromkeys(names, ())
         if asked:
@@ -200,6 +204,23 @@ class Autoload:
             found.update(answers)
             self._misses.update([name for name in asked if not found[name]])
         return found
+
+    def _note_present(self, executor: Executor, librarian: Librarian) -> None:
+        """Take libraries that the program loaded from elsewhere for places of the search path.
+
+        It may have hidden their names (RTLD_LOCAL).
+        """
+        self._present = executor.loaded_libraries()
+        assert self.report is not None
+        places = {*self.report.places, *self._elsewhere}
+        elsewhere = [
+            path
+            for path in self._present
+            if path not in places and path.rpartition("/")[0] not in places
+        ]
+        if elsewhere:
+            self._elsewhere += elsewhere
+            self._scan(librarian)
 
     def look(self, executor: Executor) -> ScanReport | None:
         """Return what the search path has now; None where it cannot be looked through."""
@@ -237,7 +258,11 @@ class Autoload:
         return self._librarian
 
     def _scan(self, librarian: Librarian) -> None:
-        report = librarian.scan(self.directories, cache=self.use_cache, whole=self.report is None)
+        report = librarian.scan(
+            [*self.directories, *self._elsewhere],
+            cache=self.use_cache,
+            whole=self.report is None,
+        )
         if report.whole:
             self.filter.replace(list(report.parts))
         else:
@@ -267,7 +292,7 @@ class Autoload:
         self, error: UndefinedSymbols, found: dict[str, tuple[Defined, ...]], program: Program
     ) -> None:
         """Load what the rule says; where the loader refuses one, what it says without that."""
-        present = program.executor.loaded_libraries()
+        present = self._present
         refused: dict[str, str] = {}
         confirmed = self._mode == "on"
         rest = dict(found)
