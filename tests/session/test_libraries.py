@@ -498,6 +498,7 @@ def test_a_miss_is_not_asked_for_again(own: Session, place: Path) -> None:
         raise AssertionError("asked")
 
     librarian.find = never  # type: ignore[assignment]
+    own._execution._executor.loaded_libraries = never  # type: ignore[assignment]
     with pytest.raises(UndefinedSymbols):
         own.run(declare("not_there") + "not_there()")
 

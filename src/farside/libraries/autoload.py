@@ -99,6 +99,7 @@ class Autoload:
         self._librarian: Librarian | None = None
         self._misses: set[str] = set()
         self._near: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._ran = -1  # the executor's count at the last question
         self._present: list[str] = []  # paths of what the program has, at the last question
         self._elsewhere: list[str] = []  # of those, what lies in no place of the search path
         self._loaded: list[Loaded] = []
@@ -120,7 +121,7 @@ class Autoload:
     def close(self) -> None:
         """End the librarian and forget what it said; the next question starts another."""
         self._end_librarian()
-        self._loaded.clear()
+        self.forget_loaded()
         self._elsewhere.clear()
 
     def loaded_set_changed(self) -> None:
@@ -137,6 +138,7 @@ class Autoload:
         """Take note that the program is in a state before what `take_loaded` would return."""
         self._loaded.clear()
         self._misses.clear()
+        self._ran = -1
 
     # ------------------------------------------------------------------ the question
 
@@ -192,7 +194,9 @@ class Autoload:
 
     def _find(self, names: Collection[str], executor: Executor) -> dict[str, tuple[Defined, ...]]:
         librarian = self._ready(executor)
-        self._note_present(executor, librarian)
+        if executor.ran != self._ran:
+            self._note_present(executor, librarian)
+            self._ran = executor.ran
         asked = self._not_ruled_out(names)
         found: dict[str, tuple[Defined, ...]] = dict.fromkeys(names, ())
         if asked:

@@ -50,6 +50,15 @@ _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
+# Calls that run nothing of the program's and change nothing in it.
+_QUIET = frozenset(
+    (
+        bootstrap.DYLIB_RESOLVE,
+        bootstrap.TLS_OFFSETS,
+        bootstrap.LOADED_LIBRARIES,
+        bootstrap.STATISTICS,
+    )
+)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 _PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
@@ -83,6 +92,7 @@ class Executor:
     Attributes:
         setup: what it said of itself.
         death: how its worker ended, None while it lives or nobody knows.
+        ran: how many calls there were that may have run code of the program.
     """
 
     def __init__(
@@ -113,6 +123,7 @@ class Executor:
         self._worker_ended = False
         self._worker_pid: int | None = None
         self.death: DeathReport | None = None
+        self.ran = 0
 
         self._watch(self._data.fileno(), self._read_data)
         self._watch(self._control.fileno(), self._read_control)
@@ -218,6 +229,8 @@ class Executor:
             FarSideLost: the connection is gone.
             ProtocolError: the far side violated the protocol.
         """
+        if name not in _QUIET:
+            self.ran += 1
         return self.call_address(self.address(name), payload, timeout=timeout, then=then)
 
     def call_address(
