@@ -11,8 +11,8 @@ namespace farside {
 namespace {
 
 // Larger than any library has; a file that claims more is damaged or means harm.
-constexpr uint64_t maxSymbols = uint64_t{1} << 22;
-constexpr uint64_t maxStrings = uint64_t{1} << 28;
+constexpr uint64_t maxSymbols = uint64_t{1} << 21;
+constexpr uint64_t maxStrings = uint64_t{1} << 26;
 constexpr uint64_t maxDynamic = uint64_t{1} << 16;
 constexpr uint64_t maxScript = uint64_t{1} << 16;
 constexpr size_t maxName = 1 << 16;
@@ -236,7 +236,7 @@ Error LibraryFile::readDynamic(uint64_t offset, uint64_t size) {
   if (stringsSize > Strings.Size)
     return Error("damaged: its names lie beyond its end");
   if (stringsSize > maxStrings)
-    return Error("too large: more than 256 MB of names");
+    return Error("too large: more than 64 MB of names");
   Strings.Size = stringsSize;
   Soname = soname == 0 ? "" : stringAt(soname);
   if (runPath != 0 || rPath != 0)

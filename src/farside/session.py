@@ -56,6 +56,12 @@ class Session:
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
 
+    Attributes:
+        options: as it was set up.
+        next_cell: the number of the next cell.
+        confirm: asks the user a question, such as whether a library may be loaded
+            (`Options.autoload`); None where nobody can be asked. Ctrl-C may come through.
+
     Raises:
         SetupError: one of the two programs cannot be found or started.
     """

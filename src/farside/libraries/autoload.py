@@ -154,6 +154,8 @@ class Autoload:
             UndefinedSymbols: a name is nowhere, or must not be loaded; the text says more.
             Crashed, FarSideLost: the far side ended in a library's initialiser.
         """
+        if self._mode == "off":
+            error.add_note("libraries were not looked through (--autoload=off)")
         if self._mode == "off" or len(error.symbols) > _MOST_NAMES:
             raise error
         try:
