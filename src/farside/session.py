@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from farside.accounts import Statistics
     from farside.execution import ExecutionSession
+    from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
     from farside.remote.commit import RunOutcome
@@ -142,15 +143,26 @@ class Session:
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
                         compiled = self._compiler.compile(cell, code)
+            if compiled.clashes:
+                compiled = self._compile_again(compiled, code)
         if not compiled.ok:
             raise _rejected(compiled)
+        return compiled
+
+    def _compile_again(self, compiled: CompiledCell, code: str) -> CompiledCell:
+        """Compile a cell with what it defines again hidden, as long as that uncovers more of it."""
+        hidden: tuple[DeclarationId, ...] = ()
+        while not compiled.ok and not set(hidden).issuperset(compiled.clashes):
+            hidden = tuple(sorted({*hidden, *compiled.clashes}))
+            self._rescue.rollback_compiler()
+            compiled = self._compiler.compile(compiled.cell, code, hidden)
         return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if dylib != _MAIN and not self._journal.is_open(dylib):
             with self._gate.window():
-                self._execution.platform.open(dylib)
+                self._open(dylib)
             self._journal.add_file("", kind="open", dylib=dylib)
         if compiled.object is None:
             return None
@@ -159,7 +171,15 @@ class Session:
         self._rescue.running = compiled
         name = f"cell {compiled.cell}"
         with self._gate.wait():
-            return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
+            parsed = parse_object(compiled.object, name)
+            return self._execution.link([parsed], name, dylib=dylib, redefines=compiled.redefined)
+
+    def _open(self, dylib: str) -> None:
+        """Open the JITDylib of a cell that is not linked yet, so not accepted if this throws."""
+        try:
+            self._execution.platform.open(dylib)
+        except CppException as error:
+            raise RemoteError(str(error)) from error
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
@@ -179,7 +199,12 @@ class Session:
         )
         self._journal.accept(
             JournalEntry(
-                compiled.cell, code, compiled.cookie, compiled.object if keep else None, dylib
+                compiled.cell,
+                code,
+                compiled.cookie,
+                compiled.object if keep else None,
+                dylib,
+                compiled.redefined,
             )
         )
 
@@ -387,8 +412,13 @@ class Session:
             action: does it; it may be interrupted.
         """
         with self._exclusive(), self._recovering(what):
-            with self._gate.wait():
-                result = action(self._execution, self._journal)
+            try:
+                with self._gate.wait():
+                    result = action(self._execution, self._journal)
+            except CppException:
+                self._note_loaded()
+                self._keep()  # what was done before it stays
+                raise
             self._note_loaded()
             self._keep()
             return result
@@ -408,10 +438,17 @@ class Session:
         Raises:
             ObjectError, LinkError: the file is not what its name says, or cannot be linked.
             RemoteError: the far side's loader refused the library.
+            CppException: an initialiser of an object threw; the object is linked all the same.
         """
         with self._exclusive(), self._recovering(f"loading {path}"):
-            with self._gate.wait():
-                notice = self._execution.load(path)
+            try:
+                with self._gate.wait():
+                    notice = self._execution.load(path)
+            except CppException:
+                self._note_loaded()
+                self._journal.add_file(path)
+                self._keep()
+                raise
             self._note_loaded()
             self._journal.add_file(path)
             self._keep()

@@ -49,12 +49,14 @@ _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
+_MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 # Calls that run nothing of the program's and change nothing in it.
 _QUIET = frozenset(
     (
         bootstrap.DYLIB_RESOLVE,
         bootstrap.TLS_OFFSETS,
+        bootstrap.TLS_MODULES,
         bootstrap.LOADED_LIBRARIES,
         bootstrap.STATISTICS,
     )
@@ -281,7 +283,7 @@ class Executor:
             _EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
         )
         if isinstance(handle, sps.Failure):
-            raise RemoteError(f"The library cannot be loaded: {handle.text}.")
+            raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
 
     def resolve(self, names: Iterable[str], library: int | None = None) -> dict[str, int]:
@@ -319,6 +321,12 @@ class Executor:
         return {
             name: offset for name, offset in zip(names, found, strict=False) if offset is not None
         }
+
+    def tls_modules(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the words of TLS entries (module, offset) for libraries' dynamic variables."""
+        payload = self.call(bootstrap.TLS_MODULES, sps.pack((_NAMES,), (names,)))
+        found = self._decoded(_MODULES, payload)
+        return {name: words for name, words in zip(names, found, strict=False) if words is not None}
 
     def loaded_libraries(self) -> list[str]:
         """Return the paths of the shared libraries that the program has, however it got them."""
