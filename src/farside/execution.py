@@ -11,6 +11,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from farside.errors import (
     CppException,
     Crashed,
     FarsideError,
+    OptionError,
     ProtocolError,
     RelocationError,
     UndefinedSymbols,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from farside.remote.executor import Interrupts, OutputSink
 
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
+_LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
@@ -67,6 +70,7 @@ class ExecutionSession:
     """One executor and the program in it.
 
     Raises:
+        OptionError: the address range that the options ask for is too small.
         SetupError: the executor cannot be found or started.
     """
 
@@ -78,6 +82,11 @@ class ExecutionSession:
         interrupts: Interrupts | None = None,
         confirm: Callable[[str], bool | None] = lambda _: None,
     ) -> None:
+        if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
+            raise OptionError(
+                f"an address range of {options.slab_bytes} bytes is too small (--slab-allocate); "
+                f"the least is {_LEAST_SLAB >> 20}MB"
+            )
         self._options = options
         self._sink = sink
         self._demangle = demangle
@@ -602,23 +611,25 @@ class ExecutionSession:
             CppException: an initialiser of an object threw; the object is linked all the same.
         """
         self._wait_ready()
-        name = Path(path).name
-        unknown = "/" not in path and not name.endswith((".o", ".a")) and not Path(path).exists()
-        if name.endswith(".so") or ".so." in name or unknown:
-            return self._load_library(path)
+        file = Path(path)
+        to_link = file.suffix in (".o", ".a")
+        if not to_link and (".so" in file.suffixes or not ("/" in path or file.exists())):
+            return self._open_library(path)
         content = read_file(path)
         if content.startswith(b"\x7fELF\x02") and content[16:18] == b"\x03\0":
-            return self._load_library(path)
-        if is_archive(content):
-            self._archives.setdefault(MAIN, []).append(
-                parse_archive(content, path, Path(path).parent)
-            )
+            return self._open_library(path)
+        if is_archive(content) or file.suffix == ".a":
+            archive = parse_archive(content, path, file.parent)
+            self._archives.setdefault(MAIN, []).append(archive)
             return f"the members of {path} are linked when a cell needs them"
         self._link_files([parse_object(content, path)], path, MAIN)
         return f"linked {path}"
 
-    def _load_library(self, path: str) -> str:
-        self._libraries.append(self._executor.open_library(path))
+    def _open_library(self, path: str) -> str:
+        # The loader looks for a bare name on its search path only, and the program may be in
+        # another directory by now.
+        found = os.path.abspath(path) if os.path.exists(path) else path
+        self._libraries.append(self._executor.open_library(found))
         if self._autoload is not None:
             self._autoload.loaded_set_changed()
         return f"loaded {path}"
