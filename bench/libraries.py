@@ -30,7 +30,7 @@ from time import perf_counter, thread_time
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from farside.libraries.bloom import FALSE_POSITIVES, NameFilter
-from farside.libraries.librarian import Librarian, ScanReport
+from farside.libraries.librarian import Librarian, ScanReport, start_librarian
 from farside.options import Options
 from farside.remote.executor import Executor
 from farside.remote.spawn import find_executor
@@ -96,7 +96,7 @@ class Desk:
         self.another()
 
     def another(self) -> None:
-        self.librarian = Librarian(self._far.start_librarian())
+        self.librarian = Librarian(start_librarian(self._far))
         self.librarian.scan([], system=False, cache=False)  # it has started then
         self.pid = newest_child(self._far._pid)
 

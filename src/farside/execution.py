@@ -36,6 +36,7 @@ from farside.errors import (
     RelocationError,
     UndefinedSymbols,
 )
+from farside.libraries.found import FoundLibraries, Program
 from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, MembersNeeded, find, members_for
 from farside.object import is_archive, parse_archive, parse_object
@@ -53,7 +54,6 @@ from farside.remote.static_tls import StaticTlsPool
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from farside.libraries.autoload import Autoload, Loaded, Program
     from farside.link import LinkedImage, Places
     from farside.object import Archive, ObjectFile
     from farside.options import Options
@@ -92,8 +92,7 @@ class ExecutionSession:
         self._demangle = demangle
         self._interrupts = interrupts
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
-        self._confirm = confirm
-        self._autoload: Autoload | None = None
+        self.found = FoundLibraries(options, demangle, interrupts, confirm)
         self._start()
 
     def _start(self) -> None:
@@ -217,41 +216,16 @@ class ExecutionSession:
                 low = True
             except UndefinedSymbols as error:
                 self.discard()
-                self.autoload.provide(error, self._program(), served)
+                self.found.provide(error, self.program(), served)
 
-    @property
-    def autoload(self) -> Autoload:
-        """Finds the libraries that define what nothing loaded does."""
-        if self._autoload is None:
-            from farside.libraries.autoload import Autoload
-
-            self._autoload = Autoload(
-                self._options, self._demangle, self._interrupts, self._confirm
-            )
-        return self._autoload
-
-    def take_loaded(self) -> tuple[Loaded, ...]:
-        """Return what libraries have been loaded by themselves since the last time."""
-        return () if self._autoload is None else self._autoload.take_loaded()
-
-    def describe_libraries(self) -> tuple[str, ...]:
-        """Return sentences about what is loaded, where is looked, and what is skipped."""
-        from farside.libraries.hints import described
-
+    def program(self) -> Program:
+        """Return the program as those see it who find libraries for it."""
         self._wait_ready()
-        return described(self.autoload, self._executor)
+        return Program(self._executor, self._load_found, self._platform.names)
 
-    def _program(self) -> Program:
-        from farside.libraries.autoload import Program
-
-        def load(path: str) -> None:
-            self._executor.open_library(path, timeout=self._options.time_limit)
-            self._libraries.append(0)
-
-        def names() -> list[str]:
-            return [name for dylib in self._platform.dylibs.values() for name in dylib]
-
-        return Program(self._executor, load, names)
+    def _load_found(self, path: str) -> None:
+        self._executor.open_library(path, timeout=self._options.time_limit)
+        self._libraries.append(0)
 
     def _link(
         self,
@@ -331,9 +305,8 @@ class ExecutionSession:
         self._unconfirmed = image
         with self._keeping() as snapshot:
             try:
-                limit = (
-                    self._options.time_limit if statements else None
-                )  # a recovery takes its time
+                # A recovery takes its time.
+                limit = self._options.time_limit if statements else None
                 outcome = self._executor.commit(request, timeout=limit, then=snapshot)
             finally:
                 self._running = None
@@ -511,8 +484,7 @@ class ExecutionSession:
         self._tls.return_to(mark.static_tls)
         del self._libraries[mark.libraries :]
         self._addresses.clear()  # a cell may have loaded libraries, too
-        if self._autoload is not None:
-            self._autoload.forget_loaded()
+        self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
         return WentBack(lost, asleep.threads - 1)
@@ -630,8 +602,7 @@ class ExecutionSession:
         # another directory by now.
         found = os.path.abspath(path) if os.path.exists(path) else path
         self._libraries.append(self._executor.open_library(found))
-        if self._autoload is not None:
-            self._autoload.loaded_set_changed()
+        self.found.loaded_set_changed()
         return f"loaded {path}"
 
     def add_object(self, path: str, dylib: str) -> None:
@@ -716,16 +687,14 @@ class ExecutionSession:
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
         self._kept.close()
-        if self._autoload is not None:
-            self._autoload.close()
+        self.found.close()
         self._executor.kill()
         self._start()
 
     def close(self) -> tuple[str, ...]:
         """Run exit handlers and end the executor; return what went wrong, a sentence each."""
         self._kept.close()
-        if self._autoload is not None:
-            self._autoload.close()
+        self.found.close()
         if not self.usable:
             self._executor.kill()
             return ()

@@ -369,7 +369,7 @@ class Session:
 
     def _note_loaded(self) -> None:
         """Remember libraries that were loaded by themselves: to be told, and for a recovery."""
-        for path, notice in self._execution.take_loaded():
+        for path, notice in self._execution.found.take_loaded():
             self._journal.add_file(path)
             self._notices.append(notice)
 
@@ -461,7 +461,7 @@ class Session:
             OptionError: the path is not absolute.
         """
         with self._exclusive():
-            self._execution.autoload.add_directory(path)
+            self._execution.found.add_directory(path)
 
     def libraries(self) -> tuple[str, ...]:
         """Return sentences about the libraries: what is loaded, where is looked, what is skipped.
@@ -470,7 +470,7 @@ class Session:
             Crashed, FarSideLost: the far side ended; the session has recovered.
         """
         with self._exclusive(), self._recovering("listing libraries"), self._gate.wait():
-            return self._execution.describe_libraries()
+            return self._execution.found.describe(self._execution.program())
 
     def defines_main(self) -> bool:
         """Tell whether a cell has defined ``main``."""

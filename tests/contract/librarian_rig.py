@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from farside.libraries.bloom import NameFilter
-from farside.libraries.librarian import Defined, Librarian, ScanReport
+from farside.libraries.librarian import Defined, Librarian, ScanReport, start_librarian
 from farside.remote.executor import Executor
 from tests.contract.executor_rig import PROGRAM
 
@@ -31,12 +31,12 @@ class Desk:
         self.place = place
         self.cache = cache
         self.filter = NameFilter()
-        self.librarian = Librarian(executor.start_librarian())
+        self.librarian = Librarian(start_librarian(executor))
 
     def another(self) -> None:
         """Replace the librarian by one that knows nothing."""
         self.librarian.close()
-        self.librarian = Librarian(self.executor.start_librarian())
+        self.librarian = Librarian(start_librarian(self.executor))
 
     def put(self, name: str, content: bytes, *, old: bool = True) -> Path:
         """Write a file; an old one is not one that was written a moment ago."""

@@ -12,7 +12,14 @@ from zlib import crc32
 
 import pytest
 
-from farside.libraries.librarian import FUNCTION, IFUNC, THREAD_LOCAL, WEAK, Librarian
+from farside.libraries.librarian import (
+    FUNCTION,
+    IFUNC,
+    THREAD_LOCAL,
+    WEAK,
+    Librarian,
+    start_librarian,
+)
 from farside.remote.executor import Executor
 from tests import library_builder as elf
 from tests.contract.executor_rig import PROGRAM
@@ -400,7 +407,7 @@ def test_two_sessions_share_the_cache(desk: Desk) -> None:
                     path = place / f"lib{i}.so"
                     path.write_bytes(library(f"{place.name}_{i}"))
                     make_old(path)
-                    librarian = Librarian(executor.start_librarian())
+                    librarian = Librarian(start_librarian(executor))
                     report = librarian.scan([str(place)], system=False)
                     assert report.libraries == i + 1
                     assert report.files_read + report.files_known == i + 1

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from farside.libraries.librarian import Librarian
+from farside.libraries.librarian import Librarian, start_librarian
 from farside.orc.frames import Opcode, encode_frame
 from tests import library_builder as elf
 from tests.library_builder import Library, Symbol, library
@@ -339,10 +339,10 @@ def test_no_cache_ends_the_librarian(desk: Desk, edits: list[tuple[int, bytes]])
     ],
 )
 def test_a_malformed_request_ends_the_librarian_alone(desk: Desk, message: bytes) -> None:
-    connected = desk.executor.start_librarian()
+    connected = start_librarian(desk.executor)
     with connected:
         connected.sendall(message)
         connected.settimeout(30)
         assert connected.recv(100) == b""
     assert desk.executor.resolve(["cos"])
-    assert Librarian(desk.executor.start_librarian()).scan([], system=False).libraries == 0
+    assert Librarian(start_librarian(desk.executor)).scan([], system=False).libraries == 0

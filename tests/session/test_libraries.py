@@ -106,7 +106,7 @@ def test_a_library_is_loaded_and_named(own: Session, place: Path) -> None:
 
 def test_nothing_is_looked_for_while_nothing_is_undefined(own: Session) -> None:
     own.run('#include <cmath>\n#include <cstdio>\nint x = 1; double y = std::cos(x); puts("x");')
-    assert own._execution._autoload is None
+    assert own._execution.found.autoload is None
 
 
 def test_a_directory_can_be_added_later(session: Session, place: Path) -> None:
@@ -486,19 +486,23 @@ def test_a_c_function_declared_as_cpp_is_explained(own: Session, place: Path) ->
         own.run("int plain_function();\nplain_function()")
 
 
-def test_a_miss_is_not_asked_for_again(own: Session, place: Path) -> None:
+def test_a_miss_is_not_asked_for_again(
+    own: Session, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(place, "libx.so", "there")
     for _ in range(2):
         with pytest.raises(UndefinedSymbols):
             own.run(declare("not_there") + "not_there()")
-    librarian = own._execution.autoload._librarian
+    autoload = own._execution.found.autoload
+    assert autoload is not None
+    librarian = autoload._librarian
     assert librarian is not None
 
     def never(*_: object) -> None:
         raise AssertionError("asked")
 
     librarian.find = never  # type: ignore[assignment]
-    own._execution._executor.loaded_libraries = never  # type: ignore[assignment]
+    monkeypatch.setattr("farside.libraries.autoload.loaded_libraries", never)
     with pytest.raises(UndefinedSymbols):
         own.run(declare("not_there") + "not_there()")
 

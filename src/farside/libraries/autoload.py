@@ -24,13 +24,19 @@ from farside.errors import (
 from farside.libraries.bloom import NameFilter
 from farside.libraries.choice import choose
 from farside.libraries.hints import explained, notice_of, question_of
-from farside.libraries.librarian import Librarian, printable
+from farside.libraries.librarian import (
+    Librarian,
+    loaded_libraries,
+    printable,
+    start_librarian,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from farside.errors import UndefinedSymbols
     from farside.libraries.choice import Choice
+    from farside.libraries.found import Program
     from farside.libraries.librarian import Defined, ScanReport
     from farside.options import Options
     from farside.remote.executor import Executor, Interrupts
@@ -48,20 +54,6 @@ class Loaded(NamedTuple):
 
     path: str
     notice: str
-
-
-class Program(NamedTuple):
-    """What a program can be asked to do about libraries.
-
-    Attributes:
-        executor: runs it.
-        load: makes it load a library; raises RemoteError, or as a cell does that ends or hangs.
-        names: what linked code defines, for hints.
-    """
-
-    executor: Executor
-    load: Callable[[str], object]
-    names: Callable[[], Sequence[str]]
 
 
 class Autoload:
@@ -216,7 +208,7 @@ class Autoload:
 
         It may have hidden their names (RTLD_LOCAL).
         """
-        self._present = executor.loaded_libraries()
+        self._present = loaded_libraries(executor)
         assert self.report is not None
         places = {*self.report.places, *self._elsewhere}
         elsewhere = [
@@ -258,7 +250,7 @@ class Autoload:
     def _ready(self, executor: Executor) -> Librarian:
         """Return the librarian, with a scan that is not older than the search path."""
         if self._librarian is None:
-            self._librarian = Librarian(executor.start_librarian(), self._interrupts)
+            self._librarian = Librarian(start_librarian(executor), self._interrupts)
         if self.report is None or self._librarian.notice_changes() or not self.report.watching:
             self._scan(self._librarian)
         return self._librarian

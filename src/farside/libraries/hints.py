@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from farside.errors import FarsideError, UndefinedSymbols
-from farside.libraries.librarian import THREAD_LOCAL, printable
+from farside.libraries.librarian import THREAD_LOCAL, loaded_libraries, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from farside.libraries.autoload import Autoload, Program
+    from farside.libraries.autoload import Autoload
     from farside.libraries.choice import Choice
+    from farside.libraries.found import Program
     from farside.libraries.librarian import Defined
     from farside.remote.executor import Executor
 
@@ -58,7 +59,7 @@ def question_of(choices: Sequence[Choice], demangle: Callable[[str], str]) -> st
 
 def described(autoload: Autoload, executor: Executor) -> tuple[str, ...]:
     """Return sentences about what is loaded, where libraries are looked for, what is skipped."""
-    loaded = [printable(path) for path in executor.loaded_libraries()]
+    loaded = [printable(path) for path in loaded_libraries(executor)]
     sentences = [f"loaded: {path}" for path in loaded]
     report = autoload.look(executor)
     if report is None:

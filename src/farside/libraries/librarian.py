@@ -8,21 +8,21 @@ answers are ORC's frames; `native/executor/librarian.h` lists them.
 from __future__ import annotations
 
 import select
+import socket
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farside.errors import FarSideLost, ProtocolError, TimedOut
 from farside.libraries.bloom import FilterPart, checked_part
-from farside.orc import sps
+from farside.orc import bootstrap, sps
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame
 from farside.remote.transport import SocketTransport
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
 
-    from farside.remote.executor import Interrupts
+    from farside.remote.executor import Executor, Interrupts
 
 _SCAN, _FIND, _NEAR = 1, 2, 3
 _PATH_CHANGED = 1
@@ -276,6 +276,31 @@ class Librarian:
     def __del__(self) -> None:
         with suppress(AttributeError):
             self.close()
+
+
+def start_librarian(executor: Executor) -> socket.socket:
+    """Have an executor's supervisor start a librarian, and return a socket to it.
+
+    A librarian that it started before is ended. The stream ends at once if there can be none.
+
+    Raises:
+        SetupError: the executor offers none.
+    """
+    executor.address(bootstrap.LOADED_LIBRARIES)  # the two come together
+    near, far = socket.socketpair()
+    with far:
+        executor.tell_supervisor(bootstrap.CONTROL_START_LIBRARIAN, b"", far.fileno())
+    return near
+
+
+def loaded_libraries(executor: Executor) -> list[str]:
+    """Return the paths of the shared libraries that a program has, however it got them.
+
+    Raises:
+        Crashed, FarSideLost, ProtocolError: see `Executor.call`.
+    """
+    (paths,) = sps.unpack((_STRINGS,), executor.call(bootstrap.LOADED_LIBRARIES, b""))
+    return list(paths)
 
 
 def _library(

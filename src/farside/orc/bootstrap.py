@@ -155,6 +155,9 @@ FARSIDE_SYMBOLS = frozenset(
     )
 )
 
+QUIET_SYMBOLS = frozenset((DYLIB_RESOLVE, TLS_OFFSETS, TLS_MODULES, LOADED_LIBRARIES, STATISTICS))
+"""Calls that run nothing of the program's and change nothing in it."""
+
 # Control socket: tags of the supervisor's calls, and of calls to it.
 CONTROL_WORKER_STARTED = 1
 CONTROL_WORKER_ENDED = 2

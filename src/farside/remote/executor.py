@@ -37,7 +37,6 @@ from farside.remote.spawn import Spawned, spawn_executor
 from farside.remote.transport import SocketTransport, Transport
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
@@ -51,16 +50,6 @@ _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
-# Calls that run nothing of the program's and change nothing in it.
-_QUIET = frozenset(
-    (
-        bootstrap.DYLIB_RESOLVE,
-        bootstrap.TLS_OFFSETS,
-        bootstrap.TLS_MODULES,
-        bootstrap.LOADED_LIBRARIES,
-        bootstrap.STATISTICS,
-    )
-)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 _PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
@@ -231,7 +220,7 @@ class Executor:
             FarSideLost: the connection is gone.
             ProtocolError: the far side violated the protocol.
         """
-        if name not in _QUIET:
+        if name not in bootstrap.QUIET_SYMBOLS:
             self.ran += 1
         return self.call_address(self.address(name), payload, timeout=timeout, then=then)
 
@@ -268,8 +257,6 @@ class Executor:
     def open_library(self, path: str, *, timeout: float | None = None) -> int:
         """Load a shared library into the executor; ``""`` is the process itself.
 
-        Its initialisers run; `timeout` is as for `call`.
-
         Returns:
             a handle for `resolve`.
 
@@ -279,9 +266,8 @@ class Executor:
         """
         arguments = (self.address(bootstrap.DYLIB_MANAGER), path, 0)
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
-        handle = self._decoded(
-            _EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
-        )
+        reply = self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
+        handle = self._decoded(_EXPECTED_ADDR, reply)
         if isinstance(handle, sps.Failure):
             raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
@@ -327,33 +313,6 @@ class Executor:
         payload = self.call(bootstrap.TLS_MODULES, sps.pack((_NAMES,), (names,)))
         found = self._decoded(_MODULES, payload)
         return {name: words for name, words in zip(names, found, strict=False) if words is not None}
-
-    def loaded_libraries(self) -> list[str]:
-        """Return the paths of the shared libraries that the program has, however it got them."""
-        payload = self.call(bootstrap.LOADED_LIBRARIES, b"")
-        with _Guard(self):
-            (paths,) = sps.unpack((_NAMES,), payload)
-        return list(paths)
-
-    def start_librarian(self) -> socket.socket:
-        """Have the supervisor start a librarian, and return a socket to it.
-
-        A librarian that it started before is ended.
-
-        Raises:
-            SetupError: this executor offers none.
-            FarSideLost: there is no supervisor any more.
-        """
-        import socket
-
-        self.address(bootstrap.LOADED_LIBRARIES)  # the two come together
-        near, far = socket.socketpair()
-        with far:
-            self._tell_supervisor(bootstrap.CONTROL_START_LIBRARIAN, b"", far.fileno())
-        if self._control_ended:
-            near.close()
-            raise FarSideLost("The far side is gone: its supervisor ended.")
-        return near
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
@@ -439,7 +398,7 @@ class Executor:
         self._process_handle = None
         self._data_ended = False
         self._worker_pid, self._worker_ended, self.death = None, False, None
-        self._tell_supervisor(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (snapshot.pid,)))
+        self.tell_supervisor(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (snapshot.pid,)))
         # Woken before, it might fork while the supervisor still kills what it does not know.
         self._await_supervisor(lambda: self._worker_pid is not None or self._worker_ended)
         self._unusable = None
@@ -620,11 +579,12 @@ class Executor:
         return True
 
     def _request_kill(self, keep: Sequence[int] = ()) -> None:
-        self._tell_supervisor(
+        self.tell_supervisor(
             bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,))
         )
 
-    def _tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
+    def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
+        """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
         frame = encode_frame(Opcode.CALL, self._control_sequence, tag, payload)
         self._control_sequence += 1
         try:
