@@ -205,7 +205,7 @@ class Relay:
         """Return the frames for what a stream has to say."""
         descriptors: list[int] = []
         try:
-            if _carries_calls(channel):
+            if channel not in OUTPUT_CHANNELS:
                 data, descriptors = _receive_with_descriptors(stream.descriptor)
             else:
                 data = os.read(stream.descriptor, _MAX_FRAME)
@@ -302,7 +302,7 @@ class Relay:
             self._accept_channel(stream, channel, payload)
 
     def _accept_channel(self, stream: _Stream, channel: int, payload: bytes) -> None:
-        if len(payload) != _NUMBER.size or not _carries_calls(channel):
+        if len(payload) != _NUMBER.size or channel in OUTPUT_CHANNELS:
             raise ProtocolError("A relay frame that opens no channel.")
         (number,) = _NUMBER.unpack(payload)
         if number < FIRST_SNAPSHOT or number in self._streams:
