@@ -8,10 +8,11 @@ crash and an interrupt.
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager, suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from farside.dylibs import DylibHandle
 from farside.errors import (
@@ -43,7 +44,10 @@ if TYPE_CHECKING:
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
+    from farside.recovery.file import SessionFile
+    from farside.recovery.saved import SavedSession
     from farside.remote.commit import RunOutcome
+    from farside.resume import Resumed
 
 __all__ = ["CellResult", "Closing", "Past", "Session"]
 
@@ -55,6 +59,11 @@ class Session:
     """An interactive C++ session with a compiler and an executor of its own.
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
+
+    Attributes:
+        options: as given.
+        next_cell: the number of the next cell.
+        resumed: what came of bringing the session back, None for a new one.
 
     Raises:
         SetupError: one of the two programs cannot be found or started.
@@ -82,6 +91,8 @@ class Session:
             raise
         self._rescue = Rescue(self.options, self._compiler, self._execution, self._output)
         self._journal = self._rescue.journal
+        self._file: SessionFile | None = None
+        self.resumed: Resumed | None = None
         if self.options.use_pch and pch is None:
             build_pch(self.options, program)
 
@@ -113,13 +124,14 @@ class Session:
                 committed_at = perf_counter()
             self._accept(compiled, code, image, dylib)
             self._rescue.note()
+            notices = self._write_down()
             timings = {
                 "compile": compiled_at - started,
                 "link": linked_at - compiled_at,
                 "commit": committed_at - linked_at,
                 "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
             }
-            return self._result(compiled, outcome, timings)
+            return self._result(compiled, outcome, timings, notices)
 
     def _compile(self, cell: int, code: str) -> CompiledCell:
         """Cell → CompiledCell: Clang, in its own process."""
@@ -173,7 +185,11 @@ class Session:
         )
 
     def _result(
-        self, compiled: CompiledCell, outcome: RunOutcome | None, timings: Mapping[str, float]
+        self,
+        compiled: CompiledCell,
+        outcome: RunOutcome | None,
+        timings: Mapping[str, float],
+        notices: tuple[str, ...],
     ) -> CellResult:
         """RunOutcome → CellResult, or the exception that ended the cell."""
         stdout, stderr = self._output.take()
@@ -185,6 +201,7 @@ class Session:
                 outcome.what,
             )
             error.stdout, error.stderr = stdout, stderr
+            error.recovery = notices
             if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
                 error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
             raise error
@@ -202,7 +219,7 @@ class Session:
             cell=compiled.cell,
             value=value,
             diagnostics=compiled.diagnostics,
-            notices=(),
+            notices=notices,
             stdout=stdout,
             stderr=stderr,
             timings=timings,
@@ -306,6 +323,79 @@ class Session:
             )
             for position, entry in enumerate(self._journal.entries)
         )
+
+    # ------------------------------------------------------------------ beyond this process
+
+    def save(self, path: str, *, replace: bool = True) -> str:
+        """Keep the accepted cells in a file from now on, so that `resume` can bring them back.
+
+        Each cell is there when `run` returns, whatever becomes of this process afterwards.
+
+        Args:
+            path: of the file; one that holds another session is replaced.
+            replace: whether it is.
+
+        Returns:
+            a sentence about it.
+
+        Raises:
+            OptionError: the file cannot be written, holds something else, or is in use.
+        """
+        from farside.recovery.file import SessionFile
+
+        with self._exclusive():
+            if self._file is not None and self._file.path == os.path.realpath(path):
+                return f"the session is kept in {path} already"
+            file = SessionFile(path, self.options, self._journal, replace=replace)
+            if self._file is not None:
+                self._file.close()
+            self._file = file
+        return f"the session is kept in {path} from now on"
+
+    @classmethod
+    def resume(cls, path: str, **changes: Any) -> Self:
+        """Start a session and run again, in it, the cells that were kept in a file.
+
+        Cells that fail now are left out. `resumed` says what came of it. The session goes on
+        being kept in the file; if something was left out, the file as it was is kept as ``PATH~``.
+
+        Args:
+            path: of the file.
+            changes: options of `Options`, in place of those that the session had.
+
+        Raises:
+            OptionError: the file cannot be read, is damaged or in use; Clang refuses the options.
+            SetupError: see `Session`.
+        """
+        from farside.recovery.saved import read_session
+        from farside.resume import replay
+
+        saved = read_session(path)
+        try:
+            session = cls(saved.options.with_(**changes))
+            try:
+                session.resumed = replay(session, saved)
+                session._go_on_in(saved)
+            except BaseException:
+                session.close()
+                raise
+        finally:
+            os.close(saved.descriptor)
+        return session
+
+    def _go_on_in(self, saved: SavedSession) -> None:
+        """Keep a session that came back in its file; `resumed` says if that cannot be."""
+        from farside.recovery.file import go_on
+
+        assert self.resumed is not None
+        self._file, notice = go_on(saved, self.options, self._journal, bool(self.resumed.failed))
+        if notice:
+            self.resumed = self.resumed._replace(notices=(*self.resumed.notices, notice))
+
+    def _write_down(self) -> tuple[str, ...]:
+        """Bring the session's file up to date, if it has one; return what went wrong."""
+        notice = self._file.update(self._journal) if self._file is not None else None
+        return () if notice is None else (notice,)
 
     def interrupt(self) -> None:
         """Stop the cell that runs, from any thread; it is taken back. Without one do nothing."""
@@ -415,6 +505,8 @@ class Session:
             notices = self._execution.close()
             self._compiler.close()
         self._gate.close()
+        if self._file is not None:
+            self._file.close()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts
@@ -452,7 +544,10 @@ class Session:
             if self._closed:
                 raise SessionClosed("this session was closed; start another")
             with self._gate.held():
-                yield
+                try:
+                    yield
+                finally:
+                    self._write_down()
         finally:
             self._lock.release()
 

@@ -95,6 +95,11 @@ class FakeSession:
         self.loaded.append(path)
         return f"loaded {path}"
 
+    def save(self, path: str) -> str:
+        if path.startswith("/missing"):
+            raise OptionError(f"{path}: No such file or directory")
+        return f"kept in {path}"
+
     def defines_main(self) -> bool:
         return self.main is not None
 

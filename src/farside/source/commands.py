@@ -49,11 +49,18 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Save:
+    """``%save FILE``: keep the cells in a file from now on."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """``%quit``: end the session."""
 
 
-Command = Help | Undo | Lib | Checkpoint | Restore | History | Quit
+Command = Help | Undo | Lib | Checkpoint | Restore | History | Save | Quit
 
 HELP_TEXT = """\
 %help          list these commands (also %h, %?)
@@ -62,6 +69,7 @@ HELP_TEXT = """\
 %checkpoint X  keep the present state under the name X
 %restore X     go back to it
 %lib PATH      load a shared library (.so), or link an object (.o) or archive (.a)
+%save FILE     keep the cells in FILE from now on, for farside --resume FILE
 %quit          end the session (also %q, %exit; or Ctrl-D)"""
 
 _NAMES = {
@@ -74,6 +82,7 @@ _NAMES = {
     "checkpoint": "checkpoint",
     "restore": "restore",
     "history": "history",
+    "save": "save",
     "quit": "quit",
     "q": "quit",
     "exit": "quit",
@@ -105,6 +114,10 @@ def parse_command(text: str) -> Command:
         if not argument:
             raise OptionError("%lib needs the path of a shared library, object or archive")
         return Lib(_unquote(argument))
+    if name == "save":
+        if not argument:
+            raise OptionError("%save needs the path of a file to keep the session in")
+        return Save(_unquote(argument))
     if name == "undo":
         return Undo(_count(argument))
     if name in ("checkpoint", "restore"):
@@ -146,7 +159,7 @@ def _unquote(path: str) -> str:
 def _unknown(word: str) -> str:
     import difflib
 
-    names = ("help", "undo", "lib", "checkpoint", "restore", "history", "quit")
+    names = ("help", "undo", "lib", "checkpoint", "restore", "history", "save", "quit")
     near = difflib.get_close_matches(word[1:40], names, n=1, cutoff=0.5)
     hint = f"did you mean %{near[0]}?" if near else "%help lists the commands"
     shown = word if len(word) <= 40 else word[:39] + "…"

@@ -7,7 +7,7 @@ parser costs more than starting both child processes.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from farside.errors import OptionError
 from farside.options import Options
@@ -49,6 +49,9 @@ options:
   --memory-limit=SIZE   let allocations beyond this fail
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
                         %undo (default 10); 0 keeps none
+  --journal=FILE        keep the cells in FILE as they are accepted, as %save does from then on
+  --resume=FILE         bring back the session in FILE by running its cells again, and go on with
+                        it there; options that are given take the place of the session's
   --prepare             build the precompiled standard library for these options, then end
   --version, --help
 
@@ -82,12 +85,18 @@ class Invocation(NamedTuple):
         options: how the session is to be set up.
         inputs: in order; none means standard input.
         args: what stood after ``--``.
+        chosen: the names of the options that were given.
+        journal: the file to keep the session in, or None.
+        resume: the file of a session to bring back, or None.
     """
 
     action: Action
     options: Options
     inputs: tuple[Input, ...]
     args: tuple[str, ...]
+    chosen: frozenset[str] = frozenset()
+    journal: str | None = None
+    resume: str | None = None
 
 
 def parse_arguments(argv: Sequence[str]) -> Invocation:
@@ -135,7 +144,8 @@ class _Parser:
     def __init__(self, argv: Sequence[str]) -> None:
         self._words = list(argv)
         self._next = 0
-        self._options = Options()
+        self._changes: dict[str, Any] = {}
+        self._files: dict[str, str] = {}
         self._lists: dict[str, list[str]] = {
             "include_dirs": [],
             "defines": [],
@@ -162,8 +172,18 @@ class _Parser:
                 self._option(word)
             else:
                 self._inputs.append(self._positional(word))
-        options = self._options.with_(**{name: tuple(v) for name, v in self._lists.items()})
-        return Invocation(self._action, options, tuple(self._inputs), args)
+        self._changes.update({name: tuple(v) for name, v in self._lists.items() if v})
+        if len(self._files) > 1:
+            raise OptionError("--resume goes on with its file; --journal is for a new session")
+        return Invocation(
+            self._action,
+            Options(**self._changes),
+            tuple(self._inputs),
+            args,
+            frozenset(self._changes),
+            self._files.get("journal"),
+            self._files.get("resume"),
+        )
 
     # ------------------------------------------------------------------ options
 
@@ -219,6 +239,8 @@ class _Parser:
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
             "-time-limit": self._time_limit,
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
+            "-journal": lambda value: self._file("journal", value),
+            "-resume": lambda value: self._file("resume", value),
             "-c": self._code,
         }
 
@@ -229,7 +251,12 @@ class _Parser:
         return self._words[self._next - 1]
 
     def _set(self, **changes: object) -> None:
-        self._options = self._options.with_(**changes)
+        self._changes.update(changes)
+
+    def _file(self, name: str, value: str) -> None:
+        if not value:
+            raise OptionError(f"--{name} needs the name of a file")
+        self._files[name] = value
 
     def _stdlib(self, value: str) -> None:
         if value not in ("libstdc++", "libc++"):
@@ -277,7 +304,7 @@ def _unknown_option(word: str) -> str:
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
     names += ["--time-limit=", "--memory-limit="]
-    names += ["--snapshots="]
+    names += ["--snapshots=", "--journal=", "--resume="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]

@@ -17,6 +17,7 @@ from farside.source.commands import (
     History,
     Lib,
     Restore,
+    Save,
     Undo,
     is_command,
     parse_command,
@@ -99,6 +100,9 @@ class SessionLike(Protocol):
 
     def load(self, path: str) -> str:
         """Load a library or link an object; return a sentence about it."""
+
+    def save(self, path: str) -> str:
+        """Keep the cells in a file from now on; return a sentence about it."""
 
     def defines_main(self) -> bool:
         """Tell whether a cell has defined ``main``."""
@@ -214,6 +218,8 @@ class Console:
         elif isinstance(command, History):
             self._out.write("".join([_past_line(past) for past in self.session.history()]))
             self._out.flush()
+        elif isinstance(command, Save):
+            self.notice(self.session.save(command.path))
         elif isinstance(command, Lib):
             self._load(command.path)
         else:
