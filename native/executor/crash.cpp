@@ -229,6 +229,24 @@ void prepareCrashRecord() {
     record = static_cast<CrashRecord *>(memory);
 }
 
+UniqueFd renewCrashRecord() {
+  if (record == nullptr)
+    return {};
+  UniqueFd memory(::memfd_create("farside crash record", 0));
+  if (!memory || ::ftruncate(memory.get(), sizeof(CrashRecord)) != 0 ||
+      ::mmap(record, sizeof(CrashRecord), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+             memory.get(), 0) == MAP_FAILED)
+    return {};
+  return memory;
+}
+
+void openCrashRecord(UniqueFd memory) {
+  void *mapped =
+      ::mmap(nullptr, sizeof(CrashRecord), PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
+  if (mapped != MAP_FAILED)
+    record = static_cast<CrashRecord *>(mapped);
+}
+
 void claimCrashRecord() {
   if (record == nullptr)
     return;

@@ -9,6 +9,8 @@
 // been.
 #pragma once
 
+#include "fd.h"
+
 #include <cstdint>
 #include <string>
 #include <sys/types.h>
@@ -21,6 +23,14 @@ enum class ExitKind : uint32_t { Exit = 2, QuickExit = 3, ImmediateExit = 4 };
 /// Maps the shared memory. Called by the supervisor before it forks; without it the rest does
 /// nothing.
 void prepareCrashRecord();
+
+/// Puts fresh memory in the place of the shared memory, for a process that leaves its supervisor
+/// and the other snapshots to found a family of its own. Returns a descriptor of it, not
+/// close-on-exec, for the new supervisor's `openCrashRecord`; an empty one if there is none.
+UniqueFd renewCrashRecord();
+
+/// In a supervisor that did not prepare the memory itself: maps it.
+void openCrashRecord(UniqueFd memory);
 
 /// Makes the calling process the one whose death is recorded. A snapshot that takes over calls it.
 void claimCrashRecord();

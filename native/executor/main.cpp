@@ -1,7 +1,9 @@
 // farside-executor: the far side of a session.
 //
 //   farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]
+//   farside-executor control=FD supervise=PID [record=FD]
 //
+// The second form is what a snapshot executes to become a supervisor; see supervisor.h.
 // The slab is 2 GiB less two pages unless told otherwise, and none for a plain ORC executor.
 //
 // With `control` this process is the supervisor and forks the worker; without it, it is a plain ORC
@@ -40,6 +42,8 @@ struct Arguments {
   int In = -1;
   int Out = -1;
   int Control = -1;
+  int Supervise = -1;
+  int Record = -1;
   std::optional<uint64_t> Slab;
 };
 
@@ -61,6 +65,10 @@ bool parseArgument(std::string_view argument, Arguments &arguments) {
   }
   if (key == "control")
     return parse(value, arguments.Control);
+  if (key == "supervise")
+    return parse(value, arguments.Supervise);
+  if (key == "record")
+    return parse(value, arguments.Record);
   if (key == "slab")
     return parse(value, arguments.Slab.emplace());
   return true;
@@ -74,6 +82,8 @@ bool parseArguments(int argc, char **argv, Arguments &arguments) {
       std::fprintf(stderr, "farside-executor: malformed argument %s\n", argv[i]);
       return false;
     }
+  if (arguments.Supervise > 0)
+    return isOpen(arguments.Control);
   if (!isOpen(arguments.In) || !isOpen(arguments.Out) ||
       (arguments.Control >= 0 && !isOpen(arguments.Control))) {
     std::fprintf(stderr, "usage: farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]\n"
@@ -132,6 +142,10 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
   Arguments arguments;
   if (!parseArguments(argc, argv, arguments))
     return 2;
+  if (arguments.Supervise > 0) {
+    ::fcntl(arguments.Control, F_SETFD, FD_CLOEXEC);
+    superviseForked(UniqueFd(arguments.Control), arguments.Supervise, UniqueFd(arguments.Record));
+  }
   if (arguments.Control >= 0) {
     prepareCrashRecord();
     becomeWorker(moveHigh(arguments.Control), arguments.In, arguments.Out);

@@ -20,6 +20,10 @@
 // that the near side reads). Not copied by any fork, and so lost: other threads, timers, record
 // locks of fcntl, and being the parent of child processes.
 //
+// If the supervisor has died, the first frame says so (CallWrapper, tag 2, with a control socket):
+// the snapshot then founds a family, as supervisor.h describes, and its child waits for the next
+// frame.
+//
 // A snapshot is the leader of a session of its own, as is the worker, so that signals to process
 // groups (`kill(0, SIGKILL)`) reach neither it nor the near side.
 //

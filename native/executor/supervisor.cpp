@@ -235,6 +235,26 @@ void leaveStandardStreams() {
 
 } // namespace
 
+void superviseForked(UniqueFd control, pid_t worker, UniqueFd record) {
+  // Ignored signals and blocked ones outlive an exec, and were the program's.
+  for (int number = 1; number < NSIG; ++number)
+    ::signal(number, SIG_DFL);
+  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t children;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  ::sigprocmask(SIG_SETMASK, &children, nullptr);
+  ::prctl(PR_SET_NAME, "farside-executor");
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  (void)!::chdir("/");
+  leaveStandardStreams();
+  if (record)
+    openCrashRecord(std::move(record));
+  UniqueFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  Supervisor(std::move(control), worker, std::move(signals)).serve();
+}
+
 void becomeWorker(UniqueFd control, int dataIn, int dataOut) {
   pid_t supervisor = ::getpid();
   ::signal(SIGINT, SIG_IGN);

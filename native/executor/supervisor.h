@@ -3,7 +3,10 @@
 // It is the subreaper of everything below it: what a cell starts and leaves behind becomes its
 // child. It tells the near side how the worker ended, and when the near side is gone (however it
 // ended: the control socket closes) it leaves no process behind. Should the supervisor itself be
-// killed, the worker is killed by the kernel (PR_SET_PDEATHSIG).
+// killed, the worker is killed by the kernel (PR_SET_PDEATHSIG). The snapshots stay asleep, and one
+// of them founds a family of its own when the near side asks for it: it forks, the child is the
+// worker, and it becomes the new supervisor by executing this program again, which leaves the
+// user's memory.
 //
 // Control frames are ORC CallWrapper frames without reply. To the near side: tag 1, worker started
 // (u32 pid); tag 2, worker ended (u32 pid, i32 si_code, i32 si_status). From it: tag 1, kill the
@@ -20,5 +23,9 @@ namespace farside {
 /// uses are closed there. The supervisor closes `dataIn` and `dataOut`, so that the near side sees
 /// the end of the worker's streams, serves, and exits.
 void becomeWorker(UniqueFd control, int dataIn, int dataOut);
+
+/// In a process that has just executed this program to watch over a worker that it had forked
+/// before, with all signals blocked: serves, and exits. `record` is the memory for crashes, if any.
+[[noreturn]] void superviseForked(UniqueFd control, pid_t worker, UniqueFd record);
 
 } // namespace farside

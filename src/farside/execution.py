@@ -87,7 +87,6 @@ class ExecutionSession:
             capture=self._sink is not None,
         )
         self._executor = Executor(spawned, self._sink, self._interrupts)
-        self.supervisor_pid = spawned.pid
         self._ready = False
         self._entries = EntryTable()
         self._committed: dict[str, Committed] = {}
@@ -548,6 +547,11 @@ class ExecutionSession:
     def usable(self) -> bool:
         """Whether the executor can still be talked to."""
         return self._executor.usable
+
+    @property
+    def supervisor_pid(self) -> int:
+        """The process that watches the worker."""
+        return self._executor.supervisor_pid
 
     @property
     def worker_pid(self) -> int:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 Language = Literal["c++", "c"]
 StandardLibrary = Literal["libstdc++", "libc++"]
 OutputMode = Literal["inherit", "capture"]
+OnLoss = Literal["definitions", "replay"]
+OnInterrupt = Literal["restore", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Options:
         output_limit: bytes that a cell may write where output is captured.
         snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
             0 keeps none.
+        on_loss: what is done when no snapshot can be woken: ``definitions`` gives variables their
+            initial values, ``replay`` runs all accepted cells again.
+        on_interrupt: what an interrupt does to the running cell: ``restore`` takes it back;
+            ``keep`` asks it to end by itself (``farside::interrupted()``), and a second interrupt
+            takes it back.
         compiler, executor: paths of the two programs; None means the installed ones.
     """
 
@@ -58,6 +65,8 @@ class Options:
     memory_limit: int | None = None
     output_limit: int = 64 << 20
     snapshots: int = 10
+    on_loss: OnLoss = "definitions"
+    on_interrupt: OnInterrupt = "restore"
     compiler: Path | None = None
     executor: Path | None = None
 

@@ -89,7 +89,9 @@ class Session:
         except BaseException:
             self._compiler.close()
             raise
-        self._rescue = Rescue(self.options, self._compiler, self._execution, self._output)
+        self._rescue = Rescue(
+            self.options, self._compiler, self._execution, self._output, self._gate
+        )
         self._journal = self._rescue.journal
         self._file: SessionFile | None = None
         self.resumed: Resumed | None = None
@@ -176,7 +178,9 @@ class Session:
         """Make the cell part of the session."""
         self._rescue.running = None
         keep = image is not None and (
-            image.defined or not all(each.is_statement for each in image.initialisers)
+            image.defined
+            or self.options.on_loss == "replay"
+            or not all(each.is_statement for each in image.initialisers)
         )
         self._journal.accept(
             JournalEntry(

@@ -129,10 +129,19 @@ class ChaosSession:
         """Change something and never end; be interrupted."""
         self.last, code = self.random.choice(list(events.HANGS.items()))
         by_signal = self.random.random() < 0.5
+        self.empty_pipe()
         strike = threading.Thread(target=self.strike, args=(by_signal,))
         strike.start()
         self.fails(self.spoilt(f'(void)!write(announce, "x", 1); {code}'))
         strike.join()
+
+    def empty_pipe(self) -> None:
+        """Take out what a cell has written that writes to every descriptor."""
+        os.set_blocking(self.pipe[0], False)
+        with suppress(BlockingIOError):
+            while os.read(self.pipe[0], 4096):
+                pass
+        os.set_blocking(self.pipe[0], True)
 
     def strike(self, by_signal: bool) -> None:
         """Interrupt the cell when it has announced itself."""

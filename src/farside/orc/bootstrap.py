@@ -149,6 +149,7 @@ CONTROL_ADOPT_WORKER = 2
 
 # A snapshot's socket: the tag of its only call.
 SNAPSHOT_SLEEPS = 1
+SNAPSHOT_FOUND_FAMILY = 2
 
 _MAP_VERSION = "farside_version"
 _MAP_SLAB = "farside_slab"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import select
-import signal
+import socket
 import time
 from contextlib import suppress
 from struct import Struct
@@ -30,27 +30,26 @@ from farside.errors import (
 from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
-from farside.remote.death import DeathReport
-from farside.remote.record import decode_record
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import Spawned, spawn_executor
+from farside.remote.supervisor import Supervisor
 from farside.remote.transport import SocketTransport, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from farside.remote.death import DeathReport
+
 T = TypeVar("T")
 
 _U64 = Struct("<Q")
-_WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.BOOL, sps.BYTES)
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
-_MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
-_REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
+_REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _GRACE = 2.0  # seconds between the end of a stream and the report of the death that explains it
@@ -81,7 +80,6 @@ class Executor:
 
     Attributes:
         setup: what it said of itself.
-        death: how its worker ended, None while it lives or nobody knows.
     """
 
     def __init__(
@@ -91,30 +89,22 @@ class Executor:
         interrupts: Interrupts | None = None,
     ) -> None:
         """Take over a started executor and wait for its Setup message."""
-        self._pid = spawned.pid
-        self._reaped = False
+        self._supervisor = Supervisor(spawned.pid, spawned.control, spawned.mark)
         self._data: Transport = SocketTransport(spawned.data)
-        self._control: Transport = SocketTransport(spawned.control)
         self._frames = FrameDecoder()
-        self._control_frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}
         self._results: dict[int, bytes | None] = {}
         self._unread: set[int] = set()  # calls whose results say nothing
         self._handlers: dict[int, Callable[[bytes], bytes]] = {}
         self._next_sequence = 0
-        self._control_sequence = 0
         self._setup: bootstrap.Setup | None = None
         self._data_ended = False
-        self._control_ended = False
         self._unusable: str | None = None
         self._process_handle: int | None = None
-        self._worker_ended = False
-        self._worker_pid: int | None = None
-        self.death: DeathReport | None = None
 
         self._watch(self._data.fileno(), self._read_data)
-        self._watch(self._control.fileno(), self._read_control)
+        self._watch(self._supervisor.fileno(), self._read_control)
         if interrupts is not None:
             self._watch(interrupts.fileno(), interrupts.deliver)
         self._pipes: list[tuple[int, Callable[[bytes], None]]] = []
@@ -154,7 +144,7 @@ class Executor:
     def wait_ready(self) -> bootstrap.Setup:
         """Wait for the Setup message, and the worker's pid, and return the message."""
         with _Guard(self):
-            self._pump_until(lambda: self._setup is not None and self._worker_pid is not None, None)
+            self._pump_until(lambda: self._setup is not None and self.worker_pid is not None, None)
         return self.setup
 
     @property
@@ -174,12 +164,22 @@ class Executor:
     @property
     def worker_pid(self) -> int | None:
         """Process id of the worker on its machine, once the supervisor has told."""
-        return self._worker_pid
+        return self._supervisor.worker_pid
+
+    @property
+    def death(self) -> DeathReport | None:
+        """How its worker ended, None while it lives or nobody knows."""
+        return self._supervisor.death
+
+    @property
+    def supervisor_pid(self) -> int:
+        """Process id of the supervisor."""
+        return self._supervisor.pid
 
     @property
     def usable(self) -> bool:
         """Whether calls can still be made."""
-        return self._unusable is None and not self._data_ended
+        return self._unusable is None and not self._data_ended and not self._supervisor.ended
 
     def offers(self, name: str) -> bool:
         """Whether there is a bootstrap symbol of this name."""
@@ -309,6 +309,7 @@ class Executor:
     def _send_with_snapshot(self, frame: bytes, snapshot: Snapshot, deadline: float | None) -> None:
         sequence = self._new_sequence()
         self._unread.add(sequence)
+        snapshot.supervisor = self._supervisor.pid
         request = encode_frame(Opcode.CALL, sequence, self.address(bootstrap.SNAPSHOT))
         with snapshot.far_end() as far:
             self._send(frame + request, deadline, far.fileno())
@@ -366,16 +367,56 @@ class Executor:
         state; `then` is a snapshot of the same.
 
         Raises:
-            FarSideLost: there is no such snapshot, or no supervisor; only `kill` is of use then.
+            FarSideLost: there is no such snapshot; only `kill` is of use then.
             Crashed: the snapshot died at once.
         """
         self._unusable = "its program is being put back"
-        if self._control_ended or not snapshot.ready(_GRACE):
+        if not snapshot.ready(_GRACE):
             raise FarSideLost("The snapshot is gone.")
         # Not closed before the worker has ended, which would else run its exit handlers.
         self._unwatch(self._data.fileno())
-        self._end_worker([snapshot, *keep])
+        keep = tuple(keep)
+        if not self._adopt(snapshot, keep):
+            self._found_family(snapshot, keep)
+        self._unusable = None
+        # Any call would do; this one says whether the process is alive.
+        self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), ((),)), timeout=_WAKE, then=then)
+
+    def _adopt(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> bool:
+        """Have the supervisor take a child of its own for the worker; False if it cannot."""
+        if self._supervisor.ended or snapshot.supervisor != self._supervisor.pid:
+            return False
+        try:
+            self._end_worker([snapshot, *keep])
+            self._supervisor.forget_worker()
+            self._supervisor.adopt(snapshot.pid)
+            # Woken before, it might fork while the supervisor still kills what it does not know.
+            self._await_supervisor(lambda: self.worker_pid is not None or self.death is not None)
+        except (FarSideLost, TimedOut):
+            return False  # the supervisor has ended or was stopped; the snapshot is asleep
+        self._connect(snapshot)
+        return True
+
+    def _found_family(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> None:
+        """Have a snapshot become the supervisor, and its child the worker.
+
+        The supervisor before was killed; or it is not the snapshot's, which outlived its own, and
+        then it has nothing any more that is to be kept.
+        """
+        self._unwatch(self._supervisor.fileno())
+        self._supervisor.end([each.pid for each in (snapshot, *keep) if each.ready(_GRACE)])
+        near, far = socket.socketpair()
+        self._supervisor = Supervisor(snapshot.pid, near, self._supervisor.mark)
+        self._watch(self._supervisor.fileno(), self._read_control)
+        with far:
+            snapshot.found_family(far)
+        self._await_supervisor(lambda: self.worker_pid is not None)
+        self._connect(snapshot)
+
+    def _connect(self, snapshot: Snapshot) -> None:
+        """Take a snapshot's socket for the connection; the worker before has ended."""
         self._drain_pipes()
+        self._unwatch(self._data.fileno())
         self._data.close()
         self._data = SocketTransport(snapshot.socket)
         self._watch(self._data.fileno(), self._read_data)
@@ -384,29 +425,22 @@ class Executor:
         self._unread.clear()
         self._process_handle = None
         self._data_ended = False
-        self._worker_pid, self._worker_ended, self.death = None, False, None
-        self._tell_supervisor(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (snapshot.pid,)))
-        # Woken before, it might fork while the supervisor still kills what it does not know.
-        self._await_supervisor(lambda: self._worker_pid is not None or self._worker_ended)
-        self._unusable = None
-        # Any call would do; this one says whether the process is alive.
-        self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), ((),)), timeout=_WAKE, then=then)
 
     def _end_worker(self, keep: Sequence[Snapshot]) -> None:
         """Let the supervisor end what is below it, but for snapshots, and wait for the worker."""
         pids = [each.pid for each in keep if each.ready(_GRACE)]
-        self._request_kill(pids)
-        self._await_supervisor(lambda: self._worker_ended)
+        self._supervisor.kill_worker(pids)
+        self._await_supervisor(lambda: self.death is not None)
 
     def _await_supervisor(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _REAP_GRACE
         while not done():
-            if self._control_ended:
+            if self._supervisor.ended:
                 raise FarSideLost("The far side is gone: its supervisor ended.")
             try:
                 self._turn(deadline)
             except TimedOut:
-                self._control_ended = True  # somebody has stopped it
+                self._supervisor.ended = True  # somebody has stopped it
                 raise
 
     # --- the end -------------------------------------------------------------------------------
@@ -415,8 +449,12 @@ class Executor:
         """End the whole process tree at once; may be called again, and in any state."""
         self._unusable = self._unusable or "the executor was killed"
         self._data.close()
-        self._control.close()  # the supervisor kills all below it and exits
-        self._finish()
+        try:
+            with suppress(FarsideError):  # nobody is left to be told of too much output
+                self._drain_pipes()
+        finally:
+            self._supervisor.end()
+            self._finish()
 
     def close(self, timeout: float = 5.0) -> None:
         """Let the worker run its exit handlers and end; after `timeout` seconds kill it."""
@@ -431,7 +469,7 @@ class Executor:
     def _say_goodbye(self, deadline: float) -> None:
         self._unusable = "the executor was closed"
         self._send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), deadline)
-        while self.death is None and not self._control_ended:
+        while self.death is None and not self._supervisor.ended:
             self._turn(deadline)
 
     def __enter__(self) -> Executor:
@@ -441,9 +479,9 @@ class Executor:
         self.close()
 
     def _finish(self) -> None:
-        """Collect the supervisor and what is left in the pipes."""
+        """Read what is left in the pipes, and close all."""
         try:
-            with suppress(FarsideError):  # nobody is left to be told of too much output
+            with suppress(FarsideError):
                 self._drain_pipes()
         finally:
             for pipe, _ in self._pipes:
@@ -451,27 +489,6 @@ class Executor:
             self._pipes = []
             self._readers.clear()
             self._poll = select.poll()
-            self._reap()
-
-    def _reap(self) -> None:
-        """Wait for the supervisor, which ends when the control socket does.
-
-        User code may have stopped it; then it is killed, and the worker with it.
-        """
-        if self._reaped:
-            return
-        self._reaped = True
-        # Someone else in this process may wait for all children, and have taken this one.
-        with suppress(ChildProcessError, ProcessLookupError):
-            handle = os.pidfd_open(self._pid)
-            try:
-                poll = select.poll()
-                poll.register(handle, select.POLLIN)
-                if not poll.poll(_REAP_GRACE * 1000):
-                    os.kill(self._pid, signal.SIGKILL)
-            finally:
-                os.close(handle)
-            os.waitpid(self._pid, 0)
 
     # --- waiting -------------------------------------------------------------------------------
 
@@ -499,7 +516,8 @@ class Executor:
     def _pump_until(self, done: Callable[[], bool], deadline: float | None) -> None:
         while not done():
             self._turn(deadline)
-            if (self._data_ended or self.death is not None) and not done():
+            ended = self._data_ended or self.death is not None or self._supervisor.ended
+            if ended and not done():
                 self._raise_death()
 
     def _new_sequence(self) -> int:
@@ -532,7 +550,7 @@ class Executor:
         """Say why the stream ended: the supervisor knows how the worker did."""
         self._data_ended = True
         self._unwatch(self._data.fileno())
-        if self._worker_lives() or not self._await_death():
+        if not self._supervisor.ended and (self._worker_lives() or not self._await_death()):
             # It does not hold its connection any more. `wake` or `kill` will end it.
             raise FarSideLost("The program on the far side closed its connection to the session.")
         self._drain_pipes()
@@ -547,10 +565,10 @@ class Executor:
         executes another program, which may end soon, has that program's name by then.
         """
         try:
-            with open(f"/proc/{self._worker_pid}/stat", "rb") as stat:
+            with open(f"/proc/{self.worker_pid}/stat", "rb") as stat:
                 fields = stat.read().rpartition(b")")[2].split()
-            program = os.readlink(f"/proc/{self._pid}/exe")
-            if os.readlink(f"/proc/{self._worker_pid}/exe") != program:
+            program = os.readlink(f"/proc/{self._supervisor.pid}/exe")
+            if os.readlink(f"/proc/{self.worker_pid}/exe") != program:
                 return False
         except OSError:
             return False
@@ -559,24 +577,11 @@ class Executor:
     def _await_death(self) -> bool:
         deadline = time.monotonic() + _GRACE
         try:
-            while self.death is None and not self._control_ended:
+            while self.death is None and not self._supervisor.ended:
                 self._turn(deadline)
         except TimedOut:
             return False
         return True
-
-    def _request_kill(self, keep: Sequence[int] = ()) -> None:
-        self._tell_supervisor(
-            bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,))
-        )
-
-    def _tell_supervisor(self, tag: int, payload: bytes) -> None:
-        frame = encode_frame(Opcode.CALL, self._control_sequence, tag, payload)
-        self._control_sequence += 1
-        try:
-            self._control.send(memoryview(frame))
-        except FarSideLost:
-            self._control_ended = True
 
     # --- what arrives --------------------------------------------------------------------------
 
@@ -614,25 +619,9 @@ class Executor:
             self._data_ended = True
 
     def _read_control(self) -> None:
-        data = self._control.receive()
-        if data is None:
-            return
-        if not data:
-            self._control_ended = True
-            self._unwatch(self._control.fileno())
-            return
-        self._control_frames.feed(data)
-        while (frame := self._control_frames.next()) is not None:
-            if frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_STARTED:
-                (self._worker_pid,) = sps.unpack((sps.U32,), frame.payload)
-            elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
-                *ended, record = sps.unpack(_WORKER_ENDED, frame.payload)
-                report = DeathReport(*ended)._replace(record=decode_record(record))
-                if self._worker_pid in (None, report.pid):
-                    self.death = report
-                    self._worker_ended = True
-            else:
-                raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
+        self._supervisor.read()
+        if self._supervisor.ended:
+            self._unwatch(self._supervisor.fileno())
 
     def _read_pipe(self, pipe: int, take: Callable[[bytes], None], limit: int) -> bool:
         """Hand on what a pipe holds; False when there is no more now."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import select
 import socket
 
-from farside.errors import ProtocolError
+from farside.errors import FarSideLost, ProtocolError
 from farside.orc import bootstrap, sps
-from farside.orc.frames import FrameDecoder, Opcode
+from farside.orc.frames import FrameDecoder, Opcode, encode_frame
 
 _MAX_HELLO = 4096
 
@@ -23,12 +23,14 @@ class Snapshot:
     Attributes:
         pid: of the process; 0 until `ready`.
         threads: how many the worker had when it was forked; the snapshot has one.
+        supervisor: pid of the process whose child it is; 0 until it was asked for.
     """
 
     def __init__(self) -> None:
         self.socket, self._far = socket.socketpair()
         self.pid = 0
         self.threads = 1
+        self.supervisor = 0
 
     def far_end(self) -> socket.socket:
         """Return the socket that the worker must be sent; to be closed once it is."""
@@ -64,6 +66,18 @@ class Snapshot:
         except (OSError, ProtocolError):
             return False
         return True
+
+    def found_family(self, control: socket.socket) -> None:
+        """Have the process become a supervisor that speaks on `control`, and its child the worker.
+
+        Raises:
+            FarSideLost: it is gone.
+        """
+        frame = encode_frame(Opcode.CALL, 0, bootstrap.SNAPSHOT_FOUND_FAMILY)
+        try:
+            socket.send_fds(self.socket, [frame], [control.fileno()], socket.MSG_NOSIGNAL)
+        except OSError as error:
+            raise FarSideLost("The snapshot is gone.") from error
 
     def close(self) -> None:
         """End the process; may be called again."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import SetupError
+from farside.remote.leftovers import MARK_NAME, new_mark
 
 if TYPE_CHECKING:
     from farside.options import Options
@@ -42,6 +43,7 @@ class Spawned(NamedTuple):
     """A started executor: its supervisor's pid and the near ends of its streams.
 
     `stdout` and `stderr` are descriptors of pipes, or None where the executor inherited ours.
+    `mark` is what all its processes have in their environment; see `farside.remote.leftovers`.
     """
 
     pid: int
@@ -49,6 +51,7 @@ class Spawned(NamedTuple):
     control: socket.socket
     stdout: int | None
     stderr: int | None
+    mark: bytes = b""
 
 
 def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> Spawned:
@@ -69,6 +72,7 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
         arguments.append(f"slab={slab_bytes}")
     # The targets are low numbers, so no source may be one: the first dup2 would close the second.
     moves = [(_above(far_data.detach()), _DATA_FD), (_above(far_control.detach()), _CONTROL_FD)]
+    mark = new_mark()
     stdout = stderr = None
     if capture:
         stdout, far_stdout = os.pipe()
@@ -78,7 +82,7 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
         pid = os.posix_spawn(
             program,
             arguments,
-            os.environ,
+            {**os.environ, MARK_NAME: mark},
             file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for source, target in moves],
             # Python ignores SIGPIPE; user code expects the default.
             setsigdef=[signal.SIGPIPE, signal.SIGINT],
@@ -93,7 +97,7 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
     finally:
         for source, _ in moves:
             os.close(source)
-    return Spawned(pid, data, control, stdout, stderr)
+    return Spawned(pid, data, control, stdout, stderr, f"{MARK_NAME}={mark}".encode())
 
 
 def _above(descriptor: int) -> int:

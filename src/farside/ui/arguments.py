@@ -49,6 +49,10 @@ options:
   --memory-limit=SIZE   let allocations beyond this fail
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
                         %undo (default 10); 0 keeps none
+  --on-loss=WHAT        when no state of the program is left: definitions (default) gives variables
+                        their initial values, replay runs all cells again
+  --on-interrupt=WHAT   on Ctrl-C: restore (default) takes the cell back, keep asks it to end by
+                        itself (farside::interrupted()), and the second Ctrl-C takes it back
   --journal=FILE        keep the cells in FILE as they are accepted, as %save does from then on
   --resume=FILE         bring back the session in FILE by running its cells again, and go on with
                         it there; options that are given take the place of the session's
@@ -239,6 +243,8 @@ class _Parser:
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
             "-time-limit": self._time_limit,
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
+            "-on-loss": lambda value: self._choice("on_loss", value, ("definitions", "replay")),
+            "-on-interrupt": lambda value: self._choice("on_interrupt", value, ("restore", "keep")),
             "-journal": lambda value: self._file("journal", value),
             "-resume": lambda value: self._file("resume", value),
             "-c": self._code,
@@ -257,6 +263,12 @@ class _Parser:
         if not value:
             raise OptionError(f"--{name} needs the name of a file")
         self._files[name] = value
+
+    def _choice(self, name: str, value: str, choices: tuple[str, str]) -> None:
+        if value not in choices:
+            option = name.replace("_", "-")
+            raise OptionError(f"--{option} takes {' or '.join(choices)}, but was given {value!r}")
+        self._set(**{name: value})
 
     def _stdlib(self, value: str) -> None:
         if value not in ("libstdc++", "libc++"):
@@ -304,7 +316,7 @@ def _unknown_option(word: str) -> str:
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
     names += ["--time-limit=", "--memory-limit="]
-    names += ["--snapshots=", "--journal=", "--resume="]
+    names += ["--snapshots=", "--journal=", "--resume=", "--on-loss=", "--on-interrupt="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]
