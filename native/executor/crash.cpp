@@ -275,6 +275,16 @@ void installCrashHandlers() {
     ::sigaction(number, &action, nullptr);
 }
 
+void interruptCall(uint64_t sequenceNumber) {
+  if (record != nullptr)
+    record->Interrupted.store(sequenceNumber + 1, std::memory_order_relaxed);
+}
+
+bool isInterrupted(uint64_t sequenceNumber) {
+  return record != nullptr &&
+         record->Interrupted.load(std::memory_order_relaxed) == sequenceNumber + 1;
+}
+
 void recordExit(ExitKind kind) {
   int nobody = 0;
   if (!isMine() || !record->Crasher.compare_exchange_strong(nobody, ::gettid()))

@@ -39,6 +39,12 @@ void claimCrashRecord();
 /// get theirs by the executor's own pthread_create.
 void installCrashHandlers();
 
+/// In the supervisor: lets `isInterrupted` be true in the worker while it serves a call.
+void interruptCall(uint64_t sequenceNumber);
+
+/// Whether the user wants this call to end. Any thread, any time.
+bool isInterrupted(uint64_t sequenceNumber);
+
 /// Says where the program asked to be ended.
 void recordExit(ExitKind kind);
 

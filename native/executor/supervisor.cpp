@@ -27,7 +27,7 @@ namespace farside {
 namespace {
 
 enum ControlTag : uint64_t { WorkerStarted = 1, WorkerEnded = 2 };
-enum ControlRequest : uint64_t { KillWorker = 1, AdoptWorker = 2 };
+enum ControlRequest : uint64_t { KillWorker = 1, AdoptWorker = 2, InterruptCall = 3 };
 
 /// The children of a process, from the kernel's list, or by looking at every process where the
 /// kernel was built without it.
@@ -152,10 +152,13 @@ private:
       Reader in(frame.payload());
       std::tuple<std::vector<uint32_t>> kept;
       std::tuple<uint32_t> worker;
+      std::tuple<uint64_t> call;
       if (frame.Header.TagAddress == KillWorker && decode(in, kept))
         killWorker(std::get<0>(kept));
       else if (frame.Header.TagAddress == AdoptWorker && decode(in, worker))
         adopt(static_cast<pid_t>(std::get<0>(worker)));
+      else if (frame.Header.TagAddress == InterruptCall && decode(in, call))
+        interruptCall(std::get<0>(call));
       else
         return false;
     } while (Control.hasBuffered());

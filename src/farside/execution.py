@@ -591,6 +591,10 @@ class ExecutionSession:
         """Call a ``main`` function and return its result."""
         return self._executor.run_main(address, arguments, timeout=self._options.time_limit)
 
+    def ask_to_end(self) -> None:
+        """Let the code that runs now see that the user wants it to end."""
+        self._executor.ask_to_end()
+
     def exit(self, status: int) -> DeathReport:
         """Have the program call ``exit``, and return how it ended."""
         self._wait_ready()

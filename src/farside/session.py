@@ -127,6 +127,8 @@ class Session:
             self._accept(compiled, code, image, dylib)
             self._rescue.note()
             notices = self._write_down()
+            if outcome is not None and self._gate.asked:
+                notices = ("the cell was asked to end, and did", *notices)
             timings = {
                 "compile": compiled_at - started,
                 "link": linked_at - compiled_at,
@@ -169,8 +171,12 @@ class Session:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
         if image is None:
             return None
-        with self._gate.wait():
+        with self._gate.wait(self._gentle()):
             return self._execution.commit(image)
+
+    def _gentle(self) -> Callable[[], None] | None:
+        """What the first interrupt does while code runs; None takes it back."""
+        return self._execution.ask_to_end if self.options.on_interrupt == "keep" else None
 
     def _accept(
         self, compiled: CompiledCell, code: str, image: LinkedImage | None, dylib: str
@@ -447,7 +453,7 @@ class Session:
             action: does it; it may be interrupted.
         """
         with self._exclusive(), self._recovering(what):
-            with self._gate.wait():
+            with self._gate.wait(self._gentle()):
                 result = action(self._execution, self._journal)
             self._keep()
             return result

@@ -98,6 +98,7 @@ class Executor:
         self._unread: set[int] = set()  # calls whose results say nothing
         self._handlers: dict[int, Callable[[bytes], bytes]] = {}
         self._next_sequence = 0
+        self._outer_call = 0  # not those that are made while it waits
         self._setup: bootstrap.Setup | None = None
         self._data_ended = False
         self._unusable: str | None = None
@@ -230,6 +231,8 @@ class Executor:
         """Call a wrapper function by its address; see `call`."""
         with _Guard(self):
             sequence = self._new_sequence()
+            if not self._results:
+                self._outer_call = sequence
             self._results[sequence] = None
             deadline = None if timeout is None else time.monotonic() + timeout
             frame = encode_frame(Opcode.CALL, sequence, function, payload)
@@ -313,6 +316,10 @@ class Executor:
         request = encode_frame(Opcode.CALL, sequence, self.address(bootstrap.SNAPSHOT))
         with snapshot.far_end() as far:
             self._send(frame + request, deadline, far.fileno())
+
+    def ask_to_end(self) -> None:
+        """Let the code that runs now see that the user wants it to end; nothing is waited for."""
+        self._supervisor.interrupt_call(self._outer_call)
 
     def commit(
         self,

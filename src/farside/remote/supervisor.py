@@ -104,6 +104,10 @@ class Supervisor:
         """Say that a snapshot is the worker from now on."""
         self._tell(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (pid,)))
 
+    def interrupt_call(self, sequence: int) -> None:
+        """Say that the worker's call with this number is to end by itself."""
+        self._tell(bootstrap.CONTROL_INTERRUPT_CALL, sps.pack((sps.U64,), (sequence,)))
+
     def _tell(self, tag: int, payload: bytes) -> None:
         frame = encode_frame(Opcode.CALL, self._sequence, tag, payload)
         self._sequence += 1
