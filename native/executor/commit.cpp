@@ -1,6 +1,7 @@
 // farside_commit: everything that a cell needs of the executor, in one call.
 #include "actions.h"
 #include "bootstrap.h"
+#include "crash.h"
 #include "exit_handlers.h"
 #include "memory.h"
 #include "platform.h"
@@ -63,6 +64,7 @@ Expected<RunOutcome> commit(const std::vector<Protection> &protections,
 
   RunReport report;
   if (header != 0) {
+    noteWritten(true); // here, as the stores above are written to a file, too
     auto ran = Platform::get().update(header);
     if (!ran) {
       Error undo = runDeallocActions(*deallocs);

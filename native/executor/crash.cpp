@@ -15,6 +15,8 @@
 #include <ctime>
 #include <dlfcn.h>
 #include <exception>
+#include <fcntl.h>
+#include <optional>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -273,6 +275,36 @@ void installCrashHandlers() {
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   for (int number : fatalSignals)
     ::sigaction(number, &action, nullptr);
+}
+
+namespace {
+
+/// What the kernel has counted: bytes of all `write` calls, also those to pipes and terminals.
+std::optional<uint64_t> countWritten(const char *file) {
+  UniqueFd io(::open(file, O_RDONLY | O_CLOEXEC));
+  char text[256];
+  ssize_t size = io ? readSome(io.get(), text, sizeof text - 1) : 0;
+  if (size <= 0)
+    return std::nullopt;
+  text[size] = 0;
+  const char *found = std::strstr(text, "wchar: ");
+  return found == nullptr ? std::nullopt
+                          : std::optional<uint64_t>(std::strtoull(found + 7, nullptr, 10));
+}
+
+} // namespace
+
+void noteWritten(bool beforeCall) {
+  if (record != nullptr)
+    record->Written.store(beforeCall ? countWritten("/proc/self/io").value_or(UINT64_MAX)
+                                     : UINT64_MAX);
+}
+
+uint64_t writtenSince(pid_t pid) {
+  uint64_t before = record == nullptr ? UINT64_MAX : record->Written.load();
+  std::string file = "/proc/" + std::to_string(pid) + "/io";
+  uint64_t now = countWritten(file.c_str()).value_or(0);
+  return now > before ? now - before : 0;
 }
 
 void interruptCall(uint64_t sequenceNumber) {

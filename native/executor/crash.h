@@ -45,6 +45,13 @@ void interruptCall(uint64_t sequenceNumber);
 /// Whether the user wants this call to end. Any thread, any time.
 bool isInterrupted(uint64_t sequenceNumber);
 
+/// In the worker: writes down how many bytes the process has written before a call, or that it
+/// serves none.
+void noteWritten(bool beforeCall);
+
+/// In the supervisor: how many a dead worker, not yet waited for, has written since `noteWritten`.
+uint64_t writtenSince(pid_t pid);
+
 /// Says where the program asked to be ended.
 void recordExit(ExitKind kind);
 

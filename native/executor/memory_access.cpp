@@ -1,5 +1,6 @@
 // ORC's memory access service and its three ways of running a function.
 #include "bootstrap.h"
+#include "crash.h"
 #include "wrapper.h"
 
 #include <cstdio>
@@ -67,6 +68,7 @@ WrapperResult runAsMain(const char *data, size_t size) {
           pointers.push_back(argument.data());
         pointers.push_back(nullptr);
         auto main = reinterpret_cast<int (*)(int, char **)>(function);
+        noteWritten(true);
         int status = main(static_cast<int>(arguments.size()), pointers.data());
         std::fflush(nullptr);
         return static_cast<int64_t>(status);

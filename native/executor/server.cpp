@@ -142,6 +142,8 @@ void Server::execute(const Frame &frame) {
   Depth -= onMainThread;
   if (link != Links)
     return;
+  if (onMainThread && Depth == 0)
+    noteWritten(false);
   // The text of an out-of-band error has no place in a Result: the peer sees an empty one.
   send(Opcode::Result, frame.Header.SequenceNumber, 0, result.bytes());
 }

@@ -210,6 +210,37 @@ Error Snapshot::fork() {
 
 namespace {
 
+/// Calls `visit` with every open descriptor, or the first few where they cannot be listed.
+template <typename Visit> void forEachDescriptor(Visit visit) {
+  constexpr int fewDescriptors = 256;
+  if (DIR *open = ::opendir("/proc/self/fd")) {
+    while (const dirent *entry = ::readdir(open)) {
+      int fd = std::atoi(entry->d_name);
+      if (entry->d_name[0] != '.' && fd != ::dirfd(open))
+        visit(fd);
+    }
+    ::closedir(open);
+    return;
+  }
+  for (int fd = 0; fd < fewDescriptors; ++fd)
+    visit(fd);
+}
+
+/// How many pipes and sockets are open but for `own` and those that came from outside.
+uint32_t countStreams(int own) {
+  uint32_t count = 0;
+  forEachDescriptor([&](int fd) {
+    struct stat file{};
+    if (fd != own && ::fstat(fd, &file) == 0 && (S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode)))
+      count += !origin().isOutside(file);
+  });
+  return count;
+}
+
+} // namespace
+
+namespace {
+
 /// Waits for a frame without taking it, and returns its tag. The end of the stream ends the
 /// process.
 uint64_t awaitFrame(int fd) {
@@ -226,6 +257,9 @@ uint64_t awaitFrame(int fd) {
 } // namespace
 
 Connection Snapshot::sleep() {
+  char name[16] = {};
+  ::prctl(PR_GET_NAME, name);
+  ::prctl(PR_SET_NAME, sleepingName);
   ::setsid();
   awaitSupervisor(Socket.get());
   UniqueFd high = moveHigh(Socket.release());
@@ -234,6 +268,7 @@ Connection Snapshot::sleep() {
   std::string hello;
   encode(hello, static_cast<uint32_t>(::getpid()));
   encode(hello, Threads);
+  encode(hello, countStreams(fd));
   connection.send(Opcode::CallWrapper, 0, SnapshotSleeps, hello);
   if (awaitFrame(fd) == FoundFamily) {
     Frame request;
@@ -245,6 +280,7 @@ Connection Snapshot::sleep() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != origin().Supervisor)
     ::_exit(2); // nobody would report how it ends, nor see to it that it does
+  ::prctl(PR_SET_NAME, name);
   claimCrashRecord();
   restoreOffsets();
   ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
@@ -259,18 +295,7 @@ void Snapshot::keepOffset(int fd) {
 }
 
 void Snapshot::keepOffsets() {
-  constexpr int fewDescriptors = 256;
-  if (DIR *open = ::opendir("/proc/self/fd")) {
-    while (const dirent *entry = ::readdir(open)) {
-      int fd = std::atoi(entry->d_name);
-      if (entry->d_name[0] != '.' && fd != ::dirfd(open))
-        keepOffset(fd);
-    }
-    ::closedir(open);
-    return;
-  }
-  for (int fd = 0; fd < fewDescriptors; ++fd)
-    keepOffset(fd);
+  forEachDescriptor([this](int fd) { keepOffset(fd); });
 }
 
 void Snapshot::restoreOffsets() const {

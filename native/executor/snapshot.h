@@ -27,8 +27,9 @@
 // A snapshot is the leader of a session of its own, as is the worker, so that signals to process
 // groups (`kill(0, SIGKILL)`) reach neither it nor the near side.
 //
-// Its first message is a CallWrapper frame with tag 1 that says (u32 pid, u32 threads), the number
-// of threads at the fork.
+// Its first message is a CallWrapper frame with tag 1 that says (u32 pid, u32 threads, u32
+// streams): the number of threads at the fork, and of the pipes and sockets that the program had
+// open.
 #pragma once
 
 #include "connection.h"
@@ -39,6 +40,9 @@
 #include <vector>
 
 namespace farside {
+
+/// The name of a process that sleeps; the program's own comes back when it is woken.
+constexpr const char sleepingName[] = "farside asleep";
 
 /// Makes this process one whose snapshots are children of `supervisor`. To be called once, before
 /// user code runs; without it a request for a snapshot is an error.

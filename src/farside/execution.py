@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from farside.remote.death import DeathReport
     from farside.remote.executor import Interrupts, OutputSink
 
+_CLOSING = 5.0  # seconds for exit handlers
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
@@ -104,6 +105,8 @@ class ExecutionSession:
             return
         self._executor.wait_ready()
         self._limit_memory()
+        if self._options.process_limit is not None:
+            self._executor.limit_processes(self._options.process_limit)
         slab = self._executor.slab
         self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
         self._tls = StaticTlsPool(self._executor)
@@ -423,7 +426,7 @@ class ExecutionSession:
             self._addresses.clear()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
-        return WentBack(lost, asleep.threads - 1)
+        return WentBack(lost, asleep.threads - 1, asleep.streams)
 
     def users_of(self, names: Collection[str]) -> tuple[str, ...]:
         """Return the images, other than these, that refer to what these define."""
@@ -591,6 +594,10 @@ class ExecutionSession:
         """Call a ``main`` function and return its result."""
         return self._executor.run_main(address, arguments, timeout=self._options.time_limit)
 
+    def take_remarks(self) -> dict[int, int]:
+        """Return and forget what the supervisor said by the way, by `bootstrap.REMARK_…`."""
+        return self._executor.take_remarks()
+
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end."""
         self._executor.ask_to_end()
@@ -608,6 +615,7 @@ class ExecutionSession:
 
     def kill(self) -> None:
         """End the executor at once; nothing is run any more."""
+        self._kept.close()
         self._executor.kill()
 
     def restart(self) -> None:
@@ -622,7 +630,8 @@ class ExecutionSession:
         if not self.usable:
             self._executor.kill()
             return ()
-        self._executor.close()
+        if not self._executor.close(_CLOSING):
+            return (f"exit handlers that had not ended after {_CLOSING:.0f} seconds were stopped",)
         death = self._executor.death
         if death is not None and death.exit_status != 0:
             return (f"the program did not end in order: {death}",)

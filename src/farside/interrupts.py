@@ -116,10 +116,13 @@ class InterruptGate:
         """Take note that the descriptor was readable.
 
         Raises:
-            KeyboardInterrupt: this is a wait that can be broken off.
+            KeyboardInterrupt: this is a wait that can be broken off, or in a window.
         """
         if _INTERRUPT in self._drain():
             self._pending = True
+        if self._open and self._pending:
+            self._forget()
+            raise KeyboardInterrupt
         if self._waiting and self._pending:
             self._forget()
             if self._gentle is None or self.asked:
@@ -150,7 +153,8 @@ class InterruptGate:
         return data
 
     def _on_sigint(self, _signal: int, _frame: FrameType | None) -> None:
+        self._pending = True
         if self._open:
             self._open = False
+            self._forget()
             raise KeyboardInterrupt
-        self._pending = True

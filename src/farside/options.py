@@ -38,6 +38,8 @@ class Options:
         time_limit: seconds that a cell may run, None for as long as it takes.
         memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
             fail: ``new`` throws, ``malloc`` returns null.
+        process_limit: processes that the program may have beside its first, None for no limit.
+            They are counted every few hundredths of a second; with too many it is ended.
         output_limit: bytes that a cell may write where output is captured.
         snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
             0 keeps none.
@@ -63,6 +65,7 @@ class Options:
     libraries: tuple[str, ...] = ()
     time_limit: float | None = None
     memory_limit: int | None = None
+    process_limit: int | None = None
     output_limit: int = 64 << 20
     snapshots: int = 10
     on_loss: OnLoss = "definitions"

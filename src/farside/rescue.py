@@ -27,11 +27,15 @@ from farside.errors import (
     ProtocolError,
     RemoteError,
     TimedOut,
+    TooManyProcesses,
     TooMuchOutput,
 )
+from farside.orc import bootstrap
 from farside.recovery.journal import Journal, JournalEntry, JournalState, LoadedFile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from farside.accounts import KeptState, WentBack
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
@@ -46,6 +50,25 @@ RUN_AGAIN = (
     "the far side was started again and the cells were run again; what they got from files, input,"
     " clock, addresses or random numbers may differ, and what they wrote was written again"
 )
+
+
+def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
+    """Say what of a cell that was taken back is not undone.
+
+    Args:
+        remarks: of the supervisor.
+        captured: bytes that came through the captured streams, which the user has.
+    """
+    notices = []
+    written = remarks.get(bootstrap.REMARK_WRITTEN, 0) - captured
+    if written > 0:
+        notices.append(f"{written} bytes that it wrote to files or other places stay written")
+    if others := remarks.get(bootstrap.REMARK_OTHERS_ENDED, 0):
+        were = "a process that the program had started was"
+        if others > 1:
+            were = f"{others} processes that the program had started were"
+        notices.append(f"{were} ended")
+    return tuple(notices)
 
 
 class Rescue:
@@ -73,6 +96,7 @@ class Rescue:
         self._execution = execution
         self._output = output
         self._gate = gate
+        self._remarks: dict[int, int] = {}
         self._said: list[tuple[str, str]] = []  # by cells that were run again
         self.journal = Journal()
         self.checkpoints: dict[str, Checkpoint] = {}
@@ -82,19 +106,31 @@ class Rescue:
 
     def take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
+        before = self._output.taken
         stdout, stderr = self._output.take(dying=True)
         crashed = self._explained(what, error) if isinstance(error, Crashed) else None
         self._execution.discard()
         with suppress(CompilerCrashed):
             self.rollback_compiler()
         recovery = () if self._execution.usable else self.recover()
-        said, self._said = [*self._said, self._output.take()], []
+        self._said.append(self._output.take())
+        said, self._said = self._said, []
+        remarks, self._remarks = {**self._remarks, **self._execution.take_remarks()}, {}
+        if recovery:
+            recovery += remains(remarks, self._output.taken - before)
         if recovery and not isinstance(error, TooMuchOutput):
             # What it wrote before it was ended, and cells that were run again.
             stdout += "".join([each[0] for each in said])
             stderr += "".join([each[1] for each in said])
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
+        elif bootstrap.REMARK_TOO_MANY_PROCESSES in remarks:
+            had = remarks[bootstrap.REMARK_TOO_MANY_PROCESSES]
+            limit = f"may have {self._options.process_limit} (process_limit)"
+            raised = TooManyProcesses(
+                f"{what} was stopped and taken back: the program had {had} processes beside its"
+                f" first and {limit}"
+            )
         elif isinstance(error, Crashed):
             assert crashed is not None
             raised = crashed
@@ -162,6 +198,7 @@ class Rescue:
         started = perf_counter()
         try:
             went_back = self._execution.recover()
+            self._remarks.update(self._execution.take_remarks())
             state = self._execution.present
             if went_back is None or state is None:
                 return self._start_again()
@@ -193,6 +230,10 @@ class Rescue:
         if went_back.threads:
             were = "a thread" if went_back.threads == 1 else f"{went_back.threads} threads"
             notices.append(f"{were} that ran beside the program's main one did not come back")
+        if went_back.streams:
+            were = "a pipe or socket" if went_back.streams == 1 else f"{went_back.streams} pipes"
+            were += " and sockets" if went_back.streams > 1 else ""
+            notices.append(f"{were} may have been read from or written to; that is not undone")
         notices += self._drop_lost_checkpoints()
         return tuple(notices)
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +31,7 @@ from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.options import Options
+from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
@@ -53,6 +56,21 @@ __all__ = ["CellResult", "Closing", "Past", "Session"]
 
 T = TypeVar("T")
 _MAIN = "main"
+_INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
+
+
+def _demangle(compiler: Compiler, name: str) -> str:
+    return compiler.demangle([name])[0]
+
+
+def _abandon(
+    process: int, execution: ExecutionSession, compiler: Compiler, gate: InterruptGate
+) -> None:
+    """End what a session owns at once, unless this is a fork of its process."""
+    if os.getpid() == process:
+        execution.kill()
+        compiler.close()
+        gate.close()
 
 
 class Session:
@@ -75,6 +93,8 @@ class Session:
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
         self._lock = threading.Lock()
+        self._runs_in: int | None = None  # the thread that has the lock
+        self._process = os.getpid()
         self._closed = False
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
@@ -85,10 +105,16 @@ class Session:
 
         try:
             sink = self._output if self._output.capture else None
-            self._execution = ExecutionSession(self.options, sink, self._demangle, self._gate)
+            # Nothing that the session owns may refer to it: who drops it wants it to go.
+            demangle = partial(_demangle, self._compiler)
+            self._execution = ExecutionSession(self.options, sink, demangle, self._gate)
         except BaseException:
             self._compiler.close()
             raise
+        self._compiler.interrupts = self._gate
+        self._end = weakref.finalize(
+            self, _abandon, self._process, self._execution, self._compiler, self._gate
+        )
         self._rescue = Rescue(
             self.options, self._compiler, self._execution, self._output, self._gate
         )
@@ -127,8 +153,8 @@ class Session:
             self._accept(compiled, code, image, dylib)
             self._rescue.note()
             notices = self._write_down()
-            if outcome is not None and self._gate.asked:
-                notices = ("the cell was asked to end, and did", *notices)
+            if outcome is not None:
+                notices = (*self._by_the_way(), *notices)
             timings = {
                 "compile": compiled_at - started,
                 "link": linked_at - compiled_at,
@@ -173,6 +199,14 @@ class Session:
             return None
         with self._gate.wait(self._gentle()):
             return self._execution.commit(image)
+
+    def _by_the_way(self) -> tuple[str, ...]:
+        """What the user should know of a cell that was accepted."""
+        notices = ["the cell was asked to end, and did"] if self._gate.asked else []
+        stopped = self._execution.take_remarks().get(bootstrap.REMARK_CONTINUED)
+        if stopped is not None:
+            notices.append(f"the program was stopped by signal {stopped} and was continued")
+        return tuple(notices)
 
     def _gentle(self) -> Callable[[], None] | None:
         """What the first interrupt does while code runs; None takes it back."""
@@ -419,9 +453,6 @@ class Session:
             self._execution.keep()
             self._rescue.note()
 
-    def _demangle(self, name: str) -> str:
-        return self._compiler.demangle([name])[0]
-
     @contextmanager
     def _recovering(self, what: str) -> Iterator[None]:
         """Bring the far side back if the block leaves it unusable."""
@@ -503,14 +534,28 @@ class Session:
         return self.operate("main", call)
 
     def close(self) -> Closing:
-        """End the session: run exit handlers, then end both programs. May be called again."""
-        if self._closed:
+        """End the session: run exit handlers, then end both programs. May be called again.
+
+        A cell that runs in another thread is interrupted. In a process that was forked from the one
+        that started the session, nothing is done: it is not the owner.
+
+        Raises:
+            SessionBusy: a cell runs in this very thread, which called this from a signal handler.
+        """
+        if self._closed or os.getpid() != self._process:
             return Closing("", "", ())
+        if self._runs_in == threading.get_ident():
+            raise SessionBusy("a session cannot be closed by what interrupts it; close it later")
         self._closed = True
-        with self._gate.held():  # it takes a few seconds at most, and must not stop half way
-            notices = self._execution.close()
-            self._compiler.close()
-        self._gate.close()
+        while not self._lock.acquire(timeout=_INSIST):
+            self._gate.interrupt()
+        try:
+            with self._gate.held():  # it takes a few seconds at most, and must not stop half way
+                notices = self._execution.close()
+                self._compiler.close()
+        finally:
+            self._end()
+            self._lock.release()
         if self._file is not None:
             self._file.close()
         return Closing(*self._output.take(), notices)
@@ -542,11 +587,14 @@ class Session:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the session for one operation, with Ctrl-C held back outside of waits."""
+        if os.getpid() != self._process:
+            raise SessionClosed("this session belongs to another process, which forked this one")
         if not self._lock.acquire(blocking=False):
             raise SessionBusy(
                 "another cell is running in this session; wait for it or interrupt it"
             )
         try:
+            self._runs_in = threading.get_ident()
             if self._closed:
                 raise SessionClosed("this session was closed; start another")
             with self._gate.held():
@@ -555,6 +603,7 @@ class Session:
                 finally:
                     self._write_down()
         finally:
+            self._runs_in = None
             self._lock.release()
 
     def __enter__(self) -> Self:

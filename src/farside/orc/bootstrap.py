@@ -144,9 +144,17 @@ FARSIDE_SYMBOLS = frozenset(
 # Control socket: tags of the supervisor's calls, and of calls to it.
 CONTROL_WORKER_STARTED = 1
 CONTROL_WORKER_ENDED = 2
+CONTROL_REMARK = 3
 CONTROL_KILL_WORKER = 1
 CONTROL_ADOPT_WORKER = 2
 CONTROL_INTERRUPT_CALL = 3
+CONTROL_LIMIT_PROCESSES = 4
+
+# Kinds of remarks.
+REMARK_CONTINUED = 1
+REMARK_OTHERS_ENDED = 2
+REMARK_TOO_MANY_PROCESSES = 3
+REMARK_WRITTEN = 4
 
 # A snapshot's socket: the tag of its only call.
 SNAPSHOT_SLEEPS = 1

@@ -56,9 +56,9 @@ class SessionFile:
         Raises:
             OptionError: it cannot be written, holds something else or is in use.
         """
+        self._descriptor = -1
         self.path = os.path.realpath(path)
         self._header = header_line(options)
-        self._descriptor = -1
         self._size = 0
         self._failed = False
         self._cells = 0
@@ -106,6 +106,9 @@ class SessionFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()
 
     # ------------------------------------------------------------------ what the file holds
 

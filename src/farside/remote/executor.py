@@ -89,7 +89,9 @@ class Executor:
         interrupts: Interrupts | None = None,
     ) -> None:
         """Take over a started executor and wait for its Setup message."""
-        self._supervisor = Supervisor(spawned.pid, spawned.control, spawned.mark)
+        self._remarks: dict[int, int] = {}
+        self._most_processes = 0
+        self._supervisor = Supervisor(spawned.pid, spawned.control, spawned.mark, self._remarks)
         self._data: Transport = SocketTransport(spawned.data)
         self._frames = FrameDecoder()
         self._poll = select.poll()
@@ -317,6 +319,20 @@ class Executor:
         with snapshot.far_end() as far:
             self._send(frame + request, deadline, far.fileno())
 
+    def limit_processes(self, most: int) -> None:
+        """Let the program have so many processes beside its first.
+
+        Beyond it the program is ended, with a remark of the kind `REMARK_TOO_MANY_PROCESSES`.
+        """
+        self._most_processes = most
+        self._supervisor.limit_processes(most)
+
+    def take_remarks(self) -> dict[int, int]:
+        """Return and forget what the supervisor said by the way, by `bootstrap.REMARK_…`."""
+        remarks = dict(self._remarks)
+        self._remarks.clear()
+        return remarks
+
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end; nothing is waited for."""
         self._supervisor.interrupt_call(self._outer_call)
@@ -413,7 +429,8 @@ class Executor:
         self._unwatch(self._supervisor.fileno())
         self._supervisor.end([each.pid for each in (snapshot, *keep) if each.ready(_GRACE)])
         near, far = socket.socketpair()
-        self._supervisor = Supervisor(snapshot.pid, near, self._supervisor.mark)
+        self._supervisor = Supervisor(snapshot.pid, near, self._supervisor.mark, self._remarks)
+        self._supervisor.limit_processes(self._most_processes)
         self._watch(self._supervisor.fileno(), self._read_control)
         with far:
             snapshot.found_family(far)
@@ -463,13 +480,18 @@ class Executor:
             self._supervisor.end()
             self._finish()
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Let the worker run its exit handlers and end; after `timeout` seconds kill it."""
+    def close(self, timeout: float = 5.0) -> bool:
+        """Let the worker run its exit handlers and end; after `timeout` seconds kill it.
+
+        Returns:
+            False if it had to be killed.
+        """
         try:
             # Whatever goes wrong here, the executor is ended below.
             with suppress(FarsideError):
                 if self._unusable is None and not self._data_ended:
                     self._say_goodbye(time.monotonic() + timeout)
+            return self.death is not None or self._supervisor.ended
         finally:
             self.kill()
 

@@ -23,6 +23,7 @@ class Snapshot:
     Attributes:
         pid: of the process; 0 until `ready`.
         threads: how many the worker had when it was forked; the snapshot has one.
+        streams: how many pipes and sockets the program had open.
         supervisor: pid of the process whose child it is; 0 until it was asked for.
     """
 
@@ -30,6 +31,7 @@ class Snapshot:
         self.socket, self._far = socket.socketpair()
         self.pid = 0
         self.threads = 1
+        self.streams = 0
         self.supervisor = 0
 
     def far_end(self) -> socket.socket:
@@ -62,7 +64,9 @@ class Snapshot:
                 or frames.in_message
             ):
                 return False
-            self.pid, self.threads = sps.unpack((sps.U32, sps.U32), frame.payload)
+            self.pid, self.threads, self.streams = sps.unpack(
+                (sps.U32, sps.U32, sps.U32), frame.payload
+            )
         except (OSError, ProtocolError):
             return False
         return True

@@ -41,13 +41,17 @@ class Supervisor:
         death: how the worker ended, None while it lives.
     """
 
-    def __init__(self, pid: int, control: socket.socket, mark: bytes) -> None:
+    def __init__(
+        self, pid: int, control: socket.socket, mark: bytes, remarks: dict[int, int]
+    ) -> None:
         """Take over a supervisor.
 
         Args:
             pid: its process.
             control: the socket to it.
             mark: what its processes have in their environment; see `end_leftovers`.
+            remarks: takes the newest value of each kind of remark, by `bootstrap.REMARK_…`; of
+                processes that were ended it is the sum.
         """
         self.pid = pid
         self.ended = False
@@ -55,6 +59,7 @@ class Supervisor:
         self.death: DeathReport | None = None
         self._control: Transport = SocketTransport(control)
         self._mark = mark
+        self._remarks = remarks
         self._frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._sequence = 0
         self._reaped = False
@@ -89,6 +94,11 @@ class Supervisor:
                 report = DeathReport(*ended)._replace(record=decode_record(record))
                 if self.worker_pid in (None, report.pid):
                     self.death = report
+            elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_REMARK:
+                kind, value = sps.unpack((sps.U32, sps.U64), frame.payload)
+                if kind == bootstrap.REMARK_OTHERS_ENDED:
+                    value += self._remarks.get(kind, 0)
+                self._remarks[kind] = value
             else:
                 raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
 
@@ -103,6 +113,10 @@ class Supervisor:
     def adopt(self, pid: int) -> None:
         """Say that a snapshot is the worker from now on."""
         self._tell(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (pid,)))
+
+    def limit_processes(self, most: int) -> None:
+        """Let the program have so many processes beside its first; 0 is no limit."""
+        self._tell(bootstrap.CONTROL_LIMIT_PROCESSES, sps.pack((sps.U32,), (most,)))
 
     def interrupt_call(self, sequence: int) -> None:
         """Say that the worker's call with this number is to end by itself."""

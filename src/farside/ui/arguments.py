@@ -47,6 +47,7 @@ options:
   --slab-allocate=SIZE  address range for the cells' code and data, such as 512MB or 2GB
   --time-limit=SECONDS  stop and take back a cell that runs longer
   --memory-limit=SIZE   let allocations beyond this fail
+  --process-limit=N     end a program with more processes beside its first
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
                         %undo (default 10); 0 keeps none
   --on-loss=WHAT        when no state of the program is left: definitions (default) gives variables
@@ -240,6 +241,7 @@ class _Parser:
             "-D": lists["defines"].append,
             "-Xcc": lists["xcc"].append,
             "-snapshots": lambda value: self._set(snapshots=parse_count(value)),
+            "-process-limit": self._process_limit,
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
             "-time-limit": self._time_limit,
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
@@ -258,6 +260,12 @@ class _Parser:
 
     def _set(self, **changes: object) -> None:
         self._changes.update(changes)
+
+    def _process_limit(self, value: str) -> None:
+        plain = value.isascii() and value.isdecimal() and len(value) < 8
+        if not plain or not int(value):
+            raise OptionError(f"--process-limit takes a number from 1, but was given {value!r}")
+        self._set(process_limit=int(value))
 
     def _file(self, name: str, value: str) -> None:
         if not value:
@@ -315,7 +323,7 @@ def _unknown_option(word: str) -> str:
     import difflib
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
-    names += ["--time-limit=", "--memory-limit="]
+    names += ["--time-limit=", "--memory-limit=", "--process-limit="]
     names += ["--snapshots=", "--journal=", "--resume=", "--on-loss=", "--on-interrupt="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
