@@ -24,6 +24,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <optional>
+#include <string>
 #include <string_view>
 
 using namespace farside;
@@ -110,6 +111,18 @@ Error reserveSlab(std::optional<uint64_t> size, bool plain) {
   return error;
 }
 
+/// The near side has the program's allocator use huge pages, which makes copying it by fork cheap.
+/// The environment that the program hands on is as it was before.
+void hideTunable() {
+  constexpr std::string_view added = "glibc.malloc.hugetlb=1";
+  const char *value = std::getenv("GLIBC_TUNABLES");
+  std::string tunables = value == nullptr ? "" : value;
+  if (tunables == added)
+    ::unsetenv("GLIBC_TUNABLES");
+  else if (tunables.ends_with(":" + std::string(added)))
+    ::setenv("GLIBC_TUNABLES", tunables.substr(0, tunables.size() - added.size() - 1).c_str(), 1);
+}
+
 int runWorker(Arguments arguments) {
   bool oneSocket = arguments.In == arguments.Out;
   UniqueFd in = moveHigh(arguments.In);
@@ -147,6 +160,7 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
     superviseForked(UniqueFd(arguments.Control), arguments.Supervise, UniqueFd(arguments.Record));
   }
   if (arguments.Control >= 0) {
+    hideTunable();
     prepareCrashRecord();
     becomeWorker(moveHigh(arguments.Control), arguments.In, arguments.Out);
     std::signal(SIGPIPE, SIG_DFL);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -31,14 +32,48 @@ namespace {
 enum HelloTag : uint64_t { SnapshotSleeps = 1 };
 enum WakeTag : uint64_t { FoundFamily = 2 };
 
+/// Calls `visit` with every open descriptor, or the first few where they cannot be listed.
+template <typename Visit> void forEachDescriptor(Visit visit) {
+  constexpr int fewDescriptors = 256;
+  if (DIR *open = ::opendir("/proc/self/fd")) {
+    while (const dirent *entry = ::readdir(open)) {
+      int fd = std::atoi(entry->d_name);
+      if (entry->d_name[0] != '.' && fd != ::dirfd(open))
+        visit(fd);
+    }
+    ::closedir(open);
+    return;
+  }
+  for (int fd = 0; fd < fewDescriptors; ++fd)
+    visit(fd);
+}
+
+bool isStream(int fd, struct stat &file) {
+  return ::fstat(fd, &file) == 0 && (S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode));
+}
+
+bool isSame(const struct stat &a, const struct stat &b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// What the fork before this process's own took of a processor; other programs do not count.
+uint64_t lastForkNanoseconds = 0;
+
+uint64_t threadNanoseconds() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(used.tv_nsec);
+}
+
 /// What the worker was started with.
 struct Origin {
   pid_t Supervisor = 0;
   struct stat Standard[3] = {};
+  std::vector<struct stat> Streams; // pipes and sockets, which are not the program's
 
   bool isOutside(const struct stat &file) const {
     for (const struct stat &each : Standard)
-      if (each.st_dev == file.st_dev && each.st_ino == file.st_ino)
+      if (isSame(each, file))
         return true;
     return false;
   }
@@ -187,6 +222,11 @@ void allowSnapshots(pid_t supervisor) {
   for (int fd = 0; fd < 3; ++fd)
     if (::fstat(fd, &origin().Standard[fd]) != 0)
       origin().Standard[fd] = {};
+  forEachDescriptor([](int fd) {
+    struct stat file{};
+    if (isStream(fd, file))
+      origin().Streams.push_back(file);
+  });
 }
 
 Error Snapshot::fork() {
@@ -199,47 +239,31 @@ Error Snapshot::fork() {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &Signals);
   pid_t *number = Threads == 1 ? threadNumber() : nullptr;
+  uint64_t began = threadNanoseconds();
   pid_t child = number != nullptr ? forkAlone(number, CLONE_PARENT) : forkOrphan();
   int why = errno;
   Forked = child == 0;
   if (Forked)
     return {};
+  lastForkNanoseconds = threadNanoseconds() - began;
   ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
   return child < 0 ? Error(std::string("snapshot: cannot fork: ") + std::strerror(why)) : Error();
 }
 
 namespace {
 
-/// Calls `visit` with every open descriptor, or the first few where they cannot be listed.
-template <typename Visit> void forEachDescriptor(Visit visit) {
-  constexpr int fewDescriptors = 256;
-  if (DIR *open = ::opendir("/proc/self/fd")) {
-    while (const dirent *entry = ::readdir(open)) {
-      int fd = std::atoi(entry->d_name);
-      if (entry->d_name[0] != '.' && fd != ::dirfd(open))
-        visit(fd);
-    }
-    ::closedir(open);
-    return;
-  }
-  for (int fd = 0; fd < fewDescriptors; ++fd)
-    visit(fd);
-}
-
 /// How many pipes and sockets are open but for `own` and those that came from outside.
 uint32_t countStreams(int own) {
   uint32_t count = 0;
   forEachDescriptor([&](int fd) {
     struct stat file{};
-    if (fd != own && ::fstat(fd, &file) == 0 && (S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode)))
-      count += !origin().isOutside(file);
+    if (fd == own || !isStream(fd, file))
+      return;
+    const auto &outside = origin().Streams;
+    count += std::ranges::none_of(outside, [&](const auto &each) { return isSame(each, file); });
   });
   return count;
 }
-
-} // namespace
-
-namespace {
 
 /// Waits for a frame without taking it, and returns its tag. The end of the stream ends the
 /// process.
@@ -269,6 +293,7 @@ Connection Snapshot::sleep() {
   encode(hello, static_cast<uint32_t>(::getpid()));
   encode(hello, Threads);
   encode(hello, countStreams(fd));
+  encode(hello, lastForkNanoseconds);
   connection.send(Opcode::CallWrapper, 0, SnapshotSleeps, hello);
   if (awaitFrame(fd) == FoundFamily) {
     Frame request;

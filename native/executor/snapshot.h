@@ -28,8 +28,9 @@
 // groups (`kill(0, SIGKILL)`) reach neither it nor the near side.
 //
 // Its first message is a CallWrapper frame with tag 1 that says (u32 pid, u32 threads, u32
-// streams): the number of threads at the fork, and of the pipes and sockets that the program had
-// open.
+// streams, u64 nanoseconds): the number of threads at the fork, that of the pipes and sockets which
+// the program had open, and how long the
+// last fork before took of a processor.
 #pragma once
 
 #include "connection.h"

@@ -290,9 +290,10 @@ private:
         continue; // a discarded snapshot, or an orphan of the user's program
       if (!stopped) {
         reportEnd(ended.si_code, ended.si_status);
-      } else if (::kill(Worker, SIGCONT) == 0) {
-        // Nobody else would: the program is in no shell's job control.
+      } else {
+        // Nobody else would continue it: the program is in no shell's job control.
         remark(Continued, static_cast<uint64_t>(ended.si_status));
+        ::kill(Worker, SIGCONT);
       }
     }
   }

@@ -39,6 +39,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
+from farside.recovery.thrift import ForkBudget, MemoryWatch, share_of
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
 from farside.remote.memory import SlabAllocator
@@ -79,6 +80,9 @@ class ExecutionSession:
         self._demangle = demangle
         self._interrupts = interrupts
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
+        self._forks = ForkBudget()
+        self._memory_watch = MemoryWatch(options.snapshot_memory)
+        self._notices: list[str] = []
         self._start()
 
     def _start(self) -> None:
@@ -177,6 +181,8 @@ class ExecutionSession:
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
         target = self.platform.jitdylib(dylib)
+        if self._options.snapshots and self.present is None and self._may_fork():
+            self.keep()  # what was not kept when it was new
         while True:
             try:
                 return self._link(objects, name, archives, target)
@@ -249,7 +255,7 @@ class ExecutionSession:
         )
         self._running = image
         self._unconfirmed = image
-        with self._keeping() as snapshot:
+        with self._keeping(in_any_case=False) as snapshot:
             try:
                 limit = (
                     self._options.time_limit if statements else None
@@ -322,9 +328,11 @@ class ExecutionSession:
     # ------------------------------------------------------------------ earlier states
 
     @contextmanager
-    def _keeping(self) -> Iterator[Snapshot | None]:
+    def _keeping(self, *, in_any_case: bool = True) -> Iterator[Snapshot | None]:
         """Give a snapshot to be taken with a call of the block, and keep the state it leaves."""
-        if not (self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)):
+        if not (self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)) or not (
+            in_any_case or self._may_fork()
+        ):
             yield None
             return
         snapshot = Snapshot()
@@ -334,6 +342,38 @@ class ExecutionSession:
             snapshot.close()
             raise
         self._kept.add(KeptState(snapshot, self._mark()))
+        self._forks.spend()
+        self._bound_memory()
+
+    def _may_fork(self) -> bool:
+        """Tell whether the program may be copied now; else say once that it is not."""
+        for state in list(self._kept)[-2:]:  # the newest may still be being made
+            if state.snapshot.ready(0):
+                self._forks.seconds = state.snapshot.seconds
+        said = self._forks.saved
+        allowed = self._forks.allows()
+        if self._forks.saved and not said:
+            self._notices.append(self._forks.notice())
+        return allowed
+
+    def _bound_memory(self) -> None:
+        """Forget states, the dispensable ones first, while they hold too much memory."""
+        worker = self._executor.worker_pid
+        asleep = {each.snapshot.pid: each for each in self._kept if each.snapshot.pid}
+        if worker is None or not asleep:
+            return
+        excess = self._memory_watch.excess(worker, list(asleep))
+        if excess and (forgotten := self._kept.thin(excess, lambda s: share_of(s.snapshot.pid))):
+            were = "a state was" if forgotten == 1 else f"{forgotten} states were"
+            self._notices.append(
+                f"{were} forgotten, as copies of the program took too much memory (snapshot_memory)"
+            )
+
+    def take_notices(self) -> tuple[str, ...]:
+        """Return and forget what the user should know about the kept states."""
+        notices = tuple(self._notices)
+        self._notices.clear()
+        return notices
 
     def keep(self) -> None:
         """Keep the present state of the program, after something other than a commit."""

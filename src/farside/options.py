@@ -43,6 +43,8 @@ class Options:
         output_limit: bytes that a cell may write where output is captured.
         snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
             0 keeps none.
+        snapshot_memory: bytes that only snapshots may hold; the older ones are given up first.
+            None for half of what the machine has to give.
         on_loss: what is done when no snapshot can be woken: ``definitions`` gives variables their
             initial values, ``replay`` runs all accepted cells again.
         on_interrupt: what an interrupt does to the running cell: ``restore`` takes it back;
@@ -68,6 +70,7 @@ class Options:
     process_limit: int | None = None
     output_limit: int = 64 << 20
     snapshots: int = 10
+    snapshot_memory: int | None = None
     on_loss: OnLoss = "definitions"
     on_interrupt: OnInterrupt = "restore"
     compiler: Path | None = None

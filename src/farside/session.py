@@ -206,7 +206,7 @@ class Session:
         stopped = self._execution.take_remarks().get(bootstrap.REMARK_CONTINUED)
         if stopped is not None:
             notices.append(f"the program was stopped by signal {stopped} and was continued")
-        return tuple(notices)
+        return (*notices, *self._execution.take_notices())
 
     def _gentle(self) -> Callable[[], None] | None:
         """What the first interrupt does while code runs; None takes it back."""

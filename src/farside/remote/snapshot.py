@@ -23,6 +23,7 @@ class Snapshot:
     Attributes:
         pid: of the process; 0 until `ready`.
         threads: how many the worker had when it was forked; the snapshot has one.
+        seconds: how long the fork before this one took of a processor.
         streams: how many pipes and sockets the program had open.
         supervisor: pid of the process whose child it is; 0 until it was asked for.
     """
@@ -32,6 +33,7 @@ class Snapshot:
         self.pid = 0
         self.threads = 1
         self.streams = 0
+        self.seconds = 0.0
         self.supervisor = 0
 
     def far_end(self) -> socket.socket:
@@ -64,9 +66,10 @@ class Snapshot:
                 or frames.in_message
             ):
                 return False
-            self.pid, self.threads, self.streams = sps.unpack(
-                (sps.U32, sps.U32, sps.U32), frame.payload
+            self.pid, self.threads, self.streams, nanoseconds = sps.unpack(
+                (sps.U32, sps.U32, sps.U32, sps.U64), frame.payload
             )
+            self.seconds = nanoseconds * 1e-9
         except (OSError, ProtocolError):
             return False
         return True

@@ -50,6 +50,7 @@ options:
   --process-limit=N     end a program with more processes beside its first
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
                         %undo (default 10); 0 keeps none
+  --snapshot-memory=SIZE  memory that they may take; default: half of what is free
   --on-loss=WHAT        when no state of the program is left: definitions (default) gives variables
                         their initial values, replay runs all cells again
   --on-interrupt=WHAT   on Ctrl-C: restore (default) takes the cell back, keep asks it to end by
@@ -241,6 +242,7 @@ class _Parser:
             "-D": lists["defines"].append,
             "-Xcc": lists["xcc"].append,
             "-snapshots": lambda value: self._set(snapshots=parse_count(value)),
+            "-snapshot-memory": lambda value: self._set(snapshot_memory=parse_size(value)),
             "-process-limit": self._process_limit,
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
             "-time-limit": self._time_limit,
@@ -324,7 +326,14 @@ def _unknown_option(word: str) -> str:
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
     names += ["--time-limit=", "--memory-limit=", "--process-limit="]
-    names += ["--snapshots=", "--journal=", "--resume=", "--on-loss=", "--on-interrupt="]
+    names += [
+        "--snapshots=",
+        "--snapshot-memory=",
+        "--journal=",
+        "--resume=",
+        "--on-loss=",
+        "--on-interrupt=",
+    ]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]
