@@ -36,6 +36,7 @@ class Options:
         slab_bytes: size of the far side's reserved address range; None lets the executor choose.
         libraries: shared libraries, objects and archives to load before the first cell.
         time_limit: seconds that a cell may run, None for as long as it takes.
+        compile_limit: seconds that Clang may take for a cell, None for as long as it takes.
         memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
             fail: ``new`` throws, ``malloc`` returns null.
         process_limit: processes that the program may have beside its first, None for no limit.
@@ -66,6 +67,7 @@ class Options:
     slab_bytes: int | None = None
     libraries: tuple[str, ...] = ()
     time_limit: float | None = None
+    compile_limit: float | None = None
     memory_limit: int | None = None
     process_limit: int | None = None
     output_limit: int = 64 << 20

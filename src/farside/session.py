@@ -165,15 +165,16 @@ class Session:
 
     def _compile(self, cell: int, code: str) -> CompiledCell:
         """Cell → CompiledCell: Clang, in its own process."""
+        limit = self.options.compile_limit
         with self._gate.window():
             if self._rescue.compiler_is_behind:
                 self._rescue.rollback_compiler()
-            compiled = self._compiler.compile(cell, code)
+            compiled = self._compiler.compile(cell, code, limit)
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
-                        compiled = self._compiler.compile(cell, code)
+                        compiled = self._compiler.compile(cell, code, limit)
         if not compiled.ok:
             raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
         return compiled

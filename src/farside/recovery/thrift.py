@@ -2,8 +2,8 @@
 
 A fork copies page tables. That takes a fraction of a millisecond for most programs and a tenth of a
 second for a heap of 4 GB in small pages, and the next cell waits for it. `ForkBudget` lets forks
-take a quarter of the time at most, so that cells which follow each other quickly are not slowed down;
-what is not kept then is told.
+take a quarter of the time at most, so that cells which follow each other quickly are not slowed
+down; what is not kept then is told.
 
 Pages that the program has changed since live on in the snapshots. `held_by_snapshots` counts them.
 """

@@ -46,6 +46,7 @@ options:
   --no-pch              do without the precompiled standard library
   --slab-allocate=SIZE  address range for the cells' code and data, such as 512MB or 2GB
   --time-limit=SECONDS  stop and take back a cell that runs longer
+  --compile-limit=SECONDS  give a cell up for which Clang takes longer
   --memory-limit=SIZE   let allocations beyond this fail
   --process-limit=N     end a program with more processes beside its first
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
@@ -245,7 +246,8 @@ class _Parser:
             "-snapshot-memory": lambda value: self._set(snapshot_memory=parse_size(value)),
             "-process-limit": self._process_limit,
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
-            "-time-limit": self._time_limit,
+            "-time-limit": lambda value: self._seconds("time_limit", value),
+            "-compile-limit": lambda value: self._seconds("compile_limit", value),
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
             "-on-loss": lambda value: self._choice("on_loss", value, ("definitions", "replay")),
             "-on-interrupt": lambda value: self._choice("on_interrupt", value, ("restore", "keep")),
@@ -290,12 +292,12 @@ class _Parser:
             raise OptionError(f"-x {value}: the languages are c++ and c")
         self._set(language=value)
 
-    def _time_limit(self, value: str) -> None:
+    def _seconds(self, name: str, value: str) -> None:
         plain = value.replace(".", "", 1)
         seconds = float(value) if plain.isascii() and plain.isdecimal() else 0.0
         if not 0 < seconds < 1e9:
             raise OptionError(f"{value!r} is no time limit; write a number of seconds, such as 2.5")
-        self._set(time_limit=seconds)
+        self._set(**{name: seconds})
 
     # ------------------------------------------------------------------ inputs
 
@@ -325,7 +327,7 @@ def _unknown_option(word: str) -> str:
     import difflib
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
-    names += ["--time-limit=", "--memory-limit=", "--process-limit="]
+    names += ["--time-limit=", "--compile-limit=", "--memory-limit=", "--process-limit="]
     names += [
         "--snapshots=",
         "--snapshot-memory=",
