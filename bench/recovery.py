@@ -83,7 +83,7 @@ def recovery(megabytes: int, rounds: int = 7, *, small_pages: bool = False) -> N
             assert result.value is not None
             assert result.value.text == "true"
         pages = " in small pages" if small_pages else ""
-        fork = session._execution._forks.seconds
+        fork = session._execution._thrift.forks.seconds
         print(
             f"heap of {megabytes:5} MB{pages}: fork {fork * 1e3:.2f} ms of a processor;"
             f" cell {median(cells) * 1e3:7.2f} ms; crashing cell, in all"

@@ -9,6 +9,7 @@
 #include "clang/AST/ASTContext.h"
 #include "clang/AST/DeclGroup.h"
 #include "clang/AST/GlobalDecl.h"
+#include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/TargetInfo.h"
 #include "clang/CodeGen/ModuleBuilder.h"
 #include "clang/Frontend/FrontendAction.h"
@@ -77,8 +78,9 @@ public:
 /// Stands between Clang's parser and its code generator.
 class CellConsumer : public ASTConsumer {
 public:
-  CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context)
-      : Instance(instance), Generator(CreateLLVMCodeGen(instance, "start", context)) {}
+  CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context, Redefinitions &redefined)
+      : Instance(instance), Redefined(redefined),
+        Generator(CreateLLVMCodeGen(instance, "start", context)) {}
 
   /// What is collected for the cell that is being parsed.
   unsigned Number = 0;
@@ -106,6 +108,7 @@ public:
         prepare(*statement);
     if (Conflicts)
       Conflicts->declared(decls);
+    Redefined.declare(decls);
     appendDeclared(Declared, context, decls, File,
                    [this](const NamedDecl &decl) { return symbolOf(decl); });
     EagerInternals eager(context, decls);
@@ -122,7 +125,10 @@ public:
   void HandleTranslationUnit(ASTContext &context) override {
     Generator->HandleTranslationUnit(context);
   }
-  void HandleTagDeclDefinition(TagDecl *decl) override { Generator->HandleTagDeclDefinition(decl); }
+  void HandleTagDeclDefinition(TagDecl *decl) override {
+    Redefined.defineType(*decl);
+    Generator->HandleTagDeclDefinition(decl);
+  }
   void HandleTagDeclRequiredDefinition(const TagDecl *decl) override {
     Generator->HandleTagDeclRequiredDefinition(decl);
   }
@@ -153,6 +159,14 @@ public:
     return Generator->GetASTDeserializationListener();
   }
 
+  /// The symbol of a variable or function; empty for what has none.
+  std::string symbolOf(const NamedDecl &decl) {
+    std::string name = decl.getDeclName().isIdentifier() ? decl.getName().str() : "";
+    if (Instance.getLangOpts().CPlusPlus || decl.hasAttr<AsmLabelAttr>())
+      name = mangledName(decl);
+    return name.empty() || decl.isExternallyVisible() ? name : sharedName(name);
+  }
+
 private:
   void prepare(TopLevelStmtDecl &statement) {
     if (statement.isSemiMissing() && Show && !Instance.getDiagnostics().hasErrorOccurred()) {
@@ -160,14 +174,6 @@ private:
       Shown = statement.getBeginLoc();
     }
     Entities.finish(statement);
-  }
-
-  /// The symbol of a variable or function; empty for what has none.
-  std::string symbolOf(const NamedDecl &decl) {
-    std::string name = decl.getDeclName().isIdentifier() ? decl.getName().str() : "";
-    if (Instance.getLangOpts().CPlusPlus)
-      name = mangledName(decl);
-    return name.empty() || decl.isExternallyVisible() ? name : sharedName(name);
   }
 
   std::string mangledName(const NamedDecl &decl) {
@@ -183,6 +189,7 @@ private:
   }
 
   CompilerInstance &Instance;
+  Redefinitions &Redefined;
   std::unique_ptr<CodeGenerator> Generator;
   StatementEntities Entities;
 };
@@ -190,14 +197,15 @@ private:
 /// Clang's own way to set an instance up for a file, stopped before it would parse and never ended.
 class CellAction : public ASTFrontendAction {
 public:
-  explicit CellAction(llvm::LLVMContext &context) : Context(context) {}
+  CellAction(llvm::LLVMContext &context, Redefinitions &redefined)
+      : Context(context), Redefined(redefined) {}
 
   CellConsumer *Consumer = nullptr;
 
 protected:
   std::unique_ptr<ASTConsumer> CreateASTConsumer(CompilerInstance &instance,
                                                  llvm::StringRef) override {
-    auto consumer = std::make_unique<CellConsumer>(instance, Context);
+    auto consumer = std::make_unique<CellConsumer>(instance, Context, Redefined);
     Consumer = consumer.get();
     return consumer;
   }
@@ -205,11 +213,12 @@ protected:
 
 private:
   llvm::LLVMContext &Context;
+  Redefinitions &Redefined;
 };
 
 Compiler::Compiler(std::shared_ptr<CompilerInvocation> invocation, DiagnosticCollector &collector)
     : Collector(collector), Instance(std::make_unique<CompilerInstance>(std::move(invocation))),
-      Action(std::make_unique<CellAction>(Context)) {}
+      Action(std::make_unique<CellAction>(Context, Redefined)) {}
 
 // Clang's instance cannot be taken down in good order after BeginSourceFile alone, and a process
 // that drops its compiler starts another or ends.
@@ -220,15 +229,16 @@ Compiler::~Compiler() {
 }
 
 std::unique_ptr<Compiler> Compiler::create(std::shared_ptr<CompilerInvocation> invocation,
-                                           DiagnosticCollector &collector, bool showValues,
+                                           DiagnosticCollector &collector,
+                                           CompilerSettings settings,
                                            std::unique_ptr<PchNames> pchNames) {
   std::unique_ptr<Compiler> compiler(new Compiler(std::move(invocation), collector));
-  if (!compiler->start(showValues, std::move(pchNames)))
+  if (!compiler->start(settings, std::move(pchNames)))
     return nullptr;
   return compiler;
 }
 
-bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
+bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNames) {
   Instance->createVirtualFileSystem();
   Instance->createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
   if (!Instance->createTarget())
@@ -255,7 +265,15 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   preprocessor.setTokenWatcher([this](const Token &token) { watch(const_cast<Token &>(token)); });
   preprocessor.EnterMainSourceFile();
   Instance->createSema(TU_Incremental, nullptr);
-  if (showValues)
+  if (settings.redefinition) {
+    Instance->getDiagnostics().setSeverity(diag::ext_pp_macro_redef, diag::Severity::Ignored, {});
+    Collector.OnEarlier = [this](unsigned error, SourceLocation at, SourceLocation earlier,
+                                 const SourceManager &sources) {
+      Redefined.clash(error, at, earlier, sources);
+    };
+  }
+  Redefined.begin(Instance->getSema(), 0, {});
+  if (settings.showValues)
     Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   Parse = std::make_unique<Parser>(preprocessor, Instance->getSema(), false);
   Parse->Initialize();
@@ -357,7 +375,7 @@ bool Compiler::openStatement() {
   return true;
 }
 
-bool Compiler::parse(unsigned number, llvm::StringRef code) {
+bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden) {
   Sema &sema = Instance->getSema();
   Preprocessor &preprocessor = Instance->getPreprocessor();
   SourceManager &sources = Instance->getSourceManager();
@@ -366,6 +384,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code) {
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
   FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
+  Redefined.begin(sema, number, hidden);
   CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(code.size()));
   OpenBrackets = 0;
   if (preprocessor.EnterSourceFile(file, nullptr, from))
@@ -395,7 +414,8 @@ std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
   return module;
 }
 
-/// Says the line of a cell of one line in the answer, as DWARF would take longer to write than code.
+/// Says the line of a cell of one line in the answer, as DWARF would take longer to write than
+/// code.
 void Compiler::dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell) {
   if (Instance->getCodeGenOpts().getDebugInfo() != llvm::codegenoptions::DebugLineTablesOnly)
     return;
@@ -411,6 +431,10 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   promoteInternals(m, number);
   separateInitialisers(m);
   keepStatementsOnStack(m);
+  for (const FunctionDecl *function : Redefined.sameFunctions())
+    cell.redefined.push_back(Consumer->symbolOf(*function));
+  for (const std::string &symbol : cell.redefined)
+    Known.erase(symbol);
   dropRepeatedInitialisers(m, Known);
   withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
   if (level == 0 || runsOnce(m)) {
@@ -425,7 +449,8 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     Emit->optimise(m, level);
   }
   cell.optimiseMicros = watch.lap();
-  cell.cookie = {NumberedNames, weakDefinitions(m)};
+  cell.cookie.numberedNames = NumberedNames;
+  cell.cookie.weakSymbols = weakDefinitions(m);
   for (const std::string &symbol : cell.cookie.weakSymbols)
     Known.insert(symbol);
   if (!definesNothing(m))
@@ -433,11 +458,13 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   cell.emitMicros = watch.lap();
 }
 
-Cell Compiler::compile(unsigned number, llvm::StringRef code) {
+Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden) {
   Cell cell;
   Stopwatch watch;
-  cell.ok = MayContinue && parse(number, code);
+  cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
+  cell.clashes = clashes();
+  cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);
   cell.value = std::move(Consumer->Value);
   if (cell.value) {
@@ -461,7 +488,7 @@ std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
 }
 
 bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cookie) {
-  MayContinue = MayContinue && parse(number, code);
+  MayContinue = MayContinue && parse(number, code, cookie.hidden);
   if (!MayContinue)
     return false;
   takeModule(number);

@@ -1,6 +1,8 @@
 // What a replay must know about a cell that was compiled before.
 #pragma once
 
+#include "redefinition.h"
+
 #include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
@@ -18,6 +20,9 @@ struct Cookie {
   /// The weak symbols that the object defines, by their names. Optimisation decides which of the
   /// inline functions in a module survive to be defined.
   std::vector<std::string> weakSymbols;
+
+  /// What was hidden so that the cell could define it again.
+  std::vector<DeclarationId> hidden;
 
   std::string encode() const;
   /// False where `text` is no cookie.

@@ -78,6 +78,24 @@ Array rangeOf(const CharSourceRange &range, clang::FileID file, const clang::Sou
                sm.getSpellingLineNumber(end), sm.getSpellingColumnNumber(end)};
 }
 
+/// The notes of errors that say that something is declared already, and otherwise.
+bool isAboutEarlier(unsigned error, unsigned note) {
+  if (error == clang::diag::err_tag_definition_of_typedef)
+    return note == clang::diag::note_previous_decl;
+  switch (note) {
+  case clang::diag::note_previous_declaration:
+  case clang::diag::note_previous_definition:
+  case clang::diag::note_previous_namespace_alias:
+  case clang::diag::note_previous_use:
+  case clang::diag::note_template_prev_declaration:
+  case clang::diag::note_template_param_prev_default_arg:
+  case clang::diag::note_using_decl_conflict:
+    return true;
+  default:
+    return false;
+  }
+}
+
 } // namespace
 
 /// Clang's renderer works out macro expansions and include stacks; this end of it fills objects
@@ -195,9 +213,24 @@ void DiagnosticCollector::noteFile(DiagnosticsEngine::Level level, const clang::
     ErrorFiles.push_back(name.str());
 }
 
+void DiagnosticCollector::noteEarlier(DiagnosticsEngine::Level level,
+                                      const clang::Diagnostic &info) {
+  if (level >= DiagnosticsEngine::Error) {
+    LastError = info.getID();
+    LastErrorAt = info.getLocation();
+  }
+  if (level != DiagnosticsEngine::Note || !InError || !OnEarlier || !info.hasSourceManager())
+    return;
+  if (info.getID() == clang::diag::note_redefinition_include_same_file)
+    OnEarlier(LastError, LastErrorAt, {}, info.getSourceManager());
+  else if (isAboutEarlier(LastError, info.getID()))
+    OnEarlier(LastError, LastErrorAt, info.getLocation(), info.getSourceManager());
+}
+
 void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
                                            const clang::Diagnostic &info) {
   DiagnosticConsumer::HandleDiagnostic(level, info);
+  noteEarlier(level, info);
   // Two cells are no files, so Clang takes two places at one offset for one file included twice.
   if (level == DiagnosticsEngine::Note && info.hasSourceManager() &&
       info.getSourceManager().isInMainFile(info.getLocation()))

@@ -25,6 +25,12 @@ public:
   /// and after some errors without end.
   std::function<void()> OnGivingUp;
 
+  /// Called with an error, its place, and the place of the earlier declaration that it refers to;
+  /// see Redefinitions::clash.
+  std::function<void(unsigned, clang::SourceLocation, clang::SourceLocation,
+                     const clang::SourceManager &)>
+      OnEarlier;
+
   explicit DiagnosticCollector(clang::DiagnosticOptions &options);
   ~DiagnosticCollector() override;
 
@@ -46,6 +52,7 @@ private:
   class Renderer;
 
   llvm::json::Object &target(clang::DiagnosticsEngine::Level level);
+  void noteEarlier(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
   void noteFile(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
 
   clang::DiagnosticOptions &Options;
@@ -54,6 +61,8 @@ private:
   std::vector<llvm::json::Array> Notes;
   std::vector<std::string> ErrorFiles;
   bool InError = false;
+  unsigned LastError = 0;
+  clang::SourceLocation LastErrorAt;
 };
 
 } // namespace farside

@@ -11,7 +11,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,24 +27,26 @@ from farside.accounts import (
     stores_of,
 )
 from farside.errors import (
+    CppException,
     Crashed,
     FarsideError,
     ProtocolError,
+    RelocationError,
     UndefinedSymbols,
 )
 from farside.link import Definition, EntryTable, link, places_of
-from farside.lookup import Lookup, find
+from farside.lookup import Lookup, MembersNeeded, find, members_for
 from farside.object import is_archive, parse_archive, parse_object
 from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
-from farside.recovery.thrift import ForkBudget, MemoryWatch, share_of
+from farside.recovery.thrift import Thrift
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
-from farside.remote.memory import SlabAllocator
+from farside.remote.slabs import Slabs
 from farside.remote.snapshot import Snapshot
-from farside.remote.spawn import find_executor, spawn_executor
+from farside.remote.spawn import find_executor, limit_memory, spawn_executor
 from farside.remote.static_tls import StaticTlsPool
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from farside.remote.executor import Interrupts, OutputSink
 
 _CLOSING = 5.0  # seconds for exit handlers
+_BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
@@ -80,9 +83,7 @@ class ExecutionSession:
         self._demangle = demangle
         self._interrupts = interrupts
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
-        self._forks = ForkBudget()
-        self._memory_watch = MemoryWatch(options.snapshot_memory)
-        self._notices: list[str] = []
+        self._thrift = Thrift(self._kept, options.snapshot_memory)
         self._start()
 
     def _start(self) -> None:
@@ -102,17 +103,18 @@ class ExecutionSession:
         self._running: LinkedImage | None = None
         self._unconfirmed: LinkedImage | None = None  # committed, without an answer
         self._archives: dict[str, list[Archive]] = {}
+        # JITDylib and members of archives, from the outermost link that waits for others.
+        self._linking: list[tuple[str, tuple[tuple[str, int], ...]]] = []
 
     def _wait_ready(self) -> None:
         """Read the executor's Setup, on first use; it has been starting in the meantime."""
         if self._ready:
             return
         self._executor.wait_ready()
-        self._limit_memory()
+        limit_memory(self._executor.worker_pid, self._options.memory_limit)
         if self._options.process_limit is not None:
             self._executor.limit_processes(self._options.process_limit)
-        slab = self._executor.slab
-        self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
+        self._memory = Slabs.of(self._executor.setup)
         self._tls = StaticTlsPool(self._executor)
         self._ready = True
         self._platform = Platform(self._executor, self._memory)
@@ -146,22 +148,12 @@ class ExecutionSession:
             ):
                 found = definitions_of(self._running)[name]
             if found is None:
-                answer = sps.Failure(f"Symbols not found: [ {name} ]")
+                answer = 0  # the far side asks its libraries itself
             elif found.tls_key is not None or found.tls_offset is not None:
                 answer = sps.Failure(f"dlsym: {name} is thread-local")
             else:
                 answer = found.address
         return sps.pack((sps.Expected(sps.ADDR),), (answer,))
-
-    def _limit_memory(self) -> None:
-        """Limit what the worker may allocate; its children and snapshots inherit it."""
-        limit, pid = self._options.memory_limit, self._executor.worker_pid
-        if limit is not None and pid is not None:
-            from resource import RLIMIT_DATA, prlimit
-
-            # It may have died meanwhile; the next call says so.
-            with suppress(ProcessLookupError):
-                prlimit(pid, RLIMIT_DATA, (limit, limit))
 
     # ------------------------------------------------------------------ link and commit
 
@@ -172,8 +164,16 @@ class ExecutionSession:
         archives: Sequence[Archive] = (),
         *,
         dylib: str = MAIN,
+        redefines: Sequence[str] = (),
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
+
+        Args:
+            objects: of a cell or a file.
+            name: of the image.
+            archives: members are taken as needed, besides those of the JITDylib's own archives.
+            dylib: the JITDylib that the image goes into.
+            redefines: functions that it defines again; callers of the old come to the new.
 
         Raises:
             LinkError: see `farside.link.link`.
@@ -181,16 +181,21 @@ class ExecutionSession:
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
         target = self.platform.jitdylib(dylib)
-        if self._options.snapshots and self.present is None and self._may_fork():
+        if self._options.snapshots and self.present is None and self._thrift.may_fork():
             self.keep()  # what was not kept when it was new
+        low = False
         while True:
             try:
-                return self._link(objects, name, archives, target)
-            except UndefinedSymbols as error:
+                return self._link(objects, name, archives, target, redefines, low=low)
+            except MembersNeeded as needed:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
-                if not self._pull_members(target, error.symbols):
+                self._link_members(needed.members)
+            except RelocationError as error:
+                if low or error.relocation not in _BELOW_2_GIB or self._memory.low is None:
                     raise
+                self.discard()
+                low = True
 
     def _link(
         self,
@@ -198,6 +203,9 @@ class ExecutionSession:
         name: str,
         archives: Sequence[Archive],
         target: JitDylib[Definition],
+        redefines: Sequence[str],
+        *,
+        low: bool,
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
@@ -205,29 +213,36 @@ class ExecutionSession:
             objects,
             archives=[*archives, *self._archives.get(target.name, ())],
             name=name,
-            allocator=self._memory,
-            resolver=Lookup(target, self.lookup),
+            allocator=self._memory.low if low and self._memory.low else self._memory,
+            resolver=Lookup(target, self._archives, self.lookup),
             entries=self._entries,
             tls=self._tls,
+            redefines=redefines,
             demangle=self._demangle,
         )
 
-    def _pull_members(self, target: JitDylib[Definition], names: Sequence[str]) -> bool:
-        """Link members that define some of `names` into the JITDylibs of the link order."""
-        pulled = False
-        for other in target.link_order:
-            headers: dict[tuple[str, int], Archive] = {}
-            for archive in self._archives.get(other.name, ()):
-                index = archive.symbols()
-                for name in names:
-                    if name in index and name not in other:
-                        headers.setdefault((archive.name, index[name]), archive)
-            if headers:
-                members = [archive.load(at) for (_, at), archive in headers.items()]
-                image = self.link(members, self._unused_name(members[0].name), dylib=other.name)
+    def _link_members(self, needed: Mapping[str, Sequence[tuple[Archive, int]]]) -> None:
+        """Link archive members into their JITDylibs.
+
+        Raises:
+            UndefinedSymbols: one needs what is only being linked because of it.
+        """
+        for dylib, members in needed.items():
+            objects = [archive.load(header) for archive, header in members]
+            key = dylib, tuple([(archive.name, header) for archive, header in members])
+            if key in self._linking:
+                raise UndefinedSymbols(
+                    f"{objects[0].name} of JITDylib {dylib} needs members of other JITDylibs that "
+                    "need it in turn; put them into one JITDylib.",
+                    (),
+                    objects[0].name,
+                )
+            self._linking.append(key)
+            try:
+                image = self.link(objects, self._unused_name(objects[0].name), dylib=dylib)
                 self.commit(image, run=False)
-                pulled = True
-        return pulled
+            finally:
+                self._linking.pop()
 
     def commit(
         self, image: LinkedImage, *, statements: bool = True, run: bool = True
@@ -249,7 +264,10 @@ class ExecutionSession:
         request = CommitRequest(
             protect=pending.protect,
             write=[*pending.zero_writes(), *stores_of(image, statements)],
-            actions=self._platform.actions_of(image, dylib.header),
+            actions=[
+                *self._platform.actions_of(image, dylib.header),
+                *self._platform.redirect(image, self._earlier(image, dylib)),
+            ],
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),
         )
@@ -270,6 +288,11 @@ class ExecutionSession:
             self._unconfirmed = None
         return outcome
 
+    def _earlier(self, image: LinkedImage, dylib: JitDylib[Definition]) -> Mapping[str, Definition]:
+        """Return what the names that an image defines again have meant."""
+        found = {name: dylib.lookup(name) for name in image.redefined}
+        return {name: each for name, each in found.items() if each is not None}
+
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""
         if key is None:
@@ -286,6 +309,7 @@ class ExecutionSession:
             tuple([(block.address, block.size) for block in image.allocations]),
             image.new_entries,
             places_of(image),
+            (image.static_tls.offset, image.static_tls.size) if image.static_tls else None,
         )
 
     def discard(self) -> None:
@@ -324,6 +348,8 @@ class ExecutionSession:
         self._entries.remove(committed.entries)
         for address, size in committed.allocations:
             self._memory.free(address, size)
+        if committed.static_tls is not None:
+            self._tls.release(*committed.static_tls)
 
     # ------------------------------------------------------------------ earlier states
 
@@ -331,7 +357,7 @@ class ExecutionSession:
     def _keeping(self, *, in_any_case: bool = True) -> Iterator[Snapshot | None]:
         """Give a snapshot to be taken with a call of the block, and keep the state it leaves."""
         if not (self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)) or not (
-            in_any_case or self._may_fork()
+            in_any_case or self._thrift.may_fork()
         ):
             yield None
             return
@@ -342,38 +368,11 @@ class ExecutionSession:
             snapshot.close()
             raise
         self._kept.add(KeptState(snapshot, self._mark()))
-        self._forks.spend()
-        self._bound_memory()
-
-    def _may_fork(self) -> bool:
-        """Tell whether the program may be copied now; else say once that it is not."""
-        for state in list(self._kept)[-2:]:  # the newest may still be being made
-            if state.snapshot.ready(0):
-                self._forks.seconds = state.snapshot.seconds
-        said = self._forks.saved
-        allowed = self._forks.allows()
-        if self._forks.saved and not said:
-            self._notices.append(self._forks.notice())
-        return allowed
-
-    def _bound_memory(self) -> None:
-        """Forget states, the dispensable ones first, while they hold too much memory."""
-        worker = self._executor.worker_pid
-        asleep = {each.snapshot.pid: each for each in self._kept if each.snapshot.pid}
-        if worker is None or not asleep:
-            return
-        excess = self._memory_watch.excess(worker, list(asleep))
-        if excess and (forgotten := self._kept.thin(excess, lambda s: share_of(s.snapshot.pid))):
-            were = "a state was" if forgotten == 1 else f"{forgotten} states were"
-            self._notices.append(
-                f"{were} forgotten, as copies of the program took too much memory (snapshot_memory)"
-            )
+        self._thrift.kept(self._executor.worker_pid)
 
     def take_notices(self) -> tuple[str, ...]:
         """Return and forget what the user should know about the kept states."""
-        notices = tuple(self._notices)
-        self._notices.clear()
-        return notices
+        return self._thrift.take_notices()
 
     def keep(self) -> None:
         """Keep the present state of the program, after something other than a commit."""
@@ -507,7 +506,7 @@ class ExecutionSession:
                 known.update(self._executor.resolve(missing, library))
         return {name: known[name] for name in names if name in known}
 
-    def address_of(self, name: str, dylib: str = MAIN) -> int | None:
+    def address_of(self, name: str, dylib: str = MAIN, *, libraries: bool = False) -> int | None:
         """Return the address of a function or variable that code in a JITDylib can refer to.
 
         Archive members are linked if it takes one.
@@ -526,9 +525,12 @@ class ExecutionSession:
                     self._link_files([archive.load(header)], archive.name, dylib, run=False)
                     found = target.lookup(name)
                     break
-        if found is None and self._pull_members(target, [name]):
+        if found is None and (members := members_for(target, self._archives, [name])):
+            self._link_members(members)
             found = find(target, name)
-        if found is None or found.tls_key is not None or found.tls_offset is not None:
+        if found is None:
+            return self.lookup([name]).get(name) if libraries else None
+        if found.tls_key is not None or found.tls_offset is not None:
             return None
         return found.address
 
@@ -556,10 +558,12 @@ class ExecutionSession:
         Raises:
             OptionError: the file cannot be read.
             ObjectError, LinkError, RemoteError: it cannot be loaded.
+            CppException: an initialiser of an object threw; the object is linked all the same.
         """
         self._wait_ready()
         name = Path(path).name
-        if name.endswith(".so") or ".so." in name or ("/" not in path and not Path(path).exists()):
+        unknown = "/" not in path and not name.endswith((".o", ".a")) and not Path(path).exists()
+        if name.endswith(".so") or ".so." in name or unknown:
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
         content = read_file(path)
@@ -567,7 +571,9 @@ class ExecutionSession:
             self._libraries.append(self._executor.open_library(path))
             return f"loaded {path}"
         if is_archive(content):
-            self._archives.setdefault(MAIN, []).append(parse_archive(content, path))
+            self._archives.setdefault(MAIN, []).append(
+                parse_archive(content, path, Path(path).parent)
+            )
             return f"the members of {path} are linked when a cell needs them"
         self._link_files([parse_object(content, path)], path, MAIN)
         return f"linked {path}"
@@ -588,7 +594,7 @@ class ExecutionSession:
             OptionError: the file cannot be read.
             ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
         """
-        archive = parse_archive(read_file(path), path)
+        archive = parse_archive(read_file(path), path, Path(path).parent)
         self.platform.jitdylib(dylib)
         if all_members:
             self._link_files(list(archive.objects()), path, dylib, run=False)
@@ -599,10 +605,17 @@ class ExecutionSession:
         self, objects: Sequence[ObjectFile], path: str, dylib: str, *, run: bool = True
     ) -> None:
         try:
-            self.commit(self.link(objects, self._unused_name(path), dylib=dylib), run=run)
+            outcome = self.commit(self.link(objects, self._unused_name(path), dylib=dylib), run=run)
         except (FarsideError, KeyboardInterrupt):
             self.discard()
             raise
+        if outcome.exception:
+            said = "" if outcome.what is None else f": {outcome.what}"
+            raise CppException(
+                f"an initialiser of {path} threw {outcome.exception_type}{said}",
+                outcome.exception_type,
+                outcome.what,
+            )
 
     def _unused_name(self, name: str) -> str:
         """Return `name`, or with a number if an image has it: one file can be in two JITDylibs."""

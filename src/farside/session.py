@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from farside.accounts import Statistics
     from farside.execution import ExecutionSession
+    from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
     from farside.recovery.file import SessionFile
@@ -169,21 +170,33 @@ class Session:
         with self._gate.window():
             if self._rescue.compiler_is_behind:
                 self._rescue.rollback_compiler()
-            compiled = self._compiler.compile(cell, code, limit)
+            compiled = self._compiler.compile(cell, code, time_limit=limit)
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
-                        compiled = self._compiler.compile(cell, code, limit)
+                        compiled = self._compiler.compile(cell, code, time_limit=limit)
+            if compiled.clashes:
+                compiled = self._compile_again(compiled, code)
         if not compiled.ok:
             raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
+        return compiled
+
+    def _compile_again(self, compiled: CompiledCell, code: str) -> CompiledCell:
+        """Compile a cell with what it defines again hidden, as long as that uncovers more of it."""
+        hidden: tuple[DeclarationId, ...] = ()
+        while not compiled.ok and not set(hidden).issuperset(compiled.clashes):
+            hidden = tuple(sorted({*hidden, *compiled.clashes}))
+            self._rescue.rollback_compiler()
+            limit = self.options.compile_limit
+            compiled = self._compiler.compile(compiled.cell, code, hidden, limit)
         return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if dylib != _MAIN and not self._journal.is_open(dylib):
             with self._gate.window():
-                self._execution.platform.open(dylib)
+                self._open(dylib)
             self._journal.add_file("", kind="open", dylib=dylib)
         if compiled.object is None:
             return None
@@ -192,7 +205,15 @@ class Session:
         self._rescue.running = compiled
         name = f"cell {compiled.cell}"
         with self._gate.wait():
-            return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
+            parsed = parse_object(compiled.object, name)
+            return self._execution.link([parsed], name, dylib=dylib, redefines=compiled.redefined)
+
+    def _open(self, dylib: str) -> None:
+        """Open the JITDylib of a cell that is not linked yet, so not accepted if this throws."""
+        try:
+            self._execution.platform.open(dylib)
+        except CppException as error:
+            raise RemoteError(str(error)) from error
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
@@ -225,7 +246,12 @@ class Session:
         )
         self._journal.accept(
             JournalEntry(
-                compiled.cell, code, compiled.cookie, compiled.object if keep else None, dylib
+                compiled.cell,
+                code,
+                compiled.cookie,
+                compiled.object if keep else None,
+                dylib,
+                compiled.redefined,
             )
         )
 
@@ -485,8 +511,12 @@ class Session:
             action: does it; it may be interrupted.
         """
         with self._exclusive(), self._recovering(what):
-            with self._gate.wait(self._gentle()):
-                result = action(self._execution, self._journal)
+            try:
+                with self._gate.wait(self._gentle()):
+                    result = action(self._execution, self._journal)
+            except CppException:
+                self._keep()  # what was done before it stays
+                raise
             self._keep()
             return result
 
@@ -505,10 +535,16 @@ class Session:
         Raises:
             ObjectError, LinkError: the file is not what its name says, or cannot be linked.
             RemoteError: the far side's loader refused the library.
+            CppException: an initialiser of an object threw; the object is linked all the same.
         """
         with self._exclusive(), self._recovering(f"loading {path}"):
-            with self._gate.wait():
-                notice = self._execution.load(path)
+            try:
+                with self._gate.wait():
+                    notice = self._execution.load(path)
+            except CppException:
+                self._journal.add_file(path)
+                self._keep()
+                raise
             self._journal.add_file(path)
             self._keep()
             return notice

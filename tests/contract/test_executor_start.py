@@ -65,6 +65,7 @@ def test_nothing_of_the_executor_is_visible_to_user_code(rig: Rig) -> None:
             "__jit_debug_descriptor",
             "__jit_debug_register_code",
             "pthread_create",
+            "thrd_create",
         }
 
 

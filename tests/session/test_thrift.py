@@ -54,7 +54,7 @@ def test_memory_of_snapshots_is_bounded(new_session: NewSession) -> None:
     said: list[str] = []
     for n in range(12):
         said += session.run(f"memset(heap.data(), {n + 1}, heap.size());").notices
-        session._execution._memory_watch._next = 0.0
+        session._execution._thrift.memory._next = 0.0
         state = session._execution.present
         assert state is not None
         assert state.snapshot.ready(10)

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from farside.errors import CompilerCrashed, InternalError, OptionError, ProtocolError, SetupError
-from farside.frontend.cell import AcceptedCell, CompiledCell, Declared, parse_cell
+from farside.frontend.cell import AcceptedCell, CompiledCell, DeclarationId, Declared, parse_cell
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics, render
 from farside.frontend.pch import build_pch, discard_pch, find_pch
 from farside.frontend.snapshots import Snapshot, Snapshots
@@ -145,7 +145,13 @@ class Compiler:
                 discard_pch(self._pch)
             build_pch(self._options, self._path)
 
-    def compile(self, number: int, code: str, time_limit: float | None = None) -> CompiledCell:
+    def compile(
+        self,
+        number: int,
+        code: str,
+        hidden: Sequence[DeclarationId] = (),
+        time_limit: float | None = None,
+    ) -> CompiledCell:
         """Compile one cell.
 
         After a result that is not ``ok``, and after any exception, `rollback` must come before the
@@ -154,6 +160,7 @@ class Compiler:
         Args:
             number: the cell's number, greater than all before.
             code: its text.
+            hidden: declarations of earlier cells that it may define again.
             time_limit: seconds after which Clang is taken to hang; None means no limit.
 
         Raises:
@@ -167,7 +174,8 @@ class Compiler:
         self._busy = True
         deadline = None if time_limit is None else monotonic() + time_limit
         self._channel.interrupts = self.interrupts
-        message = self._call({"op": "compile", "cell": number, "code": code}, deadline, number)
+        request = {"op": "compile", "cell": number, "code": code, "hidden": hidden}
+        message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)
         self._busy = not cell.ok
         return cell
@@ -291,6 +299,7 @@ class Compiler:
                     "args": list(self._options.clang_args()),
                     "pch": pch,
                     "values": self._values,
+                    "redefinition": self._options.redefinition,
                 }
             )
         except Disconnected as error:

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from farside.recovery.keeping import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from farside.recovery.keeping import KeptStates
 
 _CHEAP = 0.010  # seconds that nobody minds
 _SHARE = 4  # forks take no more than one part in so many of the time
@@ -76,6 +80,71 @@ class MemoryWatch:
         limit = _available() // 2 if self._limit is None else self._limit
         self._next = monotonic() + _MEASURING_SHARE * (perf_counter() - started)
         return max(0, held - limit)
+
+
+class Copy(Protocol):
+    """A sleeping copy of the program."""
+
+    pid: int
+    seconds: float
+
+    def ready(self, timeout: float) -> bool:
+        """Tell whether it is there; waits for it so many seconds."""
+
+
+class CopiedState(State, Protocol):
+    """A kept state with its copy."""
+
+    @property
+    def snapshot(self) -> Copy:
+        """The copy."""
+
+
+S = TypeVar("S", bound=CopiedState)
+
+
+class Thrift(Generic[S]):
+    """Keeps the cost of a program's states in bounds.
+
+    Attributes:
+        forks: the budget of time.
+        memory: the watch on memory.
+    """
+
+    def __init__(self, states: KeptStates[S], memory_limit: int | None) -> None:
+        self.forks = ForkBudget()
+        self.memory = MemoryWatch(memory_limit)
+        self._states = states
+        self._notices: list[str] = []
+
+    def may_fork(self) -> bool:
+        """Tell whether the program may be copied now; the first time that it may not is told."""
+        for state in list(self._states)[-2:]:  # the newest may still be being made
+            if state.snapshot.ready(0):
+                self.forks.seconds = state.snapshot.seconds
+        said = self.forks.saved
+        allowed = self.forks.allows()
+        if self.forks.saved and not said:
+            self._notices.append(self.forks.notice())
+        return allowed
+
+    def kept(self, worker: int | None) -> None:
+        """Note that a copy is made now; forget states while they hold too much memory."""
+        self.forks.spend()
+        asleep = [each.snapshot.pid for each in self._states if each.snapshot.pid]
+        excess = self.memory.excess(worker, asleep) if worker is not None and asleep else 0
+        forgotten = self._states.thin(excess, lambda state: share_of(state.snapshot.pid))
+        if forgotten:
+            were = "a state was" if forgotten == 1 else f"{forgotten} states were"
+            self._notices.append(
+                f"{were} forgotten, as copies of the program took too much memory (snapshot_memory)"
+            )
+
+    def take_notices(self) -> tuple[str, ...]:
+        """Return and forget what the user should know."""
+        notices = tuple(self._notices)
+        self._notices.clear()
+        return notices
 
 
 def held_by_snapshots(worker: int, snapshots: Sequence[int]) -> int:

@@ -48,9 +48,9 @@ _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
+_MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
-_PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _GRACE = 2.0  # seconds between the end of a stream and the report of the death that explains it
 
@@ -267,7 +267,7 @@ class Executor:
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
         handle = self._decoded(_EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload))
         if isinstance(handle, sps.Failure):
-            raise RemoteError(f"The library cannot be loaded: {handle.text}.")
+            raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
 
     def resolve(self, names: Iterable[str], library: int | None = None) -> dict[str, int]:
@@ -305,6 +305,12 @@ class Executor:
         return {
             name: offset for name, offset in zip(names, found, strict=False) if offset is not None
         }
+
+    def tls_modules(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the words of TLS entries (module, offset) for libraries' dynamic variables."""
+        payload = self.call(bootstrap.TLS_MODULES, sps.pack((_NAMES,), (names,)))
+        found = self._decoded(_MODULES, payload)
+        return {name: words for name, words in zip(names, found, strict=False) if words is not None}
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
@@ -579,29 +585,15 @@ class Executor:
         """Say why the stream ended: the supervisor knows how the worker did."""
         self._data_ended = True
         self._unwatch(self._data.fileno())
-        if not self._supervisor.ended and (self._worker_lives() or not self._await_death()):
+        if not self._supervisor.ended and (
+            self._supervisor.worker_lives() or not self._await_death()
+        ):
             # It does not hold its connection any more. `wake` or `kill` will end it.
             raise FarSideLost("The program on the far side closed its connection to the session.")
         self._drain_pipes()
         if self.death is not None:
             raise Crashed(f"{self.death}.", self.death)
         raise FarSideLost("The far side is gone: its supervisor ended.")
-
-    def _worker_lives(self) -> bool:
-        """Tell whether the worker is certainly not about to end.
-
-        A process that ends is marked so by the kernel before its sockets close, and one that
-        executes another program, which may end soon, has that program's name by then.
-        """
-        try:
-            with open(f"/proc/{self.worker_pid}/stat", "rb") as stat:
-                fields = stat.read().rpartition(b")")[2].split()
-            program = os.readlink(f"/proc/{self._supervisor.pid}/exe")
-            if os.readlink(f"/proc/{self.worker_pid}/exe") != program:
-                return False
-        except OSError:
-            return False
-        return fields[0] not in b"ZX" and not int(fields[6]) & _PF_EXITING
 
     def _await_death(self) -> bool:
         deadline = time.monotonic() + _GRACE

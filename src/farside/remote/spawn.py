@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,3 +121,13 @@ def _above(descriptor: int) -> int:
         return moved
     os.close(descriptor)
     raise SetupError("The executor cannot be started: too many files are open (ulimit -n).")
+
+
+def limit_memory(pid: int | None, limit: int | None) -> None:
+    """Limit what a worker may allocate, in bytes; its children and snapshots inherit it."""
+    if limit is not None and pid is not None:
+        from resource import RLIMIT_DATA, prlimit
+
+        # It may have died meanwhile; the next call says so.
+        with suppress(ProcessLookupError):
+            prlimit(pid, RLIMIT_DATA, (limit, limit))

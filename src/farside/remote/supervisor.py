@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.BOOL, sps.BYTES)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
+_PF_EXITING = 4  # linux/sched.h, in the flags of /proc/PID/stat
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 
 
@@ -101,6 +102,22 @@ class Supervisor:
                 self._remarks[kind] = value
             else:
                 raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
+
+    def worker_lives(self) -> bool:
+        """Tell whether the worker is certainly not about to end.
+
+        A process that ends is marked so by the kernel before its sockets close, and one that
+        executes another program, which may end soon, has that program's name by then.
+        """
+        try:
+            with open(f"/proc/{self.worker_pid}/stat", "rb") as stat:
+                fields = stat.read().rpartition(b")")[2].split()
+            program = os.readlink(f"/proc/{self.pid}/exe")
+            if os.readlink(f"/proc/{self.worker_pid}/exe") != program:
+                return False
+        except OSError:
+            return False
+        return fields[0] not in b"ZX" and not int(fields[6]) & _PF_EXITING
 
     def forget_worker(self) -> None:
         """Expect to hear of another worker."""
