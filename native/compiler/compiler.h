@@ -80,6 +80,7 @@ private:
   bool parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden);
   bool parseDeclarations();
   bool openStatement();
+  bool isModuleDeclaration();
   void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell);

@@ -3,6 +3,7 @@
 
 #include "clang/Basic/Diagnostic.h"
 #include "clang/Frontend/DiagnosticRenderer.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/JSON.h"
 
 #include <functional>
@@ -53,6 +54,8 @@ private:
 
   llvm::json::Object &target(clang::DiagnosticsEngine::Level level);
   void noteEarlier(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
+  bool isNoNews(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info,
+                llvm::StringRef message);
   void noteFile(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
 
   clang::DiagnosticOptions &Options;
@@ -63,6 +66,9 @@ private:
   bool InError = false;
   unsigned LastError = 0;
   clang::SourceLocation LastErrorAt;
+  bool Dropping = false; // the last diagnostic, and so its notes
+  clang::SourceLocation LastSaid;
+  llvm::DenseSet<clang::SourceLocation> Unterminated; // pragmas that were warned of
 };
 
 } // namespace farside

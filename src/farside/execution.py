@@ -11,6 +11,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from farside.errors import (
     CppException,
     Crashed,
     FarsideError,
+    OptionError,
     ProtocolError,
     RelocationError,
     UndefinedSymbols,
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
+_LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
@@ -68,6 +71,7 @@ class ExecutionSession:
     """One executor and the program in it.
 
     Raises:
+        OptionError: the address range that the options ask for is too small.
         SetupError: the executor cannot be found or started.
     """
 
@@ -78,6 +82,11 @@ class ExecutionSession:
         demangle: Callable[[str], str] = str,
         interrupts: Interrupts | None = None,
     ) -> None:
+        if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
+            raise OptionError(
+                f"an address range of {options.slab_bytes} bytes is too small (--slab-allocate); "
+                f"the least is {_LEAST_SLAB >> 20}MB"
+            )
         self._options = options
         self._sink = sink
         self._demangle = demangle
@@ -356,9 +365,8 @@ class ExecutionSession:
     @contextmanager
     def _keeping(self, *, in_any_case: bool = True) -> Iterator[Snapshot | None]:
         """Give a snapshot to be taken with a call of the block, and keep the state it leaves."""
-        if not (self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)) or not (
-            in_any_case or self._thrift.may_fork()
-        ):
+        keeps = self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)
+        if not (keeps and (in_any_case or self._thrift.may_fork())):
             yield None
             return
         snapshot = Snapshot()
@@ -426,11 +434,7 @@ class ExecutionSession:
         return any(each is state for each in self._kept)
 
     def recover(self) -> WentBack | None:
-        """Go back to the newest state that is kept, whatever the far side is in.
-
-        Returns:
-            None where there is none, or no supervisor to help; then `restart` must follow.
-        """
+        """Go back to the newest kept state; None if there is none, and `restart` must follow."""
         while (state := self._kept.newest) is not None:
             try:
                 return self.go_back(state)
@@ -552,8 +556,7 @@ class ExecutionSession:
     def load(self, path: str) -> str:
         """Load a shared library, link an object, or make an archive's members available.
 
-        Returns:
-            a sentence about what was done.
+        Returns: a sentence about what was done.
 
         Raises:
             OptionError: the file cannot be read.
@@ -561,22 +564,26 @@ class ExecutionSession:
             CppException: an initialiser of an object threw; the object is linked all the same.
         """
         self._wait_ready()
-        name = Path(path).name
-        unknown = "/" not in path and not name.endswith((".o", ".a")) and not Path(path).exists()
-        if name.endswith(".so") or ".so." in name or unknown:
-            self._libraries.append(self._executor.open_library(path))
-            return f"loaded {path}"
+        file = Path(path)
+        to_link = file.suffix in (".o", ".a")
+        if not to_link and (".so" in file.suffixes or not ("/" in path or file.exists())):
+            return self._open_library(path)
         content = read_file(path)
         if content.startswith(b"\x7fELF\x02") and content[16:18] == b"\x03\0":
-            self._libraries.append(self._executor.open_library(path))
-            return f"loaded {path}"
-        if is_archive(content):
-            self._archives.setdefault(MAIN, []).append(
-                parse_archive(content, path, Path(path).parent)
-            )
+            return self._open_library(path)
+        if is_archive(content) or file.suffix == ".a":
+            archive = parse_archive(content, path, file.parent)
+            self._archives.setdefault(MAIN, []).append(archive)
             return f"the members of {path} are linked when a cell needs them"
         self._link_files([parse_object(content, path)], path, MAIN)
         return f"linked {path}"
+
+    def _open_library(self, path: str) -> str:
+        # The loader looks for a bare name on its search path only, and the program may be in
+        # another directory by now.
+        found = os.path.abspath(path) if os.path.exists(path) else path
+        self._libraries.append(self._executor.open_library(found))
+        return f"loaded {path}"
 
     def add_object(self, path: str, dylib: str) -> None:
         """Link an object into a JITDylib. Its initialisers wait for `open` or `update`.

@@ -15,8 +15,6 @@ import pytest
 from farside.errors import CompileError, Crashed, FarsideError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from farside.session import Session
     from tests.session.conftest import NewSession
 
@@ -424,12 +422,3 @@ def test_after_the_compiler_and_the_program_were_started_again(session: Session)
         except FarsideError:
             continue
     assert [shown(session, code) for code in ("g()", "f()", "S().b")] == ["21", "20", "2"]
-
-
-def test_a_file_is_included_again(session: Session, tmp_path: Path) -> None:
-    header = tmp_path / "util.h"
-    header.write_text("inline int f() { return 1; }\nstruct S { int a = 1; };\n")
-    session.run(f'#include "{header}"')
-    header.write_text("inline int f() { return 2; }\nstruct S { int b = 2; };\n")
-    session.run(f'#include "{header}"')
-    assert [shown(session, code) for code in ("f()", "S().b")] == ["2", "2"]

@@ -146,7 +146,7 @@ def _pointers(block: Block, priority: int, names: _Names) -> list[Initialiser]:
         if kind != _R_NONE and (kind != _R_64 or offset % 8):
             raise _no_code(block, offset & -8, _POINTER.unpack_from(raw, offset & -8)[0])
     result: list[Initialiser] = []
-    for number, (address,) in enumerate(_POINTER.iter_unpack(raw)):
+    for number, (address,) in enumerate(_POINTER.iter_unpack(bytes(raw))):
         if address in _NO_FUNCTION:
             continue
         edge = targets.get(number * 8)

@@ -350,6 +350,7 @@ def _unknown_option(word: str) -> str:
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]
-    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if not near and not name.startswith(("-f", "-m", "-W")):  # those are Clang's
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"to hand it to Clang: --Xcc={word}"
     return f"unknown option {word}; {hint}"
