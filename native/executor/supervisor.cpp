@@ -207,8 +207,8 @@ private:
   void killWorker(const std::vector<uint32_t> &snapshots) {
     uint64_t others = 0;
     if (Worker != 0) {
-      others += killTree(Worker) - 1;
-      awaitWorker();
+      others += countTree(Worker) - 1;
+      killGroup();
     }
     others += killAllBelow([&](pid_t child) {
       return std::find(snapshots.begin(), snapshots.end(), static_cast<uint32_t>(child)) !=
@@ -216,6 +216,13 @@ private:
     });
     if (others != 0)
       remark(OthersEnded, others);
+  }
+
+  /// Ends the worker and its process group at once: nothing in it can fork meanwhile.
+  void killGroup() {
+    ::kill(-Worker, SIGKILL);
+    killTree(Worker);
+    awaitWorker();
   }
 
   /// Ends the program if it has more processes than it may. What it starts between two counts is
@@ -228,8 +235,7 @@ private:
     if (Worker == 0 || count <= MostProcesses)
       return;
     remark(TooManyProcesses, count);
-    killTree(Worker);
-    awaitWorker();
+    killGroup();
     killAllBelow(isAsleepOrDead);
   }
 
