@@ -2,6 +2,7 @@
 
 #include "connection.h"
 #include "crash.h"
+#include "librarian.h"
 #include "snapshot.h"
 #include "sps.h"
 
@@ -32,8 +33,9 @@ enum RemarkKind : uint32_t { Continued = 1, OthersEnded = 2, TooManyProcesses = 
 enum ControlRequest : uint64_t {
   KillWorker = 1,
   AdoptWorker = 2,
-  InterruptCall = 3,
-  LimitProcesses = 4
+  StartLibrarian = 3,
+  InterruptCall = 4,
+  LimitProcesses = 5
 };
 
 /// How often processes are counted where their number is limited.
@@ -197,6 +199,8 @@ private:
         interruptCall(std::get<0>(call));
       else if (frame.Header.TagAddress == LimitProcesses && decode(in, limit))
         MostProcesses = std::get<0>(limit);
+      else if (frame.Header.TagAddress == StartLibrarian && frame.Descriptor)
+        startLibrarian(std::move(frame.Descriptor));
       else
         return false;
     } while (Control.hasBuffered());
@@ -211,8 +215,9 @@ private:
       killGroup();
     }
     others += killAllBelow([&](pid_t child) {
-      return std::find(snapshots.begin(), snapshots.end(), static_cast<uint32_t>(child)) !=
-             snapshots.end();
+      return (Librarian != 0 && child == Librarian) ||
+             std::find(snapshots.begin(), snapshots.end(), static_cast<uint32_t>(child)) !=
+                 snapshots.end();
     });
     if (others != 0)
       remark(OthersEnded, others);
@@ -230,13 +235,13 @@ private:
   void countProcesses() {
     uint64_t count = 0;
     for (pid_t child : childrenOf(::getpid()))
-      if (child == Worker || !isAsleepOrDead(child))
+      if (child == Worker || (child != Librarian && !isAsleepOrDead(child)))
         count += countTree(child) - (child == Worker);
     if (Worker == 0 || count <= MostProcesses)
       return;
     remark(TooManyProcesses, count);
     killGroup();
-    killAllBelow(isAsleepOrDead);
+    killAllBelow([&](pid_t child) { return child == Librarian || isAsleepOrDead(child); });
   }
 
   /// Takes a snapshot for the worker from now on.
@@ -250,6 +255,23 @@ private:
       awaitWorker();
     else
       report(WorkerStarted, static_cast<uint32_t>(Worker));
+  }
+
+  /// Forks a librarian, which serves the near side on `socket`; one before is ended. If there can
+  /// be none, the near side sees the end of its stream.
+  void startLibrarian(UniqueFd socket) {
+    if (Librarian != 0)
+      ::kill(Librarian, SIGKILL);
+    pid_t supervisor = ::getpid();
+    Librarian = ::fork();
+    if (Librarian == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != supervisor)
+        ::_exit(2); // it died between the fork and the line above
+      ::setsid();
+      becomeLibrarian(std::move(socket));
+    }
+    Librarian = std::max(Librarian, 0);
   }
 
   void awaitWorker() {
@@ -292,6 +314,8 @@ private:
         remarkWritten();
       siginfo_t taken{};
       ::waitid(P_PID, static_cast<id_t>(ended.si_pid), &taken, WEXITED | WSTOPPED | WNOHANG);
+      if (ended.si_pid == Librarian && !stopped)
+        Librarian = 0;
       if (ended.si_pid != Worker)
         continue; // a discarded snapshot, or an orphan of the user's program
       if (!stopped) {
@@ -309,6 +333,7 @@ private:
   uint64_t NextSequenceNumber = 0;
   pid_t Worker;
   uint32_t MostProcesses = 0; // beside the worker; 0 for any number
+  pid_t Librarian = 0;
   UniqueFd ChildSignals;
   OutOfMemoryKills OutOfMemory;
 };

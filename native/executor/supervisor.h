@@ -17,9 +17,10 @@
 //
 // From it: tag 1, kill the worker, and everything else below the supervisor except these snapshots
 // (Seq<u32> pids); tag 2, a snapshot is the worker from now on (u32 pid); answered by tag 1, or by
-// tag 2 if it is not alive; tag 3, the worker's call with this number is to end by itself (u64);
-// tag 4, the program may have so many processes beside its first (u32), 0 for any number. Any other
-// is a violation and ends everything, as does the end of the stream.
+// tag 2 if it is not alive; tag 3, start a librarian on the
+// descriptor that comes with the frame (librarian.h); tag 4, the worker's call with this number is
+// to end by itself (u64); tag 5, the program may have so many processes beside its first (u32), 0
+// for any number. Any other is a violation and ends everything, as does the end of the stream.
 #pragma once
 
 #include "fd.h"

@@ -107,8 +107,9 @@ def _run(invocation: Invocation) -> int:
             for notice in session.resumed.notices:
                 console.notice(notice)
         if interactive:
-            from farside.ui.repl import BANNER, make_reader, run_repl
+            from farside.ui.repl import BANNER, ask, make_reader, run_repl
 
+            session.confirm = ask
             print(BANNER)
             status = run_repl(console, make_reader())
         else:

@@ -36,6 +36,7 @@ from farside.errors import (
     RelocationError,
     UndefinedSymbols,
 )
+from farside.libraries.found import FoundLibraries, Program
 from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, MembersNeeded, find, members_for
 from farside.object import is_archive, parse_archive, parse_object
@@ -81,6 +82,7 @@ class ExecutionSession:
         sink: OutputSink | None,
         demangle: Callable[[str], str] = str,
         interrupts: Interrupts | None = None,
+        confirm: Callable[[str], bool | None] = lambda _: None,
     ) -> None:
         if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
             raise OptionError(
@@ -93,6 +95,7 @@ class ExecutionSession:
         self._interrupts = interrupts
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._thrift = Thrift(self._kept, options.snapshot_memory)
+        self.found = FoundLibraries(options, demangle, interrupts, confirm)
         self._start()
 
     def _start(self) -> None:
@@ -107,8 +110,10 @@ class ExecutionSession:
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
         self._addresses: dict[str, int] = {}
+        # Handles; 0 for those that were found by themselves, whose names the whole process shows.
         self._libraries: list[int] = []
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
+        self._redefines: Sequence[str] = ()  # of the same
         self._running: LinkedImage | None = None
         self._unconfirmed: LinkedImage | None = None  # committed, without an answer
         self._archives: dict[str, list[Archive]] = {}
@@ -192,6 +197,7 @@ class ExecutionSession:
         target = self.platform.jitdylib(dylib)
         if self._options.snapshots and self.present is None and self._thrift.may_fork():
             self.keep()  # what was not kept when it was new
+        served: set[str] = set()
         low = False
         while True:
             try:
@@ -205,6 +211,18 @@ class ExecutionSession:
                     raise
                 self.discard()
                 low = True
+            except UndefinedSymbols as error:
+                self.discard()
+                self.found.provide(error, self.program(), served)
+
+    def program(self) -> Program:
+        """Return the program as those see it who find libraries for it."""
+        self._wait_ready()
+        return Program(self._executor, self._load_found, self._platform.names)
+
+    def _load_found(self, path: str) -> None:
+        self._executor.open_library(path, timeout=self._options.time_limit)
+        self._libraries.append(0)
 
     def _link(
         self,
@@ -218,6 +236,7 @@ class ExecutionSession:
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
+        self._redefines = redefines
         return link(
             objects,
             archives=[*archives, *self._archives.get(target.name, ())],
@@ -284,9 +303,8 @@ class ExecutionSession:
         self._unconfirmed = image
         with self._keeping(in_any_case=False) as snapshot:
             try:
-                limit = (
-                    self._options.time_limit if statements else None
-                )  # a recovery takes its time
+                # A recovery takes its time.
+                limit = self._options.time_limit if statements else None
                 outcome = self._executor.commit(request, timeout=limit, then=snapshot)
             finally:
                 self._running = None
@@ -298,8 +316,11 @@ class ExecutionSession:
         return outcome
 
     def _earlier(self, image: LinkedImage, dylib: JitDylib[Definition]) -> Mapping[str, Definition]:
-        """Return what the names that an image defines again have meant."""
-        found = {name: dylib.lookup(name) for name in image.redefined}
+        """Return what the functions that an image defines again have been.
+
+        A strong definition that takes a weak one's place is another matter: old callers stay.
+        """
+        found = {name: dylib.lookup(name) for name in image.redefined if name in self._redefines}
         return {name: each for name, each in found.items() if each is not None}
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
@@ -464,9 +485,9 @@ class ExecutionSession:
         self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
-        if len(self._libraries) > mark.libraries:
-            del self._libraries[mark.libraries :]
-            self._addresses.clear()
+        del self._libraries[mark.libraries :]
+        self._addresses.clear()  # a cell may have loaded libraries, too
+        self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
         return WentBack(lost, asleep.threads - 1, asleep.streams)
@@ -503,7 +524,7 @@ class ExecutionSession:
         asked = [name for name in names if name not in known]
         if asked:
             known.update(self._executor.resolve(asked))
-            for library in reversed(self._libraries):
+            for library in filter(None, reversed(self._libraries)):
                 missing = [name for name in asked if name not in known]
                 if not missing:
                     break
@@ -583,6 +604,7 @@ class ExecutionSession:
         # another directory by now.
         found = os.path.abspath(path) if os.path.exists(path) else path
         self._libraries.append(self._executor.open_library(found))
+        self.found.loaded_set_changed()
         return f"loaded {path}"
 
     def add_object(self, path: str, dylib: str) -> None:
@@ -681,12 +703,14 @@ class ExecutionSession:
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
         self._kept.close()
+        self.found.close()
         self._executor.kill()
         self._start()
 
     def close(self) -> tuple[str, ...]:
         """Run exit handlers and end the executor; return what went wrong, a sentence each."""
         self._kept.close()
+        self.found.close()
         if not self.usable:
             self._executor.kill()
             return ()

@@ -15,6 +15,7 @@ StandardLibrary = Literal["libstdc++", "libc++"]
 OutputMode = Literal["inherit", "capture"]
 OnLoss = Literal["definitions", "replay"]
 OnInterrupt = Literal["restore", "keep"]
+AutoloadMode = Literal["on", "ask", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Options:
             ``capture`` collects both for `CellResult`.
         slab_bytes: size of the far side's reserved address range; None lets the executor choose.
         libraries: shared libraries, objects and archives to load before the first cell.
+        library_dirs: directories of the far side that are searched for libraries first.
+        autoload: whether a library is loaded by itself when a cell refers to what it defines.
         time_limit: seconds that a cell may run, None for as long as it takes.
         compile_limit: seconds that Clang may take for a cell, None for as long as it takes.
         memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
@@ -68,6 +71,8 @@ class Options:
     output: OutputMode = "inherit"
     slab_bytes: int | None = None
     libraries: tuple[str, ...] = ()
+    library_dirs: tuple[str, ...] = ()
+    autoload: AutoloadMode = "on"
     time_limit: float | None = None
     compile_limit: float | None = None
     memory_limit: int | None = None

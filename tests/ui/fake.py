@@ -43,6 +43,7 @@ class FakeSession:
         self.ran: list[str] = []
         self.undone: list[int] = []
         self.loaded: list[str] = []
+        self.library_dirs: list[str] = []
         self.checkpoints: list[str] = []
         self.main: int | FarsideError | None = None
         self.argv: list[str] = []
@@ -99,6 +100,12 @@ class FakeSession:
         if path.startswith("/missing"):
             raise OptionError(f"{path}: No such file or directory")
         return f"kept in {path}"
+
+    def add_library_dir(self, path: str) -> None:
+        self.library_dirs.append(path)
+
+    def libraries(self) -> tuple[str, ...]:
+        return ("loaded: /lib/libc.so.6", "search path: /lib")
 
     def defines_main(self) -> bool:
         return self.main is not None

@@ -77,6 +77,7 @@ COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
 SNAPSHOT = "farside_snapshot"
 STATISTICS = "farside_statistics"
+LOADED_LIBRARIES = "farside_loaded_libraries"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
 REDIRECT = "farside_redirect"
@@ -118,6 +119,7 @@ FARSIDE_SYMBOLS = frozenset(
         UNCOMMIT,
         SNAPSHOT,
         STATISTICS,
+        LOADED_LIBRARIES,
         RESOLVE_IFUNC,
         STATIC_TLS_INIT,
         REDIRECT,
@@ -153,14 +155,18 @@ FARSIDE_SYMBOLS = frozenset(
     )
 )
 
+QUIET_SYMBOLS = frozenset((DYLIB_RESOLVE, TLS_OFFSETS, TLS_MODULES, LOADED_LIBRARIES, STATISTICS))
+"""Calls that run nothing of the program's and change nothing in it."""
+
 # Control socket: tags of the supervisor's calls, and of calls to it.
 CONTROL_WORKER_STARTED = 1
 CONTROL_WORKER_ENDED = 2
 CONTROL_REMARK = 3
 CONTROL_KILL_WORKER = 1
 CONTROL_ADOPT_WORKER = 2
-CONTROL_INTERRUPT_CALL = 3
-CONTROL_LIMIT_PROCESSES = 4
+CONTROL_START_LIBRARIAN = 3
+CONTROL_INTERRUPT_CALL = 4
+CONTROL_LIMIT_PROCESSES = 5
 
 # Kinds of remarks.
 REMARK_CONTINUED = 1

@@ -80,6 +80,7 @@ class Executor:
 
     Attributes:
         setup: what it said of itself.
+        ran: how many calls there were that may have run code of the program.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Executor:
         self._data_ended = False
         self._unusable: str | None = None
         self._process_handle: int | None = None
+        self.ran = 0
 
         self._watch(self._data.fileno(), self._read_data)
         self._watch(self._supervisor.fileno(), self._read_control)
@@ -220,6 +222,8 @@ class Executor:
             FarSideLost: the connection is gone.
             ProtocolError: the far side violated the protocol.
         """
+        if name not in bootstrap.QUIET_SYMBOLS:
+            self.ran += 1
         return self.call_address(self.address(name), payload, timeout=timeout, then=then)
 
     def call_address(
@@ -254,7 +258,7 @@ class Executor:
         """Answer the far side's calls with this dispatch tag. The handler may make calls itself."""
         self._handlers[self.address(tag_name)] = handler
 
-    def open_library(self, path: str) -> int:
+    def open_library(self, path: str, *, timeout: float | None = None) -> int:
         """Load a shared library into the executor; ``""`` is the process itself.
 
         Returns:
@@ -262,10 +266,12 @@ class Executor:
 
         Raises:
             RemoteError: the loader's message.
+            Crashed, TimedOut: an initialiser ended the program, or did not end.
         """
         arguments = (self.address(bootstrap.DYLIB_MANAGER), path, 0)
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
-        handle = self._decoded(_EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload))
+        reply = self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
+        handle = self._decoded(_EXPECTED_ADDR, reply)
         if isinstance(handle, sps.Failure):
             raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
@@ -603,6 +609,10 @@ class Executor:
         except TimedOut:
             return False
         return True
+
+    def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
+        """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
+        self._supervisor.tell(tag, payload, descriptor)
 
     # --- what arrives --------------------------------------------------------------------------
 

@@ -125,25 +125,26 @@ class Supervisor:
 
     def kill_worker(self, keep: Sequence[int]) -> None:
         """Ask for the end of the worker and all else below, but for these snapshots."""
-        self._tell(bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,)))
+        self.tell(bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,)))
 
     def adopt(self, pid: int) -> None:
         """Say that a snapshot is the worker from now on."""
-        self._tell(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (pid,)))
+        self.tell(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (pid,)))
 
     def limit_processes(self, most: int) -> None:
         """Let the program have so many processes beside its first; 0 is no limit."""
-        self._tell(bootstrap.CONTROL_LIMIT_PROCESSES, sps.pack((sps.U32,), (most,)))
+        self.tell(bootstrap.CONTROL_LIMIT_PROCESSES, sps.pack((sps.U32,), (most,)))
 
     def interrupt_call(self, sequence: int) -> None:
         """Say that the worker's call with this number is to end by itself."""
-        self._tell(bootstrap.CONTROL_INTERRUPT_CALL, sps.pack((sps.U64,), (sequence,)))
+        self.tell(bootstrap.CONTROL_INTERRUPT_CALL, sps.pack((sps.U64,), (sequence,)))
 
-    def _tell(self, tag: int, payload: bytes) -> None:
+    def tell(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
+        """Send a request; see the tags in `farside.orc.bootstrap`."""
         frame = encode_frame(Opcode.CALL, self._sequence, tag, payload)
         self._sequence += 1
         try:
-            self._control.send(memoryview(frame))
+            self._control.send(memoryview(frame), descriptor)
         except FarSideLost:
             self.ended = True
 
