@@ -33,6 +33,7 @@ from farside.interrupts import InterruptGate
 from farside.options import Options
 from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
+from farside.owned import abandon, ask_owner, demangle_with
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
@@ -58,25 +59,6 @@ __all__ = ["CellResult", "Closing", "Past", "Session"]
 T = TypeVar("T")
 _MAIN = "main"
 _INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
-
-
-def _demangle(compiler: Compiler, name: str) -> str:
-    return compiler.demangle([name])[0]
-
-
-def _ask(session: weakref.ref[Session], question: str) -> bool | None:
-    alive = session()
-    return None if alive is None else alive._confirm(question)
-
-
-def _abandon(
-    process: int, execution: ExecutionSession, compiler: Compiler, gate: InterruptGate
-) -> None:
-    """End what a session owns at once, unless this is a fork of its process."""
-    if os.getpid() == process:
-        execution.kill()
-        compiler.close()
-        gate.close()
 
 
 class Session:
@@ -116,15 +98,15 @@ class Session:
         try:
             sink = self._output if self._output.capture else None
             # Nothing that the session owns may refer to it: who drops it wants it to go.
-            demangle = partial(_demangle, self._compiler)
-            confirm = partial(_ask, weakref.ref(self))
+            demangle = partial(demangle_with, self._compiler)
+            confirm = partial(ask_owner, weakref.ref(self))
             self._execution = ExecutionSession(self.options, sink, demangle, self._gate, confirm)
         except BaseException:
             self._compiler.close()
             raise
         self._compiler.interrupts = self._gate
         self._end = weakref.finalize(
-            self, _abandon, self._process, self._execution, self._compiler, self._gate
+            self, abandon, self._process, self._execution, self._compiler, self._gate
         )
         self._rescue = Rescue(
             self.options, self._compiler, self._execution, self._output, self._gate
@@ -493,7 +475,7 @@ class Session:
             self._execution.keep()
             self._rescue.note()
 
-    def _confirm(self, question: str) -> bool | None:
+    def ask_user(self, question: str) -> bool | None:
         """Ask the user, if there is one to be asked."""
         if self.confirm is None:
             return None
