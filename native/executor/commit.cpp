@@ -1,6 +1,7 @@
 // farside_commit: everything that a cell needs of the executor, in one call.
 #include "bootstrap.h"
 #include "commit_steps.h"
+#include "crash.h"
 #include "exit_handlers.h"
 #include "platform.h"
 #include "redirect.h"
@@ -19,7 +20,10 @@ class NativeHost : public CommitHost {
 public:
   void enter(uint64_t header, uint64_t commit) override { Scopes.emplace_back(header, commit); }
   void leave() override { Scopes.pop_back(); }
-  Expected<RunReport> update(uint64_t header) override { return Platform::get().update(header); }
+  Expected<RunReport> update(uint64_t header) override {
+    noteWritten(true); // here, as the commit's own stores are written to a file, too
+    return Platform::get().update(header);
+  }
   void drop(uint64_t header, uint64_t commit) override {
     Platform::get().dropFresh(header, commit);
   }

@@ -15,6 +15,8 @@
 #include <ctime>
 #include <dlfcn.h>
 #include <exception>
+#include <fcntl.h>
+#include <optional>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -229,6 +231,24 @@ void prepareCrashRecord() {
     record = static_cast<CrashRecord *>(memory);
 }
 
+UniqueFd renewCrashRecord() {
+  if (record == nullptr)
+    return {};
+  UniqueFd memory(::memfd_create("farside crash record", 0));
+  if (!memory || ::ftruncate(memory.get(), sizeof(CrashRecord)) != 0 ||
+      ::mmap(record, sizeof(CrashRecord), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+             memory.get(), 0) == MAP_FAILED)
+    return {};
+  return memory;
+}
+
+void openCrashRecord(UniqueFd memory) {
+  void *mapped =
+      ::mmap(nullptr, sizeof(CrashRecord), PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
+  if (mapped != MAP_FAILED)
+    record = static_cast<CrashRecord *>(mapped);
+}
+
 void claimCrashRecord() {
   if (record == nullptr)
     return;
@@ -255,6 +275,46 @@ void installCrashHandlers() {
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   for (int number : fatalSignals)
     ::sigaction(number, &action, nullptr);
+}
+
+namespace {
+
+/// What the kernel has counted: bytes of all `write` calls, also those to pipes and terminals.
+std::optional<uint64_t> countWritten(const char *file) {
+  UniqueFd io(::open(file, O_RDONLY | O_CLOEXEC));
+  char text[256];
+  ssize_t size = io ? readSome(io.get(), text, sizeof text - 1) : 0;
+  if (size <= 0)
+    return std::nullopt;
+  text[size] = 0;
+  const char *found = std::strstr(text, "wchar: ");
+  return found == nullptr ? std::nullopt
+                          : std::optional<uint64_t>(std::strtoull(found + 7, nullptr, 10));
+}
+
+} // namespace
+
+void noteWritten(bool beforeCall) {
+  if (record != nullptr)
+    record->Written.store(beforeCall ? countWritten("/proc/self/io").value_or(UINT64_MAX)
+                                     : UINT64_MAX);
+}
+
+uint64_t writtenSince(pid_t pid) {
+  uint64_t before = record == nullptr ? UINT64_MAX : record->Written.load();
+  std::string file = "/proc/" + std::to_string(pid) + "/io";
+  uint64_t now = countWritten(file.c_str()).value_or(0);
+  return now > before ? now - before : 0;
+}
+
+void interruptCall(uint64_t sequenceNumber) {
+  if (record != nullptr)
+    record->Interrupted.store(sequenceNumber + 1, std::memory_order_relaxed);
+}
+
+bool isInterrupted(uint64_t sequenceNumber) {
+  return record != nullptr &&
+         record->Interrupted.load(std::memory_order_relaxed) == sequenceNumber + 1;
 }
 
 void recordExit(ExitKind kind) {

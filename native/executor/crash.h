@@ -9,6 +9,8 @@
 // been.
 #pragma once
 
+#include "fd.h"
+
 #include <cstdint>
 #include <string>
 #include <sys/types.h>
@@ -22,12 +24,33 @@ enum class ExitKind : uint32_t { Exit = 2, QuickExit = 3, ImmediateExit = 4 };
 /// nothing.
 void prepareCrashRecord();
 
+/// Puts fresh memory in the place of the shared memory, for a process that leaves its supervisor
+/// and the other snapshots to found a family of its own. Returns a descriptor of it, not
+/// close-on-exec, for the new supervisor's `openCrashRecord`; an empty one if there is none.
+UniqueFd renewCrashRecord();
+
+/// In a supervisor that did not prepare the memory itself: maps it.
+void openCrashRecord(UniqueFd memory);
+
 /// Makes the calling process the one whose death is recorded. A snapshot that takes over calls it.
 void claimCrashRecord();
 
 /// Installs the handlers, and their stack for the calling thread. Threads that are started later
 /// get theirs by the executor's own pthread_create.
 void installCrashHandlers();
+
+/// In the supervisor: lets `isInterrupted` be true in the worker while it serves a call.
+void interruptCall(uint64_t sequenceNumber);
+
+/// Whether the user wants this call to end. Any thread, any time.
+bool isInterrupted(uint64_t sequenceNumber);
+
+/// In the worker: writes down how many bytes the process has written before a call, or that it
+/// serves none.
+void noteWritten(bool beforeCall);
+
+/// In the supervisor: how many a dead worker, not yet waited for, has written since `noteWritten`.
+uint64_t writtenSince(pid_t pid);
 
 /// Says where the program asked to be ended.
 void recordExit(ExitKind kind);

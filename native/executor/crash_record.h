@@ -52,8 +52,10 @@ struct CrashRecord {
   CrashHeader Header;
   CrashFrame Frames[maxFrames];
   char Text[16384];
-  std::atomic<int32_t> Owner;   // the process whose death is recorded
-  std::atomic<int32_t> Crasher; // the thread that writes, 0 for none
+  std::atomic<uint64_t> Written;     // bytes that the process had written before the call it serves
+  std::atomic<uint64_t> Interrupted; // the call that the user wants to end, as `interruptCall` says
+  std::atomic<int32_t> Owner;        // the process whose death is recorded
+  std::atomic<int32_t> Crasher;      // the thread that writes, 0 for none
 };
 
 } // namespace farside

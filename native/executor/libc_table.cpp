@@ -3,6 +3,7 @@
 #include "crash.h"
 #include "dlfcn.h"
 #include "exit_handlers.h"
+#include "server.h"
 #include "tls.h"
 
 #include <algorithm>
@@ -29,6 +30,7 @@ const auto &table() {
   static const auto sorted = [] {
     std::array entries{
         Entry{"_Exit", addressOf(recordedExitNow)},
+        Entry{"__farside_interrupted", addressOf(farsideInterrupted)},
         Entry{"__orc_rt_jit_dlclose", addressOf(__orc_rt_jit_dlclose)},
         Entry{"__orc_rt_jit_dlerror", addressOf(__orc_rt_jit_dlerror)},
         Entry{"__orc_rt_jit_dlopen", addressOf(__orc_rt_jit_dlopen)},

@@ -2,7 +2,9 @@
 //
 //   farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]
 //   farside-executor listen=HOST:PORT
+//   farside-executor control=FD supervise=PID [record=FD]
 //
+// The second form is what a snapshot executes to become a supervisor; see supervisor.h.
 // The slab is 2 GiB less two pages unless told otherwise, and none for a plain ORC executor.
 //
 // With `control` this process is the supervisor and forks the worker; without it, it is a plain ORC
@@ -24,6 +26,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <optional>
+#include <string>
 #include <string_view>
 
 using namespace farside;
@@ -43,6 +46,8 @@ struct Arguments {
   int In = -1;
   int Out = -1;
   int Control = -1;
+  int Supervise = -1;
+  int Record = -1;
   std::optional<uint64_t> Slab;
   std::string_view Listen;
 };
@@ -69,6 +74,10 @@ bool parseArgument(std::string_view argument, Arguments &arguments) {
   }
   if (key == "control")
     return parse(value, arguments.Control);
+  if (key == "supervise")
+    return parse(value, arguments.Supervise);
+  if (key == "record")
+    return parse(value, arguments.Record);
   if (key == "slab")
     return parse(value, arguments.Slab.emplace());
   return true;
@@ -90,6 +99,8 @@ bool parseArguments(int argc, char **argv, Arguments &arguments) {
     }
     arguments.In = arguments.Out = *connection;
   }
+  if (arguments.Supervise > 0)
+    return isOpen(arguments.Control);
   if (!isOpen(arguments.In) || !isOpen(arguments.Out) ||
       (arguments.Control >= 0 && !isOpen(arguments.Control))) {
     std::fprintf(stderr, "usage: farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]\n"
@@ -114,6 +125,18 @@ Error reserveSlab(std::optional<uint64_t> size, bool plain) {
     error = Slab::get().reserve(wanted);
   }
   return error;
+}
+
+/// The near side has the program's allocator use huge pages, which makes copying it by fork cheap.
+/// The environment that the program hands on is as it was before.
+void hideTunable() {
+  constexpr std::string_view added = "glibc.malloc.hugetlb=1";
+  const char *value = std::getenv("GLIBC_TUNABLES");
+  std::string tunables = value == nullptr ? "" : value;
+  if (tunables == added)
+    ::unsetenv("GLIBC_TUNABLES");
+  else if (tunables.ends_with(":" + std::string(added)))
+    ::setenv("GLIBC_TUNABLES", tunables.substr(0, tunables.size() - added.size() - 1).c_str(), 1);
 }
 
 int runWorker(Arguments arguments) {
@@ -150,7 +173,12 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
   Arguments arguments;
   if (!parseArguments(argc, argv, arguments))
     return 2;
+  if (arguments.Supervise > 0) {
+    ::fcntl(arguments.Control, F_SETFD, FD_CLOEXEC);
+    superviseForked(UniqueFd(arguments.Control), arguments.Supervise, UniqueFd(arguments.Record));
+  }
   if (arguments.Control >= 0) {
+    hideTunable();
     prepareCrashRecord();
     becomeWorker(moveHigh(arguments.Control), arguments.In, arguments.Out);
     std::signal(SIGPIPE, SIG_DFL);

@@ -1,5 +1,6 @@
 // ORC's memory access service and its three ways of running a function.
 #include "bootstrap.h"
+#include "crash.h"
 #include "wrapper.h"
 
 #include <csignal>
@@ -90,6 +91,7 @@ WrapperResult runAsMain(const char *data, size_t size) {
         // Programs have come to rely on the environment as third argument.
         auto main = reinterpret_cast<int (*)(int, char **, char **)>(function);
         DefaultInterrupt interrupt;
+        noteWritten(true);
         int status = main(static_cast<int>(arguments.size()), pointers.data(), environ);
         std::fflush(nullptr);
         return static_cast<int64_t>(status);

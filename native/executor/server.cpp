@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include "crash.h"
 #include "snapshot.h"
 
 #include <cstdio>
@@ -134,11 +135,15 @@ void Server::execute(const Frame &frame) {
   uint64_t link = Links;
   bool onMainThread = ::gettid() == MainThread;
   Depth += onMainThread;
+  if (onMainThread && Depth == 1)
+    OuterCall = frame.Header.SequenceNumber;
   WrapperBuffer result(callWrapper(frame.Header.TagAddress, frame.payload()));
   // A snapshot that was woken comes back with a connection that never carried this call.
   Depth -= onMainThread;
   if (link != Links)
     return;
+  if (onMainThread && Depth == 0)
+    noteWritten(false);
   // The text of an out-of-band error has no place in a Result: the peer sees an empty one.
   send(Opcode::Result, frame.Header.SequenceNumber, 0, result.bytes());
 }
@@ -171,6 +176,10 @@ WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments) {
   Waiting.erase(sequenceNumber);
   return pending.Result ? makeResult(*pending.Result) : makeOutOfBandError("disconnecting");
 }
+
+bool Server::isInterrupted() const { return farside::isInterrupted(OuterCall); }
+
+extern "C" int farsideInterrupted() { return Server::get().isInterrupted() ? 1 : 0; }
 
 extern "C" WrapperResult farsideDispatch(void *, const void *tag, const char *data, size_t size) {
   return Server::get().dispatch(reinterpret_cast<uint64_t>(tag), {data, size});

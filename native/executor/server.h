@@ -11,6 +11,7 @@
 #include "sps.h"
 #include "wrapper.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -39,6 +40,9 @@ public:
   /// Must be called on the main thread, as a call of the near side that came by itself.
   Error takeSnapshot();
 
+  /// Whether the user wants the call to end that the main thread serves.
+  bool isInterrupted() const;
+
   /// Calls the near side: blocks until its Result is there.
   WrapperResult dispatch(uint64_t tag, std::string_view arguments);
 
@@ -57,6 +61,7 @@ private:
   Connection Link;
   uint64_t Links = 0; // how many there were; a call is answered on the one that it came by
   int Depth = 0;      // of calls on the main thread
+  std::atomic<uint64_t> OuterCall = 0; // the number of the call at depth 1
   std::mutex SendMutex;
   std::mutex Mutex; // guards what follows
   std::condition_variable Changed;
@@ -73,6 +78,9 @@ private:
 };
 
 /// The jit-dispatch function that ORC's bootstrap symbols announce.
+/// `__farside_interrupted` of farside/interrupt.h.
+extern "C" int farsideInterrupted();
+
 extern "C" WrapperResult farsideDispatch(void *context, const void *tag, const char *data,
                                          size_t size);
 

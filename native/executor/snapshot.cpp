@@ -6,13 +6,18 @@
 #include "server.h"
 #include "wrapper.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <string>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/single_threaded.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,15 +30,50 @@ namespace farside {
 namespace {
 
 enum HelloTag : uint64_t { SnapshotSleeps = 1 };
+enum WakeTag : uint64_t { FoundFamily = 2 };
+
+/// Calls `visit` with every open descriptor, or the first few where they cannot be listed.
+template <typename Visit> void forEachDescriptor(Visit visit) {
+  constexpr int fewDescriptors = 256;
+  if (DIR *open = ::opendir("/proc/self/fd")) {
+    while (const dirent *entry = ::readdir(open)) {
+      int fd = std::atoi(entry->d_name);
+      if (entry->d_name[0] != '.' && fd != ::dirfd(open))
+        visit(fd);
+    }
+    ::closedir(open);
+    return;
+  }
+  for (int fd = 0; fd < fewDescriptors; ++fd)
+    visit(fd);
+}
+
+bool isStream(int fd, struct stat &file) {
+  return ::fstat(fd, &file) == 0 && (S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode));
+}
+
+bool isSame(const struct stat &a, const struct stat &b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// What the fork before this process's own took of a processor; other programs do not count.
+uint64_t lastForkNanoseconds = 0;
+
+uint64_t threadNanoseconds() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(used.tv_nsec);
+}
 
 /// What the worker was started with.
 struct Origin {
   pid_t Supervisor = 0;
   struct stat Standard[3] = {};
+  std::vector<struct stat> Streams; // pipes and sockets, which are not the program's
 
   bool isOutside(const struct stat &file) const {
     for (const struct stat &each : Standard)
-      if (each.st_dev == file.st_dev && each.st_ino == file.st_ino)
+      if (isSame(each, file))
         return true;
     return false;
   }
@@ -62,14 +102,14 @@ pid_t *threadNumber() {
   return place;
 }
 
-/// Forks a sibling. The calling thread must be the only one.
-pid_t forkSibling(pid_t *number) {
+/// Forks, with CLONE_PARENT a sibling. The calling thread must be the only one.
+pid_t forkAlone(pid_t *number, int flags) {
   void *robustMutexes = nullptr;
   size_t size = 0;
   bool robust = ::syscall(SYS_get_robust_list, 0, &robustMutexes, &size) == 0;
   auto child = static_cast<pid_t>(
-      ::syscall(SYS_clone, CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD,
-                nullptr, nullptr, number, 0));
+      ::syscall(SYS_clone, flags | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, nullptr,
+                nullptr, number, 0));
   if (child == 0 && robust)
     ::syscall(SYS_set_robust_list, robustMutexes, size);
   return child;
@@ -107,19 +147,68 @@ pid_t forkOrphan() {
 
 /// A grandchild of the worker is a snapshot only when the process between them is gone: until then
 /// it counts among what the program has started. Ends the process if the near side goes meanwhile,
-/// or if the one that adopts it is not the supervisor, which has died then.
+/// or if the one that adopts it is not the supervisor. Without a supervisor there is nothing to
+/// wait for: it can found a family.
 void awaitSupervisor(int nearSide) {
   pid_t parent = ::getppid();
   if (parent == origin().Supervisor)
     return;
   UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
-  if (handle) {
-    pollfd ended[] = {{handle.get(), POLLIN, 0}, {nearSide, POLLRDHUP, 0}};
-    while (::poll(ended, 2, -1) < 0 && errno == EINTR)
-      ;
-  }
-  if (::getppid() != origin().Supervisor)
+  UniqueFd supervisor(static_cast<int>(::syscall(SYS_pidfd_open, origin().Supervisor, 0)));
+  if (!supervisor)
+    return;
+  pollfd ended[] = {
+      {supervisor.get(), POLLIN, 0}, {handle.get(), POLLIN, 0}, {nearSide, POLLRDHUP, 0}};
+  while (::poll(ended, 3, handle ? -1 : 0) < 0 && errno == EINTR)
+    ;
+  if (ended[0].revents == 0 && ::getppid() != origin().Supervisor)
     ::_exit(0);
+}
+
+void raiseLimit(__rlimit_resource which) {
+  rlimit limit{};
+  if (::getrlimit(which, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(which, &limit);
+  }
+}
+
+/// Executes this program again as the supervisor of `worker`. Nothing of the user's program goes
+/// along but what the new program resets.
+[[noreturn]] void executeSupervisor(const UniqueFd &control, const UniqueFd &record, pid_t worker) {
+  ::signal(SIGCHLD, SIG_DFL); // ignored, it would keep the worker's end from us
+  for (auto which : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_NOFILE, RLIMIT_CPU})
+    raiseLimit(which);
+  auto low = static_cast<unsigned>(std::min(control.get(), record.get()));
+  auto high = static_cast<unsigned>(std::max(control.get(), record.get()));
+  if (record.get() >= 0 && low > 0)
+    ::close_range(0, low - 1, 0);
+  if (high > low + 1)
+    ::close_range(record.get() < 0 ? 0 : low + 1, high - 1, 0);
+  ::close_range(high + 1, ~0U, 0);
+  ::fcntl(control.get(), F_SETFD, 0);
+  std::string name = "farside-executor";
+  std::string where = "control=" + std::to_string(control.get());
+  std::string whom = "supervise=" + std::to_string(worker);
+  std::string memory = "record=" + std::to_string(record.get());
+  char *arguments[] = {name.data(), where.data(), whom.data(), memory.data(), nullptr};
+  char *environment[] = {nullptr};
+  ::execve("/proc/self/exe", arguments, environment);
+  ::_exit(2);
+}
+
+/// Forks, and turns this process into the supervisor of the child; returns there.
+void foundFamily(UniqueFd control) {
+  UniqueFd record = renewCrashRecord();
+  pid_t supervisor = ::getpid();
+  pid_t *number = threadNumber();
+  pid_t worker = number != nullptr ? forkAlone(number, 0) : ::_Fork();
+  if (worker < 0)
+    ::_exit(2);
+  if (worker != 0)
+    executeSupervisor(control, record, worker);
+  origin().Supervisor = supervisor;
+  ::setsid();
 }
 
 WrapperResult snapshotWrapper(const char *data, size_t size) {
@@ -133,6 +222,11 @@ void allowSnapshots(pid_t supervisor) {
   for (int fd = 0; fd < 3; ++fd)
     if (::fstat(fd, &origin().Standard[fd]) != 0)
       origin().Standard[fd] = {};
+  forEachDescriptor([](int fd) {
+    struct stat file{};
+    if (isStream(fd, file))
+      origin().Streams.push_back(file);
+  });
 }
 
 Error Snapshot::fork() {
@@ -145,16 +239,51 @@ Error Snapshot::fork() {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &Signals);
   pid_t *number = Threads == 1 ? threadNumber() : nullptr;
-  pid_t child = number != nullptr ? forkSibling(number) : forkOrphan();
+  uint64_t began = threadNanoseconds();
+  pid_t child = number != nullptr ? forkAlone(number, CLONE_PARENT) : forkOrphan();
   int why = errno;
   Forked = child == 0;
   if (Forked)
     return {};
+  lastForkNanoseconds = threadNanoseconds() - began;
   ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
   return child < 0 ? Error(std::string("snapshot: cannot fork: ") + std::strerror(why)) : Error();
 }
 
+namespace {
+
+/// How many pipes and sockets are open but for `own` and those that came from outside.
+uint32_t countStreams(int own) {
+  uint32_t count = 0;
+  forEachDescriptor([&](int fd) {
+    struct stat file{};
+    if (fd == own || !isStream(fd, file))
+      return;
+    const auto &outside = origin().Streams;
+    count += std::ranges::none_of(outside, [&](const auto &each) { return isSame(each, file); });
+  });
+  return count;
+}
+
+/// Waits for a frame without taking it, and returns its tag. The end of the stream ends the
+/// process.
+uint64_t awaitFrame(int fd) {
+  FrameHeader header{};
+  ssize_t got = 0;
+  do
+    got = ::recv(fd, &header, sizeof header, MSG_PEEK | MSG_WAITALL);
+  while (got < 0 && errno == EINTR);
+  if (got != sizeof header)
+    ::_exit(0);
+  return header.TagAddress;
+}
+
+} // namespace
+
 Connection Snapshot::sleep() {
+  char name[16] = {};
+  ::prctl(PR_GET_NAME, name);
+  ::prctl(PR_SET_NAME, sleepingName);
   ::setsid();
   awaitSupervisor(Socket.get());
   UniqueFd high = moveHigh(Socket.release());
@@ -163,17 +292,20 @@ Connection Snapshot::sleep() {
   std::string hello;
   encode(hello, static_cast<uint32_t>(::getpid()));
   encode(hello, Threads);
+  encode(hello, countStreams(fd));
+  encode(hello, lastForkNanoseconds);
   connection.send(Opcode::CallWrapper, 0, SnapshotSleeps, hello);
-  char first = 0;
-  ssize_t got = 0;
-  do
-    got = ::recv(fd, &first, 1, MSG_PEEK);
-  while (got < 0 && errno == EINTR);
-  if (got <= 0)
-    ::_exit(0);
+  if (awaitFrame(fd) == FoundFamily) {
+    Frame request;
+    if (connection.receive(request) != ReceiveStatus::Frame || !request.Descriptor)
+      ::_exit(2);
+    foundFamily(std::move(request.Descriptor));
+    awaitFrame(fd);
+  }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != origin().Supervisor)
     ::_exit(2); // nobody would report how it ends, nor see to it that it does
+  ::prctl(PR_SET_NAME, name);
   claimCrashRecord();
   restoreOffsets();
   ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
@@ -188,18 +320,7 @@ void Snapshot::keepOffset(int fd) {
 }
 
 void Snapshot::keepOffsets() {
-  constexpr int fewDescriptors = 256;
-  if (DIR *open = ::opendir("/proc/self/fd")) {
-    while (const dirent *entry = ::readdir(open)) {
-      int fd = std::atoi(entry->d_name);
-      if (entry->d_name[0] != '.' && fd != ::dirfd(open))
-        keepOffset(fd);
-    }
-    ::closedir(open);
-    return;
-  }
-  for (int fd = 0; fd < fewDescriptors; ++fd)
-    keepOffset(fd);
+  forEachDescriptor([this](int fd) { keepOffset(fd); });
 }
 
 void Snapshot::restoreOffsets() const {

@@ -20,11 +20,17 @@
 // that the near side reads). Not copied by any fork, and so lost: other threads, timers, record
 // locks of fcntl, and being the parent of child processes.
 //
+// If the supervisor has died, the first frame says so (CallWrapper, tag 2, with a control socket):
+// the snapshot then founds a family, as supervisor.h describes, and its child waits for the next
+// frame.
+//
 // A snapshot is the leader of a session of its own, as is the worker, so that signals to process
 // groups (`kill(0, SIGKILL)`) reach neither it nor the near side.
 //
-// Its first message is a CallWrapper frame with tag 1 that says (u32 pid, u32 threads), the number
-// of threads at the fork.
+// Its first message is a CallWrapper frame with tag 1 that says (u32 pid, u32 threads, u32
+// streams, u64 nanoseconds): the number of threads at the fork, that of the pipes and sockets which
+// the program had open, and how long the
+// last fork before took of a processor.
 #pragma once
 
 #include "connection.h"
@@ -35,6 +41,9 @@
 #include <vector>
 
 namespace farside {
+
+/// The name of a process that sleeps; the program's own comes back when it is woken.
+constexpr const char sleepingName[] = "farside asleep";
 
 /// Makes this process one whose snapshots are children of `supervisor`. To be called once, before
 /// user code runs; without it a request for a snapshot is an error.

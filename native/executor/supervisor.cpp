@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -27,8 +28,18 @@ namespace farside {
 
 namespace {
 
-enum ControlTag : uint64_t { WorkerStarted = 1, WorkerEnded = 2 };
-enum ControlRequest : uint64_t { KillWorker = 1, AdoptWorker = 2, StartLibrarian = 3 };
+enum ControlTag : uint64_t { WorkerStarted = 1, WorkerEnded = 2, Remark = 3 };
+enum RemarkKind : uint32_t { Continued = 1, OthersEnded = 2, TooManyProcesses = 3, Written = 4 };
+enum ControlRequest : uint64_t {
+  KillWorker = 1,
+  AdoptWorker = 2,
+  StartLibrarian = 3,
+  InterruptCall = 4,
+  LimitProcesses = 5
+};
+
+/// How often processes are counted where their number is limited.
+constexpr int countingInterval = 20; // milliseconds
 
 /// The children of a process, from the kernel's list, or by looking at every process where the
 /// kernel was built without it.
@@ -63,33 +74,56 @@ std::vector<pid_t> childrenOf(pid_t parent) {
   return children;
 }
 
-void killTree(pid_t parent) {
-  for (pid_t child : childrenOf(parent)) {
-    ::kill(child, SIGSTOP); // or it might fork while its children are listed
-    killTree(child);
-    ::kill(child, SIGKILL);
-  }
+/// Kills a process and all below it; returns how many that were.
+uint64_t killTree(pid_t root) {
+  ::kill(root, SIGSTOP); // or it might fork while its children are listed
+  uint64_t killed = 1;
+  for (pid_t child : childrenOf(root))
+    killed += killTree(child);
+  ::kill(root, SIGKILL);
+  return killed;
+}
+
+uint64_t countTree(pid_t root) {
+  uint64_t count = 1;
+  for (pid_t child : childrenOf(root))
+    count += countTree(child);
+  return count;
+}
+
+/// Whether a child is a snapshot, known by the name that it takes, or has ended.
+bool isAsleepOrDead(pid_t child) {
+  char line[128] = {};
+  UniqueFd stat(::open(("/proc/" + std::to_string(child) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  ssize_t size = stat ? readSome(stat.get(), line, sizeof line - 1) : 0;
+  if (size <= 0)
+    return true;
+  std::string_view text(line, static_cast<size_t>(size));
+  size_t behind = text.rfind(')');
+  return text.find("(" + std::string(sleepingName) + ")") != text.npos ||
+         (behind != text.npos && text.substr(behind).starts_with(") Z"));
 }
 
 /// Kills every process below this one except some children, and waits until there is no other.
 /// What loses its parent meanwhile comes to this process, the subreaper, so a few rounds reach
-/// everything.
-void killAllBelow(const std::vector<pid_t> &except) {
+/// everything. Returns how many processes of the program there were.
+template <typename IsKept> uint64_t killAllBelow(IsKept isKept) {
+  uint64_t killed = 0;
   for (;;) {
     bool any = false;
     for (pid_t child : childrenOf(::getpid())) {
-      if (std::find(except.begin(), except.end(), child) != except.end())
+      if (isKept(child))
         continue;
       any = true;
-      ::kill(child, SIGSTOP); // or it might fork while its children are listed
-      killTree(child);
-      ::kill(child, SIGKILL);
+      bool counts = !isAsleepOrDead(child);
+      uint64_t size = killTree(child);
+      killed += counts ? size : 0;
       siginfo_t ended{};
       while (::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED) != 0 && errno == EINTR)
         ;
     }
     if (!any)
-      return;
+      return killed;
   }
 }
 
@@ -125,14 +159,16 @@ public:
     report(WorkerStarted, static_cast<uint32_t>(Worker));
     for (;;) {
       pollfd events[] = {{ControlFd, POLLIN, 0}, {ChildSignals.get(), POLLIN, 0}};
-      if (::poll(events, 2, -1) < 0 && errno != EINTR)
+      if (::poll(events, 2, MostProcesses == 0 ? -1 : countingInterval) < 0 && errno != EINTR)
         break;
+      if (MostProcesses != 0)
+        countProcesses();
       if (events[1].revents != 0)
         reap();
       if (events[0].revents != 0 && !obey())
         break;
     }
-    killAllBelow({});
+    killAllBelow([](pid_t) { return false; });
     ::_exit(0);
   }
 
@@ -153,10 +189,16 @@ private:
       Reader in(frame.payload());
       std::tuple<std::vector<uint32_t>> kept;
       std::tuple<uint32_t> worker;
+      std::tuple<uint64_t> call;
+      std::tuple<uint32_t> limit;
       if (frame.Header.TagAddress == KillWorker && decode(in, kept))
         killWorker(std::get<0>(kept));
       else if (frame.Header.TagAddress == AdoptWorker && decode(in, worker))
         adopt(static_cast<pid_t>(std::get<0>(worker)));
+      else if (frame.Header.TagAddress == InterruptCall && decode(in, call))
+        interruptCall(std::get<0>(call));
+      else if (frame.Header.TagAddress == LimitProcesses && decode(in, limit))
+        MostProcesses = std::get<0>(limit);
       else if (frame.Header.TagAddress == StartLibrarian && frame.Descriptor)
         startLibrarian(std::move(frame.Descriptor));
       else
@@ -167,22 +209,46 @@ private:
 
   /// Ends the worker, if there is one, and whatever the program has started; snapshots stay.
   void killWorker(const std::vector<uint32_t> &snapshots) {
-    std::vector<pid_t> kept(snapshots.begin(), snapshots.end());
-    if (Librarian != 0)
-      kept.push_back(Librarian);
+    uint64_t others = 0;
     if (Worker != 0) {
-      ::kill(Worker, SIGSTOP);
-      killTree(Worker);
-      ::kill(Worker, SIGKILL);
-      awaitWorker();
+      others += countTree(Worker) - 1;
+      killGroup();
     }
-    killAllBelow(kept);
+    others += killAllBelow([&](pid_t child) {
+      return (Librarian != 0 && child == Librarian) ||
+             std::find(snapshots.begin(), snapshots.end(), static_cast<uint32_t>(child)) !=
+                 snapshots.end();
+    });
+    if (others != 0)
+      remark(OthersEnded, others);
+  }
+
+  /// Ends the worker and its process group at once: nothing in it can fork meanwhile.
+  void killGroup() {
+    ::kill(-Worker, SIGKILL);
+    killTree(Worker);
+    awaitWorker();
+  }
+
+  /// Ends the program if it has more processes than it may. What it starts between two counts is
+  /// not prevented.
+  void countProcesses() {
+    uint64_t count = 0;
+    for (pid_t child : childrenOf(::getpid()))
+      if (child == Worker || (child != Librarian && !isAsleepOrDead(child)))
+        count += countTree(child) - (child == Worker);
+    if (Worker == 0 || count <= MostProcesses)
+      return;
+    remark(TooManyProcesses, count);
+    killGroup();
+    killAllBelow([&](pid_t child) { return child == Librarian || isAsleepOrDead(child); });
   }
 
   /// Takes a snapshot for the worker from now on.
   void adopt(pid_t snapshot) {
     siginfo_t state{};
     Worker = snapshot;
+    ::kill(snapshot, SIGCONT); // a cell may have stopped it
     if (::waitid(P_PID, static_cast<id_t>(snapshot), &state, WEXITED | WNOHANG | WNOWAIT) != 0)
       reportEnd(CLD_KILLED, SIGKILL); // it ended as a snapshot, or it never was one
     else if (state.si_pid != 0)
@@ -212,9 +278,21 @@ private:
     siginfo_t ended{};
     int status = 0;
     do
-      status = ::waitid(P_PID, static_cast<id_t>(Worker), &ended, WEXITED);
+      status = ::waitid(P_PID, static_cast<id_t>(Worker), &ended, WEXITED | WNOWAIT);
     while (status != 0 && errno == EINTR);
+    remarkWritten();
+    ::waitid(P_PID, static_cast<id_t>(Worker), &ended, WEXITED | WNOHANG);
     reportEnd(ended.si_code, ended.si_status);
+  }
+
+  /// Says what the worker, dead and not yet waited for, has written in its last call.
+  void remarkWritten() {
+    if (uint64_t bytes = writtenSince(Worker))
+      remark(Written, bytes);
+  }
+
+  void remark(RemarkKind kind, uint64_t value) {
+    report(Remark, static_cast<uint32_t>(kind), value);
   }
 
   void reportEnd(int code, int status) {
@@ -228,13 +306,25 @@ private:
     (void)!::read(ChildSignals.get(), pending, sizeof pending);
     for (;;) {
       siginfo_t ended{};
-      if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG) != 0 || ended.si_pid == 0)
+      if (::waitid(P_ALL, 0, &ended, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) != 0 ||
+          ended.si_pid == 0)
         return;
-      if (ended.si_pid == Librarian)
+      bool stopped = ended.si_code == CLD_STOPPED;
+      if (ended.si_pid == Worker && !stopped)
+        remarkWritten();
+      siginfo_t taken{};
+      ::waitid(P_PID, static_cast<id_t>(ended.si_pid), &taken, WEXITED | WSTOPPED | WNOHANG);
+      if (ended.si_pid == Librarian && !stopped)
         Librarian = 0;
       if (ended.si_pid != Worker)
         continue; // a discarded snapshot, or an orphan of the user's program
-      reportEnd(ended.si_code, ended.si_status);
+      if (!stopped) {
+        reportEnd(ended.si_code, ended.si_status);
+      } else {
+        // Nobody else would continue it: the program is in no shell's job control.
+        remark(Continued, static_cast<uint64_t>(ended.si_status));
+        ::kill(Worker, SIGCONT);
+      }
     }
   }
 
@@ -242,6 +332,7 @@ private:
   Connection Control;
   uint64_t NextSequenceNumber = 0;
   pid_t Worker;
+  uint32_t MostProcesses = 0; // beside the worker; 0 for any number
   pid_t Librarian = 0;
   UniqueFd ChildSignals;
   OutOfMemoryKills OutOfMemory;
@@ -259,6 +350,26 @@ void leaveStandardStreams() {
 }
 
 } // namespace
+
+void superviseForked(UniqueFd control, pid_t worker, UniqueFd record) {
+  // Ignored signals and blocked ones outlive an exec, and were the program's.
+  for (int number = 1; number < NSIG; ++number)
+    ::signal(number, SIG_DFL);
+  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t children;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  ::sigprocmask(SIG_SETMASK, &children, nullptr);
+  ::prctl(PR_SET_NAME, "farside-executor");
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  (void)!::chdir("/");
+  leaveStandardStreams();
+  if (record)
+    openCrashRecord(std::move(record));
+  UniqueFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  Supervisor(std::move(control), worker, std::move(signals)).serve();
+}
 
 void becomeWorker(UniqueFd control, int dataIn, int dataOut) {
   pid_t supervisor = ::getpid();

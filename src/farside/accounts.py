@@ -112,10 +112,12 @@ class WentBack(NamedTuple):
     Attributes:
         lost: names of the images that the program does not have any more, oldest first.
         threads: how many threads the program had beside its main one; they are gone.
+        streams: how many pipes and sockets it had open; what went through them is not undone.
     """
 
     lost: tuple[str, ...]
     threads: int
+    streams: int
 
 
 def read_file(path: str) -> bytes:

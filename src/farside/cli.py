@@ -94,12 +94,22 @@ def _run(invocation: Invocation) -> int:
     from farside.session import Session
     from farside.ui.script import EXIT_FAILED
 
-    session = Session(invocation.options)
+    options = invocation.options
+    if invocation.resume is not None:
+        changes = {name: getattr(options, name) for name in invocation.chosen}
+        session = Session.resume(invocation.resume, **changes)
+    else:
+        session = Session(options)
     from farside.ui.console import Console
 
     console = Console(session)
     status = _EXIT_INTERNAL
     try:
+        if invocation.journal is not None:
+            session.save(invocation.journal, replace=False)
+        if session.resumed is not None:
+            for notice in session.resumed.notices:
+                console.notice(notice)
         if interactive:
             from farside.ui.repl import BANNER, ask, make_reader, run_repl
 

@@ -17,6 +17,7 @@
     │   ├── CppException       user code threw and nothing caught it
     │   ├── Crashed            the process that ran the cell died
     │   ├── TimedOut           the cell ran longer than it was allowed to
+    │   ├── TooManyProcesses  the program had more processes than it was allowed to
     │   ├── TooMuchOutput      the cell wrote more than it was allowed to
     │   ├── Interrupted        the user stopped the cell
     │   ├── RemoteError        an ORC call returned an error
@@ -210,6 +211,10 @@ class Crashed(FarSideError):
 
 class TimedOut(FarSideError):
     """The cell ran longer than it was allowed to; the cell is taken back."""
+
+
+class TooManyProcesses(FarSideError):
+    """The program had more processes than it was allowed to; the cell is taken back."""
 
 
 class TooMuchOutput(FarSideError):

@@ -45,6 +45,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
+from farside.recovery.thrift import Thrift
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
 from farside.remote.process import limit_memory
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from farside.remote.death import DeathReport
     from farside.remote.ports import Interrupts, OutputSink
 
+_CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
 _LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
@@ -93,6 +95,7 @@ class ExecutionSession:
         self._interrupts = interrupts
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
+        self._thrift = Thrift(self._kept, options.snapshot_memory)
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
         self._start()
 
@@ -100,7 +103,6 @@ class ExecutionSession:
         """Start an executor without waiting for it, and forget all about the one before."""
         spawned = start_executor(self._options, capture=self._sink is not None)
         self._executor = Executor(spawned, self._sink, self._interrupts)
-        self.supervisor_pid = spawned.pid
         self._ready = False
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
@@ -131,6 +133,8 @@ class ExecutionSession:
         worker, limit = self._executor.worker_pid, self._options.memory_limit
         if limit is not None and worker is not None and self.supervisor_pid:
             limit_memory(worker, limit)
+        if self._options.process_limit is not None and self._executor.is_native:
+            self._executor.limit_processes(self._options.process_limit)
         self._far_side = make_far_side(self._executor, self._options)
         self._notices = self._far_side.notices if self._notices is None else ()
         self._memory = self._far_side.memory
@@ -177,9 +181,9 @@ class ExecutionSession:
         return sps.pack((sps.Expected(sps.ADDR),), (answer,))
 
     def take_notices(self) -> tuple[str, ...]:
-        """Return what the user should know of the far side, once."""
+        """Return and forget what the user should know of the far side and the kept states."""
         notices, self._notices = self._notices or (), ()
-        return notices
+        return (*notices, *self._thrift.take_notices())
 
     # ------------------------------------------------------------------ link and commit
 
@@ -207,6 +211,8 @@ class ExecutionSession:
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
         target = self.platform.jitdylib(dylib)
+        if self._options.snapshots and self.present is None and self._thrift.may_fork():
+            self.keep()  # what was not kept when it was new
         served: set[str] = set()
         low = False
         while True:
@@ -311,7 +317,7 @@ class ExecutionSession:
         )
         self._running = image
         self._unconfirmed = image
-        with self._keeping() as snapshot:
+        with self._keeping(in_any_case=False) as snapshot:
             try:
                 # A recovery takes its time.
                 limit = self._options.time_limit if statements else None
@@ -394,9 +400,10 @@ class ExecutionSession:
     # ------------------------------------------------------------------ earlier states
 
     @contextmanager
-    def _keeping(self) -> Iterator[Snapshot | None]:
+    def _keeping(self, *, in_any_case: bool = True) -> Iterator[Snapshot | None]:
         """Give a snapshot to be taken with a call of the block, and keep the state it leaves."""
-        if not (self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)):
+        keeps = self._options.snapshots and self._executor.offers(bootstrap.SNAPSHOT)
+        if not (keeps and (in_any_case or self._thrift.may_fork())):
             yield None
             return
         snapshot = Snapshot()
@@ -406,6 +413,7 @@ class ExecutionSession:
             snapshot.close()
             raise
         self._kept.add(KeptState(snapshot, self._mark()))
+        self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:
         """Keep the present state of the program, after something other than a commit."""
@@ -459,11 +467,7 @@ class ExecutionSession:
         return any(each is state for each in self._kept)
 
     def recover(self) -> WentBack | None:
-        """Go back to the newest state that is kept, whatever the far side is in.
-
-        Returns:
-            None where there is none, or no supervisor to help; then `restart` must follow.
-        """
+        """Go back to the newest kept state; None if there is none, and `restart` must follow."""
         while (state := self._kept.newest) is not None:
             try:
                 return self.go_back(state)
@@ -498,7 +502,7 @@ class ExecutionSession:
         self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
-        return WentBack(lost, asleep.threads - 1)
+        return WentBack(lost, asleep.threads - 1, asleep.streams)
 
     def users_of(self, names: Collection[str]) -> tuple[str, ...]:
         """Return the images, other than these, that refer to what these define."""
@@ -585,8 +589,7 @@ class ExecutionSession:
     def load(self, path: str) -> str:
         """Load a shared library, link an object, or make an archive's members available.
 
-        Returns:
-            a sentence about what was done.
+        Returns: a sentence about what was done.
 
         Raises:
             OptionError: the file cannot be read.
@@ -671,6 +674,11 @@ class ExecutionSession:
         return self._executor.usable
 
     @property
+    def supervisor_pid(self) -> int:
+        """The process that watches the worker."""
+        return self._executor.supervisor_pid
+
+    @property
     def worker_pid(self) -> int:
         """The process that runs the program."""
         self._wait_ready()
@@ -679,6 +687,14 @@ class ExecutionSession:
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""
         return self._executor.run_main(address, arguments, timeout=self._options.time_limit)
+
+    def take_remarks(self) -> dict[int, int]:
+        """Return and forget what the supervisor said by the way, by `bootstrap.REMARK_…`."""
+        return self._executor.take_remarks()
+
+    def ask_to_end(self) -> None:
+        """Let the code that runs now see that the user wants it to end."""
+        self._executor.ask_to_end()
 
     def exit(self, status: int) -> DeathReport:
         """Have the program call ``exit``, and return how it ended."""
@@ -693,6 +709,7 @@ class ExecutionSession:
 
     def kill(self) -> None:
         """End the executor at once; nothing is run any more."""
+        self._kept.close()
         self._executor.kill()
 
     def restart(self) -> None:
@@ -713,7 +730,8 @@ class ExecutionSession:
         if problem is not None:
             self._executor.kill()
             return (f"the program did not end in order: {problem}",)
-        self._executor.close()
+        if not self._executor.close(_CLOSING):
+            return (f"exit handlers that had not ended after {_CLOSING:.0f} seconds were stopped",)
         death = self._executor.death
         # What other executors return says nothing: LLVM's may return 1 after an orderly end.
         if death is not None and death.exit_status != 0 and self._executor.is_native:

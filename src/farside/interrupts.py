@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 
@@ -27,6 +27,9 @@ _INTERRUPT = bytes([signal.SIGINT])  # as Python writes it to the wake-up descri
 
 class InterruptGate:
     """Holds SIGINT back outside of its windows; not re-entrant.
+
+    Attributes:
+        asked: whether the last wait's `gentle` was called.
 
     Where the program has its own SIGINT handler, or the caller is not the main thread, the gate
     does nothing but pass `interrupt` on.
@@ -37,6 +40,8 @@ class InterruptGate:
         self._open = False
         self._waiting = False
         self._installed = False
+        self._gentle: Callable[[], None] | None = None
+        self.asked = False
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._other_writer = -1
 
@@ -77,13 +82,17 @@ class InterruptGate:
             self._open = False
 
     @contextmanager
-    def wait(self) -> Iterator[None]:
+    def wait(self, gentle: Callable[[], None] | None = None) -> Iterator[None]:
         """Let an interrupt in where the block's wait calls `deliver`.
+
+        Args:
+            gentle: called for the first interrupt inside the block, in place of the exception.
 
         Raises:
             KeyboardInterrupt: there was one since the gate was closed, or inside the block.
         """
         self._waiting = True
+        self._gentle, self.asked = gentle, False
         try:
             if self._pending:
                 self._forget()
@@ -107,13 +116,19 @@ class InterruptGate:
         """Take note that the descriptor was readable.
 
         Raises:
-            KeyboardInterrupt: this is a wait that can be broken off.
+            KeyboardInterrupt: this is a wait that can be broken off, or in a window.
         """
         if _INTERRUPT in self._drain():
             self._pending = True
-        if self._waiting and self._pending:
+        if self._open and self._pending:
             self._forget()
             raise KeyboardInterrupt
+        if self._waiting and self._pending:
+            self._forget()
+            if self._gentle is None or self.asked:
+                raise KeyboardInterrupt
+            self.asked = True
+            self._gentle()
 
     def close(self) -> None:
         """Give the descriptors back; may be called again."""
@@ -138,7 +153,8 @@ class InterruptGate:
         return data
 
     def _on_sigint(self, _signal: int, _frame: FrameType | None) -> None:
+        self._pending = True
         if self._open:
             self._open = False
+            self._forget()
             raise KeyboardInterrupt
-        self._pending = True

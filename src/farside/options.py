@@ -13,6 +13,8 @@ from typing import Any, Literal
 Language = Literal["c++", "c"]
 StandardLibrary = Literal["libstdc++", "libc++"]
 OutputMode = Literal["inherit", "capture"]
+OnLoss = Literal["definitions", "replay"]
+OnInterrupt = Literal["restore", "keep"]
 AutoloadMode = Literal["on", "ask", "off"]
 
 
@@ -38,11 +40,21 @@ class Options:
         library_dirs: directories of the far side that are searched for libraries first.
         autoload: whether a library is loaded by itself when a cell refers to what it defines.
         time_limit: seconds that a cell may run, None for as long as it takes.
+        compile_limit: seconds that Clang may take for a cell, None for as long as it takes.
         memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
             fail: ``new`` throws, ``malloc`` returns null.
+        process_limit: processes that the program may have beside its first, None for no limit.
+            They are counted every few hundredths of a second; with too many it is ended.
         output_limit: bytes that a cell may write where output is captured.
         snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
             0 keeps none.
+        snapshot_memory: bytes that only snapshots may hold; the older ones are given up first.
+            None for half of what the machine has to give.
+        on_loss: what is done when no snapshot can be woken: ``definitions`` gives variables their
+            initial values, ``replay`` runs all accepted cells again.
+        on_interrupt: what an interrupt does to the running cell: ``restore`` takes it back;
+            ``keep`` asks it to end by itself (``farside::interrupted()``), and a second interrupt
+            takes it back.
         compiler, executor: paths of the two programs; None means the installed ones.
         orc_runtime: LLVM's ORC runtime, for an executor that is not farside's own; None looks for
             it in the usual places.
@@ -68,9 +80,14 @@ class Options:
     library_dirs: tuple[str, ...] = ()
     autoload: AutoloadMode = "on"
     time_limit: float | None = None
+    compile_limit: float | None = None
     memory_limit: int | None = None
+    process_limit: int | None = None
     output_limit: int = 64 << 20
     snapshots: int = 10
+    snapshot_memory: int | None = None
+    on_loss: OnLoss = "definitions"
+    on_interrupt: OnInterrupt = "restore"
     compiler: Path | None = None
     executor: Path | None = None
     orc_runtime: Path | None = None

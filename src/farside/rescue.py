@@ -28,22 +28,48 @@ from farside.errors import (
     ProtocolError,
     RemoteError,
     TimedOut,
+    TooManyProcesses,
     TooMuchOutput,
 )
+from farside.orc import bootstrap
 from farside.recovery.journal import Journal, JournalEntry, JournalState, LoadedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from farside.accounts import KeptState, WentBack
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
+    from farside.interrupts import InterruptGate
     from farside.options import Options
     from farside.outcome import Checkpoint
     from farside.result.output import Output
 
 TAKEN_BACK_TOO = "there was no snapshot of the last state; these cells were taken back, too"
 STARTED_AGAIN = "the far side was started again; variables have their initial values"
+RUN_AGAIN = (
+    "the far side was started again and the cells were run again; what they got from files, input,"
+    " clock, addresses or random numbers may differ, and what they wrote was written again"
+)
+
+
+def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
+    """Say what of a cell that was taken back is not undone.
+
+    Args:
+        remarks: of the supervisor.
+        captured: bytes that came through the captured streams, which the user has.
+    """
+    notices = []
+    written = remarks.get(bootstrap.REMARK_WRITTEN, 0) - captured
+    if written > 0:
+        notices.append(f"{written} bytes that it wrote to files or other places stay written")
+    if others := remarks.get(bootstrap.REMARK_OTHERS_ENDED, 0):
+        were = "a process that the program had started was"
+        if others > 1:
+            were = f"{others} processes that the program had started were"
+        notices.append(f"{were} ended")
+    return tuple(notices)
 
 
 class Rescue:
@@ -59,12 +85,20 @@ class Rescue:
     """
 
     def __init__(
-        self, options: Options, compiler: Compiler, execution: ExecutionSession, output: Output
+        self,
+        options: Options,
+        compiler: Compiler,
+        execution: ExecutionSession,
+        output: Output,
+        gate: InterruptGate,
     ) -> None:
         self._options = options
         self._compiler = compiler
         self._execution = execution
         self._output = output
+        self._gate = gate
+        self._remarks: dict[int, int] = {}
+        self._said: list[tuple[str, str]] = []  # by cells that were run again
         self.journal = Journal()
         self.checkpoints: dict[str, Checkpoint] = {}
         self.running: CompiledCell | None = None
@@ -73,17 +107,31 @@ class Rescue:
 
     def take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
+        before = self._output.taken
         stdout, stderr = self._output.take(dying=True)
         crashed = self._explained(what, error) if isinstance(error, Crashed) else None
         self._execution.discard()
         with suppress(CompilerCrashed):
             self.rollback_compiler()
         recovery = () if self._execution.usable else self.recover()
-        more = self._output.take()  # what it wrote before it was ended
+        self._said.append(self._output.take())
+        said, self._said = self._said, []
+        remarks, self._remarks = {**self._remarks, **self._execution.take_remarks()}, {}
+        if recovery:
+            recovery += remains(remarks, self._output.taken - before)
         if recovery and not isinstance(error, TooMuchOutput):
-            stdout, stderr = stdout + more[0], stderr + more[1]
+            # What it wrote before it was ended, and cells that were run again.
+            stdout += "".join([each[0] for each in said])
+            stderr += "".join([each[1] for each in said])
         if isinstance(error, KeyboardInterrupt):
             raised: FarsideError = Interrupted(f"{what} was interrupted and taken back")
+        elif bootstrap.REMARK_TOO_MANY_PROCESSES in remarks:
+            had = remarks[bootstrap.REMARK_TOO_MANY_PROCESSES]
+            limit = f"may have {self._options.process_limit} (process_limit)"
+            raised = TooManyProcesses(
+                f"{what} was stopped and taken back: the program had {had} processes beside its"
+                f" first and {limit}"
+            )
         elif isinstance(error, Crashed):
             assert crashed is not None
             raised = crashed
@@ -151,6 +199,7 @@ class Rescue:
         started = perf_counter()
         try:
             went_back = self._execution.recover()
+            self._remarks.update(self._execution.take_remarks())
             state = self._execution.present
             if went_back is None or state is None:
                 return self._start_again()
@@ -182,6 +231,10 @@ class Rescue:
         if went_back.threads:
             were = "a thread" if went_back.threads == 1 else f"{went_back.threads} threads"
             notices.append(f"{were} that ran beside the program's main one did not come back")
+        if went_back.streams:
+            were = "a pipe or socket" if went_back.streams == 1 else f"{went_back.streams} pipes"
+            were += " and sockets" if went_back.streams > 1 else ""
+            notices.append(f"{were} may have been read from or written to; that is not undone")
         notices += self._drop_lost_checkpoints()
         return tuple(notices)
 
@@ -194,65 +247,98 @@ class Rescue:
         return [f"the checkpoint {name} is gone" for name in lost]
 
     def _start_again(self) -> tuple[str, ...]:
-        """Start another executor and bring back what the accepted cells defined.
+        """Start another executor and bring back what the accepted cells defined, or also did.
 
-        Objects are linked again and variables initialised again; statements are not repeated. A
-        cell that cannot be brought back, because its initialiser now crashes or because it needs
-        such a cell, is dropped on both sides, and said so.
+        A cell that cannot be brought back, because it now crashes or because it needs such a cell,
+        is dropped on both sides, and said so.
         """
-        survivors = list(self.journal.entries)
-        lost: list[int] = []
-        notices = [STARTED_AGAIN]
-        while (failed := self._restore(survivors)) is not None:
-            if isinstance(failed, JournalEntry):
-                survivors.remove(failed)
-                lost.append(failed.cell)
-            else:
-                self.journal.files.remove(failed)
-                what = f"JITDylib {failed.dylib} is not open" if failed.kind == "open" else ""
-                notices.append(what or f"{failed.path} could not be loaded again")
+        statements = self._options.on_loss == "replay"
+        notices = [RUN_AGAIN if statements else STARTED_AGAIN]
+        failed: list[JournalEntry | LoadedFile] = []
+        try:
+            self._fill(failed, statements=statements)
+        except KeyboardInterrupt:
+            notices = ["running the cells again was interrupted", STARTED_AGAIN]
+            failed.clear()
+            self._fill(failed, statements=False)
+        for file in [each for each in failed if isinstance(each, LoadedFile)]:
+            self.journal.files.remove(file)
+            what = f"JITDylib {file.dylib} is not open" if file.kind == "open" else ""
+            notices.append(what or f"{file.path} could not be loaded again")
+        lost = [each for each in failed if isinstance(each, JournalEntry)]
         if lost:
+            survivors = [each for each in self.journal if each not in lost]
             self.journal.keep_only(survivors)
             self._compiler.rollback(0, survivors)
-            cells = ", ".join(map(str, sorted(lost)))
+            cells = ", ".join(str(each.cell) for each in lost)
             notices.append(f"these cells could not be brought back: {cells}")
         return (*notices, *self._drop_lost_checkpoints())
 
-    def _restore(self, entries: Sequence[JournalEntry]) -> JournalEntry | LoadedFile | None:
-        """Fill a new executor; return the first cell or file that cannot be brought back."""
-        self._execution.restart()
-        make_again(self._execution, self.journal)
+    def _fill(self, failed: list[JournalEntry | LoadedFile], *, statements: bool) -> None:
+        """Fill a new executor; add to `failed` what cannot be brought back.
+
+        Raises:
+            KeyboardInterrupt: the user does not want to wait for the statements.
+        """
+        while True:
+            self._execution.restart()
+            make_again(self._execution, self.journal)
+            for step in self._steps():
+                if step not in failed and not self._do_again(step, statements):
+                    failed.append(step)
+                    self._execution.discard()
+                    if not self._execution.usable:
+                        went_back = self._execution.recover()
+                        if went_back is None or went_back.lost:
+                            break  # start once more, without it
+            else:
+                return
+
+    def _steps(self) -> list[JournalEntry | LoadedFile]:
+        """What has to be done again, in order."""
         steps: list[JournalEntry | LoadedFile] = []
         files = list(self.journal.files)
-        for entry in entries:
+        for entry in self.journal:
             while files and files[0].before_cell <= entry.cell:
                 steps.append(files.pop(0))
             if entry.object_bytes is not None:
                 steps.append(entry)
-        for step in (*steps, *files):
-            try:
+        return [*steps, *files]
+
+    def _do_again(self, step: JournalEntry | LoadedFile, statements: bool) -> bool:
+        """Load a file or link a cell again; tell whether that went well."""
+        try:
+            with self._gate.wait():
                 if isinstance(step, LoadedFile):
                     load_again(self._execution, step)
                 else:
-                    self._link_again(step)
-            except (
-                CppException,
-                Crashed,
-                FarSideLost,
-                LinkError,
-                ObjectError,
-                OptionError,
-                RemoteError,
-                TooMuchOutput,
-            ):
-                return step
-        return None
+                    self._link_again(step, statements)
+        except KeyboardInterrupt:
+            if statements:
+                raise
+            return False
+        except (
+            CppException,
+            Crashed,
+            FarSideLost,
+            LinkError,
+            ObjectError,
+            OptionError,
+            ProtocolError,
+            RemoteError,
+            TimedOut,
+            TooMuchOutput,
+        ):
+            return False
+        finally:
+            self._said.append(self._output.take())
+        return True
 
-    def _link_again(self, entry: JournalEntry) -> None:
+    def _link_again(self, entry: JournalEntry, statements: bool) -> None:
         from farside.object import parse_object
 
         assert entry.object_bytes is not None
         name = f"cell {entry.cell}"
         parsed = parse_object(entry.object_bytes, name)
         image = self._execution.link([parsed], name, dylib=entry.dylib, redefines=entry.redefines)
-        self._execution.commit(image, statements=False)
+        self._execution.commit(image, statements=statements)

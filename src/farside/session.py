@@ -8,10 +8,13 @@ crash and an interrupt.
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from farside.dylibs import DylibHandle
 from farside.errors import (
@@ -28,7 +31,9 @@ from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.options import Options
+from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
+from farside.owned import abandon, ask_owner, demangle_with
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
@@ -44,12 +49,16 @@ if TYPE_CHECKING:
     from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
+    from farside.recovery.file import SessionFile
+    from farside.recovery.saved import SavedSession
     from farside.remote.commit import RunOutcome
+    from farside.resume import Resumed
 
 __all__ = ["CellResult", "Closing", "Past", "Session"]
 
 T = TypeVar("T")
 _MAIN = "main"
+_INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
 
 
 class Session:
@@ -58,8 +67,9 @@ class Session:
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
 
     Attributes:
-        options: as it was set up.
+        options: as given.
         next_cell: the number of the next cell.
+        resumed: what came of bringing the session back, None for a new one.
         confirm: asks the user a question, such as whether a library may be loaded
             (`Options.autoload`); None where nobody can be asked. Ctrl-C may come through.
 
@@ -73,6 +83,8 @@ class Session:
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
         self._lock = threading.Lock()
+        self._runs_in: int | None = None  # the thread that has the lock
+        self._process = os.getpid()
         self._closed = False
         self._notices: list[str] = []  # for the next result
         self.confirm: Callable[[str], bool] | None = None
@@ -85,14 +97,23 @@ class Session:
 
         try:
             sink = self._output if self._output.capture else None
-            self._execution = ExecutionSession(
-                self.options, sink, self._demangle, self._gate, self._confirm
-            )
+            # Nothing that the session owns may refer to it: who drops it wants it to go.
+            demangle = partial(demangle_with, self._compiler)
+            confirm = partial(ask_owner, weakref.ref(self))
+            self._execution = ExecutionSession(self.options, sink, demangle, self._gate, confirm)
         except BaseException:
             self._compiler.close()
             raise
-        self._rescue = Rescue(self.options, self._compiler, self._execution, self._output)
+        self._compiler.interrupts = self._gate
+        self._end = weakref.finalize(
+            self, abandon, self._process, self._execution, self._compiler, self._gate
+        )
+        self._rescue = Rescue(
+            self.options, self._compiler, self._execution, self._output, self._gate
+        )
         self._journal = self._rescue.journal
+        self._file: SessionFile | None = None
+        self.resumed: Resumed | None = None
         if self.options.use_pch and pch is None:
             build_pch(self.options, program)
 
@@ -124,25 +145,29 @@ class Session:
                 committed_at = perf_counter()
             self._accept(compiled, code, image, dylib)
             self._rescue.note()
+            notices = self._write_down()
+            if outcome is not None:
+                notices = (*self._by_the_way(), *notices)
             timings = {
                 "compile": compiled_at - started,
                 "link": linked_at - compiled_at,
                 "commit": committed_at - linked_at,
                 "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
             }
-            return self._result(compiled, outcome, timings)
+            return self._result(compiled, outcome, timings, notices)
 
     def _compile(self, cell: int, code: str) -> CompiledCell:
         """Cell → CompiledCell: Clang, in its own process."""
+        limit = self.options.compile_limit
         with self._gate.window():
             if self._rescue.compiler_is_behind:
                 self._rescue.rollback_compiler()
-            compiled = self._compiler.compile(cell, code)
+            compiled = self._compiler.compile(cell, code, time_limit=limit)
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
-                        compiled = self._compiler.compile(cell, code)
+                        compiled = self._compiler.compile(cell, code, time_limit=limit)
             if compiled.clashes:
                 compiled = self._compile_again(compiled, code)
         if not compiled.ok:
@@ -155,7 +180,8 @@ class Session:
         while not compiled.ok and not set(hidden).issuperset(compiled.clashes):
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             self._rescue.rollback_compiler()
-            compiled = self._compiler.compile(compiled.cell, code, hidden)
+            limit = self.options.compile_limit
+            compiled = self._compiler.compile(compiled.cell, code, hidden, limit)
         return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
@@ -185,8 +211,20 @@ class Session:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
         if image is None:
             return None
-        with self._gate.wait():
+        with self._gate.wait(self._gentle()):
             return self._execution.commit(image)
+
+    def _by_the_way(self) -> tuple[str, ...]:
+        """What the user should know of a cell that was accepted."""
+        notices = ["the cell was asked to end, and did"] if self._gate.asked else []
+        stopped = self._execution.take_remarks().get(bootstrap.REMARK_CONTINUED)
+        if stopped is not None:
+            notices.append(f"the program was stopped by signal {stopped} and was continued")
+        return (*notices, *self._execution.take_notices())
+
+    def _gentle(self) -> Callable[[], None] | None:
+        """What the first interrupt does while code runs; None takes it back."""
+        return self._execution.ask_to_end if self.options.on_interrupt == "keep" else None
 
     def _accept(
         self, compiled: CompiledCell, code: str, image: LinkedImage | None, dylib: str
@@ -195,7 +233,9 @@ class Session:
         self._rescue.running = None
         self._note_loaded()  # before the cell: it needs them when it is brought back
         keep = image is not None and (
-            image.defined or not all(each.is_statement for each in image.initialisers)
+            image.defined
+            or self.options.on_loss == "replay"
+            or not all(each.is_statement for each in image.initialisers)
         )
         self._journal.accept(
             JournalEntry(
@@ -209,7 +249,11 @@ class Session:
         )
 
     def _result(
-        self, compiled: CompiledCell, outcome: RunOutcome | None, timings: Mapping[str, float]
+        self,
+        compiled: CompiledCell,
+        outcome: RunOutcome | None,
+        timings: Mapping[str, float],
+        notices: tuple[str, ...],
     ) -> CellResult:
         """RunOutcome → CellResult, or the exception that ended the cell."""
         stdout, stderr = self._output.take()
@@ -221,6 +265,7 @@ class Session:
                 outcome.what,
             )
             error.stdout, error.stderr = stdout, stderr
+            error.recovery = notices
             if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
                 error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
             for notice in self._take_notices():
@@ -240,7 +285,7 @@ class Session:
             cell=compiled.cell,
             value=value,
             diagnostics=compiled.diagnostics,
-            notices=(*self._execution.take_notices(), *self._take_notices()),
+            notices=(*notices, *self._take_notices()),
             stdout=stdout,
             stderr=stderr,
             timings=timings,
@@ -341,6 +386,79 @@ class Session:
             for entry, is_kept in zip(entries, kept, strict=True)
         )
 
+    # ------------------------------------------------------------------ beyond this process
+
+    def save(self, path: str, *, replace: bool = True) -> str:
+        """Keep the accepted cells in a file from now on, so that `resume` can bring them back.
+
+        Each cell is there when `run` returns, whatever becomes of this process afterwards.
+
+        Args:
+            path: of the file; one that holds another session is replaced.
+            replace: whether it is.
+
+        Returns:
+            a sentence about it.
+
+        Raises:
+            OptionError: the file cannot be written, holds something else, or is in use.
+        """
+        from farside.recovery.file import SessionFile
+
+        with self._exclusive():
+            if self._file is not None and self._file.path == os.path.realpath(path):
+                return f"the session is kept in {path} already"
+            file = SessionFile(path, self.options, self._journal, replace=replace)
+            if self._file is not None:
+                self._file.close()
+            self._file = file
+        return f"the session is kept in {path} from now on"
+
+    @classmethod
+    def resume(cls, path: str, **changes: Any) -> Self:
+        """Start a session and run again, in it, the cells that were kept in a file.
+
+        Cells that fail now are left out. `resumed` says what came of it. The session goes on
+        being kept in the file; if something was left out, the file as it was is kept as ``PATH~``.
+
+        Args:
+            path: of the file.
+            changes: options of `Options`, in place of those that the session had.
+
+        Raises:
+            OptionError: the file cannot be read, is damaged or in use; Clang refuses the options.
+            SetupError: see `Session`.
+        """
+        from farside.recovery.saved import read_session
+        from farside.resume import replay
+
+        saved = read_session(path)
+        try:
+            session = cls(saved.options.with_(**changes))
+            try:
+                session.resumed = replay(session, saved)
+                session._go_on_in(saved)
+            except BaseException:
+                session.close()
+                raise
+        finally:
+            os.close(saved.descriptor)
+        return session
+
+    def _go_on_in(self, saved: SavedSession) -> None:
+        """Keep a session that came back in its file; `resumed` says if that cannot be."""
+        from farside.recovery.file import go_on
+
+        assert self.resumed is not None
+        self._file, notice = go_on(saved, self.options, self._journal, bool(self.resumed.failed))
+        if notice:
+            self.resumed = self.resumed._replace(notices=(*self.resumed.notices, notice))
+
+    def _write_down(self) -> tuple[str, ...]:
+        """Bring the session's file up to date, if it has one; return what went wrong."""
+        notice = self._file.update(self._journal) if self._file is not None else None
+        return () if notice is None else (notice,)
+
     def interrupt(self) -> None:
         """Stop the cell that runs, from any thread; it is taken back. Without one do nothing."""
         if self._lock.locked():
@@ -357,10 +475,7 @@ class Session:
             self._execution.keep()
             self._rescue.note()
 
-    def _demangle(self, name: str) -> str:
-        return self._compiler.demangle([name])[0]
-
-    def _confirm(self, question: str) -> bool | None:
+    def ask_user(self, question: str) -> bool | None:
         """Ask the user, if there is one to be asked."""
         if self.confirm is None:
             return None
@@ -413,7 +528,7 @@ class Session:
         """
         with self._exclusive(), self._recovering(what):
             try:
-                with self._gate.wait():
+                with self._gate.wait(self._gentle()):
                     result = action(self._execution, self._journal)
             except CppException:
                 self._note_loaded()
@@ -494,14 +609,30 @@ class Session:
         return self.operate("main", call)
 
     def close(self) -> Closing:
-        """End the session: run exit handlers, then end both programs. May be called again."""
-        if self._closed:
+        """End the session: run exit handlers, then end both programs. May be called again.
+
+        A cell that runs in another thread is interrupted. In a process that was forked from the one
+        that started the session, nothing is done: it is not the owner.
+
+        Raises:
+            SessionBusy: a cell runs in this very thread, which called this from a signal handler.
+        """
+        if self._closed or os.getpid() != self._process:
             return Closing("", "", ())
+        if self._runs_in == threading.get_ident():
+            raise SessionBusy("a session cannot be closed by what interrupts it; close it later")
         self._closed = True
-        with self._gate.held():  # it takes a few seconds at most, and must not stop half way
-            notices = self._execution.close()
-            self._compiler.close()
-        self._gate.close()
+        while not self._lock.acquire(timeout=_INSIST):
+            self._gate.interrupt()
+        try:
+            with self._gate.held():  # it takes a few seconds at most, and must not stop half way
+                notices = self._execution.close()
+                self._compiler.close()
+        finally:
+            self._end()
+            self._lock.release()
+        if self._file is not None:
+            self._file.close()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts
@@ -531,16 +662,23 @@ class Session:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the session for one operation, with Ctrl-C held back outside of waits."""
+        if os.getpid() != self._process:
+            raise SessionClosed("this session belongs to another process, which forked this one")
         if not self._lock.acquire(blocking=False):
             raise SessionBusy(
                 "another cell is running in this session; wait for it or interrupt it"
             )
         try:
+            self._runs_in = threading.get_ident()
             if self._closed:
                 raise SessionClosed("this session was closed; start another")
             with self._gate.held():
-                yield
+                try:
+                    yield
+                finally:
+                    self._write_down()
         finally:
+            self._runs_in = None
             self._lock.release()
 
     def __enter__(self) -> Self:

@@ -15,6 +15,11 @@ DEATHS = {
     "_exit": "_exit(4);",
     "quick_exit": "std::quick_exit(5);",
     "exec": 'execl("/bin/true", "true", nullptr);',
+    "file size limit": (
+        "{ rlimit small{100, 100}; setrlimit(RLIMIT_FSIZE, &small); std::signal(SIGXFSZ, SIG_DFL);"
+        ' int full = open("full", O_CREAT | O_WRONLY, 0600); char bytes[200];'
+        " for (;;) if (write(full, bytes, sizeof bytes) < 0) std::abort(); }"
+    ),
     "kill -9 self": "kill(getpid(), SIGKILL);",
     "kill 0": "kill(0, SIGKILL);",
     "terminated": "std::signal(SIGTERM, SIG_DFL); raise(SIGTERM);",
@@ -65,8 +70,13 @@ HANGS = {
         "sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, nullptr);"
         " for (volatile int n = 0;; n = 0) {}"
     ),
-    "stopped": "raise(SIGSTOP);",
+    "stopped for ever": "for (;;) raise(SIGSTOP);",
     "deadlock": "{ std::mutex m; m.lock(); m.lock(); }",
+    "exec of a long-running program": 'execl("/bin/sleep", "sleep", "1000000", nullptr);',
+    "exec that holds everything open": (
+        "for (int fd = 3; fd < 1024; ++fd) fcntl(fd, F_SETFD, 0);"
+        ' execl("/bin/sleep", "sleep", "1000000", nullptr);'
+    ),
     "sleeping children": "for (;;) { if (fork() == 0) for (;;) pause(); pause(); }",
 }
 
@@ -74,6 +84,8 @@ HANGS = {
 REFUSED = {
     "compile error": "int broken = ;",
     "type error": "numbers = 5;",
+    "Clang crashes": "#pragma clang __debug crash",
+    "LLVM gives up": "#pragma clang __debug llvm_fatal_error",
     "link error": "long nobody_defines_this(); counter = nobody_defines_this();",
 }
 
@@ -86,8 +98,14 @@ HARMLESS = {
     "busy thread": (
         "std::thread([] { for (;;) { delete new long[100]; usleep(100); } }).detach();"
     ),
+    "stopped": "raise(SIGSTOP);",
+    "full disk": (
+        '{ int full = open("/dev/full", O_WRONLY); if (write(full, "x", 1) == 1) counter = -1;'
+        " close(full); }"
+    ),
+    "program started": 'if (std::system("sleep 1000000 &")) counter = -1;',
     "low descriptors used": "for (int fd = 100; fd < 200; ++fd) dup2(2, fd);",
 }
 
-# Something outside ends, while the session is idle.
+# Something outside ends, while the session is idle or at any moment of a cell.
 KILLED = ("worker", "compiler", "supervisor")

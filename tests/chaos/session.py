@@ -28,10 +28,14 @@ WEIGHTS = {
     "refused": 6,
     "harmless": 5,
     "killed": 4,
+    "killed_midway": 6,
     "undo": 5,
     "checkpoint": 2,
     "restore": 2,
 }
+
+
+LONGEST_CELL = 0.005  # seconds from its text to its outcome, more or less
 
 
 @dataclass
@@ -129,10 +133,19 @@ class ChaosSession:
         """Change something and never end; be interrupted."""
         self.last, code = self.random.choice(list(events.HANGS.items()))
         by_signal = self.random.random() < 0.5
+        self.empty_pipe()
         strike = threading.Thread(target=self.strike, args=(by_signal,))
         strike.start()
         self.fails(self.spoilt(f'(void)!write(announce, "x", 1); {code}'))
         strike.join()
+
+    def empty_pipe(self) -> None:
+        """Take out what a cell has written that writes to every descriptor."""
+        os.set_blocking(self.pipe[0], False)
+        with suppress(BlockingIOError):
+            while os.read(self.pipe[0], 4096):
+                pass
+        os.set_blocking(self.pipe[0], True)
 
     def strike(self, by_signal: bool) -> None:
         """Interrupt the cell when it has announced itself."""
@@ -165,6 +178,34 @@ class ChaosSession:
                 self.tally.different.append(f"seed {self.seed}: the compiler outlived a kill")
         else:
             self.fails(self.spoilt("counter = 1;"))
+
+    def killed_midway(self) -> None:
+        """Kill one of the processes at some moment while a cell is compiled, linked and run."""
+        victim = self.random.choice(events.KILLED)
+        self.last = f"{victim} killed midway"
+        pid = getattr(self.session, f"{victim}_pid")
+
+        def strike() -> None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+        before = self.state.copy()
+        number = self.session.next_cell
+        code = model.change(self.state, self.random, self.directory)
+        timer = threading.Timer(self.random.random() * LONGEST_CELL, strike)
+        timer.start()
+        try:
+            self.session.run(code)
+            self.past.append((number, self.state.copy()))
+        except (FarSideError, CompileError) as error:
+            self.state = before
+            self.recovered(getattr(error, "recovery", ()))
+        timer.join()
+        # If it came after the cell, it is noticed now.
+        try:
+            self.cell("(void)counter;")
+        except (FarSideError, CompileError) as error:
+            self.recovered(getattr(error, "recovery", ()))
 
     def undo(self) -> None:
         """Take some cells back."""
@@ -233,7 +274,7 @@ class ChaosSession:
         """Bring the model to what the session says it has done."""
         if STARTED_AGAIN in recovery:
             self.tally.started_again += 1
-            self.state = self.state.started_again(self.near)
+            self.state = self.past[-1][1].started_again(self.near)
             self.past = [(cell, past.started_again(self.near)) for cell, past in self.past]
             self.past[-1] = (self.past[-1][0], self.state.copy())
             self.checkpoints.clear()

@@ -66,7 +66,7 @@ def test_deaths_are_told_apart(rig: Rig, code: str, text: str) -> None:
     assert rig.output.out == b"before"
     with pytest.raises(FarSideLost, match="cannot be used"):
         rig.executor.commit(CommitRequest())
-    supervisor = rig.executor._pid
+    supervisor = rig.executor.supervisor_pid
     rig.executor.kill()
     assert not is_alive(supervisor)
 
@@ -121,7 +121,7 @@ def test_killing_ends_everything_below(rig: Rig) -> None:
         """
     )
     # The grandchildren may not have been forked yet: those that come later are found as well.
-    pids = [rig.executor._pid, *descendants(rig.executor._pid)]
+    pids = [rig.executor.supervisor_pid, *descendants(rig.executor.supervisor_pid)]
     assert len(pids) >= 2
     rig.executor.kill()
     wait_gone(pids)
@@ -146,7 +146,7 @@ def test_a_daemon_does_not_outlive_an_orderly_end(rig: Rig) -> None:
         }();
         """
     )
-    supervisor = rig.executor._pid
+    supervisor = rig.executor.supervisor_pid
     pids = descendants(supervisor)
     assert len(pids) >= 2
     rig.executor.close()
@@ -162,7 +162,7 @@ rig = Rig(Path(sys.argv[1]))
 rig.run('#include <unistd.h>\\nint x = [] { int p[2]; pipe(p);'
         'if (fork() == 0) { setsid(); write(p[1], "x", 1); pause(); }'
         'char c; read(p[0], &c, 1); return 0; }();')
-print(rig.executor._pid, *descendants(rig.executor._pid), flush=True)
+print(rig.executor.supervisor_pid, *descendants(rig.executor.supervisor_pid), flush=True)
 if sys.argv[2] == "busy":
     rig.output.notice = lambda: print("looping", flush=True)
     rig.run(sys.argv[3])
@@ -200,7 +200,7 @@ def test_a_killed_near_side_leaves_no_process(tmp_path: Path, state: str) -> Non
 def test_a_killed_supervisor_takes_the_worker_along(rig: Rig) -> None:
     worker = rig.executor.worker_pid
     assert worker is not None
-    os.kill(rig.executor._pid, signal.SIGKILL)
+    os.kill(rig.executor.supervisor_pid, signal.SIGKILL)
     wait_gone([worker])
     with pytest.raises(FarSideLost, match="supervisor"):
         rig.executor.resolve(["printf"])
@@ -270,7 +270,7 @@ def test_a_cell_that_closes_its_connection(rig: Rig) -> None:
             "#include <unistd.h>\n"
             "int x = [] { for (int i = 3; i < 1000; ++i) close(i); pause(); return 0; }();"
         )
-    supervisor = rig.executor._pid
+    supervisor = rig.executor.supervisor_pid
     rig.executor.kill()
     assert not is_alive(supervisor)
 
@@ -299,7 +299,7 @@ def test_a_forked_child_that_returns_does_not_answer_in_the_workers_name(rig: Ri
 def test_interrupts_do_not_reach_the_cells(rig: Rig) -> None:
     assert rig.executor.worker_pid is not None
     os.kill(rig.executor.worker_pid, signal.SIGINT)
-    os.kill(rig.executor._pid, signal.SIGINT)
+    os.kill(rig.executor.supervisor_pid, signal.SIGINT)
     assert rig.executor.resolve(["printf"])
 
 

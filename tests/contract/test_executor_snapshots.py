@@ -49,7 +49,7 @@ def test_a_snapshot_is_a_child_of_the_supervisor(rig: Rig) -> None:
     assert snapshot.threads == 1
     with open(f"/proc/{snapshot.pid}/stat") as stat:
         parent = int(stat.read().rpartition(")")[2].split()[1])
-    assert parent == rig.executor._pid
+    assert parent == rig.executor.supervisor_pid
     assert os.getsid(snapshot.pid) == snapshot.pid
     assert snapshot.pid != rig.executor.worker_pid
 
@@ -82,8 +82,8 @@ def test_waking_ends_the_living_worker_and_its_children(rig: Rig) -> None:
         ' if (fork() == 0) { write(p[1], "x", 1); pause(); } _exit(0); }'
         " char c; read(p[0], &c, 1); return 0; }();"
     )
-    keep = {rig.executor._pid, snapshot.pid, other.pid}
-    gone = [pid for pid in descendants(rig.executor._pid) if pid not in keep]
+    keep = {rig.executor.supervisor_pid, snapshot.pid, other.pid}
+    gone = [pid for pid in descendants(rig.executor.supervisor_pid) if pid not in keep]
     assert len(gone) >= 2
     again = wake(rig, snapshot, other)
     wait_gone(gone)
@@ -138,7 +138,7 @@ def test_descriptors_that_nobody_asked_for_are_closed(rig: Rig) -> None:
 
 def test_snapshots_end_with_the_near_side(rig: Rig) -> None:
     snapshots = [snapshot_of(rig) for _ in range(3)]
-    pids = [rig.executor._pid, *(each.pid for each in snapshots)]
+    pids = [rig.executor.supervisor_pid, *(each.pid for each in snapshots)]
     rig.executor.close()
     for each in snapshots:
         each.close()

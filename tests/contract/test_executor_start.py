@@ -92,14 +92,14 @@ def test_internal_descriptors_are_high_and_the_worker_has_no_control_socket(rig:
 
 
 def test_supervisor_and_worker_ignore_interrupts(rig: Rig) -> None:
-    for pid in (rig.executor.worker_pid, rig.executor._pid):
+    for pid in (rig.executor.worker_pid, rig.executor.supervisor_pid):
         status = Path(f"/proc/{pid}/status").read_text()
         ignored = int(status.split("SigIgn:")[1].split()[0], 16)
         assert ignored & 1 << 1  # SIGINT is 2
 
 
 def test_three_processes_and_none_left(rig: Rig) -> None:
-    supervisor = rig.executor._pid
+    supervisor = rig.executor.supervisor_pid
     assert descendants(supervisor) == [rig.executor.worker_pid]
     rig.executor.close()
     assert not is_alive(supervisor)

@@ -96,6 +96,11 @@ class FakeSession:
         self.loaded.append(path)
         return f"loaded {path}"
 
+    def save(self, path: str) -> str:
+        if path.startswith("/missing"):
+            raise OptionError(f"{path}: No such file or directory")
+        return f"kept in {path}"
+
     def add_library_dir(self, path: str) -> None:
         self.library_dirs.append(path)
 

@@ -32,7 +32,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_nothing() -> None:
     invocation = parse_arguments([])
-    assert invocation == ("run", Options(), (), ())
+    assert invocation == ("run", Options(), (), (), frozenset(), None, None)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from farside.frontend.cell import AcceptedCell, CompiledCell, DeclarationId, Dec
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics, render
 from farside.frontend.pch import build_pch, discard_pch, find_pch
 from farside.frontend.snapshots import Snapshot, Snapshots
-from farside.frontend.wire import Channel, Disconnected, Message, TimeUp
+from farside.frontend.wire import Channel, Disconnected, Interrupts, Message, TimeUp
 from farside.options import Options
 
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
@@ -65,6 +65,7 @@ class Compiler:
         version: Clang's version; empty until the compiler has started.
         triple: the target, such as ``x86_64-pc-linux-gnu``; empty until the compiler has started.
         diagnostics: warnings about the options.
+        interrupts: where the wish to stop waiting for Clang comes from, if from anywhere.
     """
 
     def __init__(self, options: Options, path: Path, pch: Path | None, values: bool) -> None:
@@ -83,6 +84,7 @@ class Compiler:
         self._channel: Channel | None = None
         self._starting = False
         self._busy = False
+        self.interrupts: Interrupts | None = None
 
     @classmethod
     def spawn(
@@ -171,6 +173,7 @@ class Compiler:
             raise CompilerCrashed("The compiler is not running.")
         self._busy = True
         deadline = None if time_limit is None else monotonic() + time_limit
+        self._channel.interrupts = self.interrupts
         request = {"op": "compile", "cell": number, "code": code, "hidden": hidden}
         message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from farside.errors import ProtocolError
 
@@ -45,17 +46,31 @@ class Message(NamedTuple):
     descriptor: int | None
 
 
+class Interrupts(Protocol):
+    """Where the wish to stop waiting comes from."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when there is one."""
+
+    def deliver(self) -> None:
+        """Take note of it. Raises KeyboardInterrupt if the wait may be broken off now."""
+
+
 class Channel:
     """One end of a stream socket that carries messages.
 
     A message that was received in part, because the deadline passed or the user interrupted, stays
     in the buffer; the next `receive` goes on with it.
+
+    Attributes:
+        interrupts: what `receive` waits for as well, if anything.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._buffer = bytearray()
         self._descriptors: list[int] = []
+        self.interrupts: Interrupts | None = None
 
     def send(self, body: Mapping[str, Any]) -> None:
         """Send one message without attachments.
@@ -133,10 +148,27 @@ class Channel:
                 if left <= 0:
                     raise TimeUp
                 self._socket.settimeout(left)
+            self._await_readable(deadline)
             try:
                 self._read()
             except (TimeoutError, BlockingIOError) as error:
                 raise TimeUp from error
+
+    def _await_readable(self, deadline: float | None) -> None:
+        """Wait for bytes, or for the deadline, and see to interrupts meanwhile."""
+        if self.interrupts is None:
+            return
+        wake = self.interrupts.fileno()
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        while True:
+            left = None if deadline is None else max(0.0, deadline - monotonic()) * 1000
+            ready = [descriptor for descriptor, _ in poll.poll(left)]
+            if wake in ready:
+                self.interrupts.deliver()
+            if not ready or ready != [wake]:
+                return
 
     def _read(self) -> int:
         try:

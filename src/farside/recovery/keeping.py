@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class State(Protocol):
@@ -59,6 +59,23 @@ class KeptStates(Generic[S]):
         free = [each for each in self._states if not each.pins]
         if len(free) > self._limit:
             self.remove(self._dispensable(free))
+
+    def thin(self, excess: int, size: Callable[[S], int]) -> int:
+        """Forget states, but for the newest and pinned ones, until `excess` bytes are saved.
+
+        Returns:
+            how many were forgotten.
+        """
+        count = 0
+        while excess > 0:
+            free = [each for each in self._states if not each.pins and each is not self.newest]
+            if not free:
+                break
+            state = self._dispensable([*free, self._states[-1]])
+            excess -= size(state)
+            self.remove(state)
+            count += 1
+        return count
 
     def find(self, images: int) -> S | None:
         """Return the newest state with this number of images."""

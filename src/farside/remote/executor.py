@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import time
 from contextlib import suppress
 from struct import Struct
@@ -29,31 +30,29 @@ from farside.errors import (
 from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
-from farside.remote.death import DeathReport
 from farside.remote.guard import Guard
 from farside.remote.ports import Interrupts, OutputSink
-from farside.remote.process import await_end, collect, is_living, kill_group
-from farside.remote.record import decode_record
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import Spawned, spawn_executor
+from farside.remote.supervisor import Supervisor
 from farside.remote.transport import SocketTransport, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from farside.remote.death import DeathReport
+
 T = TypeVar("T")
 
 _U64 = Struct("<Q")
-_WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.BOOL, sps.BYTES)
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
 _MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
-_MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
-_REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
+_REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
@@ -65,7 +64,6 @@ class Executor:
 
     Attributes:
         setup: what it said of itself.
-        death: how its worker ended, None while it lives or nobody knows.
         ran: how many calls there were that may have run code of the program.
     """
 
@@ -76,34 +74,27 @@ class Executor:
         interrupts: Interrupts | None = None,
     ) -> None:
         """Take over a started executor and wait for its Setup message."""
-        self._pid = spawned.pid
-        self._relay = spawned.relay
-        self._reaped = False
+        self._remarks: dict[int, int] = {}
+        self._most_processes = 0
+        self._supervisor = Supervisor(spawned, self._remarks)
         self._data: Transport = SocketTransport(spawned.data)
-        self._control: Transport | None = None
         self._frames = FrameDecoder()
-        self._control_frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}
         self._results: dict[int, bytes | None] = {}
         self._unread: set[int] = set()  # calls whose results say nothing
         self._handlers: dict[int, Callable[[bytes], bytes]] = {}
         self._next_sequence = 0
-        self._control_sequence = 0
+        self._outer_call = 0  # not those that are made while it waits
         self._setup: bootstrap.Setup | None = None
         self._data_ended = False
-        self._control_ended = spawned.control is None
         self._unusable: str | None = None
         self._process_handle: int | None = None
-        self._worker_ended = False
-        self._worker_pid: int | None = None
-        self.death: DeathReport | None = None
         self.ran = 0
 
         self._watch(self._data.fileno(), self._read_data)
-        if spawned.control is not None:
-            self._control = SocketTransport(spawned.control)
-            self._watch(self._control.fileno(), self._read_control)
+        if self._supervisor.exists:
+            self._watch(self._supervisor.fileno(), self._read_control)
         if interrupts is not None:
             self._watch(interrupts.fileno(), interrupts.deliver)
         self._pipes: list[tuple[int, Callable[[bytes], None]]] = []
@@ -148,7 +139,7 @@ class Executor:
         return self.setup
 
     def _knows_worker(self) -> bool:
-        return self._worker_pid is not None or not self.is_native
+        return self.worker_pid is not None or not self.is_native
 
     @property
     def is_native(self) -> bool:
@@ -172,17 +163,27 @@ class Executor:
     @property
     def worker_pid(self) -> int | None:
         """Process id of the worker on its machine, once the supervisor has told."""
-        return self._worker_pid
+        return self._supervisor.worker_pid
+
+    @property
+    def death(self) -> DeathReport | None:
+        """How its worker ended, None while it lives or nobody knows."""
+        return self._supervisor.death
+
+    @property
+    def supervisor_pid(self) -> int:
+        """Process id of the supervisor."""
+        return self._supervisor.pid
 
     @property
     def usable(self) -> bool:
         """Whether calls can still be made."""
-        return self._unusable is None and not self._data_ended
+        return self._unusable is None and not self._data_ended and not self._supervisor.ended
 
     @property
     def is_child(self) -> bool:
         """Whether it was started by this process, on this machine."""
-        return self._pid != 0
+        return self._supervisor.pid != 0
 
     def complete(self, symbols: Mapping[str, int], slab: bootstrap.Slab) -> None:
         """Note what the executor was given, as if its Setup message had offered it."""
@@ -240,6 +241,8 @@ class Executor:
         """Call a wrapper function by its address; see `call`."""
         with Guard(self):
             sequence = self._new_sequence()
+            if not self._results:
+                self._outer_call = sequence
             self._results[sequence] = None
             deadline = None if timeout is None else time.monotonic() + timeout
             frame = encode_frame(Opcode.CALL, sequence, function, payload)
@@ -329,9 +332,28 @@ class Executor:
     def _send_with_snapshot(self, frame: bytes, snapshot: Snapshot, deadline: float | None) -> None:
         sequence = self._new_sequence()
         self._unread.add(sequence)
+        snapshot.supervisor = self._supervisor.pid
         request = encode_frame(Opcode.CALL, sequence, self.address(bootstrap.SNAPSHOT))
         with snapshot.far_end() as far:
             self._send(frame + request, deadline, far.fileno())
+
+    def limit_processes(self, most: int) -> None:
+        """Let the program have so many processes beside its first.
+
+        Beyond it the program is ended, with a remark of the kind `REMARK_TOO_MANY_PROCESSES`.
+        """
+        self._most_processes = most
+        self._supervisor.limit_processes(most)
+
+    def take_remarks(self) -> dict[int, int]:
+        """Return and forget what the supervisor said by the way, by `bootstrap.REMARK_…`."""
+        remarks = dict(self._remarks)
+        self._remarks.clear()
+        return remarks
+
+    def ask_to_end(self) -> None:
+        """Let the code that runs now see that the user wants it to end; nothing is waited for."""
+        self._supervisor.interrupt_call(self._outer_call)
 
     def commit(
         self,
@@ -386,16 +408,59 @@ class Executor:
         state; `then` is a snapshot of the same.
 
         Raises:
-            FarSideLost: there is no such snapshot, or no supervisor; only `kill` is of use then.
+            FarSideLost: there is no such snapshot; only `kill` is of use then.
             Crashed: the snapshot died at once.
         """
         self._unusable = "its program is being put back"
-        if self._control_ended or not snapshot.ready(_GRACE):
+        if not snapshot.ready(_GRACE):
             raise FarSideLost("The snapshot is gone.")
         # Not closed before the worker has ended, which would else run its exit handlers.
         self._unwatch(self._data.fileno())
-        self._end_worker([snapshot, *keep])
+        keep = tuple(keep)
+        if not self._adopt(snapshot, keep):
+            if not self.is_child:
+                raise FarSideLost("The far side is gone: its supervisor ended.")
+            self._found_family(snapshot, keep)
+        self._unusable = None
+        # Any call would do; this one says whether the process is alive.
+        self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), ((),)), timeout=_WAKE, then=then)
+
+    def _adopt(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> bool:
+        """Have the supervisor take a child of its own for the worker; False if it cannot."""
+        if self._supervisor.ended or snapshot.supervisor != self._supervisor.pid:
+            return False
+        try:
+            self._end_worker([snapshot, *keep])
+            self._supervisor.forget_worker()
+            self._supervisor.adopt(snapshot.pid)
+            # Woken before, it might fork while the supervisor still kills what it does not know.
+            self._await_supervisor(lambda: self.worker_pid is not None or self.death is not None)
+        except (FarSideLost, TimedOut):
+            return False  # the supervisor has ended or was stopped; the snapshot is asleep
+        self._connect(snapshot)
+        return True
+
+    def _found_family(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> None:
+        """Have a snapshot become the supervisor, and its child the worker.
+
+        The supervisor before was killed; or it is not the snapshot's, which outlived its own, and
+        then it has nothing any more that is to be kept.
+        """
+        self._unwatch(self._supervisor.fileno())
+        self._supervisor.end([each.pid for each in (snapshot, *keep) if each.ready(_GRACE)])
+        near, far = socket.socketpair()
+        self._supervisor = self._supervisor.successor(snapshot.pid, near)
+        self._supervisor.limit_processes(self._most_processes)
+        self._watch(self._supervisor.fileno(), self._read_control)
+        with far:
+            snapshot.found_family(far)
+        self._await_supervisor(lambda: self.worker_pid is not None)
+        self._connect(snapshot)
+
+    def _connect(self, snapshot: Snapshot) -> None:
+        """Take a snapshot's socket for the connection; the worker before has ended."""
         self._drain_pipes()
+        self._unwatch(self._data.fileno())
         self._data.close()
         self._data = SocketTransport(snapshot.socket)
         self._watch(self._data.fileno(), self._read_data)
@@ -404,29 +469,22 @@ class Executor:
         self._unread.clear()
         self._process_handle = None
         self._data_ended = False
-        self._worker_pid, self._worker_ended, self.death = None, False, None
-        self.tell_supervisor(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (snapshot.pid,)))
-        # Woken before, it might fork while the supervisor still kills what it does not know.
-        self._await_supervisor(lambda: self._worker_pid is not None or self._worker_ended)
-        self._unusable = None
-        # Any call would do; this one says whether the process is alive.
-        self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), ((),)), timeout=_WAKE, then=then)
 
     def _end_worker(self, keep: Sequence[Snapshot]) -> None:
         """Let the supervisor end what is below it, but for snapshots, and wait for the worker."""
         pids = [each.pid for each in keep if each.ready(_GRACE)]
-        self._request_kill(pids)
-        self._await_supervisor(lambda: self._worker_ended)
+        self._supervisor.kill_worker(pids)
+        self._await_supervisor(lambda: self.death is not None)
 
     def _await_supervisor(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _REAP_GRACE
         while not done():
-            if self._control_ended:
+            if self._supervisor.ended:
                 raise FarSideLost("The far side is gone: its supervisor ended.")
             try:
                 self._turn(deadline)
             except TimedOut:
-                self._control_ended = True  # somebody has stopped it
+                self._supervisor.ended = True  # somebody has stopped it
                 raise
 
     # --- the end -------------------------------------------------------------------------------
@@ -435,36 +493,40 @@ class Executor:
         """End the whole process tree at once; may be called again, and in any state."""
         self._unusable = self._unusable or "the executor was killed"
         self._data.close()
-        if self._control is not None:
-            self._control.close()  # the supervisor kills all below it and exits
-        if self._pid and self._is_alone() and not self._reaped:
-            kill_group(self._pid)
-        self._finish()
+        try:
+            with suppress(FarsideError):  # nobody is left to be told of too much output
+                self._drain_pipes()
+        finally:
+            self._supervisor.end()
+            self._finish()
 
-    def _is_alone(self) -> bool:
-        """Whether the executor is a child of ours that has no supervisor."""
-        return self._setup is not None and not self.is_native and self._pid != 0
+    def close(self, timeout: float = 5.0) -> bool:
+        """Let the worker run its exit handlers and end; after `timeout` seconds kill it.
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Let the worker run its exit handlers and end; after `timeout` seconds kill it."""
+        Returns:
+            False if it had to be killed.
+        """
         try:
             # Whatever goes wrong here, the executor is ended below.
             with suppress(FarsideError):
                 if self._unusable is None and not self._data_ended:
                     self._say_goodbye(time.monotonic() + timeout)
+            served = self._supervisor.serves
+            return not served or self.death is not None or self._supervisor.ended
         finally:
             self.kill()
 
     def _say_goodbye(self, deadline: float) -> None:
         self._unusable = "the executor was closed"
         self._send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), deadline)
-        if self.is_native:
-            while self.death is None and not self._control_ended:
+        if self._supervisor.serves:
+            while self.death is None and not self._supervisor.ended:
                 self._turn(deadline)
             return
         # A child that the program left holds the connection open, so its end says nothing.
-        while not (self._learn_end(time.monotonic() + _SLICE) if self._pid else self._data_ended):
-            if not self._pid:
+        child = self.is_child
+        while not (self._learn_end(time.monotonic() + _SLICE) if child else self._data_ended):
+            if not child:
                 self._turn(deadline)
             elif time.monotonic() >= deadline:
                 raise TimedOut("The executor did not end in the time it was given.")
@@ -477,9 +539,9 @@ class Executor:
         self.close()
 
     def _finish(self) -> None:
-        """Collect the supervisor and what is left in the pipes."""
+        """Read what is left in the pipes, and close all."""
         try:
-            with suppress(FarsideError):  # nobody is left to be told of too much output
+            with suppress(FarsideError):
                 self._drain_pipes()
         finally:
             for pipe, _ in self._pipes:
@@ -487,19 +549,6 @@ class Executor:
             self._pipes = []
             self._readers.clear()
             self._poll = select.poll()
-            self._reap()
-
-    def _reap(self) -> None:
-        """Wait for the supervisor, which ends when the control socket does.
-
-        User code may have stopped it; then it is killed, and the worker with it.
-        """
-        if self._relay is not None:
-            self._relay.join(_REAP_GRACE)
-        if self._reaped or not self._pid:
-            return
-        self._reaped = True
-        collect(self._pid, _REAP_GRACE)
 
     # --- waiting -------------------------------------------------------------------------------
 
@@ -530,7 +579,8 @@ class Executor:
     def _pump_until(self, done: Callable[[], bool], deadline: float | None) -> None:
         while not done():
             self._turn(deadline)
-            if (self._data_ended or self.death is not None) and not done():
+            ended = self._data_ended or self.death is not None or self._supervisor.ended
+            if ended and not done():
                 self._raise_death()
 
     def _new_sequence(self) -> int:
@@ -565,51 +615,34 @@ class Executor:
         """Say why the stream ended: the supervisor knows how the worker did."""
         self._data_ended = True
         self._unwatch(self._data.fileno())
-        if self._worker_lives() or not self._await_death():
+        gone = self._supervisor.serves and self._supervisor.ended
+        if not gone and (self._supervisor.worker_lives() or not self._await_death()):
             # It does not hold its connection any more. `wake` or `kill` will end it.
             raise FarSideLost("The program on the far side closed its connection to the session.")
         self._drain_pipes()
         if self.death is not None:
             raise Crashed(f"{self.death}.", self.death)
-        what = "its supervisor ended" if self._control is not None else "the connection ended"
+        what = "its supervisor ended" if self._supervisor.exists else "the connection ended"
         raise FarSideLost(f"The far side is gone: {what}.")
-
-    def _worker_lives(self) -> bool:
-        """Tell whether the worker is certainly not about to end."""
-        return self._pid != 0 and is_living(self._worker_pid, self._pid)
 
     def _await_death(self) -> bool:
         deadline = time.monotonic() + _GRACE
-        if self._is_alone():
+        if not self._supervisor.serves:
             return self._learn_end(deadline)
         try:
-            while self.death is None and not self._control_ended:
+            while self.death is None and not self._supervisor.ended:
                 self._turn(deadline)
         except TimedOut:
             return False
         return True
 
     def _learn_end(self, deadline: float) -> bool:
-        """Learn from the kernel how an executor without supervisor ended; False if it did not."""
-        if self._pid and not self._reaped:
-            self.death = await_end(self._pid, deadline)
-        return self.death is not None
-
-    def _request_kill(self, keep: Sequence[int] = ()) -> None:
-        self.tell_supervisor(
-            bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,))
-        )
+        """Learn how an executor without supervisor ended; False if it did not."""
+        return self._supervisor.learn_end(deadline)
 
     def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
         """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
-        frame = encode_frame(Opcode.CALL, self._control_sequence, tag, payload)
-        self._control_sequence += 1
-        if self._control is None:
-            raise FarSideLost("This executor has no supervisor.")
-        try:
-            self._control.send(memoryview(frame), descriptor)
-        except FarSideLost:
-            self._control_ended = True
+        self._supervisor.tell(tag, payload, descriptor)
 
     # --- what arrives --------------------------------------------------------------------------
 
@@ -643,32 +676,14 @@ class Executor:
             if self._setup is not None or frame.sequence != 0:
                 raise ProtocolError("A second Setup message, or one with a sequence number.")
             self._setup = bootstrap.decode_setup(frame.payload)
-            if not self.is_native:
-                self._worker_pid = self._pid
+            self._supervisor.serves = self.is_native
         else:
             self._data_ended = True
 
     def _read_control(self) -> None:
-        assert self._control is not None
-        data = self._control.receive()
-        if data is None:
-            return
-        if not data:
-            self._control_ended = True
-            self._unwatch(self._control.fileno())
-            return
-        self._control_frames.feed(data)
-        while (frame := self._control_frames.next()) is not None:
-            if frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_STARTED:
-                (self._worker_pid,) = sps.unpack((sps.U32,), frame.payload)
-            elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
-                *ended, record = sps.unpack(_WORKER_ENDED, frame.payload)
-                report = DeathReport(*ended)._replace(record=decode_record(record))
-                if self._worker_pid in (None, report.pid):
-                    self.death = report
-                    self._worker_ended = True
-            else:
-                raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
+        self._supervisor.read()
+        if self._supervisor.ended:
+            self._unwatch(self._supervisor.fileno())
 
     def _read_pipe(self, pipe: int, take: Callable[[bytes], None], limit: int) -> bool:
         """Hand on what a pipe holds; False when there is no more now."""

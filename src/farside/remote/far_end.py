@@ -39,6 +39,7 @@ COPIED = (
     "remote/__init__.py",
     "remote/death.py",
     "remote/far_end.py",
+    "remote/leftovers.py",
     "remote/process.py",
     "remote/relay.py",
     "remote/spawn.py",

@@ -32,13 +32,22 @@ def await_end(pid: int, deadline: float) -> DeathReport | None:
     return None if end is None else DeathReport(pid, end.si_code, end.si_status)
 
 
-def collect(pid: int, grace: float) -> None:
-    """Wait for a child that is about to end, and collect it; after `grace` seconds kill it."""
-    # Someone else in this process may wait for all children, and have taken this one.
+def collect(pid: int, grace: float) -> bool:
+    """Wait for a child that is about to end, and collect it; after `grace` seconds kill it.
+
+    Returns:
+        False if it had to be killed.
+    """
+    in_order = True
+    # Someone else in this process may wait for all children, and have taken this one. One that
+    # snapshots founded is no child, and cannot be collected, but waited for.
     with suppress(ChildProcessError, ProcessLookupError):
         if not _ended(pid, grace):
+            in_order = False
             os.kill(pid, signal.SIGKILL)
+            _ended(pid, grace)
         os.waitpid(pid, 0)
+    return in_order
 
 
 def limit_memory(pid: int, limit: int) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import select
 import socket
 
-from farside.errors import ProtocolError
+from farside.errors import FarSideLost, ProtocolError
 from farside.orc import bootstrap, sps
-from farside.orc.frames import FrameDecoder, Opcode
+from farside.orc.frames import FrameDecoder, Opcode, encode_frame
 
 _MAX_HELLO = 4096
 
@@ -23,12 +23,18 @@ class Snapshot:
     Attributes:
         pid: of the process; 0 until `ready`.
         threads: how many the worker had when it was forked; the snapshot has one.
+        seconds: how long the fork before this one took of a processor.
+        streams: how many pipes and sockets the program had open.
+        supervisor: pid of the process whose child it is; 0 until it was asked for.
     """
 
     def __init__(self) -> None:
         self.socket, self._far = socket.socketpair()
         self.pid = 0
         self.threads = 1
+        self.streams = 0
+        self.seconds = 0.0
+        self.supervisor = 0
 
     def far_end(self) -> socket.socket:
         """Return the socket that the worker must be sent; to be closed once it is."""
@@ -60,10 +66,25 @@ class Snapshot:
                 or frames.in_message
             ):
                 return False
-            self.pid, self.threads = sps.unpack((sps.U32, sps.U32), frame.payload)
+            self.pid, self.threads, self.streams, nanoseconds = sps.unpack(
+                (sps.U32, sps.U32, sps.U32, sps.U64), frame.payload
+            )
+            self.seconds = nanoseconds * 1e-9
         except (OSError, ProtocolError):
             return False
         return True
+
+    def found_family(self, control: socket.socket) -> None:
+        """Have the process become a supervisor that speaks on `control`, and its child the worker.
+
+        Raises:
+            FarSideLost: it is gone.
+        """
+        frame = encode_frame(Opcode.CALL, 0, bootstrap.SNAPSHOT_FOUND_FAMILY)
+        try:
+            socket.send_fds(self.socket, [frame], [control.fileno()], socket.MSG_NOSIGNAL)
+        except OSError as error:
+            raise FarSideLost("The snapshot is gone.") from error
 
     def close(self) -> None:
         """End the process; may be called again."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import SetupError
+from farside.remote.leftovers import MARK_NAME, new_mark
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _ENVIRONMENT = "FARSIDE_EXECUTOR"
 _DATA_FD, CONTROL_FD = 3, 4
 _ABOVE_STANDARD = 64
+# A fork copies page tables: a gigabyte in small pages takes 25 ms or more, in huge ones next to
+# nothing.
+_HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 def find_executor(options: Options | None = None) -> Path:
@@ -50,6 +54,7 @@ class Spawned(NamedTuple):
         control: the socket of its supervisor; None where there can be none.
         stdout, stderr: descriptors of pipes, or None where the executor inherited ours.
         relay: carries the streams to another machine; None where there is no need.
+        mark: what all its processes have in their environment; see `farside.remote.leftovers`.
     """
 
     pid: int
@@ -58,6 +63,7 @@ class Spawned(NamedTuple):
     stdout: int | None
     stderr: int | None
     relay: Thread | None = None
+    mark: bytes = b""
 
 
 def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> Spawned:
@@ -78,6 +84,7 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
         arguments.append(f"slab={slab_bytes}")
     # The targets are low numbers, so no source may be one: the first dup2 would close the second.
     moves = [(_above(far_data.detach()), _DATA_FD), (_above(far_control.detach()), CONTROL_FD)]
+    mark = new_mark()
     stdout = stderr = None
     if capture:
         stdout, far_stdout = os.pipe()
@@ -87,7 +94,7 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
         pid = os.posix_spawn(
             program,
             arguments,
-            os.environ,
+            _environment(mark),
             file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for source, target in moves],
             # Python ignores SIGPIPE; user code expects the default.
             setsigdef=[signal.SIGPIPE, signal.SIGINT],
@@ -104,7 +111,15 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
     finally:
         for source, _ in moves:
             os.close(source)
-    return Spawned(pid, data, control, stdout, stderr)
+    full_mark = f"{MARK_NAME}={mark}".encode()
+    return Spawned(pid, data, control, stdout, stderr, mark=full_mark)
+
+
+def _environment(mark: str) -> dict[str, str]:
+    """Return the executor's environment; what is added for its allocator it takes out again."""
+    before = os.environ.get("GLIBC_TUNABLES", "")
+    tunables = before if "hugetlb" in before else f"{before}:{_HUGE_PAGES}".lstrip(":")
+    return {**os.environ, MARK_NAME: mark, "GLIBC_TUNABLES": tunables}
 
 
 def _above(descriptor: int) -> int:

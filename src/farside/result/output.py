@@ -11,12 +11,15 @@ class Output:
     Attributes:
         capture: whether the far side writes into pipes at all; without, it has the near side's own
             stdout and stderr, and there is nothing to collect.
+        taken: how many bytes of both streams have come before the last `take`, in all.
     """
 
     def __init__(self, capture: bool, limit: int = 64 << 20) -> None:
         self.capture = capture
         self._limit = limit  # bytes of both streams together
         self._over = False
+        self._received = 0
+        self.taken = 0
         self._stdout = bytearray()
         self._stderr = bytearray()
 
@@ -30,6 +33,7 @@ class Output:
 
     def _add(self, stream: bytearray, data: bytes) -> None:
         """Add to a stream. What comes beyond the limit is dropped; the first time, it raises."""
+        self._received += len(data)
         room = self._limit - len(self._stdout) - len(self._stderr)
         stream += data[: max(room, 0)]
         if len(data) > room and not self._over:
@@ -47,6 +51,7 @@ class Output:
             return "", ""
         taken = self._stdout.decode(errors="replace"), self._stderr.decode(errors="replace")
         self._over = dying
+        self.taken = self._received
         self._stdout.clear()
         self._stderr.clear()
         return taken

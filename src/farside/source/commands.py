@@ -61,11 +61,18 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Save:
+    """``%save FILE``: keep the cells in a file from now on."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """``%quit``: end the session."""
 
 
-Command = Help | Undo | Lib | LibDir | Libs | Checkpoint | Restore | History | Quit
+Command = Help | Undo | Lib | LibDir | Libs | Checkpoint | Restore | History | Save | Quit
 
 HELP_TEXT = """\
 %help          list these commands (also %h, %?)
@@ -74,6 +81,7 @@ HELP_TEXT = """\
 %checkpoint X  keep the present state under the name X
 %restore X     go back to it
 %lib PATH      load a shared library (.so), or link an object (.o) or archive (.a)
+%save FILE     keep the cells in FILE from now on, for farside --resume FILE
 %lib -L DIR    look for libraries in a directory before all others
 %lib           list what is loaded, and where libraries are looked for
 %quit          end the session (also %q, %exit; or Ctrl-D)"""
@@ -88,6 +96,7 @@ _NAMES = {
     "checkpoint": "checkpoint",
     "restore": "restore",
     "history": "history",
+    "save": "save",
     "quit": "quit",
     "q": "quit",
     "exit": "quit",
@@ -117,6 +126,10 @@ def parse_command(text: str) -> Command:
         raise OptionError(_unknown(word))
     if name == "lib":
         return _lib(argument)
+    if name == "save":
+        if not argument:
+            raise OptionError("%save needs the path of a file to keep the session in")
+        return Save(_unquote(argument))
     if name == "undo":
         return Undo(_count(argument))
     if name in ("checkpoint", "restore"):
@@ -169,7 +182,7 @@ def _unquote(path: str) -> str:
 def _unknown(word: str) -> str:
     import difflib
 
-    names = ("help", "undo", "lib", "checkpoint", "restore", "history", "quit")
+    names = ("help", "undo", "lib", "checkpoint", "restore", "history", "save", "quit")
     near = difflib.get_close_matches(word[1:40], names, n=1, cutoff=0.5)
     hint = f"did you mean %{near[0]}?" if near else "%help lists the commands"
     shown = word if len(word) <= 40 else word[:39] + "…"

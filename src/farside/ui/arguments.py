@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from farside.errors import OptionError
 from farside.options import Options
@@ -59,9 +59,19 @@ options:
   --ssh=HOST            start the executor on HOST by ssh
   --orc-runtime[=PATH]  LLVM's ORC runtime, for an executor other than farside's
   --time-limit=SECONDS  stop and take back a cell that runs longer
+  --compile-limit=SECONDS  give a cell up for which Clang takes longer
   --memory-limit=SIZE   let allocations beyond this fail
+  --process-limit=N     end a program with more processes beside its first
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
                         %undo (default 10); 0 keeps none
+  --snapshot-memory=SIZE  memory that they may take; default: half of what is free
+  --on-loss=WHAT        when no state of the program is left: definitions (default) gives variables
+                        their initial values, replay runs all cells again
+  --on-interrupt=WHAT   on Ctrl-C: restore (default) takes the cell back, keep asks it to end by
+                        itself (farside::interrupted()), and the second Ctrl-C takes it back
+  --journal=FILE        keep the cells in FILE as they are accepted, as %save does from then on
+  --resume=FILE         bring back the session in FILE by running its cells again, and go on with
+                        it there; options that are given take the place of the session's
   --prepare             build the precompiled standard library for these options, then end
   --version, --help
 
@@ -95,12 +105,18 @@ class Invocation(NamedTuple):
         options: how the session is to be set up.
         inputs: in order; none means standard input.
         args: what stood after ``--``.
+        chosen: the names of the options that were given.
+        journal: the file to keep the session in, or None.
+        resume: the file of a session to bring back, or None.
     """
 
     action: Action
     options: Options
     inputs: tuple[Input, ...]
     args: tuple[str, ...]
+    chosen: frozenset[str] = frozenset()
+    journal: str | None = None
+    resume: str | None = None
 
 
 def parse_arguments(argv: Sequence[str]) -> Invocation:
@@ -148,7 +164,8 @@ class _Parser:
     def __init__(self, argv: Sequence[str]) -> None:
         self._words = list(argv)
         self._next = 0
-        self._options = Options()
+        self._changes: dict[str, Any] = {}
+        self._files: dict[str, str] = {}
         self._lists: dict[str, list[str]] = {
             "include_dirs": [],
             "defines": [],
@@ -176,8 +193,18 @@ class _Parser:
                 self._option(word)
             else:
                 self._inputs.append(self._positional(word))
-        options = self._options.with_(**{name: tuple(v) for name, v in self._lists.items()})
-        return Invocation(self._action, options, tuple(self._inputs), args)
+        self._changes.update({name: tuple(v) for name, v in self._lists.items() if v})
+        if len(self._files) > 1:
+            raise OptionError("--resume goes on with its file; --journal is for a new session")
+        return Invocation(
+            self._action,
+            Options(**self._changes),
+            tuple(self._inputs),
+            args,
+            frozenset(self._changes),
+            self._files.get("journal"),
+            self._files.get("resume"),
+        )
 
     # ------------------------------------------------------------------ options
 
@@ -239,14 +266,21 @@ class _Parser:
             "-autoload": self._autoload,
             "-Xcc": lists["xcc"].append,
             "-snapshots": lambda value: self._set(snapshots=parse_count(value)),
+            "-snapshot-memory": lambda value: self._set(snapshot_memory=parse_size(value)),
+            "-process-limit": self._process_limit,
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
             "-oop-executor": lambda value: self._set(executor=Path(value)),
             "-orc-runtime": lambda value: self._set(orc_runtime=Path(value)),
             "-oop-executor-connect": lambda value: self._set(connect=value),
             "-token-file": lambda value: self._set(token_file=Path(value)),
             "-ssh": lambda value: self._set(ssh=value),
-            "-time-limit": self._time_limit,
+            "-time-limit": lambda value: self._seconds("time_limit", value),
+            "-compile-limit": lambda value: self._seconds("compile_limit", value),
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
+            "-on-loss": lambda value: self._choice("on_loss", value, ("definitions", "replay")),
+            "-on-interrupt": lambda value: self._choice("on_interrupt", value, ("restore", "keep")),
+            "-journal": lambda value: self._file("journal", value),
+            "-resume": lambda value: self._file("resume", value),
             "-c": self._code,
         }
 
@@ -257,7 +291,24 @@ class _Parser:
         return self._words[self._next - 1]
 
     def _set(self, **changes: object) -> None:
-        self._options = self._options.with_(**changes)
+        self._changes.update(changes)
+
+    def _process_limit(self, value: str) -> None:
+        plain = value.isascii() and value.isdecimal() and len(value) < 8
+        if not plain or not int(value):
+            raise OptionError(f"--process-limit takes a number from 1, but was given {value!r}")
+        self._set(process_limit=int(value))
+
+    def _file(self, name: str, value: str) -> None:
+        if not value:
+            raise OptionError(f"--{name} needs the name of a file")
+        self._files[name] = value
+
+    def _choice(self, name: str, value: str, choices: tuple[str, str]) -> None:
+        if value not in choices:
+            option = name.replace("_", "-")
+            raise OptionError(f"--{option} takes {' or '.join(choices)}, but was given {value!r}")
+        self._set(**{name: value})
 
     def _stdlib(self, value: str) -> None:
         if value not in ("libstdc++", "libc++"):
@@ -279,12 +330,12 @@ class _Parser:
             raise OptionError(f"--autoload={value}: it can be on, ask or off")
         self._set(autoload=value)
 
-    def _time_limit(self, value: str) -> None:
+    def _seconds(self, name: str, value: str) -> None:
         plain = value.replace(".", "", 1)
         seconds = float(value) if plain.isascii() and plain.isdecimal() else 0.0
         if not 0 < seconds < 1e9:
             raise OptionError(f"{value!r} is no time limit; write a number of seconds, such as 2.5")
-        self._set(time_limit=seconds)
+        self._set(**{name: seconds})
 
     # ------------------------------------------------------------------ inputs
 
@@ -322,13 +373,14 @@ def _unknown_option(word: str) -> str:
         "--no-redefinition",
         "--slab-allocate=",
     ]
-    names += ["--time-limit=", "--memory-limit=", "--oop-executor", "--oop-executor-connect="]
-    names += ["--token-file=", "--insecure", "--ssh="]
-    names += ["--time-limit=", "--memory-limit=", "--library-path=", "--autoload="]
-    names += ["--snapshots="]
+    names += ["--time-limit=", "--compile-limit=", "--memory-limit=", "--process-limit="]
+    names += ["--snapshots=", "--snapshot-memory=", "--journal=", "--resume="]
+    names += ["--on-loss=", "--on-interrupt=", "--library-path=", "--autoload="]
+    names += ["--oop-executor", "--oop-executor-connect=", "--token-file=", "--insecure", "--ssh="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]
-    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if not near and not name.startswith(("-f", "-m", "-W")):  # those are Clang's
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"to hand it to Clang: --Xcc={word}"
     return f"unknown option {word}; {hint}"

@@ -27,6 +27,7 @@ from farside.source.commands import (
     LibDir,
     Libs,
     Restore,
+    Save,
     Undo,
     is_command,
     parse_command,
@@ -109,6 +110,9 @@ class SessionLike(Protocol):
 
     def load(self, path: str) -> str:
         """Load a library or link an object; return a sentence about it."""
+
+    def save(self, path: str) -> str:
+        """Keep the cells in a file from now on; return a sentence about it."""
 
     def add_library_dir(self, path: str) -> None:
         """Look for libraries in a directory first."""
@@ -236,6 +240,8 @@ class Console:
         elif isinstance(command, History):
             self._out.write("".join([_past_line(past) for past in self.session.history()]))
             self._out.flush()
+        elif isinstance(command, Save):
+            self.notice(self.session.save(command.path))
         elif isinstance(command, Lib):
             self._load(command.path)
         elif isinstance(command, LibDir):

@@ -1,0 +1,171 @@
+"""The near side's view of the supervisor: the control socket, and the process behind it.
+
+It says how the worker began and ended, ends processes on request, and ends all below it when the
+socket closes. It does not wait for what it is told: the owner has its event loop call `read`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from farside.errors import FarSideLost, ProtocolError
+from farside.orc import bootstrap, sps
+from farside.orc.frames import FrameDecoder, Opcode, encode_frame
+from farside.remote.death import DeathReport
+from farside.remote.leftovers import end_leftovers
+from farside.remote.process import await_end, collect, is_living, kill_group
+from farside.remote.record import decode_record
+from farside.remote.transport import SocketTransport
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from farside.remote.spawn import Spawned
+
+_WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.BOOL, sps.BYTES)
+_MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
+_REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
+
+
+class Supervisor:
+    """A supervisor and what it has said.
+
+    Attributes:
+        pid: its process.
+        ended: whether it does not serve any more.
+        worker_pid: the worker's process, once it has told.
+        serves: whether it is one of farside's, as far as is known.
+        death: how the worker ended, None while it lives.
+    """
+
+    def __init__(self, spawned: Spawned, remarks: dict[int, int]) -> None:
+        """Take over the process of a started executor.
+
+        Args:
+            spawned: says which it is, and holds the control socket, if there is one.
+            remarks: takes the newest value of each kind of remark, by `bootstrap.REMARK_…`; of
+                processes that were ended it is the sum.
+        """
+        self.pid = spawned.pid
+        self.ended = False
+        self.serves = True
+        self.worker_pid: int | None = None
+        self.death: DeathReport | None = None
+        self._spawned = spawned
+        self._control = None if spawned.control is None else SocketTransport(spawned.control)
+        self._remarks = remarks
+        self._frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
+        self._sequence = 0
+        self._reaped = False
+
+    def successor(self, pid: int, control: socket.socket) -> Supervisor:
+        """Return another in its place, for the same executor; it shares the remarks."""
+        return Supervisor(self._spawned._replace(pid=pid, control=control), self._remarks)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anybody to talk to; other executors of ORC's have no supervisor."""
+        return self._control is not None
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on, -1 when closed."""
+        return -1 if self._control is None else self._control.fileno()
+
+    def read(self) -> None:
+        """Take in what it has said.
+
+        Raises:
+            ProtocolError: it is not what a supervisor says.
+        """
+        data = None if self._control is None else self._control.receive()
+        if data is None:
+            return
+        if not data:
+            self.ended = True
+            return
+        self._frames.feed(data)
+        while (frame := self._frames.next()) is not None:
+            if frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_STARTED:
+                (self.worker_pid,) = sps.unpack((sps.U32,), frame.payload)
+            elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
+                *ended, record = sps.unpack(_WORKER_ENDED, frame.payload)
+                report = DeathReport(*ended)._replace(record=decode_record(record))
+                if self.worker_pid in (None, report.pid):
+                    self.death = report
+            elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_REMARK:
+                kind, value = sps.unpack((sps.U32, sps.U64), frame.payload)
+                if kind == bootstrap.REMARK_OTHERS_ENDED:
+                    value += self._remarks.get(kind, 0)
+                self._remarks[kind] = value
+            else:
+                raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
+
+    def worker_lives(self) -> bool:
+        """Tell whether the worker is certainly not about to end."""
+        worker = self.worker_pid if self.serves else self.pid
+        return self.pid != 0 and is_living(worker, self.pid)
+
+    def learn_end(self, deadline: float) -> bool:
+        """Learn from the kernel how an executor without supervisor ended; False if it did not."""
+        if self.pid and not self._reaped:
+            self.death = await_end(self.pid, deadline)
+        return self.death is not None
+
+    def forget_worker(self) -> None:
+        """Expect to hear of another worker."""
+        self.worker_pid, self.death = None, None
+
+    def kill_worker(self, keep: Sequence[int]) -> None:
+        """Ask for the end of the worker and all else below, but for these snapshots."""
+        self.tell(bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,)))
+
+    def adopt(self, pid: int) -> None:
+        """Say that a snapshot is the worker from now on."""
+        self.tell(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (pid,)))
+
+    def limit_processes(self, most: int) -> None:
+        """Let the program have so many processes beside its first; 0 is no limit."""
+        self.tell(bootstrap.CONTROL_LIMIT_PROCESSES, sps.pack((sps.U32,), (most,)))
+
+    def interrupt_call(self, sequence: int) -> None:
+        """Say that the worker's call with this number is to end by itself."""
+        self.tell(bootstrap.CONTROL_INTERRUPT_CALL, sps.pack((sps.U64,), (sequence,)))
+
+    def tell(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
+        """Send a request; see the tags in `farside.orc.bootstrap`."""
+        frame = encode_frame(Opcode.CALL, self._sequence, tag, payload)
+        self._sequence += 1
+        if self._control is None:
+            raise FarSideLost("This executor has no supervisor.")
+        try:
+            self._control.send(memoryview(frame), descriptor)
+        except FarSideLost:
+            self.ended = True
+
+    # --- its end -------------------------------------------------------------------------------
+
+    def end(self, keep: Sequence[int] = ()) -> None:
+        """End it, and with it all below it; may be called again.
+
+        Where it was killed, what it left is ended here, but for the processes `keep`.
+        """
+        if self._reaped:
+            return
+        self._reaped = True
+        if self.fileno() >= 0:
+            with suppress(ProtocolError):
+                self.read()
+        was_killed, self.ended = self.ended, True
+        if self._control is not None:
+            self._control.close()  # it ends all below it, and itself
+        if self._spawned.relay is not None:
+            self._spawned.relay.join(_REAP_GRACE)
+        if not self.pid:
+            return
+        if not self.serves or self._control is None:
+            kill_group(self.pid)
+        # User code may have stopped it.
+        if not collect(self.pid, _REAP_GRACE) or was_killed:
+            end_leftovers(self._spawned.mark, keep)
