@@ -4,6 +4,7 @@
 #include "declared.h"
 #include "identity.h"
 #include "module.h"
+#include "shown_header.h"
 
 #include "clang/AST/ASTConsumer.h"
 #include "clang/AST/ASTContext.h"
@@ -105,6 +106,8 @@ public:
         prepare(*statement);
     if (Conflicts)
       Conflicts->declared(decls);
+    if (Show)
+      Show->bodies().declared(decls);
     appendDeclared(Declared, context, decls, File,
                    [this](const NamedDecl &decl) { return symbolOf(decl); });
     EagerInternals eager(context, decls);
@@ -234,8 +237,8 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
     return false;
   InputKind kind = InputKind(Instance->getLangOpts().CPlusPlus ? Language::CXX : Language::C);
   // The name shows up in nothing but messages about options that include files.
-  static const char empty[] = "";
-  FrontendInputFile input(llvm::MemoryBufferRef(llvm::StringRef(empty, 0), "start"), kind);
+  llvm::StringRef text = shownHeader(Instance->getLangOpts().CPlusPlus);
+  FrontendInputFile input(llvm::MemoryBufferRef(text, "start"), kind);
   Instance->getFrontendOpts().Inputs = {input};
   if (!Action->BeginSourceFile(*Instance, input))
     return false;
@@ -254,8 +257,6 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   preprocessor.setTokenWatcher([this](const Token &token) { watch(const_cast<Token &>(token)); });
   preprocessor.EnterMainSourceFile();
   Instance->createSema(TU_Incremental, nullptr);
-  if (showValues)
-    Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   Parse = std::make_unique<Parser>(preprocessor, Instance->getSema(), false);
   Parse->Initialize();
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
@@ -267,6 +268,8 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   MayContinue = parseDeclarations();
   local.perform();
   global.perform();
+  if (showValues)
+    Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
 }
 
@@ -379,12 +382,31 @@ bool Compiler::parse(unsigned number, llvm::StringRef code) {
     for (Decl *weak : sema.WeakTopLevelDecls())
       Consumer->HandleTopLevelDecl(DeclGroupRef(weak));
   }
+  ok = ok && completeDisplay();
   local.perform();
   global.perform();
   ok = ok && !Instance->getDiagnostics().hasErrorOccurred();
   if (ok)
     Consumer->HandleTranslationUnit(Instance->getASTContext());
   return ok && !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+/// Makes the functions that show values. What goes wrong there, in templates of the program, is not
+/// an error of the cell.
+bool Compiler::completeDisplay() {
+  if (!Consumer->Show || !Consumer->Show->bodies().pending())
+    return true;
+  Sema &sema = Instance->getSema();
+  sema.PerformPendingInstantiations();
+  if (Instance->getDiagnostics().hasErrorOccurred())
+    return false;
+  size_t before = Collector.count();
+  Consumer->Show->bodies().complete(
+      [this](FunctionDecl *made) { Consumer->generator().HandleTopLevelDecl(DeclGroupRef(made)); });
+  if (!::getenv("FARSIDE_SHOW_DEBUG"))
+    Collector.dropFrom(before);
+  DisplayFailed = Instance->getDiagnostics().hasErrorOccurred();
+  return !DisplayFailed;
 }
 
 std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
@@ -414,7 +436,8 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     Emit->optimise(m, level);
   }
   cell.optimiseMicros = watch.lap();
-  cell.cookie = {NumberedNames, weakDefinitions(m)};
+  cell.cookie.numberedNames = NumberedNames;
+  cell.cookie.weakSymbols = weakDefinitions(m);
   for (const std::string &symbol : cell.cookie.weakSymbols)
     Known.insert(symbol);
   if (!definesNothing(m))
@@ -422,11 +445,14 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   cell.emitMicros = watch.lap();
 }
 
-Cell Compiler::compile(unsigned number, llvm::StringRef code) {
+Cell Compiler::compile(unsigned number, llvm::StringRef code, bool plain) {
   Cell cell;
   Stopwatch watch;
+  if (Consumer->Show)
+    Consumer->Show->Plain = plain;
   cell.ok = MayContinue && parse(number, code);
   MayContinue = cell.ok;
+  cell.displayFailed = DisplayFailed;
   cell.declared = std::move(Consumer->Declared);
   cell.value = std::move(Consumer->Value);
   if (cell.value) {
@@ -436,6 +462,7 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code) {
   }
   cell.parseMicros = watch.lap();
   cell.conflicts = conflicts(code, cell.ok);
+  cell.cookie.plain = plain;
   if (cell.ok)
     emit(takeModule(number), number, cell);
   return cell;
@@ -450,6 +477,8 @@ std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
 }
 
 bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cookie) {
+  if (Consumer->Show)
+    Consumer->Show->Plain = cookie.plain;
   MayContinue = MayContinue && parse(number, code);
   if (!MayContinue)
     return false;
@@ -463,6 +492,11 @@ bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cooki
 }
 
 void Compiler::warmUp() { Emit->warmUp(); }
+
+void Compiler::showElements(int64_t count) {
+  if (Consumer->Show)
+    Consumer->Show->bodies().Elements = static_cast<unsigned long>(count);
+}
 
 std::string Compiler::triple() const { return Instance->getTarget().getTriple().str(); }
 

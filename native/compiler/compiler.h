@@ -25,6 +25,7 @@ class PchNames;
 /// What one cell became.
 struct Cell {
   bool ok = false;
+  bool displayFailed = false; ///< the cell itself is fine; to be compiled again, plain
   llvm::json::Array declared;
   std::optional<ShownType> value;
   std::vector<std::string> conflicts;
@@ -48,7 +49,8 @@ public:
                                           std::unique_ptr<PchNames> pchNames);
   ~Compiler();
 
-  Cell compile(unsigned number, llvm::StringRef code);
+  /// `plain`: objects are shown by their address alone.
+  Cell compile(unsigned number, llvm::StringRef code, bool plain = false);
 
   /// Parses an accepted cell again. False where it fails or would now be named differently.
   bool replay(unsigned number, llvm::StringRef code, const Cookie &cookie);
@@ -57,6 +59,9 @@ public:
   void warmUp();
 
   std::string triple() const;
+
+  /// How many elements of a container are shown.
+  void showElements(int64_t count);
 
   /// The names of the PCH that are in the way of this cell; for one that failed, those that may be.
   std::vector<std::string> conflicts(llvm::StringRef code, bool ok);
@@ -68,6 +73,7 @@ private:
   bool parse(unsigned number, llvm::StringRef code);
   bool parseDeclarations();
   bool openStatement();
+  bool completeDisplay();
   void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);
@@ -85,6 +91,7 @@ private:
   clang::SourceLocation CellEnd;
   int OpenBrackets = 0;
   bool MayContinue = true;
+  bool DisplayFailed = false;
 };
 
 } // namespace farside

@@ -19,6 +19,9 @@ struct Cookie {
   /// inline functions in a module survive to be defined.
   std::vector<std::string> weakSymbols;
 
+  /// Whether its value was compiled to be shown by its address alone.
+  bool plain = false;
+
   std::string encode() const;
   /// False where `text` is no cookie.
   static bool decode(llvm::StringRef text, Cookie &cookie);

@@ -33,9 +33,10 @@ std::string encodeSetup() {
       {"__llvm_orc_SimpleRemoteEPC_dispatch_fn", reinterpret_cast<uint64_t>(farsideDispatch)},
       {"__llvm_orc_SimpleRemoteEPC_dispatch_ctx", reinterpret_cast<uint64_t>(&Server::get())},
   };
-  for (auto service : {dylibManagerSymbols(), simpleMemoryManagerSymbols(),
-                       sharedMemoryMapperSymbols(), memoryAccessSymbols(), debuggerSymbols(),
-                       platformSymbols(), commitSymbols(), tlsOffsetSymbols(), snapshotSymbols()})
+  for (auto service :
+       {dylibManagerSymbols(), simpleMemoryManagerSymbols(), sharedMemoryMapperSymbols(),
+        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(),
+        tlsOffsetSymbols(), snapshotSymbols(), showSymbols()})
     for (const BootstrapSymbol &entry : service)
       symbols.emplace_back(entry.Name, entry.Address);
 

@@ -71,11 +71,13 @@ class ExecutionSession:
         sink: OutputSink | None,
         demangle: Callable[[str], str] = str,
         interrupts: Interrupts | None = None,
+        show: Callable[[bytes], None] | None = None,
     ) -> None:
         self._options = options
         self._sink = sink
         self._demangle = demangle
         self._interrupts = interrupts
+        self._show = show
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._start()
 
@@ -111,6 +113,8 @@ class ExecutionSession:
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
+        if self._executor.offers(bootstrap.DISPLAY_TAG):
+            self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
             self._libraries.append(self._executor.open_library("libc++.so.1"))
@@ -145,6 +149,12 @@ class ExecutionSession:
             else:
                 answer = found.address
         return sps.pack((sps.Expected(sps.ADDR),), (answer,))
+
+    def _answer_display(self, payload: bytes) -> bytes:
+        """Take what the program shows while it runs."""
+        if self._show is not None:
+            self._show(payload)
+        return b""
 
     def _limit_memory(self) -> None:
         """Limit what the worker may allocate; its children and snapshots inherit it."""

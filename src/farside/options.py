@@ -39,6 +39,7 @@ class Options:
         output_limit: bytes that a cell may write where output is captured.
         snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
             0 keeps none.
+        elements: how many elements of a container are shown, 1 to 100,000.
         compiler, executor: paths of the two programs; None means the installed ones.
     """
 
@@ -58,6 +59,7 @@ class Options:
     memory_limit: int | None = None
     output_limit: int = 64 << 20
     snapshots: int = 10
+    elements: int = 100
     compiler: Path | None = None
     executor: Path | None = None
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
     from farside.remote.commit import RunOutcome
+    from farside.result.bundle import Display
 
 __all__ = ["CellResult", "Closing", "Past", "Session"]
 
@@ -56,6 +57,10 @@ class Session:
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
 
+    Attributes:
+        on_display: is given each `Display` as it comes, while the cell runs. What it raises ends
+            the cell.
+
     Raises:
         SetupError: one of the two programs cannot be found or started.
     """
@@ -67,6 +72,8 @@ class Session:
         self._gate = InterruptGate()
         self._lock = threading.Lock()
         self._closed = False
+        self.on_display: Callable[[Display], None] | None = None
+        self._displays: list[Display] = []
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -76,7 +83,9 @@ class Session:
 
         try:
             sink = self._output if self._output.capture else None
-            self._execution = ExecutionSession(self.options, sink, self._demangle, self._gate)
+            self._execution = ExecutionSession(
+                self.options, sink, self._demangle, self._gate, self._show
+            )
         except BaseException:
             self._compiler.close()
             raise
@@ -103,6 +112,7 @@ class Session:
         with self._exclusive():
             cell = self.next_cell
             self.next_cell += 1
+            self._displays.clear()
             started = perf_counter()
             with self._recovering(f"cell {cell}"):
                 compiled = self._compile(cell, code)
@@ -132,6 +142,10 @@ class Session:
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
                         compiled = self._compiler.compile(cell, code)
+            if compiled.display_failed:
+                # Code of the program that only its display needs does not compile.
+                self._rescue.rollback_compiler()
+                compiled = self._compiler.compile(cell, code, plain=True)
         if not compiled.ok:
             raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
         return compiled
@@ -206,7 +220,17 @@ class Session:
             stdout=stdout,
             stderr=stderr,
             timings=timings,
+            displays=tuple(self._displays),
         )
+
+    def _show(self, payload: bytes) -> None:
+        """Take a display that the program sent."""
+        from farside.result.bundle import decode_display
+
+        display = decode_display(payload)
+        self._displays.append(display)
+        if self.on_display is not None:
+            self.on_display(display)
 
     # ------------------------------------------------------------------ besides running cells
 

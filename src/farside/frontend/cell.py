@@ -65,6 +65,8 @@ class CompiledCell:
         timings: microseconds by phase: ``parse``, ``optimise``, ``emit``.
         conflicts: names of the precompiled header that are in this cell's way. Where there are
             any, the result is void: see `Compiler.restart_without_pch`.
+        display_failed: whether it was rejected only because its value cannot be shown in full; it
+            is to be compiled again, ``plain``.
     """
 
     cell: int
@@ -78,6 +80,7 @@ class CompiledCell:
     cookie: str = ""
     timings: dict[str, int] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
+    display_failed: bool = False
 
 
 def parse_cell(
@@ -111,6 +114,7 @@ def parse_cell(
         cookie=_text(body.get("cookie", "")),
         timings=timings,
         conflicts=tuple(_text(item) for item in _list(body.get("conflicts", []))),
+        display_failed=body.get("display_failed") is True,
     )
 
 

@@ -143,7 +143,9 @@ class Compiler:
                 discard_pch(self._pch)
             build_pch(self._options, self._path)
 
-    def compile(self, number: int, code: str, time_limit: float | None = None) -> CompiledCell:
+    def compile(
+        self, number: int, code: str, time_limit: float | None = None, *, plain: bool = False
+    ) -> CompiledCell:
         """Compile one cell.
 
         After a result that is not ``ok``, and after any exception, `rollback` must come before the
@@ -153,6 +155,7 @@ class Compiler:
             number: the cell's number, greater than all before.
             code: its text.
             time_limit: seconds after which Clang is taken to hang; None means no limit.
+            plain: whether an object is shown by its address alone.
 
         Raises:
             CompilerCrashed: the compiler process ended, or exceeded `time_limit`.
@@ -164,7 +167,8 @@ class Compiler:
             raise CompilerCrashed("The compiler is not running.")
         self._busy = True
         deadline = None if time_limit is None else monotonic() + time_limit
-        message = self._call({"op": "compile", "cell": number, "code": code}, deadline, number)
+        request = {"op": "compile", "cell": number, "code": code, "plain": plain}
+        message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)
         self._busy = not cell.ok
         return cell
@@ -288,6 +292,7 @@ class Compiler:
                     "args": list(self._options.clang_args()),
                     "pch": pch,
                     "values": self._values,
+                    "elements": self._options.elements,
                 }
             )
         except Disconnected as error:

@@ -105,6 +105,8 @@ RUN_PROGRAM = "farside_platform_run_program"
 
 SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
 """Dispatch tag of the call Expected<Addr>(Addr header, String name)."""
+DISPLAY_TAG = "farside_display_tag"
+"""Dispatch tag of the call void(String id, u8 update, Seq<char> tree)."""
 
 FARSIDE_SYMBOLS = frozenset(
     (
@@ -138,6 +140,7 @@ FARSIDE_SYMBOLS = frozenset(
         JIT_DLERROR,
         RUN_PROGRAM,
         SYMBOL_LOOKUP_TAG,
+        DISPLAY_TAG,
     )
 )
 
