@@ -403,8 +403,7 @@ bool Compiler::completeDisplay() {
   size_t before = Collector.count();
   Consumer->Show->bodies().complete(
       [this](FunctionDecl *made) { Consumer->generator().HandleTopLevelDecl(DeclGroupRef(made)); });
-  if (!::getenv("FARSIDE_SHOW_DEBUG"))
-    Collector.dropFrom(before);
+  Collector.dropFrom(before);
   DisplayFailed = Instance->getDiagnostics().hasErrorOccurred();
   return !DisplayFailed;
 }
@@ -425,6 +424,7 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   keepStatementsOnStack(m);
   dropRepeatedInitialisers(m, Known);
   withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
+  dropUnused(m); // what only a display needs that an earlier cell has made
   if (level == 0 || runsOnce(m)) {
     level = 0;
     dropInlineBodies(m);

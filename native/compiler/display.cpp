@@ -178,6 +178,15 @@ Expr *withoutOpening(Expr *expression) {
   return expression;
 }
 
+/// In C an expression statement has lost the array that it denotes, or the place of its struct.
+Expr *undecayed(Expr *expression) {
+  auto *cast = dyn_cast<ImplicitCastExpr>(expression);
+  bool loses =
+      cast && (cast->getCastKind() == CK_ArrayToPointerDecay ||
+               (cast->getCastKind() == CK_LValueToRValue && cast->getType()->isRecordType()));
+  return loses ? cast->getSubExpr() : expression;
+}
+
 /// The expression as a glvalue; what it denotes is neither copied nor moved.
 Expr *materialise(Builder &b, Expr *expression) {
   if (expression->isGLValue())
@@ -210,6 +219,8 @@ std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
     return std::nullopt;
   if (auto *cleanups = dyn_cast<ExprWithCleanups>(expression))
     expression = withoutOpening(cleanups->getSubExpr());
+  if (!Semantics.getLangOpts().CPlusPlus)
+    expression = undecayed(expression);
   Builder b(Semantics, statement, valueFunction());
   QualType type = expression->getType();
   ShownType name = describe(b.C, type);

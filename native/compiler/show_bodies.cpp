@@ -173,7 +173,8 @@ void ShowBodies::define(FunctionDecl &function, bool rich) {
   Body = std::move(outer);
 }
 
-/// `static void show_N(void *out, void *object)`.
+/// `extern void show_N(void *out, void *object)`: of a static one Clang says that it has no body,
+/// as long as that is true.
 FunctionDecl *ShowBodies::functionForC(QualType type) {
   type = type.getCanonicalType();
   for (auto &[known, function] : MadeForC)
@@ -184,7 +185,7 @@ FunctionDecl *ShowBodies::functionForC(QualType type) {
   std::string name = "__farside_show_" + std::to_string(NumberForC++);
   auto *function =
       FunctionDecl::Create(C, C.getTranslationUnitDecl(), Loc, Loc, &C.Idents.get(name), signature,
-                           C.getTrivialTypeSourceInfo(signature), SC_Static);
+                           C.getTrivialTypeSourceInfo(signature), SC_Extern);
   std::vector<ParmVarDecl *> made;
   for (QualType parameter : parameters)
     made.push_back(ParmVarDecl::Create(C, function, Loc, Loc, nullptr, parameter,

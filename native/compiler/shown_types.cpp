@@ -110,12 +110,44 @@ std::optional<unsigned> stringKind(const ASTContext &context, QualType unit) {
   }
 }
 
+namespace {
+
+/// A name that its author made up is told; one that only a library's insides have is not.
+const TypedefNameDecl *toldAlias(QualType type) {
+  const TypedefNameDecl *decl = nullptr;
+  if (const auto *alias = dyn_cast<TypedefType>(type.getTypePtr()))
+    decl = alias->getDecl();
+  if (!decl || !decl->getIdentifier() || decl->isTemplated() ||
+      decl->getDeclContext()->isFunctionOrMethod())
+    return nullptr;
+  for (const DeclContext *scope = decl->getDeclContext(); scope; scope = scope->getParent())
+    if (const auto *named = dyn_cast<NamedDecl>(scope);
+        named && named->getIdentifier() && named->getName().starts_with("_"))
+      return nullptr;
+  return decl->getName().starts_with("_") ? nullptr : decl;
+}
+
+} // namespace
+
 std::string typeName(const ASTContext &context, QualType type) {
   PrintingPolicy policy = context.getPrintingPolicy();
   policy.SuppressUnwrittenScope = true;
   policy.SuppressDefaultTemplateArgs = true;
   policy.SuppressTagKeyword = context.getLangOpts().CPlusPlus;
-  std::string name = type.getAsString(policy);
+  std::string name;
+  if (type->isRecordType() && context.getLangOpts().CPlusPlus) {
+    QualType sugar = type;
+    while (!toldAlias(sugar) && sugar != sugar.getSingleStepDesugaredType(context))
+      sugar = sugar.getSingleStepDesugaredType(context);
+    if (const TypedefNameDecl *alias = toldAlias(sugar)) {
+      llvm::raw_string_ostream out(name);
+      std::string qualifiers = type.getQualifiers().getAsString(policy);
+      out << qualifiers << (qualifiers.empty() ? "" : " ");
+      alias->printQualifiedName(out, policy);
+    }
+  }
+  if (name.empty())
+    name = (type->isRecordType() ? type.getCanonicalType() : type).getAsString(policy);
   replaceAll(name, "basic_string<char>", "string");
   replaceAll(name, "basic_string_view<char>", "string_view");
   replaceAll(name, "basic_string<wchar_t>", "wstring");

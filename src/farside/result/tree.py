@@ -8,7 +8,6 @@ not closed at the end counts as closed, and all else that is out of place is a `
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -216,7 +215,8 @@ def _around(node: Node, parts: list[str]) -> str:
     whole = "".join(parts) + ("…" if node.cut else "")
     match node.kind:
         case Kind.TYPED:
-            return f"({text}) {whole}".rstrip()
+            # Of a base the dynamic type is that of the whole.
+            return whole if node.label.startswith("<") else f"({text}) {whole}".rstrip()
         case Kind.QUANTITY:
             return whole + text
         case Kind.UNEXPECTED:
@@ -265,14 +265,14 @@ def _method(data: bytes) -> str:
     return f"Function @{pointer:#x}"
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
 def _time(data: bytes) -> str:
     if len(data) != 8:
         raise ProtocolError("the far side sent a time that is none")
+    from datetime import datetime, timedelta, timezone
+
     nanoseconds = int.from_bytes(data, "little", signed=True)
     seconds, rest = divmod(nanoseconds, 10**9)
-    moment = _EPOCH + timedelta(seconds=seconds)  # 64 bits of nanoseconds are 292 years
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    moment = epoch + timedelta(seconds=seconds)  # 64 bits of nanoseconds are 292 years
     text = f"{moment:%Y-%m-%d %H:%M:%S}"
     return f"{text}.{rest:09d} UTC" if rest else f"{text} UTC"

@@ -127,9 +127,11 @@ def _tree_value(data: bytes, type_name: str) -> Value:
     if root is not None and root.children[0].kind is ValueKind.BUNDLE:
         bundle = bundle_of(root.children.pop(0))
     if root is None or not root.children:
-        return Value(type_name, ValueKind.TREE, f"<{problem or 'not shown'}>", None, bundle, problem)
+        return Value(type_name, ValueKind.TREE, f"<display {problem or 'is empty'}>", None, bundle, problem)
     node = root.children[0]
-    text = tree_text(node, leaf) + (f" <{problem}>" if problem else "")
+    text = tree_text(node, leaf)
+    if problem:
+        text = f"{'' if text == '…' else text + ' '}<display {problem}>"
     python: PythonValue = None
     kind = ValueKind.TREE
     if node.kind in _SIZES:
