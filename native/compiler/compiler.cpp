@@ -315,6 +315,10 @@ bool Compiler::parseDeclarations() {
   while (!atEnd) {
     if (group && !Consumer->HandleTopLevelDecl(group.get()))
       return false;
+    // Before the end of the cell, where Clang misses what is not defined.
+    if (group && Consumer->Number != 0 && isa<TopLevelStmtDecl>(*group.get().begin()) &&
+        !completeDisplay())
+      return false;
     if (!openStatement())
       return false;
     // Calls of consteval functions in a statement are evaluated when its context ends.
@@ -394,10 +398,14 @@ bool Compiler::parse(unsigned number, llvm::StringRef code) {
 /// Makes the functions that show values. What goes wrong there, in templates of the program, is not
 /// an error of the cell.
 bool Compiler::completeDisplay() {
-  if (!Consumer->Show || !Consumer->Show->bodies().pending())
+  if (!Consumer->Show || Instance->getDiagnostics().hasErrorOccurred())
     return true;
   Sema &sema = Instance->getSema();
-  sema.PerformPendingInstantiations();
+  bool pending = Consumer->Show->bodies().pending();
+  if (pending || Consumer->Show->bodies().hasHeader())
+    sema.PerformPendingInstantiations();
+  if (!pending && !Consumer->Show->bodies().pending())
+    return true;
   if (Instance->getDiagnostics().hasErrorOccurred())
     return false;
   size_t before = Collector.count();

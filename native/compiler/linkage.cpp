@@ -168,7 +168,9 @@ void promoteInternals(llvm::Module &module, unsigned cell) {
 }
 
 /// Functions that show values (show_bodies.h) are called once for each display, from outside.
-static bool isForDisplay(const GlobalValue &value) { return value.getName().starts_with("_ZN9__farside"); }
+static bool isForDisplay(const GlobalValue &value) {
+  return value.getName().starts_with("_ZN9__farside");
+}
 
 void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies bodies) {
   for (llvm::GlobalAlias &alias : llvm::make_early_inc_range(module.aliases()))

@@ -119,12 +119,43 @@ void ShowBodies::complete(llvm::function_ref<void(FunctionDecl *)> emit) {
   DefinedForC = 0;
 }
 
+/// farside::display<T, G> (farside/display.h) is given the present G.
+void ShowBodies::renewDefaults() {
+  LookupResult space(S, &C.Idents.get("farside"), SourceLocation(), Sema::LookupNamespaceName);
+  space.suppressDiagnostics();
+  auto *own = S.LookupQualifiedName(space, C.getTranslationUnitDecl())
+                  ? space.getAsSingle<NamespaceDecl>()
+                  : nullptr;
+  if (!own)
+    return;
+  HasHeader = true;
+  for (const char *name : {"display", "update_display"}) {
+    LookupResult found(S, &C.Idents.get(name), SourceLocation(), Sema::LookupOrdinaryName);
+    found.suppressDiagnostics();
+    S.LookupQualifiedName(found, own);
+    for (NamedDecl *decl : found)
+      if (const auto *made = dyn_cast<FunctionTemplateDecl>(decl);
+          made && made->getTemplateParameters()->size() == 2)
+        if (auto *last =
+                dyn_cast<NonTypeTemplateParmDecl>(made->getTemplateParameters()->getParam(1));
+            last && last->hasDefaultArgument()) {
+          Expr *present = number(Generation, C.UnsignedIntTy);
+          last->removeDefaultArgument();
+          last->setDefaultArgument(
+              C, TemplateArgumentLoc(TemplateArgument(present, /*IsCanonical=*/false), present));
+        }
+  }
+}
+
 void ShowBodies::declared(DeclGroupRef decls) {
+  unsigned before = Generation;
   for (const Decl *decl : decls) {
     const auto *named = dyn_cast<NamedDecl>(decl);
     if (const auto *space = dyn_cast<NamespaceDecl>(decl)) {
       for (Decl *inner : space->decls())
         declared(DeclGroupRef(inner));
+      if (space->getDeclName().isIdentifier() && space->getName() == "farside" && Space)
+        renewDefaults();
       continue;
     }
     if (!named || !decl->getDeclContext()->getRedeclContext()->isFileContext())
@@ -142,6 +173,8 @@ void ShowBodies::declared(DeclGroupRef decls) {
         ++Generation;
     }
   }
+  if (before != Generation && Space)
+    renewDefaults();
 }
 
 void ShowBodies::define(FunctionDecl &function, bool rich) {
@@ -228,7 +261,7 @@ ShowBodies::Way ShowBodies::wayOf(QualType type) {
   if (isRange(value))
     return Way::range;
   // What the library keeps inside is nobody's business.
-  if (library == Library::other &&
+  if (library == Library::other && !cxx->isEmpty() &&
       (cxx->field_empty() ||
        llvm::any_of(cxx->fields(), [](const FieldDecl *field) { return isInternalName(*field); })))
     return Way::address;

@@ -40,12 +40,17 @@ public:
   /// Whether something that complete() has to do is pending.
   bool pending() const;
 
+  /// Whether cells have included farside/display.h, whose templates refer to functions made here.
+  bool hasHeader() const { return HasHeader; }
+
   /// Takes notice of declarations that may change how a type is shown.
   void declared(clang::DeclGroupRef decls);
 
   unsigned long Elements = 100; ///< how many elements of a container are shown
 
 private:
+  void renewDefaults();
+
   enum class Way { scalar, text, bundle, address, array, vector, members, library, range, thrown };
 
   Way wayOf(clang::QualType type);
@@ -101,6 +106,7 @@ private:
   clang::FunctionTemplateDecl *Rich = nullptr;
   clang::SourceLocation Loc;
   unsigned Generation = 0;
+  bool HasHeader = false;
   std::vector<clang::Stmt *> Body; ///< of the function that is being made
   std::vector<std::pair<clang::QualType, clang::FunctionDecl *>> MadeForC;
   size_t DefinedForC = 0;

@@ -121,10 +121,12 @@ const TypedefNameDecl *toldAlias(QualType type) {
       decl->getDeclContext()->isFunctionOrMethod())
     return nullptr;
   for (const DeclContext *scope = decl->getDeclContext(); scope; scope = scope->getParent())
-    if (const auto *named = dyn_cast<NamedDecl>(scope);
-        named && named->getIdentifier() && named->getName().starts_with("_"))
+    if (const auto *named = dyn_cast<NamedDecl>(scope); named && !scope->isInlineNamespace() &&
+                                                        named->getIdentifier() &&
+                                                        named->getName().starts_with("_"))
       return nullptr;
-  return decl->getName().starts_with("_") ? nullptr : decl;
+  // `type` is what traits call their results.
+  return decl->getName().starts_with("_") || decl->getName() == "type" ? nullptr : decl;
 }
 
 } // namespace
@@ -151,6 +153,7 @@ std::string typeName(const ASTContext &context, QualType type) {
   replaceAll(name, "basic_string<char>", "string");
   replaceAll(name, "basic_string_view<char>", "string_view");
   replaceAll(name, "basic_string<wchar_t>", "wstring");
+  replaceAll(name, "std::__exception_ptr::exception_ptr", "std::exception_ptr");
   replaceAll(name, "basic_ostream<char>", "ostream");
   replaceAll(name, "basic_istream<char>", "istream");
   return name;

@@ -60,11 +60,13 @@ void showHere(TreeMemory &memory, ShowEntry entry, void *object, uint64_t limit)
 }
 
 std::string makeTree(ShowEntry entry, const volatile void *object, bool guarded, uint64_t limit) {
+  constexpr uint64_t usualLimit = 100;
   auto memory = makeMemory();
   if (!memory)
     return failure("no memory to show it");
   void *mutableObject = const_cast<void *>(object); // as its own type has it, says the entry
   std::string end;
+  limit = limit == 0 ? usualLimit : limit;
   if (guarded)
     end = showInChild(*memory, [&] { showHere(*memory, entry, mutableObject, limit); });
   else

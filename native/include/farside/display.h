@@ -13,15 +13,15 @@
 //
 // Its result may be any range of pairs of strings, format and content. Binary content (image/png)
 // is given as it is, or in base64. A function `mime_bundle_repr` whose result has a `dump()` that
-// gives a JSON object, as those that xeus-cpp finds, serves as well. The same is then seen when such
-// a value ends a cell.
+// gives a JSON object, as those that xeus-cpp finds, serves as well. The same is then seen when
+// such a value ends a cell.
 #pragma once
 
 #include <map>
 #include <string>
 #include <utility>
 
-// The limit 0 is the session's own (farside --elements).
+// The limit 0 is that of farside, 100 elements.
 extern "C" void __farside_display(void (*entry)(void *, void *), const volatile void *object,
                                   unsigned long limit, const char *id, unsigned update);
 
@@ -55,8 +55,8 @@ inline detail::Content json(std::string text) { return mime("application/json", 
 /// the value. With a name it can be replaced later. G is not to be given: it changes when a cell
 /// declares what may change how types are shown.
 template <class T, unsigned G = 0> void display(const T &value, const char *id = nullptr) {
-  __farside_display(&__farside::rich_entry<const T, G>, &reinterpret_cast<const volatile char &>(value),
-                    0, id, 0);
+  __farside_display(&__farside::rich_entry<const T, G>,
+                    &reinterpret_cast<const volatile char &>(value), 0, id, 0);
 }
 template <class T, unsigned G = 0> void display(const T &value, const std::string &id) {
   farside::display<T, G>(value, id.c_str());
@@ -64,8 +64,8 @@ template <class T, unsigned G = 0> void display(const T &value, const std::strin
 
 /// Replaces what was shown under a name.
 template <class T, unsigned G = 0> void update_display(const T &value, const std::string &id) {
-  __farside_display(&__farside::rich_entry<const T, G>, &reinterpret_cast<const volatile char &>(value),
-                    0, id.c_str(), 1);
+  __farside_display(&__farside::rich_entry<const T, G>,
+                    &reinterpret_cast<const volatile char &>(value), 0, id.c_str(), 1);
 }
 
 } // namespace farside

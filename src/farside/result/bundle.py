@@ -60,8 +60,8 @@ def decode_display(payload: bytes) -> Display:
     Raises:
         ProtocolError: it is none.
     """
-    from farside.result.value import decode_value
     from farside.result.kinds import ValueKind
+    from farside.result.value import decode_value
 
     name, rest = _sequence(payload)
     if not rest or rest[0] > 1:

@@ -85,7 +85,9 @@ def plain_text(data: bytes) -> str:
     cut = len(data) > STRING_LIMIT
     text = data[:STRING_LIMIT].decode(errors="replace")
     if not text.isprintable():
-        text = "".join(char if char == "\n" or char.isprintable() else escape(char, "") for char in text)
+        text = "".join(
+            char if char == "\n" or char.isprintable() else escape(char, "") for char in text
+        )
     return text + "…" if cut else text
 
 

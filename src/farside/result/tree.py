@@ -8,6 +8,7 @@ not closed at the end counts as closed, and all else that is out of place is a `
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from farside.result.kinds import ValueKind as Kind
 from farside.result.text import plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    LeafText = Callable[[Kind, bytes], str]  # how plain values are written
 
 _HEAD = Struct("<BI")
 _ARRAY = Struct("<BQ")
@@ -143,13 +146,6 @@ def tree_text(node: Node, leaf: LeafText) -> str:
     return flat if len(flat) <= WIDTH and "\n" not in flat else _folded(node, leaf, 0)
 
 
-class LeafText:
-    """How plain values are written; `farside.result.value` gives it."""
-
-    def __call__(self, kind: Kind, data: bytes) -> str:
-        raise NotImplementedError
-
-
 _BRACED = (Kind.SEQUENCE, Kind.MAP, Kind.TUPLE, Kind.RECORD, Kind.BUNDLE)
 
 
@@ -268,11 +264,11 @@ def _method(data: bytes) -> str:
 def _time(data: bytes) -> str:
     if len(data) != 8:
         raise ProtocolError("the far side sent a time that is none")
-    from datetime import datetime, timedelta, timezone
+    from datetime import datetime, timedelta
 
     nanoseconds = int.from_bytes(data, "little", signed=True)
     seconds, rest = divmod(nanoseconds, 10**9)
-    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
     moment = epoch + timedelta(seconds=seconds)  # 64 bits of nanoseconds are 292 years
     text = f"{moment:%Y-%m-%d %H:%M:%S}"
     return f"{text}.{rest:09d} UTC" if rest else f"{text} UTC"

@@ -115,8 +115,8 @@ def _check_size(kind: ValueKind, data: bytes, type_name: str) -> None:
 
 def _tree_value(data: bytes, type_name: str) -> Value:
     """Read a value made of others."""
-    from farside.result.tree import parse_tree, tree_text
     from farside.result.bundle import bundle_of
+    from farside.result.tree import parse_tree, tree_text
 
     def leaf(kind: ValueKind, data: bytes) -> str:
         _check_size(kind, data, type_name)
@@ -127,7 +127,9 @@ def _tree_value(data: bytes, type_name: str) -> Value:
     if root is not None and root.children[0].kind is ValueKind.BUNDLE:
         bundle = bundle_of(root.children.pop(0))
     if root is None or not root.children:
-        return Value(type_name, ValueKind.TREE, f"<display {problem or 'is empty'}>", None, bundle, problem)
+        return Value(
+            type_name, ValueKind.TREE, f"<display {problem or 'is empty'}>", None, bundle, problem
+        )
     node = root.children[0]
     text = tree_text(node, leaf)
     if problem:
