@@ -49,6 +49,7 @@ options:
   --memory-limit=SIZE   let allocations beyond this fail
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
                         %undo (default 10); 0 keeps none
+  --elements=N          elements of a container that are shown (default 100)
   --prepare             build the precompiled standard library for these options, then end
   --version, --help
 
@@ -126,6 +127,17 @@ def parse_count(text: str) -> int:
     """
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and int(text) <= 1000):
         raise OptionError(f"--snapshots takes a number from 0 to 1000, but was given {text!r}")
+    return int(text)
+
+
+def parse_elements(text: str) -> int:
+    """Return how many elements of a container are shown.
+
+    Raises:
+        OptionError: it is no number from 1 to 100000.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and 1 <= int(text) <= 100_000):
+        raise OptionError(f"--elements takes a number from 1 to 100000, but was given {text!r}")
     return int(text)
 
 
@@ -216,6 +228,7 @@ class _Parser:
             "-D": lists["defines"].append,
             "-Xcc": lists["xcc"].append,
             "-snapshots": lambda value: self._set(snapshots=parse_count(value)),
+            "-elements": lambda value: self._set(elements=parse_elements(value)),
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
             "-time-limit": self._time_limit,
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
@@ -277,7 +290,7 @@ def _unknown_option(word: str) -> str:
 
     names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
     names += ["--time-limit=", "--memory-limit="]
-    names += ["--snapshots="]
+    names += ["--snapshots=", "--elements="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]
