@@ -16,6 +16,7 @@
 #include "clang/Lex/Pragma.h"
 #include "clang/Lex/Preprocessor.h"
 #include "clang/Sema/Sema.h"
+#include "llvm/IR/DebugInfo.h"
 
 #include <chrono>
 
@@ -423,6 +424,15 @@ std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
   return module;
 }
 
+/// Says the line of a cell of one line in the answer, as DWARF would take longer to write than code.
+void Compiler::dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell) {
+  if (Instance->getCodeGenOpts().getDebugInfo() != llvm::codegenoptions::DebugLineTablesOnly)
+    return;
+  cell.onlyLine = onlyLine(module, "cell " + std::to_string(number));
+  if (cell.onlyLine != 0)
+    llvm::StripDebugInfo(module);
+}
+
 void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell) {
   Stopwatch watch;
   llvm::Module &m = *module;
@@ -437,6 +447,7 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     level = 0;
     dropInlineBodies(m);
     dropUnused(m);
+    dropOnlyLine(m, number, cell);
   }
   bindDefinitions(m);
   if (level > 0 || needsLowering(m) || !Instance->getLangOpts().Sanitize.empty()) {

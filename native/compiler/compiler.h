@@ -31,6 +31,7 @@ struct Cell {
   std::vector<std::string> conflicts;
   llvm::StringRef object; ///< valid until the next cell
   Cookie cookie;
+  unsigned onlyLine = 0; ///< see onlyLine(); the object does not tell it
   int64_t parseMicros = 0;
   int64_t optimiseMicros = 0;
   int64_t emitMicros = 0;
@@ -76,6 +77,7 @@ private:
   bool completeDisplay();
   void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
+  void dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);
 
   DiagnosticCollector &Collector;

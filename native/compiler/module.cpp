@@ -4,6 +4,7 @@
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Analysis/CFG.h"
 #include "llvm/IR/Constants.h"
+#include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/Function.h"
 #include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/InstIterator.h"
@@ -235,6 +236,24 @@ bool runsOnce(const llvm::Module &module) {
     return function.isDeclaration() || function.hasAvailableExternallyLinkage() ||
            (isRunOnce(function) && !hasLoop(function));
   });
+}
+
+unsigned onlyLine(const llvm::Module &module, llvm::StringRef file) {
+  unsigned line = 0;
+  for (const Function &function : module) {
+    if (function.hasAvailableExternallyLinkage())
+      continue;
+    for (const llvm::Instruction &instruction : llvm::instructions(function)) {
+      const llvm::DILocation *location = instruction.getDebugLoc();
+      if (!location || location->getLine() == 0)
+        continue;
+      if (location->getInlinedAt() || (line != 0 && location->getLine() != line) ||
+          location->getFilename() != file)
+        return 0;
+      line = location->getLine();
+    }
+  }
+  return line;
 }
 
 bool needsLowering(const llvm::Module &module) {

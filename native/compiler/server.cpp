@@ -190,6 +190,7 @@ void Server::answer(Cell cell) {
                   {"value", nullptr},
                   {"conflicts", Array(cell.conflicts)},
                   {"cookie", cell.cookie.encode()},
+                  {"line", cell.onlyLine},
                   {"timings", Object{{"parse", cell.parseMicros},
                                      {"optimise", cell.optimiseMicros},
                                      {"emit", cell.emitMicros}}}};

@@ -51,7 +51,7 @@ Error store(const std::vector<Protection> &protections, const std::vector<Store>
 
 Expected<RunOutcome> commit(const std::vector<Protection> &protections,
                             const std::vector<Store> &stores,
-                            const std::vector<ActionPair> &actions, uint64_t header) {
+                            const std::vector<ActionPair> &actions, uint64_t header, bool passing) {
   if (Error error = store(protections, stores))
     return error;
   uint64_t key = ++commits().LastKey;
@@ -74,7 +74,12 @@ Expected<RunOutcome> commit(const std::vector<Protection> &protections,
       Platform::get().dropFresh(header, key);
     flushOutput(); // what a cell prints is there before its outcome is
   }
-  commits().Deallocs.emplace(key, std::move(*deallocs));
+  if (passing) {
+    if (Error error = runDeallocActions(*deallocs))
+      return error;
+  } else {
+    commits().Deallocs.emplace(key, std::move(*deallocs));
+  }
   auto status = report.Exception ? Status::UncaughtException : Status::Done;
   ExceptionText exception = report.Exception.value_or(ExceptionText{});
   return RunOutcome{key,
@@ -88,7 +93,7 @@ Expected<RunOutcome> commit(const std::vector<Protection> &protections,
 
 WrapperResult commitWrapper(const char *data, size_t size) {
   return serveWrapper<std::vector<Protection>, std::vector<Store>, std::vector<ActionPair>,
-                      uint64_t>(data, size, commit);
+                      uint64_t, bool>(data, size, commit);
 }
 
 /// Exit handlers that the commit's code registered come first: they may need its memory.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from farside.remote.snapshot import Snapshot
 
 _POINTER = Struct("<Q")
+_RUN_AND_UNWIND = (".init_array", ".eh_frame", ".gcc_except_table", ".data.DW.ref.")
+_PERSONALITY = "DW.ref."  # what the unwind table refers to: a pointer to the personality routine
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,29 @@ def stores_of(image: LinkedImage, statements: bool) -> list[tuple[int, bytes]]:
         if content:
             writes.append((segment.address, bytes(content)))
     return writes
+
+
+def is_passing(image: LinkedImage) -> bool:
+    """Tell whether nothing can refer to an image any more when its initialisers have run.
+
+    So it is with a cell like ``x = x + 1;``: code that is statements only, what it takes to run and
+    unwind them, and no data whose address could have been handed on.
+    """
+    if image.defined or image.new_entries or not image.init_ranges:
+        return False
+    if not all(name.startswith(_PERSONALITY) for name in image.hidden):
+        return False
+    if image.fini_ranges or image.ifuncs or image.thread_data or image.static_tls:
+        return False
+    statements = {each.address for each in image.initialisers if each.is_statement}
+    return (
+        len(statements) == len(image.initialisers)
+        and all(s.kind != "function" or s.address in statements for s in image.local_symbols)
+        and all(
+            each.prot & Prot.EXEC or not each.size or each.name.startswith(_RUN_AND_UNWIND)
+            for each in image.sections
+        )
+    )
 
 
 def definitions_of(image: LinkedImage) -> dict[str, Definition]:

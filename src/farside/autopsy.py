@@ -66,12 +66,14 @@ class Evidence(NamedTuple):
     Attributes:
         images: the places of each image, by name, the one that was being run included.
         objects: the objects of cells, as far as they are at hand, by the same names.
+        only_lines: of images without line tables, the line that all their code comes from.
         slab: first address of the reserved range, and one past its last.
         demangle: turns mangled names into what the programmer wrote.
     """
 
     images: Mapping[str, Places]
     objects: Mapping[str, bytes]
+    only_lines: Mapping[str, int]
     slab: tuple[int, int]
     demangle: Callable[[Sequence[str]], Sequence[str]]
 
@@ -176,9 +178,10 @@ class _Lookup:
         function = places.symbol_at(raw.address)
         if function is not None and function.startswith(_NAMELESS):
             function = None
+        line = self.evidence.only_lines.get(name) if place.object_name == name else None
         debug = self._debug_information(name, place)
-        if debug is None:
-            return [Frame(raw.address, function, name)]
+        if debug is None or line is not None:
+            return [Frame(raw.address, function, name, line)]
         index, lines, inlines = debug
         offset = raw.address - place.address
         file, line = lines.at(index, offset) or (name, None)

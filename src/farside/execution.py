@@ -22,6 +22,7 @@ from farside.accounts import (
     Statistics,
     WentBack,
     definitions_of,
+    is_passing,
     read_file,
     stores_of,
 )
@@ -92,7 +93,7 @@ class ExecutionSession:
         self.supervisor_pid = spawned.pid
         self._ready = False
         self._entries = EntryTable()
-        self._committed: dict[str, Committed] = {}
+        self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
         self._addresses: dict[str, int] = {}
         self._libraries: list[int] = []
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
@@ -252,6 +253,7 @@ class ExecutionSession:
             write=[*pending.zero_writes(), *stores_of(image, statements)],
             actions=self._platform.actions_of(image, dylib.header),
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
+            passing=run and is_passing(image),
         )
         self._running = image
         self._unconfirmed = image
@@ -266,18 +268,27 @@ class ExecutionSession:
             self._memory.commit()
             self._tls.keep()
             self._target = None
-            self._entries.add(image.new_entries)
-            dylib.define(image.name, definitions_of(image))
-            self._committed[image.name] = Committed(
-                dylib,
-                image.uses,
-                outcome.key,
-                tuple([(block.address, block.size) for block in image.allocations]),
-                image.new_entries,
-                places_of(image),
-            )
+            self._enter(image, dylib, None if request.passing else outcome.key)
             self._unconfirmed = None
         return outcome
+
+    def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
+        """Write down a committed image; without a key it has gone again."""
+        if key is None:
+            self._committed[image.name] = None
+            for block in image.allocations:
+                self._memory.free(block.address, block.size)
+            return
+        self._entries.add(image.new_entries)
+        dylib.define(image.name, definitions_of(image))
+        self._committed[image.name] = Committed(
+            dylib,
+            image.uses,
+            key,
+            tuple([(block.address, block.size) for block in image.allocations]),
+            image.new_entries,
+            places_of(image),
+        )
 
     def discard(self) -> None:
         """Give back what an image that was not committed had taken; none is fine."""
@@ -297,6 +308,8 @@ class ExecutionSession:
         """
         committed = self._committed.get(name)
         if committed is None:
+            if name in self._committed:
+                self._forget(name)
             return
         try:
             self._executor.uncommit(committed.key)
@@ -305,9 +318,10 @@ class ExecutionSession:
 
     def _forget(self, name: str) -> None:
         """Drop what the near side knows of an image."""
-        committed = self._committed[name]
         self._kept.end_beyond(list(self._committed).index(name))
-        del self._committed[name]
+        committed = self._committed.pop(name)
+        if committed is None:
+            return
         committed.dylib.remove(name)
         self._entries.remove(committed.entries)
         for address, size in committed.allocations:
@@ -358,6 +372,20 @@ class ExecutionSession:
             if name in names:
                 break
             count += 1
+        return self._kept_with(count)
+
+    def kept_after(self, names: Sequence[str]) -> list[bool]:
+        """Tell of each of these images, oldest first, whether the state before the next is kept."""
+        before = {name: position for position, name in enumerate(self._committed)}
+        found = []
+        count = len(before)
+        for name in reversed(names):
+            found.append(self._kept_with(count) is not None)
+            count = before.get(name, count)
+        return found[::-1]
+
+    def _kept_with(self, count: int) -> KeptState | None:
+        """Return the state with so many images; None if it is not kept."""
         while (state := self._kept.find(count)) is not None and not state.snapshot.ready(_PATIENCE):
             self._kept.remove(state)
         return state
@@ -415,7 +443,7 @@ class ExecutionSession:
             [
                 name
                 for name, committed in self._committed.items()
-                if name not in gone and not gone.isdisjoint(committed.uses)
+                if name not in gone and committed and not gone.isdisjoint(committed.uses)
             ]
         )
 
@@ -425,7 +453,7 @@ class ExecutionSession:
         reply = self._executor.call(bootstrap.STATISTICS, b"")
         (counts,) = sps.unpack((sps.Sequence(sps.Tuple(sps.STRING, sps.U64)),), reply)
         return Statistics(
-            images=len(self._committed),
+            images=len(self._committed) - list(self._committed.values()).count(None),
             symbols=sum(map(len, self._platform.dylibs.values())),
             entries=len(self._entries),
             slab_bytes=self._memory.allocated,
@@ -474,7 +502,7 @@ class ExecutionSession:
 
     def places(self) -> dict[str, Places]:
         """Return what each image consists of, the one that is being run included."""
-        found = {name: committed.places for name, committed in self._committed.items()}
+        found = {name: each.places for name, each in self._committed.items() if each}
         if self._unconfirmed is not None:
             found[self._unconfirmed.name] = places_of(self._unconfirmed)
         return found

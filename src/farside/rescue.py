@@ -110,11 +110,19 @@ class Rescue:
             for entry in self.journal
             if entry.object_bytes is not None
         }
+        only_lines: dict[str, int] = {}
         if self.running is not None and self.running.object is not None:
-            objects[f"cell {self.running.cell}"] = self.running.object
+            running = f"cell {self.running.cell}"
+            objects[running] = self.running.object
+            if self.running.only_line:
+                only_lines[running] = self.running.only_line
         try:
             evidence = Evidence(
-                self._execution.places(), objects, self._execution.slab, self._compiler.demangle
+                self._execution.places(),
+                objects,
+                only_lines,
+                self._execution.slab,
+                self._compiler.demangle,
             )
         except FarsideError:  # it died before it had said anything of itself
             return Crashed(f"{what}: {error}", error.report)

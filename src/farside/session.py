@@ -317,18 +317,14 @@ class Session:
 
     def history(self) -> tuple[Past, ...]:
         """Return the accepted cells, oldest first, and what can be gone back to."""
-        checkpoints = self._rescue.checkpoints.values()
+        entries = self._journal.entries
+        kept = self._execution.kept_after([f"cell {entry.cell}" for entry in entries])
+        names: dict[int, tuple[str, ...]] = {}
+        for each in self._rescue.checkpoints.values():
+            names[each.cell] = (*names.get(each.cell, ()), each.name)
         return tuple(
-            Past(
-                entry.cell,
-                entry.code,
-                kept=self._execution.keeps_before(
-                    [f"cell {each.cell}" for each in self._journal.entries[position + 1 :]]
-                )
-                is not None,
-                checkpoints=tuple(each.name for each in checkpoints if each.cell == entry.cell),
-            )
-            for position, entry in enumerate(self._journal.entries)
+            Past(entry.cell, entry.code, is_kept, names.get(entry.cell, ()))
+            for entry, is_kept in zip(entries, kept, strict=True)
         )
 
     def interrupt(self) -> None:

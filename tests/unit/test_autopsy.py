@@ -22,7 +22,7 @@ PLACES = {
         ((0x10001000, 0x40, "_Z1fv"), (0x10002000, 8, "table")),
     )
 }
-EVIDENCE = Evidence(PLACES, {}, SLAB, lambda names: [n.replace("_Z1fv", "f()") for n in names])
+EVIDENCE = Evidence(PLACES, {}, {}, SLAB, lambda names: [n.replace("_Z1fv", "f()") for n in names])
 
 
 def record(**changes: Any) -> CrashRecord:

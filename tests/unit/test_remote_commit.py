@@ -24,6 +24,7 @@ REQUEST = (
     sps.Sequence(sps.Tuple(sps.ADDR, sps.BYTES)),
     sps.Sequence(sps.Tuple(CALL, CALL)),
     sps.ADDR,
+    sps.BOOL,
 )
 OUTCOME = sps.Expected(
     sps.Tuple(
@@ -45,6 +46,7 @@ REQUESTS = st.builds(
     st.lists(st.tuples(ADDRESSES, st.binary(max_size=20)), max_size=3),
     st.lists(st.tuples(CALLS, CALLS), max_size=3),
     ADDRESSES,
+    st.booleans(),
 )
 
 

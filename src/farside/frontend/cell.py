@@ -62,6 +62,8 @@ class CompiledCell:
         value_enumerators: of an enumeration, the qualified names by value.
         object: the relocatable object, or None where the cell has no code and no data.
         cookie: to be kept with the accepted cell, see `AcceptedCell`.
+        only_line: the line that all code of the object comes from, where the object does not tell
+            it; else 0.
         timings: microseconds by phase: ``parse``, ``optimise``, ``emit``.
         conflicts: names of the precompiled header that are in this cell's way. Where there are
             any, the result is void: see `Compiler.restart_without_pch`.
@@ -78,6 +80,7 @@ class CompiledCell:
     value_enumerators: dict[int, str] = field(default_factory=dict)
     object: bytes | None = None
     cookie: str = ""
+    only_line: int = 0
     timings: dict[str, int] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
     display_failed: bool = False
@@ -102,6 +105,9 @@ def parse_cell(
     timings = body.get("timings", {})
     if not isinstance(timings, dict) or not all(isinstance(v, int) for v in timings.values()):
         raise ProtocolError("The compiler sent timings that are not numbers.")
+    line = body.get("line", 0)
+    if not isinstance(line, int):
+        raise ProtocolError("The compiler sent a line that is not a number.")
     return CompiledCell(
         cell=number,
         ok=ok,
@@ -112,6 +118,7 @@ def parse_cell(
         value_enumerators=_enumerators(_list(value.get("enumerators", []))),
         object=attachments[0] if attachments else None,
         cookie=_text(body.get("cookie", "")),
+        only_line=line,
         timings=timings,
         conflicts=tuple(_text(item) for item in _list(body.get("conflicts", []))),
         display_failed=body.get("display_failed") is True,

@@ -16,6 +16,7 @@ Buffer = bytes | bytearray | memoryview
 _U64 = Struct("<Q")
 _TWO_U64 = Struct("<QQ")
 _PROTECT = Struct("<BQQ")
+_LAST = Struct("<Q?")
 _OUTCOME_HEAD = Struct("<QBQQ")
 _WHAT = sps.Optional(sps.STRING)
 _VALUES = sps.Sequence(sps.Tuple(sps.U8, sps.BYTES))
@@ -41,19 +42,21 @@ class CommitRequest(NamedTuple):
         write: (address, bytes) to store; zeros in fresh pages need no store.
         actions: (finalize, dealloc) pairs.
         dlupdate: header of the JITDylib whose new initialisers are run; 0 for none.
+        passing: the dealloc actions are run at the end; there is nothing to uncommit.
     """
 
     protect: Sequence[tuple[int, int, int]] = ()
     write: Sequence[tuple[int, Buffer]] = ()
     actions: Sequence[tuple[WrapperCall, WrapperCall]] = ()
     dlupdate: int = 0
+    passing: bool = False
 
 
 class RunOutcome(NamedTuple):
     """What came of a commit.
 
     Attributes:
-        key: names the commit for `Executor.uncommit`.
+        key: names the commit for `Executor.uncommit`, unless it was passing.
         exception: whether an initialiser threw; those after it were dropped and are never run.
         initialisers_run: how many returned.
         nanoseconds: time spent in initialisers.
@@ -84,7 +87,7 @@ def encode_commit(request: CommitRequest) -> bytes:
         for function, arguments in pair:
             out.append(_TWO_U64.pack(function, len(arguments)))
             out.append(arguments)
-    out.append(_U64.pack(request.dlupdate))
+    out.append(_LAST.pack(request.dlupdate, request.passing))
     return b"".join(out)
 
 
