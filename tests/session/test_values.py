@@ -84,8 +84,7 @@ def test_a_display_changes_nothing(session: Session) -> None:
 def test_what_the_cell_did_stays_when_its_display_dies(session: Session) -> None:
     run_all(session, "#include <iostream>", "int n = 0;")
     session.run(
-        "struct Bad {};"
-        " std::ostream &operator<<(std::ostream &, const Bad &) { __builtin_trap(); }"
+        "struct Bad {}; std::ostream &operator<<(std::ostream &, const Bad &) { __builtin_trap(); }"
     )
     worker = session.worker_pid
     value = session.run("n = 5; Bad{}").value
