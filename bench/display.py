@@ -60,7 +60,7 @@ def first_map(rounds: int) -> tuple[list[float], list[float]]:
 
 
 def million(rounds: int) -> tuple[list[float], list[float], int]:
-    """Return the milliseconds of first and later displays of a large vector, and the text's size."""
+    """Return the milliseconds of a large vector's first and later displays, and its text's size."""
     first, later, size = [], [], 0
     for _ in range(rounds):
         with Session(Options(output="capture")) as session:

@@ -66,6 +66,7 @@ FunctionTemplateDecl *ShowBodies::find(llvm::StringRef name) {
 
 Expr *ShowBodies::call(Expr *glvalue, SourceLocation where) {
   Loc = where;
+  Called = true;
   QualType type = glvalue->getType();
   unsigned guarded = isPlain(type) ? 0 : 1;
   Expr *entry = nullptr;
@@ -84,7 +85,7 @@ Expr *ShowBodies::call(Expr *glvalue, SourceLocation where) {
 }
 
 bool ShowBodies::pending() const {
-  if (DefinedForC < MadeForC.size())
+  if (Called || DefinedForC < MadeForC.size())
     return true;
   for (FunctionTemplateDecl *made : {Show, Rich})
     if (made)
@@ -97,7 +98,7 @@ bool ShowBodies::pending() const {
 void ShowBodies::complete(llvm::function_ref<void(FunctionDecl *)> emit) {
   if (Show)
     Loc = Show->getLocation();
-  while (pending() && !S.getDiagnostics().hasErrorOccurred()) {
+  for (; pending() && !S.getDiagnostics().hasErrorOccurred(); Called = false) {
     std::vector<FunctionDecl *> open;
     for (FunctionTemplateDecl *made : {Show, Rich})
       if (made)
@@ -115,6 +116,7 @@ void ShowBodies::complete(llvm::function_ref<void(FunctionDecl *)> emit) {
     }
     S.PerformPendingInstantiations();
   }
+  Called = false;
   MadeForC.clear(); // in C each cell has its own
   DefinedForC = 0;
 }
@@ -492,7 +494,6 @@ void ShowBodies::fill(Expr *out, Expr *value) {
     if (fillLibrary(out, value))
       return;
     break;
-  case Way::bundle:
   case Way::address:
     break;
   }

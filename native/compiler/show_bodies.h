@@ -6,7 +6,7 @@
 //
 //   * for a class, its bases and members in order, private ones included: AST that the parser would
 //     reject for want of access;
-//   * for a type that its author has given a text (operator<<, std::formatter, to_string), that;
+//   * for a type that its author has given a text (operator<<, to_string), that;
 //   * for what the library has, and for all ranges, a call of one of the templates of the header.
 //
 // The instances are ordinary functions of the session: the second display of a type compiles the
@@ -51,7 +51,7 @@ public:
 private:
   void renewDefaults();
 
-  enum class Way { scalar, text, bundle, address, array, vector, members, library, range, thrown };
+  enum class Way { scalar, text, address, array, vector, members, library, range, thrown };
 
   Way wayOf(clang::QualType type);
   bool isPlain(clang::QualType type, unsigned depth = 0);
@@ -107,6 +107,7 @@ private:
   clang::SourceLocation Loc;
   unsigned Generation = 0;
   bool HasHeader = false;
+  bool Called = false; ///< since complete()
   std::vector<clang::Stmt *> Body; ///< of the function that is being made
   std::vector<std::pair<clang::QualType, clang::FunctionDecl *>> MadeForC;
   size_t DefinedForC = 0;

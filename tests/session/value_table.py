@@ -284,7 +284,7 @@ VOCABULARY: list[Row] = [
     ("std::optional{3}", "std::optional<int>", "3"),
     ("std::optional<std::string>{s}", "std::optional<std::string>", '"text"'),
     ("std::optional<int>{}", "std::optional<int>", "nullopt"),
-    ("std::nullopt", "const std::nullopt_t &", "@@"),
+    ("std::nullopt", "const std::nullopt_t &", "{}"),
     ("std::variant<int, std::string>{s}", "std::variant<int, std::string>", '(std::string) "text"'),
     (
         "std::variant<int, Point>{Point{}}",
