@@ -97,7 +97,8 @@ def test_what_the_cell_did_stays_when_its_display_dies(session: Session) -> None
 def test_a_program_whose_templates_fail_only_when_shown(session: Session) -> None:
     session.run(
         "template <class T> struct R {"
-        " T *begin() const { static_assert(sizeof(T) == 1); return 0; } T *end() const { return 0; } };"
+        " T *begin() const { static_assert(sizeof(T) == 1); return 0; }"
+        " T *end() const { return 0; } };"
         " R<int> r; int n = 3;"
     )
     value = session.run("n = 4; r").value
