@@ -10,11 +10,13 @@
 #include "clang/AST/ASTContext.h"
 #include "clang/AST/DeclGroup.h"
 #include "clang/AST/GlobalDecl.h"
+#include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/TargetInfo.h"
 #include "clang/CodeGen/ModuleBuilder.h"
 #include "clang/Frontend/FrontendAction.h"
 #include "clang/Lex/Pragma.h"
 #include "clang/Lex/Preprocessor.h"
+#include "clang/Sema/DelayedDiagnostic.h"
 #include "clang/Sema/Sema.h"
 #include "llvm/IR/DebugInfo.h"
 
@@ -61,16 +63,86 @@ private:
   const FileID &File;
 };
 
-/// A cell is no file that could be included twice, and Clang's own handler needs a file.
-class OncePragma : public PragmaHandler {
+/// What a pragma does to the file that it stands in, which Clang's own handlers take for granted.
+using FilePragmaAction = void (Preprocessor::*)(Token &);
+
+/// A pragma about the file that it stands in. It has no effect in a cell, which is no file.
+class FilePragma : public PragmaHandler {
 public:
-  OncePragma() : PragmaHandler("once") {}
+  FilePragma(llvm::StringRef name, FilePragmaAction action) : PragmaHandler(name), Action(action) {}
 
   void HandlePragma(Preprocessor &preprocessor, PragmaIntroducer, Token &token) override {
     SourceManager &sources = preprocessor.getSourceManager();
     if (sources.getFileEntryRefForID(sources.getFileID(token.getLocation())))
-      preprocessor.HandlePragmaOnce(token);
+      (preprocessor.*Action)(token);
   }
+
+  /// Puts these handlers in the place of Clang's, which crash in a cell.
+  static void install(Preprocessor &preprocessor) {
+    auto systemHeader = &Preprocessor::HandlePragmaSystemHeader;
+    preprocessor.AddPragmaHandler(new FilePragma("once", &Preprocessor::HandlePragmaOnce));
+    preprocessor.AddPragmaHandler("GCC", new FilePragma("system_header", systemHeader));
+    preprocessor.AddPragmaHandler("clang", new FilePragma("system_header", systemHeader));
+    preprocessor.AddPragmaHandler(
+        "GCC", new FilePragma("dependency", &Preprocessor::HandlePragmaDependency));
+    preprocessor.AddPragmaHandler(
+        "clang", new FilePragma("dependency", &Preprocessor::HandlePragmaDependency));
+  }
+
+private:
+  FilePragmaAction Action;
+};
+
+/// Makes the end of a cell the end of a file to whoever reads the arguments of a macro, which in
+/// an incremental input have no end: where a `)` is missing Clang would collect ends without end.
+class EndOfInput : public PPCallbacks {
+public:
+  EndOfInput(const SourceManager &sources, LangOptions &language)
+      : Sources(sources), Language(language) {}
+
+  /// Called before Clang makes the token; see Compiler::watch for what becomes of it.
+  void FileChanged(SourceLocation loc, FileChangeReason reason, SrcMgr::CharacteristicKind,
+                   FileID) override {
+    if (reason == ExitFile && Sources.isInMainFile(loc))
+      Language.IncrementalExtensions = false;
+  }
+
+private:
+  const SourceManager &Sources;
+  LangOptions &Language;
+};
+
+/// Tells whether a statement may begin with this token. False is certain, true is not.
+bool mayOpenStatement(const Token &token) {
+  return !token.isOneOf(tok::kw_namespace, tok::kw_extern, tok::kw_inline, tok::kw_template,
+                        tok::kw_export, tok::kw_using, tok::kw_class, tok::kw_struct, tok::kw_union,
+                        tok::kw_enum, tok::kw_asm, tok::annot_repl_input_end);
+}
+
+/// Holds back what is said about the use of deprecated, unavailable and inaccessible names until
+/// their statement has been parsed, as Clang itself does within a declaration.
+///
+/// To word such a message Clang asks the enclosing declaration where it lies, and that of a
+/// top-level statement crashes as long as it holds none.
+class HeldDiagnostics {
+public:
+  HeldDiagnostics(Sema &sema, bool hold) : Owner(sema) {
+    if (hold)
+      State = sema.PushParsingDeclaration(Pool);
+  }
+
+  /// To be called once, with what was parsed.
+  void emit(Parser::DeclGroupPtrTy group) {
+    if (!State)
+      return;
+    DeclGroupRef decls = group ? group.get() : DeclGroupRef();
+    Owner.PopParsingDeclaration(*State, decls.isNull() ? nullptr : *decls.begin());
+  }
+
+private:
+  Sema &Owner;
+  sema::DelayedDiagnosticPool Pool{nullptr};
+  std::optional<Sema::ParsingDeclState> State;
 };
 
 } // namespace
@@ -78,8 +150,9 @@ public:
 /// Stands between Clang's parser and its code generator.
 class CellConsumer : public ASTConsumer {
 public:
-  CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context)
-      : Instance(instance), Generator(CreateLLVMCodeGen(instance, "start", context)) {}
+  CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context, Redefinitions &redefined)
+      : Instance(instance), Redefined(redefined),
+        Generator(CreateLLVMCodeGen(instance, "start", context)) {}
 
   /// What is collected for the cell that is being parsed.
   unsigned Number = 0;
@@ -98,6 +171,7 @@ public:
     Entities.begin(number);
     Declared = {};
     Value.reset();
+    Shown = {};
   }
 
   bool HandleTopLevelDecl(DeclGroupRef decls) override {
@@ -109,6 +183,7 @@ public:
       Conflicts->declared(decls);
     if (Show)
       Show->bodies().declared(decls);
+    Redefined.declare(decls);
     appendDeclared(Declared, context, decls, File,
                    [this](const NamedDecl &decl) { return symbolOf(decl); });
     EagerInternals eager(context, decls);
@@ -125,7 +200,10 @@ public:
   void HandleTranslationUnit(ASTContext &context) override {
     Generator->HandleTranslationUnit(context);
   }
-  void HandleTagDeclDefinition(TagDecl *decl) override { Generator->HandleTagDeclDefinition(decl); }
+  void HandleTagDeclDefinition(TagDecl *decl) override {
+    Redefined.defineType(*decl);
+    Generator->HandleTagDeclDefinition(decl);
+  }
   void HandleTagDeclRequiredDefinition(const TagDecl *decl) override {
     Generator->HandleTagDeclRequiredDefinition(decl);
   }
@@ -139,7 +217,8 @@ public:
     Generator->HandleImplicitImportDecl(decl);
   }
   void CompleteTentativeDefinition(VarDecl *decl) override {
-    Generator->CompleteTentativeDefinition(decl);
+    if (!isDefinedEarlier(*decl))
+      Generator->CompleteTentativeDefinition(decl);
   }
   void CompleteExternalDeclaration(DeclaratorDecl *decl) override {
     Generator->CompleteExternalDeclaration(decl);
@@ -156,21 +235,33 @@ public:
     return Generator->GetASTDeserializationListener();
   }
 
+  /// The symbol of a variable or function; empty for what has none.
+  std::string symbolOf(const NamedDecl &decl) {
+    std::string name = decl.getDeclName().isIdentifier() ? decl.getName().str() : "";
+    if (Instance.getLangOpts().CPlusPlus || decl.hasAttr<AsmLabelAttr>())
+      name = mangledName(decl);
+    return name.empty() || decl.isExternallyVisible() ? name : sharedName(name);
+  }
+
 private:
   void prepare(TopLevelStmtDecl &statement) {
-    if (statement.isSemiMissing() && Show && !Instance.getDiagnostics().hasErrorOccurred()) {
-      Value = Show->show(statement);
+    if (statement.isSemiMissing() && Show && statement.getStmt()) {
       Shown = statement.getBeginLoc();
+      if (!Instance.getDiagnostics().hasErrorOccurred())
+        Value = Show->show(statement);
     }
     Entities.finish(statement);
   }
 
-  /// The symbol of a variable or function; empty for what has none.
-  std::string symbolOf(const NamedDecl &decl) {
-    std::string name = decl.getDeclName().isIdentifier() ? decl.getName().str() : "";
-    if (Instance.getLangOpts().CPlusPlus)
-      name = mangledName(decl);
-    return name.empty() || decl.isExternallyVisible() ? name : sharedName(name);
+  /// Tells whether an earlier cell has defined this variable of C, tentatively or not: `int x;`
+  /// means the same variable each time. Clang numbers files in the order in which it opens them.
+  bool isDefinedEarlier(const VarDecl &variable) {
+    const SourceManager &sources = Instance.getSourceManager();
+    for (const VarDecl *each : variable.redecls())
+      if (each->isThisDeclarationADefinition() != VarDecl::DeclarationOnly &&
+          sources.getFileID(sources.getSpellingLoc(each->getLocation())) < File)
+        return true;
+    return false;
   }
 
   std::string mangledName(const NamedDecl &decl) {
@@ -186,6 +277,7 @@ private:
   }
 
   CompilerInstance &Instance;
+  Redefinitions &Redefined;
   std::unique_ptr<CodeGenerator> Generator;
   StatementEntities Entities;
 };
@@ -193,14 +285,15 @@ private:
 /// Clang's own way to set an instance up for a file, stopped before it would parse and never ended.
 class CellAction : public ASTFrontendAction {
 public:
-  explicit CellAction(llvm::LLVMContext &context) : Context(context) {}
+  CellAction(llvm::LLVMContext &context, Redefinitions &redefined)
+      : Context(context), Redefined(redefined) {}
 
   CellConsumer *Consumer = nullptr;
 
 protected:
   std::unique_ptr<ASTConsumer> CreateASTConsumer(CompilerInstance &instance,
                                                  llvm::StringRef) override {
-    auto consumer = std::make_unique<CellConsumer>(instance, Context);
+    auto consumer = std::make_unique<CellConsumer>(instance, Context, Redefined);
     Consumer = consumer.get();
     return consumer;
   }
@@ -208,11 +301,21 @@ protected:
 
 private:
   llvm::LLVMContext &Context;
+  Redefinitions &Redefined;
 };
+
+/// Gives the empty main file an entry among the files: where sanitizers are on, Clang asks for its
+/// name at every function, and crashes where there is none.
+static void nameMainFile(CompilerInstance &instance) {
+  SourceManager &sources = instance.getSourceManager();
+  FileEntryRef entry = instance.getFileManager().getVirtualFileRef("start", 0, 0);
+  sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer("", "start"));
+  sources.setMainFileID(sources.createFileID(entry, SourceLocation(), SrcMgr::C_User));
+}
 
 Compiler::Compiler(std::shared_ptr<CompilerInvocation> invocation, DiagnosticCollector &collector)
     : Collector(collector), Instance(std::make_unique<CompilerInstance>(std::move(invocation))),
-      Action(std::make_unique<CellAction>(Context)) {}
+      Action(std::make_unique<CellAction>(Context, Redefined)) {}
 
 // Clang's instance cannot be taken down in good order after BeginSourceFile alone, and a process
 // that drops its compiler starts another or ends.
@@ -223,15 +326,16 @@ Compiler::~Compiler() {
 }
 
 std::unique_ptr<Compiler> Compiler::create(std::shared_ptr<CompilerInvocation> invocation,
-                                           DiagnosticCollector &collector, bool showValues,
+                                           DiagnosticCollector &collector,
+                                           CompilerSettings settings,
                                            std::unique_ptr<PchNames> pchNames) {
   std::unique_ptr<Compiler> compiler(new Compiler(std::move(invocation), collector));
-  if (!compiler->start(showValues, std::move(pchNames)))
+  if (!compiler->start(settings, std::move(pchNames)))
     return nullptr;
   return compiler;
 }
 
-bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
+bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNames) {
   Instance->createVirtualFileSystem();
   Instance->createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
   if (!Instance->createTarget())
@@ -243,6 +347,7 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   Instance->getFrontendOpts().Inputs = {input};
   if (!Action->BeginSourceFile(*Instance, input))
     return false;
+  nameMainFile(*Instance);
   Consumer = Action->Consumer;
   Preprocessor &preprocessor = Instance->getPreprocessor();
   preprocessor.enableIncrementalProcessing();
@@ -252,12 +357,22 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
     Consumer->Conflicts = Conflicts = watch.get();
     preprocessor.addPPCallbacks(std::move(watch));
   }
+  preprocessor.addPPCallbacks(
+      std::make_unique<EndOfInput>(Instance->getSourceManager(), Instance->getLangOpts()));
   preprocessor.addPPCallbacks(std::make_unique<MacroList>(
       Consumer->Declared, Instance->getSourceManager(), Consumer->File));
-  preprocessor.AddPragmaHandler(new OncePragma); // which the preprocessor owns
+  FilePragma::install(preprocessor);
   preprocessor.setTokenWatcher([this](const Token &token) { watch(const_cast<Token &>(token)); });
   preprocessor.EnterMainSourceFile();
   Instance->createSema(TU_Incremental, nullptr);
+  if (settings.redefinition) {
+    Instance->getDiagnostics().setSeverity(diag::ext_pp_macro_redef, diag::Severity::Ignored, {});
+    Collector.OnEarlier = [this](unsigned error, SourceLocation at, SourceLocation earlier,
+                                 const SourceManager &sources) {
+      Redefined.clash(error, at, earlier, sources);
+    };
+  }
+  Redefined.begin(Instance->getSema(), 0, {});
   Parse = std::make_unique<Parser>(preprocessor, Instance->getSema(), false);
   Parse->Initialize();
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
@@ -269,12 +384,13 @@ bool Compiler::start(bool showValues, std::unique_ptr<PchNames> pchNames) {
   MayContinue = parseDeclarations();
   local.perform();
   global.perform();
-  if (showValues)
+  if (settings.showValues)
     Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
 }
 
-/// Within brackets the end of a cell is made the end of the file, which Clang's parser knows: where
+/// The end of a cell comes as the end of a file, because of EndOfInput, and becomes that of an
+/// incremental input here. Within brackets it stays what it is, which Clang's parser knows: where
 /// it expects a statement, the end of an incremental input is an error that it never gets past. The
 /// token is the preprocessor's own, on its way to the parser.
 void Compiler::watch(Token &token) {
@@ -289,13 +405,17 @@ void Compiler::watch(Token &token) {
   case tok::r_square:
     --OpenBrackets;
     return;
+  case tok::eof:
   case tok::annot_repl_input_end:
+    Instance->getLangOpts().IncrementalExtensions = true;
     // The preprocessor's location is the end of a main file that holds nothing.
+    token.startToken();
     if (OpenBrackets > 0) {
-      token.startToken();
       token.setKind(tok::eof);
     } else {
+      token.setKind(tok::annot_repl_input_end);
       token.setAnnotationEndLoc(CellEnd);
+      token.setAnnotationValue(nullptr);
     }
     token.setLocation(CellEnd);
     return;
@@ -325,24 +445,31 @@ bool Compiler::parseDeclarations() {
     // Calls of consteval functions in a statement are evaluated when its context ends.
     Sema &sema = Instance->getSema();
     sema.PushExpressionEvaluationContext(Sema::ExpressionEvaluationContext::PotentiallyEvaluated);
+    HeldDiagnostics held(sema, mayOpenStatement(Parse->getCurToken()));
     atEnd = Parse->ParseTopLevelDecl(group, imports);
+    held.emit(group);
     sema.PopExpressionEvaluationContext();
   }
   return !Instance->getDiagnostics().hasErrorOccurred();
 }
 
-/// Deals with two tokens on which Clang's parser goes wrong at the beginning of a top-level
+/// Deals with tokens on which Clang's parser goes wrong at the beginning of a top-level
 /// statement.
 ///
-/// It crashes on `return`. And it takes a sign at the beginning of a declaration for an Objective-C
-/// method and rejects it. An operand without effect before it makes it the expression that it is;
-/// Display takes it off again.
+/// It crashes on `return`, and on a module's declaration that does not begin a file. And it takes a
+/// sign at the beginning of a declaration for an Objective-C method and rejects it. An operand
+/// without effect before it makes it the expression that it is; Display takes it off again.
 bool Compiler::openStatement() {
   const Token &sign = Parse->getCurToken();
+  DiagnosticsEngine &engine = Instance->getDiagnostics();
   if (sign.is(tok::kw_return)) {
-    DiagnosticsEngine &engine = Instance->getDiagnostics();
     engine.Report(sign.getLocation(),
                   engine.getCustomDiagID(DiagnosticsEngine::Error, "'return' outside a function"));
+    return false;
+  }
+  if (isModuleDeclaration()) {
+    engine.Report(sign.getLocation(), engine.getCustomDiagID(DiagnosticsEngine::Error,
+                                                             "a cell cannot declare a module"));
     return false;
   }
   if (!sign.isOneOf(tok::minus, tok::plus))
@@ -364,7 +491,22 @@ bool Compiler::openStatement() {
   return true;
 }
 
-bool Compiler::parse(unsigned number, llvm::StringRef code) {
+/// Tells whether the next tokens are `module name` or `export module`.
+bool Compiler::isModuleDeclaration() {
+  if (!Instance->getLangOpts().CPlusPlusModules)
+    return false;
+  auto isModule = [](const Token &token) {
+    return token.is(tok::kw_module) ||
+           (token.is(tok::identifier) && token.getIdentifierInfo()->isStr("module"));
+  };
+  const Token &first = Parse->getCurToken();
+  Preprocessor &preprocessor = Instance->getPreprocessor();
+  if (first.is(tok::kw_export))
+    return isModule(preprocessor.LookAhead(0));
+  return isModule(first) && preprocessor.LookAhead(0).is(tok::identifier);
+}
+
+bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden) {
   Sema &sema = Instance->getSema();
   Preprocessor &preprocessor = Instance->getPreprocessor();
   SourceManager &sources = Instance->getSourceManager();
@@ -373,6 +515,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code) {
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
   FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
+  Redefined.begin(sema, number, hidden);
   CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(code.size()));
   OpenBrackets = 0;
   if (preprocessor.EnterSourceFile(file, nullptr, from))
@@ -424,7 +567,8 @@ std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
   return module;
 }
 
-/// Says the line of a cell of one line in the answer, as DWARF would take longer to write than code.
+/// Says the line of a cell of one line in the answer, as DWARF would take longer to write than
+/// code.
 void Compiler::dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell) {
   if (Instance->getCodeGenOpts().getDebugInfo() != llvm::codegenoptions::DebugLineTablesOnly)
     return;
@@ -440,6 +584,10 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   promoteInternals(m, number);
   separateInitialisers(m);
   keepStatementsOnStack(m);
+  for (const FunctionDecl *function : Redefined.sameFunctions())
+    cell.redefined.push_back(Consumer->symbolOf(*function));
+  for (const std::string &symbol : cell.redefined)
+    Known.erase(symbol);
   dropRepeatedInitialisers(m, Known);
   withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
   dropUnused(m); // what only a display needs that an earlier cell has made
@@ -464,17 +612,20 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   cell.emitMicros = watch.lap();
 }
 
-Cell Compiler::compile(unsigned number, llvm::StringRef code, bool plain) {
+Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
+                       bool plain) {
   Cell cell;
   Stopwatch watch;
   if (Consumer->Show)
     Consumer->Show->Plain = plain;
-  cell.ok = MayContinue && parse(number, code);
+  cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
   cell.displayFailed = DisplayFailed;
+  cell.clashes = clashes();
+  cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);
   cell.value = std::move(Consumer->Value);
-  if (cell.value) {
+  if (Consumer->Shown.isValid()) {
     const SourceManager &sources = Instance->getSourceManager();
     Collector.dropUnused(sources.getSpellingLineNumber(Consumer->Shown),
                          sources.getSpellingColumnNumber(Consumer->Shown));
@@ -498,7 +649,7 @@ std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
 bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cookie) {
   if (Consumer->Show)
     Consumer->Show->Plain = cookie.plain;
-  MayContinue = MayContinue && parse(number, code);
+  MayContinue = MayContinue && parse(number, code, cookie.hidden);
   if (!MayContinue)
     return false;
   takeModule(number);

@@ -29,12 +29,20 @@ struct Cell {
   llvm::json::Array declared;
   std::optional<ShownType> value;
   std::vector<std::string> conflicts;
-  llvm::StringRef object; ///< valid until the next cell
+  std::vector<DeclarationId> clashes; ///< what the cell would define again
+  std::vector<std::string> redefined; ///< symbols of functions that it did define again
+  llvm::StringRef object;             ///< valid until the next cell
   Cookie cookie;
   unsigned onlyLine = 0; ///< see onlyLine(); the object does not tell it
   int64_t parseMicros = 0;
   int64_t optimiseMicros = 0;
   int64_t emitMicros = 0;
+};
+
+/// How cells are treated, besides Clang's options.
+struct CompilerSettings {
+  bool showValues = true;
+  bool redefinition = true; ///< whether a cell may define again what an earlier one defined
 };
 
 /// Clang, set up once and fed cells.
@@ -46,12 +54,14 @@ public:
   /// Null with diagnostics in `collector` where Clang cannot work with these options or this PCH.
   /// `pchNames` belong to the PCH that the invocation names, and are null where it names none.
   static std::unique_ptr<Compiler> create(std::shared_ptr<clang::CompilerInvocation> invocation,
-                                          DiagnosticCollector &collector, bool showValues,
+                                          DiagnosticCollector &collector, CompilerSettings settings,
                                           std::unique_ptr<PchNames> pchNames);
   ~Compiler();
 
-  /// `plain`: objects are shown by their address alone.
-  Cell compile(unsigned number, llvm::StringRef code, bool plain = false);
+  /// Compiles a cell, after hiding what it is to define again. `plain`: objects are shown by their
+  /// address alone.
+  Cell compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
+               bool plain = false);
 
   /// Parses an accepted cell again. False where it fails or would now be named differently.
   bool replay(unsigned number, llvm::StringRef code, const Cookie &cookie);
@@ -66,15 +76,18 @@ public:
 
   /// The names of the PCH that are in the way of this cell; for one that failed, those that may be.
   std::vector<std::string> conflicts(llvm::StringRef code, bool ok);
+  /// What the cell would define again.
+  std::vector<DeclarationId> clashes() const { return Redefined.clashes(); }
 
 private:
   Compiler(std::shared_ptr<clang::CompilerInvocation> invocation, DiagnosticCollector &collector);
 
-  bool start(bool showValues, std::unique_ptr<PchNames> pchNames);
-  bool parse(unsigned number, llvm::StringRef code);
+  bool start(CompilerSettings settings, std::unique_ptr<PchNames> pchNames);
+  bool parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden);
   bool parseDeclarations();
   bool openStatement();
   bool completeDisplay();
+  bool isModuleDeclaration();
   void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell);
@@ -89,6 +102,7 @@ private:
   CellConsumer *Consumer = nullptr;   // the instance owns it
   ConflictWatch *Conflicts = nullptr; // the preprocessor owns it; null without a PCH
   KnownSymbols Known;
+  Redefinitions Redefined;
   uint64_t NumberedNames = 0; // of the last module
   clang::SourceLocation CellEnd;
   int OpenBrackets = 0;

@@ -7,6 +7,8 @@ namespace farside {
 
 std::string Cookie::encode() const {
   std::string text = (plain ? "p" : "") + std::to_string(numberedNames);
+  for (const DeclarationId &id : hidden)
+    text += ' ' + std::to_string(id.cell) + (id.bodyOnly ? "/b" : "/") + std::to_string(id.index);
   for (const std::string &symbol : weakSymbols)
     (text += ' ') += symbol;
   return text;
@@ -21,8 +23,18 @@ bool Cookie::decode(llvm::StringRef text, Cookie &cookie) {
   if (words[0].getAsInteger(10, cookie.numberedNames))
     return false;
   cookie.weakSymbols.clear();
-  for (llvm::StringRef word : llvm::ArrayRef(words).drop_front())
-    cookie.weakSymbols.push_back(word.str());
+  cookie.hidden.clear();
+  for (llvm::StringRef word : llvm::ArrayRef(words).drop_front()) {
+    auto [cell, index] = word.split('/'); // which no symbol of C or C++ has
+    DeclarationId id;
+    if (index.empty())
+      cookie.weakSymbols.push_back(word.str());
+    else if ((id.bodyOnly = index.consume_front("b")),
+             cell.getAsInteger(10, id.cell) || index.getAsInteger(10, id.index))
+      return false;
+    else
+      cookie.hidden.push_back(id);
+  }
   return true;
 }
 

@@ -1,6 +1,8 @@
 // What a replay must know about a cell that was compiled before.
 #pragma once
 
+#include "redefinition.h"
+
 #include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
@@ -19,6 +21,8 @@ struct Cookie {
   /// inline functions in a module survive to be defined.
   std::vector<std::string> weakSymbols;
 
+  /// What was hidden so that the cell could define it again.
+  std::vector<DeclarationId> hidden;
   /// Whether its value was compiled to be shown by its address alone.
   bool plain = false;
 

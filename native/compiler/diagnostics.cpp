@@ -78,6 +78,24 @@ Array rangeOf(const CharSourceRange &range, clang::FileID file, const clang::Sou
                sm.getSpellingLineNumber(end), sm.getSpellingColumnNumber(end)};
 }
 
+/// The notes of errors that say that something is declared already, and otherwise.
+bool isAboutEarlier(unsigned error, unsigned note) {
+  if (error == clang::diag::err_tag_definition_of_typedef)
+    return note == clang::diag::note_previous_decl;
+  switch (note) {
+  case clang::diag::note_previous_declaration:
+  case clang::diag::note_previous_definition:
+  case clang::diag::note_previous_namespace_alias:
+  case clang::diag::note_previous_use:
+  case clang::diag::note_template_prev_declaration:
+  case clang::diag::note_template_param_prev_default_arg:
+  case clang::diag::note_using_decl_conflict:
+    return true;
+  default:
+    return false;
+  }
+}
+
 } // namespace
 
 /// Clang's renderer works out macro expansions and include stacks; this end of it fills objects
@@ -195,16 +213,61 @@ void DiagnosticCollector::noteFile(DiagnosticsEngine::Level level, const clang::
     ErrorFiles.push_back(name.str());
 }
 
+void DiagnosticCollector::noteEarlier(DiagnosticsEngine::Level level,
+                                      const clang::Diagnostic &info) {
+  if (level >= DiagnosticsEngine::Error) {
+    LastError = info.getID();
+    LastErrorAt = info.getLocation();
+  }
+  if (level != DiagnosticsEngine::Note || !InError || !OnEarlier || !info.hasSourceManager())
+    return;
+  if (info.getID() == clang::diag::note_redefinition_include_same_file)
+    OnEarlier(LastError, LastErrorAt, {}, info.getSourceManager());
+  else if (isAboutEarlier(LastError, info.getID()))
+    OnEarlier(LastError, LastErrorAt, info.getLocation(), info.getSourceManager());
+}
+
+/// Tells whether the user has been told this, or it is no news to who writes cells.
+///
+/// Clang parses the beginning of a statement twice where it could be a declaration, and says then
+/// twice that a name in it is not declared. It takes the end of a cell for the end of a file, where
+/// an open `#pragma pack(push)` or an unmet `#pragma weak` is worth a warning; a later cell may end
+/// it, so once is enough. And no statement at the top level is to blame for the `__func__` in the
+/// expansion of `assert`.
+bool DiagnosticCollector::isNoNews(DiagnosticsEngine::Level level, const clang::Diagnostic &info,
+                                   llvm::StringRef message) {
+  if (!info.hasSourceManager())
+    return false;
+  const clang::SourceManager &sm = info.getSourceManager();
+  clang::SourceLocation place = info.getLocation();
+  if (info.getID() == clang::diag::warn_pragma_pack_no_pop_eof ||
+      info.getID() == clang::diag::warn_weak_identifier_undeclared)
+    return !Unterminated.insert(place).second;
+  if (info.getID() == clang::diag::ext_predef_outside_function)
+    return place.isMacroID();
+  if (info.getID() == clang::diag::warn_pragma_pack_modified_after_include)
+    return sm.isInMainFile(place); // the cell counts as included from the empty main file
+  bool repeats = level >= DiagnosticsEngine::Error && place == LastSaid && !Found.empty() &&
+                 Notes.back().empty() && Found.back().getString("message") == message;
+  LastSaid = level >= DiagnosticsEngine::Error ? place : clang::SourceLocation();
+  return repeats;
+}
+
 void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
                                            const clang::Diagnostic &info) {
   DiagnosticConsumer::HandleDiagnostic(level, info);
+  noteEarlier(level, info);
   // Two cells are no files, so Clang takes two places at one offset for one file included twice.
   if (level == DiagnosticsEngine::Note && info.hasSourceManager() &&
       info.getSourceManager().isInMainFile(info.getLocation()))
     return;
-  noteFile(level, info);
   llvm::SmallString<256> message;
   info.FormatDiagnostic(message);
+  if (level != DiagnosticsEngine::Note)
+    Dropping = isNoNews(level, info, message);
+  if (Dropping)
+    return;
+  noteFile(level, info);
   std::string option =
       info.getDiags()->getDiagnosticIDs()->getWarningOptionForDiag(info.getID()).str();
   if (!option.empty())
@@ -253,6 +316,8 @@ Array DiagnosticCollector::take() {
   Notes.clear();
   ErrorFiles.clear();
   InError = false;
+  Dropping = false;
+  LastError = {};
   return all;
 }
 

@@ -3,6 +3,7 @@
 
 #include "clang/Basic/Diagnostic.h"
 #include "clang/Frontend/DiagnosticRenderer.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/JSON.h"
 
 #include <functional>
@@ -24,6 +25,12 @@ public:
   /// Called when Clang reaches its limit of errors. It would go on reading without another word,
   /// and after some errors without end.
   std::function<void()> OnGivingUp;
+
+  /// Called with an error, its place, and the place of the earlier declaration that it refers to;
+  /// see Redefinitions::clash.
+  std::function<void(unsigned, clang::SourceLocation, clang::SourceLocation,
+                     const clang::SourceManager &)>
+      OnEarlier;
 
   explicit DiagnosticCollector(clang::DiagnosticOptions &options);
   ~DiagnosticCollector() override;
@@ -51,6 +58,9 @@ private:
   class Renderer;
 
   llvm::json::Object &target(clang::DiagnosticsEngine::Level level);
+  void noteEarlier(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
+  bool isNoNews(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info,
+                llvm::StringRef message);
   void noteFile(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
 
   clang::DiagnosticOptions &Options;
@@ -59,6 +69,11 @@ private:
   std::vector<llvm::json::Array> Notes;
   std::vector<std::string> ErrorFiles;
   bool InError = false;
+  unsigned LastError = 0;
+  clang::SourceLocation LastErrorAt;
+  bool Dropping = false; // the last diagnostic, and so its notes
+  clang::SourceLocation LastSaid;
+  llvm::DenseSet<clang::SourceLocation> Unterminated; // pragmas that were warned of
 };
 
 } // namespace farside

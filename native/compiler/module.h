@@ -50,8 +50,8 @@ void keepStatementsOnStack(llvm::Module &module);
 /// True where optimising would not pay: all functions defined run once and none holds a loop.
 bool runsOnce(const llvm::Module &module);
 
-/// The line of a file that all code of the module comes from; 0 where it comes from several lines or
-/// files, and where calls were inlined.
+/// The line of a file that all code of the module comes from; 0 where it comes from several lines
+/// or files, and where calls were inlined.
 unsigned onlyLine(const llvm::Module &module, llvm::StringRef file);
 
 /// True where even unoptimised code needs passes first: `always_inline` calls, coroutines and the

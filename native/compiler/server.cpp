@@ -32,6 +32,26 @@ std::vector<std::string> strings(const Array *array) {
   return found;
 }
 
+Array idsOf(const std::vector<DeclarationId> &ids) {
+  Array found;
+  for (const DeclarationId &id : ids)
+    found.push_back(Array{id.cell, id.index, id.bodyOnly ? 1 : 0});
+  return found;
+}
+
+std::vector<DeclarationId> idsIn(const Array *array) {
+  std::vector<DeclarationId> found;
+  for (size_t i = 0; array && i < array->size(); ++i) {
+    const Array *entry = (*array)[i].getAsArray();
+    if (!entry || entry->size() != 3)
+      continue;
+    found.push_back({static_cast<unsigned>((*entry)[0].getAsInteger().value_or(0)),
+                     static_cast<unsigned>((*entry)[1].getAsInteger().value_or(0)),
+                     (*entry)[2].getAsInteger().value_or(0) != 0});
+  }
+  return found;
+}
+
 Object messageOnly(llvm::StringRef message) {
   return Object{{"severity", "error"}, {"message", message.str()},
                 {"option", ""},        {"file", ""},
@@ -120,7 +140,7 @@ void Server::reject(llvm::StringRef message) {
 
 /// "used", or why the PCH was not.
 std::string Server::startWithPch(const std::vector<std::string> &args, const std::string &pch,
-                                 bool values) {
+                                 CompilerSettings settings) {
   if (::access(pch.c_str(), R_OK) != 0)
     return "missing or unreadable";
   auto invocation = makeInvocation(args, Options, Collector);
@@ -130,7 +150,7 @@ std::string Server::startWithPch(const std::vector<std::string> &args, const std
   if (!names)
     return "damaged, or made for other headers";
   invocation->getPreprocessorOpts().ImplicitPCHInclude = pch;
-  Clang = Compiler::create(invocation, Collector, values, std::move(names));
+  Clang = Compiler::create(invocation, Collector, settings, std::move(names));
   if (Clang)
     return "used";
   std::string why = Collector.firstError();
@@ -139,16 +159,17 @@ std::string Server::startWithPch(const std::vector<std::string> &args, const std
 
 void Server::start(const Object &request) {
   std::vector<std::string> args = strings(request.getArray("args"));
-  bool values = request.getBoolean("values").value_or(true);
+  CompilerSettings settings{request.getBoolean("values").value_or(true),
+                            request.getBoolean("redefinition").value_or(true)};
   std::string used = "none";
   if (auto pch = request.getString("pch")) {
-    used = startWithPch(args, pch->str(), values);
+    used = startWithPch(args, pch->str(), settings);
     if (!Clang)
       Collector.take();
   }
   if (!Clang)
     if (auto invocation = makeInvocation(args, Options, Collector))
-      Clang = Compiler::create(invocation, Collector, values, nullptr);
+      Clang = Compiler::create(invocation, Collector, settings, nullptr);
   if (Clang)
     Clang->showElements(request.getInteger("elements").value_or(100));
   Object response{{"ok", Clang != nullptr}, {"diagnostics", Collector.take()}};
@@ -167,10 +188,12 @@ void Server::compile(const Object &request) {
   Collector.OnGivingUp = [&] {
     Cell rejected;
     rejected.conflicts = Clang->conflicts(code, false);
+    rejected.clashes = Clang->clashes();
     answer(std::move(rejected));
     _exit(0);
   };
-  Cell cell = Clang->compile(number, code, request.getBoolean("plain").value_or(false));
+  Cell cell = Clang->compile(number, code, idsIn(request.getArray("hidden")),
+                             request.getBoolean("plain").value_or(false));
   Collector.OnGivingUp = nullptr;
   bool ok = cell.ok;
   int64_t parseMicros = cell.parseMicros;
@@ -189,6 +212,8 @@ void Server::answer(Cell cell) {
                   {"declared", std::move(cell.declared)},
                   {"value", nullptr},
                   {"conflicts", Array(cell.conflicts)},
+                  {"clashes", idsOf(cell.clashes)},
+                  {"redefined", Array(cell.redefined)},
                   {"cookie", cell.cookie.encode()},
                   {"line", cell.onlyLine},
                   {"timings", Object{{"parse", cell.parseMicros},

@@ -25,7 +25,7 @@ private:
   void replay(const llvm::json::Object &request);
   void demangle(const llvm::json::Object &request);
   std::string startWithPch(const std::vector<std::string> &args, const std::string &pch,
-                           bool values);
+                           CompilerSettings settings);
   void reject(llvm::StringRef message);
 
   Channel Line;

@@ -107,7 +107,7 @@ private:
   clang::SourceLocation Loc;
   unsigned Generation = 0;
   bool HasHeader = false;
-  bool Called = false; ///< since complete()
+  bool Called = false;             ///< since complete()
   std::vector<clang::Stmt *> Body; ///< of the function that is being made
   std::vector<std::pair<clang::QualType, clang::FunctionDecl *>> MadeForC;
   size_t DefinedForC = 0;

@@ -28,6 +28,8 @@ std::string encodeSetup() {
   };
   if (slab.size() != 0)
     map.emplace_back("farside_slab", blob(slab.Start, slab.size()));
+  if (AddrRange low = Slab::get().lowRange(); low.size() != 0)
+    map.emplace_back("farside_low_slab", blob(low.Start, low.size()));
 
   std::vector<std::tuple<std::string, uint64_t>> symbols{
       {"__llvm_orc_SimpleRemoteEPC_dispatch_fn", reinterpret_cast<uint64_t>(farsideDispatch)},

@@ -4,6 +4,7 @@
 #include "exit_handlers.h"
 #include "memory.h"
 #include "platform.h"
+#include "redirect.h"
 #include "tls.h"
 #include "unwind.h"
 #include "values.h"
@@ -126,6 +127,14 @@ WrapperResult staticTlsInit(const char *data, size_t size) {
   return serveWrapper<int64_t, std::string_view>(data, size, initialiseStaticTls);
 }
 
+WrapperResult staticTlsRegister(const char *data, size_t size) {
+  return serveWrapper<int64_t, AddrRange>(data, size, registerStaticTls);
+}
+
+WrapperResult staticTlsDeregister(const char *data, size_t size) {
+  return serveWrapper<int64_t, AddrRange>(data, size, deregisterStaticTls);
+}
+
 /// How much the executor keeps, by name: what has gone must not be counted.
 using Statistics = std::vector<std::tuple<std::string, uint64_t>>;
 
@@ -144,6 +153,7 @@ WrapperResult statistics(const char *data, size_t size) {
         {"eh_frames", countEhFrames()},
         {"thread_images", tls.Images},
         {"thread_instances", tls.Instances},
+        {"static_images", countStaticTls()},
     };
   });
 }
@@ -157,6 +167,10 @@ std::span<const BootstrapSymbol> commitSymbols() {
       symbol("farside_statistics", statistics),
       symbol("farside_resolve_ifunc", resolveIfunc),
       symbol("farside_static_tls_init", staticTlsInit),
+      symbol("farside_redirect", redirectWrapper),
+      symbol("farside_undo_redirect", undoRedirectWrapper),
+      symbol("farside_static_tls_register", staticTlsRegister),
+      symbol("farside_static_tls_deregister", staticTlsDeregister),
       symbol("farside_tls_get_addr", farside_tls_get_addr),
       symbol("farside_tlsdesc", farside_tlsdesc),
   };

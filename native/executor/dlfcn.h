@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include "exception_text.h"
 #include "sps.h"
 
 #include <cstdint>
@@ -19,11 +20,25 @@ void *__orc_rt_jit_dlsym(void *handle, const char *name);
 const char *__orc_rt_jit_dlerror();
 }
 
-/// Asks the near side for the address of a name in a JITDylib and its link order.
+/// Asks the near side for the address of a name in a JITDylib and its link order; 0 where there is
+/// none.
 Expected<uint64_t> lookUpIn(uint64_t header, const std::string &name);
+
+/// The same, and then in the process and the libraries that were loaded into it, as for linked
+/// code; an error where there is none. Calls of the near side would wait for the main thread, so
+/// libraries are asked here.
+Expected<uint64_t> lookUpEverywhere(uint64_t header, const std::string &name);
 
 /// The tag of that call; only its address matters.
 char *symbolLookupTag();
+
+/// Remembers an exception as the cause of the failure that is about to be reported, and returns it
+/// in words.
+std::string explainException(const ExceptionText &exception);
+
+/// Returns the exception behind the failure that was remembered last, if there was one, and forgets
+/// it.
+std::optional<ExceptionText> takeLastException();
 
 /// Remembers a failure for `dlerror`, per thread as the loader does; true if there was none.
 bool jitSucceeded(const Error &error);

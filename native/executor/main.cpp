@@ -32,6 +32,7 @@ namespace {
 // displacement, whatever the addend.
 constexpr uint64_t defaultSlab = (uint64_t{2} << 30) - 8192;
 constexpr uint64_t smallestSlab = uint64_t{64} << 20;
+constexpr uint64_t lowSlab = uint64_t{64} << 20;
 
 /// Whether `main` returns, rather than that the program calls exit.
 std::atomic<bool> orderlyEnd = false;
@@ -108,6 +109,8 @@ int runWorker(Arguments arguments) {
     std::fprintf(stderr, "farside-executor: %s\n", error.text().c_str());
     return 2;
   }
+  if (arguments.Control >= 0)
+    Slab::get().reserveLow(lowSlab);
   initialiseTls();
   // exit() in user code and the orderly end take the same road.
   std::atexit([] {

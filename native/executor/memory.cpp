@@ -90,11 +90,22 @@ Slab &Slab::get() {
   return slab;
 }
 
-Error Slab::reserve(uint64_t size) {
+uint8_t *Slab::Reserved::protection(uint64_t address) const {
+  return Protections + (address - Range.Start) / pageSize();
+}
+
+Error Slab::reserve(uint64_t size) { return reserve(size, 0, High); }
+
+void Slab::reserveLow(uint64_t size) {
+  if (Error error = reserve(size, MAP_32BIT, Low))
+    Low = {};
+}
+
+Error Slab::reserve(uint64_t size, int flags, Reserved &into) {
   size &= ~(pageSize() - 1);
   void *base = size == 0 ? MAP_FAILED
                          : ::mmap(nullptr, size, PROT_NONE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
   if (base == MAP_FAILED)
     return Error(describe("cannot reserve a slab", 0, size, size == 0 ? EINVAL : errno));
   void *table = ::mmap(nullptr, size / pageSize(), PROT_READ | PROT_WRITE,
@@ -103,8 +114,8 @@ Error Slab::reserve(uint64_t size) {
     ::munmap(base, size);
     return Error(describe("cannot reserve a slab", 0, size, errno));
   }
-  Protections = static_cast<uint8_t *>(table);
-  Range = {reinterpret_cast<uint64_t>(base), reinterpret_cast<uint64_t>(base) + size};
+  into.Protections = static_cast<uint8_t *>(table);
+  into.Range = {reinterpret_cast<uint64_t>(base), reinterpret_cast<uint64_t>(base) + size};
   return {};
 }
 
@@ -116,12 +127,13 @@ Error Slab::protect(uint8_t prot, uint64_t address, uint64_t size) {
   if (::mmap(reinterpret_cast<void *>(address), size, systemProtection(prot),
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
     return Error(describe("cannot protect", address, size, errno));
-  std::memset(Protections + (address - Range.Start) / pageSize(), prot, size / pageSize());
+  const Reserved &reserved = High.contains(address, size) ? High : Low;
+  std::memset(reserved.protection(address), prot, size / pageSize());
   return {};
 }
 
 uint8_t Slab::protection(uint64_t address) const {
-  return Protections[(address - Range.Start) / pageSize()];
+  return *(High.contains(address, 1) ? High : Low).protection(address);
 }
 
 Error ProtectedWriter::write(uint64_t address, std::string_view bytes) {

@@ -9,7 +9,8 @@
 
 namespace farside {
 
-/// One reserved range of addresses in which the near side places everything it links.
+/// The reserved ranges of addresses in which the near side places everything it links: one next to
+/// the libraries, and a small one below 2 GiB for code that can name no other addresses.
 class Slab {
 public:
   static Slab &get();
@@ -18,9 +19,13 @@ public:
   /// below the libraries, so that code at its high end reaches them with 32-bit displacements.
   Error reserve(uint64_t size);
 
-  AddrRange range() const { return Range; }
+  /// Reserves `size` bytes below 2 GiB. Where the kernel has none there, the range stays empty.
+  void reserveLow(uint64_t size);
+
+  AddrRange range() const { return High.Range; }
+  AddrRange lowRange() const { return Low.Range; }
   bool contains(uint64_t address, uint64_t size) const {
-    return address >= Range.Start && address <= Range.End && size <= Range.End - address;
+    return High.contains(address, size) || Low.contains(address, size);
   }
 
   /// Maps fresh zero pages with protection `prot` (ORC's bits: 1 read, 2 write, 4 execute) over
@@ -31,8 +36,21 @@ public:
   uint8_t protection(uint64_t address) const;
 
 private:
-  AddrRange Range;
-  uint8_t *Protections = nullptr; // one byte a page, never unmapped
+  struct Reserved {
+    AddrRange Range;
+    uint8_t *Protections = nullptr; // one byte a page, never unmapped
+
+    bool contains(uint64_t address, uint64_t size) const {
+      return address >= Range.Start && address <= Range.End && size <= Range.End - address;
+    }
+    /// The byte of the page of an address in the range.
+    uint8_t *protection(uint64_t address) const;
+  };
+
+  static Error reserve(uint64_t size, int flags, Reserved &into);
+
+  Reserved High;
+  Reserved Low;
 };
 
 /// Stores through /proc/self/mem, which honours no page protection, so that no page is ever

@@ -2,8 +2,10 @@
 #include "bootstrap.h"
 #include "wrapper.h"
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <unistd.h>
 
 namespace farside {
 
@@ -59,6 +61,25 @@ WrapperResult readStrings(const char *data, size_t size) {
   });
 }
 
+/// Lets SIGINT do to a program what it does elsewhere, for the life of the object. A worker ignores
+/// it otherwise.
+class DefaultInterrupt {
+public:
+  DefaultInterrupt() { exchange(SIG_IGN, SIG_DFL); }
+  ~DefaultInterrupt() { exchange(SIG_DFL, SIG_IGN); }
+  DefaultInterrupt(const DefaultInterrupt &) = delete;
+  DefaultInterrupt &operator=(const DefaultInterrupt &) = delete;
+
+private:
+  /// A handler of the program's own stays.
+  static void exchange(sighandler_t before, sighandler_t after) {
+    struct sigaction action{};
+    if (::sigaction(SIGINT, nullptr, &action) == 0 && (action.sa_flags & SA_SIGINFO) == 0 &&
+        action.sa_handler == before)
+      ::signal(SIGINT, after);
+  }
+};
+
 WrapperResult runAsMain(const char *data, size_t size) {
   return serveWrapper<uint64_t, std::vector<std::string>>(
       data, size, [](uint64_t function, std::vector<std::string> arguments) {
@@ -66,8 +87,10 @@ WrapperResult runAsMain(const char *data, size_t size) {
         for (std::string &argument : arguments)
           pointers.push_back(argument.data());
         pointers.push_back(nullptr);
-        auto main = reinterpret_cast<int (*)(int, char **)>(function);
-        int status = main(static_cast<int>(arguments.size()), pointers.data());
+        // Programs have come to rely on the environment as third argument.
+        auto main = reinterpret_cast<int (*)(int, char **, char **)>(function);
+        DefaultInterrupt interrupt;
+        int status = main(static_cast<int>(arguments.size()), pointers.data(), environ);
         std::fflush(nullptr);
         return static_cast<int64_t>(status);
       });

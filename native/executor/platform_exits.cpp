@@ -1,4 +1,5 @@
 // The exit handlers that the platform keeps: booking them, running them in reverse.
+#include "dlfcn.h"
 #include "exit_handlers.h"
 #include "platform.h"
 
@@ -64,7 +65,7 @@ Error Platform::runHandlersGuarded(const HandlerFilter &filter) {
       handler->Function(handler->Argument);
     } catch (...) {
       failures += (failures.empty() ? "exit handler: " : "; ") +
-                  exceptionSentence(describeCurrentException());
+                  explainException(describeCurrentException());
     }
   }
   return failures.empty() ? Error() : Error(std::move(failures));

@@ -1,4 +1,5 @@
 // Opening and closing JITDylibs: dependencies, references, what goes when nobody needs it.
+#include "dlfcn.h"
 #include "exit_handlers.h"
 #include "platform.h"
 #include "tls.h"
@@ -65,8 +66,7 @@ Error Platform::initialise(uint64_t header) {
   if (dylib == nullptr)
     return unknownHeader("dlopen", header);
   if ((*report).Exception)
-    return Error("dlopen: JITDylib " + dylib->Name + ": " +
-                 exceptionSentence(*(*report).Exception));
+    return Error("dlopen: JITDylib " + dylib->Name + ": " + explainException(*(*report).Exception));
   dylib->Needs = dylib->LinkOrder;
   if (!dylib->Open) {
     dylib->Open = true;
@@ -140,8 +140,10 @@ Error Platform::finish(uint64_t header) {
   std::lock_guard lock(Mutex);
   // Their thread_local variables are constructed again, too.
   for (const auto &[start, range] : Memory)
-    if (range.Owner.Header == header)
+    if (range.Owner.Header == header) {
       dropThreadInstances({start, range.End});
+      resetStaticTls({start, range.End});
+    }
   if (JitDylib *dylib = find(header)) {
     dylib->Init.reset();
     dylib->Fini.reset();

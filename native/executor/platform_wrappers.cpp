@@ -137,7 +137,7 @@ WrapperResult jitDlclose(const char *data, size_t size) {
 WrapperResult jitDlsym(const char *data, size_t size) {
   return serveWrapper<uint64_t, std::string>(data, size,
                                              [](uint64_t header, const std::string &name) {
-                                               auto address = lookUpIn(header, name);
+                                               auto address = lookUpEverywhere(header, name);
                                                (void)jitSucceeded(address.error());
                                                return address;
                                              });
@@ -147,6 +147,17 @@ WrapperResult jitDlerror(const char *data, size_t size) {
   return serveWrapper<>(data, size, takeLastError);
 }
 
+/// What was thrown, if that is behind the last failure: (type, what).
+WrapperResult jitException(const char *data, size_t size) {
+  using Thrown = std::tuple<std::string, std::optional<std::string>>;
+  return serveWrapper<>(data, size, [] {
+    std::optional<Thrown> thrown;
+    if (auto exception = takeLastException())
+      thrown = Thrown{std::move(exception->Type), std::move(exception->What)};
+    return thrown;
+  });
+}
+
 /// Runs a program: opens its JITDylib, calls the entry, closes. -1 if that cannot be done.
 int64_t runProgramIn(const std::string &dylib, const std::string &entry,
                      std::vector<std::string> arguments) {
@@ -154,7 +165,9 @@ int64_t runProgramIn(const std::string &dylib, const std::string &entry,
   if (!jitSucceeded(header.error()))
     return -1;
   auto address = lookUpIn(*header, entry);
-  if (!jitSucceeded(address.error()) || *address == 0) {
+  if (address && *address == 0)
+    address = Error("JITDylib " + dylib + " does not define " + entry);
+  if (!jitSucceeded(address.error())) {
     (void)Platform::get().close(*header);
     return -1;
   }
@@ -196,6 +209,7 @@ std::span<const BootstrapSymbol> platformSymbols() {
       symbol("farside_platform_jit_dlclose", jitDlclose),
       symbol("farside_platform_jit_dlsym", jitDlsym),
       symbol("farside_platform_jit_dlerror", jitDlerror),
+      symbol("farside_platform_jit_exception", jitException),
       symbol("farside_platform_run_program", runProgram),
       symbol("farside_platform_symbol_lookup_tag", symbolLookupTag()),
   };

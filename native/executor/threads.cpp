@@ -8,14 +8,12 @@
 #include <memory>
 #include <mutex>
 #include <pthread.h>
+#include <threads.h>
 #include <vector>
 
 namespace farside {
 
 namespace {
-
-using Routine = void *(*)(void *);
-using Create = int (*)(pthread_t *, const pthread_attr_t *, Routine, void *);
 
 struct Threads {
   std::mutex Mutex;
@@ -47,20 +45,22 @@ void noteThread() {
   ::pthread_setspecific(all.End, reinterpret_cast<void *>(ownPointer()));
 }
 
-struct Start {
-  Routine Function;
+/// What a thread is to run. `Result` is what the function returns: `void *` of a POSIX thread,
+/// `int` of a C11 one.
+template <typename Result> struct Start {
+  Result (*Function)(void *);
   void *Argument;
 };
 
-void *runThread(void *pointer) {
-  std::unique_ptr<Start> owned(static_cast<Start *>(pointer));
-  Start start = *owned;
+template <typename Result> Result runThread(void *pointer) {
+  std::unique_ptr<Start<Result>> owned(static_cast<Start<Result> *>(pointer));
+  Start<Result> start = *owned;
   owned.reset();
   noteThread();
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   useAlternateStack(); // the sanitizers have their own
 #endif
-  void *result = start.Function(start.Argument);
+  Result result = start.Function(start.Argument);
   __asm__ volatile(""); // not a tail call: this frame is where a report of the thread's death ends
   return result;
 }
@@ -99,12 +99,27 @@ extern "C" __attribute__((visibility("default"))) int
 pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
                void *argument) {
   using namespace farside;
-  static const auto real = reinterpret_cast<Create>(::dlsym(RTLD_NEXT, "pthread_create"));
+  static const auto real =
+      reinterpret_cast<decltype(&pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
   if (!threads().Ready)
     return real(thread, attributes, function, argument);
-  auto start = std::make_unique<Start>(Start{function, argument});
-  int error = real(thread, attributes, runThread, start.get());
+  auto start = std::make_unique<Start<void *>>(Start<void *>{function, argument});
+  int error = real(thread, attributes, runThread<void *>, start.get());
   if (error == 0)
     (void)start.release(); // the thread's own
+  return error;
+}
+
+extern "C" __attribute__((visibility("default"))) int
+thrd_create(thrd_t *thread, thrd_start_t function, void *argument) {
+  using namespace farside;
+  static const auto real =
+      reinterpret_cast<decltype(&thrd_create)>(::dlsym(RTLD_NEXT, "thrd_create"));
+  if (!threads().Ready)
+    return real(thread, function, argument);
+  auto start = std::make_unique<Start<int>>(Start<int>{function, argument});
+  int error = real(thread, runThread<int>, start.get());
+  if (error == thrd_success)
+    (void)start.release();
   return error;
 }

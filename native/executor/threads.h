@@ -2,8 +2,9 @@
 //
 // Static thread-local storage of code that arrives while threads run must be written in each of
 // them. glibc keeps its list of threads to itself, so `pthread_create` of the program and of its
-// libraries is the executor's, which notes every thread and goes on to the real one. Threads that
-// libc makes without it (C11's `thrd_create`, timers, `getaddrinfo_a`) are not known.
+// libraries is the executor's, which notes every thread and goes on to the real one; so is C11's
+// `thrd_create`, which does not go through it. Threads that libc makes for itself (timers,
+// `getaddrinfo_a`) are not known.
 #pragma once
 
 #include <cstdint>

@@ -16,6 +16,8 @@
 #include <mutex>
 #include <pthread.h>
 
+extern "C" void *__tls_get_addr(const farside::TlsEntry *entry); // glibc's
+
 namespace farside {
 
 void findXsaveLayout();
@@ -26,9 +28,15 @@ constexpr size_t poolSize = 16384;
 // In .tdata although its bytes are zero: the template must hold bytes to be written to.
 alignas(64) thread_local constinit char pool[poolSize] __attribute__((section(".tdata"))) = {};
 
+struct StaticImage {
+  uint64_t End;
+  int64_t Offset;
+};
+
 struct Registry {
   std::mutex Mutex;
-  std::map<uint64_t, uint64_t> Images; // start -> end
+  std::map<uint64_t, StaticImage> Statics; // by the start of their initial data
+  std::map<uint64_t, uint64_t> Images;     // start -> end
   TlsTable *Tables = nullptr;
   pthread_key_t ThreadEnd{};
   StaticTlsPool Pool{};
@@ -234,6 +242,43 @@ TlsCounts threadLocalCounts() {
 
 StaticTlsPool staticTlsPool() { return registry().Pool; }
 
+Error registerStaticTls(int64_t offset, AddrRange image) {
+  if (image.Start >= image.End)
+    return Error("static thread-local storage: the range ends before it starts");
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  if (!all.Statics.emplace(image.Start, StaticImage{image.End, offset}).second)
+    return Error("static thread-local storage: the range is registered already");
+  return {};
+}
+
+Error deregisterStaticTls(int64_t, AddrRange image) {
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  if (all.Statics.erase(image.Start) == 0)
+    return Error("static thread-local storage: the range is not registered");
+  return {};
+}
+
+void resetStaticTls(AddrRange memory) {
+  std::vector<std::pair<uint64_t, StaticImage>> images;
+  {
+    Registry &all = registry();
+    std::lock_guard lock(all.Mutex);
+    images.assign(all.Statics.lower_bound(memory.Start), all.Statics.lower_bound(memory.End));
+  }
+  for (const auto &[start, image] : images)
+    (void)initialiseStaticTls(image.Offset,
+                              {reinterpret_cast<const char *>(start), image.End - start})
+        .text();
+}
+
+uint64_t countStaticTls() {
+  Registry &all = registry();
+  std::lock_guard lock(all.Mutex);
+  return all.Statics.size();
+}
+
 Error initialiseStaticTls(int64_t offset, std::string_view bytes) {
   const Registry &all = registry();
   int64_t within = offset - all.Pool.Offset;
@@ -255,6 +300,8 @@ void refreshStaticTls() {
 }
 
 extern "C" __attribute__((visibility("hidden"), used)) char *farsideTlsMake(const TlsEntry *entry) {
+  if (entry->Key < firstImageKey) // a library's: the words of an entry mean the same to glibc
+    return static_cast<char *>(__tls_get_addr(entry));
   Registry &all = registry();
   std::lock_guard lock(all.Mutex);
   auto image = all.Images.find(entry->Key);

@@ -66,6 +66,16 @@ StaticTlsPool staticTlsPool();
 /// thread.
 Error initialiseStaticTls(int64_t offset, std::string_view bytes);
 
+/// Remembers where the initial bytes of a part of the pool lie, for `resetStaticTls`.
+Error registerStaticTls(int64_t offset, AddrRange image);
+Error deregisterStaticTls(int64_t offset, AddrRange image);
+
+/// Gives the variables whose initial bytes start in `memory` their initial values, in every thread.
+void resetStaticTls(AddrRange memory);
+
+/// How many parts of the pool are in use.
+uint64_t countStaticTls();
+
 /// Makes the calling thread's pool what the template is now.
 void refreshStaticTls();
 

@@ -43,7 +43,7 @@ extern "C"
     return self + entry->Address;
   }
   const TlsTable *table = tlsTable;
-  if (table == nullptr)
+  if (table == nullptr || key < firstImageKey)
     return nullptr;
   for (uint64_t at = ((key >> 4) * slotMultiplier >> 32) & table->Mask;;
        at = (at + 1) & table->Mask) {

@@ -24,6 +24,9 @@ struct TlsTable {
 constexpr uint64_t emptyKey = 0;
 constexpr uint64_t removedKey = 1;
 
+/// Keys below are no images but glibc's numbers of libraries' thread-local storage.
+constexpr uint64_t firstImageKey = 65536;
+
 /// Where the search for a key starts: ((key >> 4) * slotMultiplier >> 32) & mask. The quick path
 /// writes it out, because it can inline nothing that may use vector registers.
 constexpr uint64_t slotMultiplier = 0x9e3779b97f4a7c15u;

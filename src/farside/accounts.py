@@ -57,6 +57,7 @@ class Committed:
         allocations: (address, size) of its memory.
         entries: the shared entries that it brought.
         places: what it consists of, for the report of a death.
+        static_tls: offset and size of its part of the pool, or None.
     """
 
     dylib: JitDylib[Definition]
@@ -65,6 +66,7 @@ class Committed:
     allocations: tuple[tuple[int, int], ...]
     entries: tuple[Entry, ...]
     places: Places
+    static_tls: tuple[int, int] | None
 
 
 class Mark(NamedTuple):
@@ -74,8 +76,8 @@ class Mark(NamedTuple):
     libraries: int
     archives: Mapping[str, int]
     link_orders: Mapping[str, tuple[JitDylib[Definition], ...]]
-    memory: MemoryMark
-    static_tls: int
+    memory: tuple[MemoryMark, ...]
+    static_tls: tuple[tuple[int, int], ...]
 
 
 class KeptState:
@@ -131,10 +133,11 @@ def owned_ranges(image: LinkedImage) -> tuple[tuple[int, int], ...]:
         for block in image.allocations
         if block.prot & (Prot.WRITE | Prot.EXEC)
     ]
-    if image.thread_data and not any(
-        start <= image.thread_data.start < end for start, end in found
-    ):
-        found.append(image.thread_data)
+    data: tuple[int, int] | None = image.thread_data
+    if image.static_tls is not None:
+        data = image.static_tls.address, image.static_tls.address + image.static_tls.size
+    if data is not None and not any(start <= data[0] < end for start, end in found):
+        found.append(data)
     return tuple(found)
 
 

@@ -278,7 +278,7 @@ def _memory(record: CrashRecord, fault: int, lookup: _Lookup) -> str:
     if _overflows(record, fault):
         return "stack overflow"
     start, end = lookup.evidence.slab
-    if start <= fault < end:
+    if start <= fault < end or lookup.image_at(fault) is not None:
         return _in_slab(fault, lookup)
     mapping = record.mapping
     if mapping is None:

@@ -105,6 +105,9 @@ def _run(invocation: Invocation) -> int:
             from farside.ui.script import run_script
 
             status = run_script(console, steps, invocation.args)
+    except BrokenPipeError:
+        session.close()  # nobody reads what it has to say
+        raise
     finally:
         notices = session.close().notices
         for notice in notices:

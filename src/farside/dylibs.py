@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from farside.errors import CppException
 from farside.recovery.journal import LoadedFile
 
 if TYPE_CHECKING:
@@ -135,8 +136,9 @@ class DylibHandle:
         """Run the initialisers that have not run, of what it depends on first; count a reference.
 
         Raises:
-            RemoteError: an initialiser threw, which counts as run; another `open` goes on with
+            CppException: an initialiser threw, which counts as run; another `open` goes on with
                 those after it.
+            RemoteError: it, or what it depends on, is being closed.
         """
 
         def do(execution: ExecutionSession, journal: Journal) -> DylibOutput:
@@ -150,8 +152,9 @@ class DylibHandle:
         """Run the initialisers that have arrived since the last run.
 
         Raises:
-            RemoteError: it is not open; or one threw, which counts as run: another `update` goes
-                on with those after it.
+            CppException: one threw, which counts as run; another `update` goes on with those
+                after it.
+            RemoteError: it is not open.
         """
 
         def do(execution: ExecutionSession, _: Journal) -> DylibOutput:
@@ -165,18 +168,24 @@ class DylibHandle:
         and in what only this JITDylib needed; a later `open` initialises again, in the same memory.
 
         Raises:
-            RemoteError: it is not open, or an exit handler threw.
+            CppException: an exit handler threw; it is closed all the same.
+            RemoteError: it is not open.
         """
 
         def do(execution: ExecutionSession, journal: Journal) -> DylibOutput:
-            execution.platform.close(execution.platform.jitdylib(self.name).header)
+            try:
+                execution.platform.close(execution.platform.jitdylib(self.name).header)
+            except CppException:
+                journal.forget_open(self.name)
+                raise
             journal.forget_open(self.name)
             return DylibOutput(*self._host.take_output())
 
         return self._host.operate(f"closing {self.name}", do)
 
     def symbol(self, name: str) -> int | None:
-        """Return the address of a function or variable, of this JITDylib or its link order.
+        """Return the address of a function or variable, of this JITDylib, its link order or the
+        program's libraries.
 
         Args:
             name: as the linker knows it, so C++ names are mangled.
@@ -186,7 +195,7 @@ class DylibHandle:
         """
         return self._host.operate(
             f"{self.name}: looking up {name}",
-            lambda execution, _: execution.address_of(name, self.name),
+            lambda execution, _: execution.address_of(name, self.name, libraries=True),
         )
 
     def dlerror(self) -> str:

@@ -11,6 +11,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +28,16 @@ from farside.accounts import (
     stores_of,
 )
 from farside.errors import (
+    CppException,
     Crashed,
     FarsideError,
+    OptionError,
     ProtocolError,
+    RelocationError,
     UndefinedSymbols,
 )
 from farside.link import Definition, EntryTable, link, places_of
-from farside.lookup import Lookup, find
+from farside.lookup import Lookup, MembersNeeded, find, members_for
 from farside.object import is_archive, parse_archive, parse_object
 from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
@@ -41,7 +45,7 @@ from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
-from farside.remote.memory import SlabAllocator
+from farside.remote.slabs import Slabs
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import find_executor, spawn_executor
 from farside.remote.static_tls import StaticTlsPool
@@ -56,6 +60,8 @@ if TYPE_CHECKING:
     from farside.remote.death import DeathReport
     from farside.remote.executor import Interrupts, OutputSink
 
+_BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
+_LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
@@ -63,6 +69,7 @@ class ExecutionSession:
     """One executor and the program in it.
 
     Raises:
+        OptionError: the address range that the options ask for is too small.
         SetupError: the executor cannot be found or started.
     """
 
@@ -74,6 +81,11 @@ class ExecutionSession:
         interrupts: Interrupts | None = None,
         show: Callable[[bytes], None] | None = None,
     ) -> None:
+        if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
+            raise OptionError(
+                f"an address range of {options.slab_bytes} bytes is too small (--slab-allocate); "
+                f"the least is {_LEAST_SLAB >> 20}MB"
+            )
         self._options = options
         self._sink = sink
         self._demangle = demangle
@@ -100,6 +112,8 @@ class ExecutionSession:
         self._running: LinkedImage | None = None
         self._unconfirmed: LinkedImage | None = None  # committed, without an answer
         self._archives: dict[str, list[Archive]] = {}
+        # JITDylib and members of archives, from the outermost link that waits for others.
+        self._linking: list[tuple[str, tuple[tuple[str, int], ...]]] = []
 
     def _wait_ready(self) -> None:
         """Read the executor's Setup, on first use; it has been starting in the meantime."""
@@ -107,8 +121,7 @@ class ExecutionSession:
             return
         self._executor.wait_ready()
         self._limit_memory()
-        slab = self._executor.slab
-        self._memory = SlabAllocator(slab.base, slab.size, self._executor.setup.page_size)
+        self._memory = Slabs.of(self._executor.setup)
         self._tls = StaticTlsPool(self._executor)
         self._ready = True
         self._platform = Platform(self._executor, self._memory)
@@ -144,7 +157,7 @@ class ExecutionSession:
             ):
                 found = definitions_of(self._running)[name]
             if found is None:
-                answer = sps.Failure(f"Symbols not found: [ {name} ]")
+                answer = 0  # the far side asks its libraries itself
             elif found.tls_key is not None or found.tls_offset is not None:
                 answer = sps.Failure(f"dlsym: {name} is thread-local")
             else:
@@ -176,8 +189,16 @@ class ExecutionSession:
         archives: Sequence[Archive] = (),
         *,
         dylib: str = MAIN,
+        redefines: Sequence[str] = (),
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
+
+        Args:
+            objects: of a cell or a file.
+            name: of the image.
+            archives: members are taken as needed, besides those of the JITDylib's own archives.
+            dylib: the JITDylib that the image goes into.
+            redefines: functions that it defines again; callers of the old come to the new.
 
         Raises:
             LinkError: see `farside.link.link`.
@@ -185,14 +206,19 @@ class ExecutionSession:
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
         target = self.platform.jitdylib(dylib)
+        low = False
         while True:
             try:
-                return self._link(objects, name, archives, target)
-            except UndefinedSymbols as error:
+                return self._link(objects, name, archives, target, redefines, low=low)
+            except MembersNeeded as needed:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
-                if not self._pull_members(target, error.symbols):
+                self._link_members(needed.members)
+            except RelocationError as error:
+                if low or error.relocation not in _BELOW_2_GIB or self._memory.low is None:
                     raise
+                self.discard()
+                low = True
 
     def _link(
         self,
@@ -200,6 +226,9 @@ class ExecutionSession:
         name: str,
         archives: Sequence[Archive],
         target: JitDylib[Definition],
+        redefines: Sequence[str],
+        *,
+        low: bool,
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
@@ -207,29 +236,36 @@ class ExecutionSession:
             objects,
             archives=[*archives, *self._archives.get(target.name, ())],
             name=name,
-            allocator=self._memory,
-            resolver=Lookup(target, self.lookup),
+            allocator=self._memory.low if low and self._memory.low else self._memory,
+            resolver=Lookup(target, self._archives, self.lookup),
             entries=self._entries,
             tls=self._tls,
+            redefines=redefines,
             demangle=self._demangle,
         )
 
-    def _pull_members(self, target: JitDylib[Definition], names: Sequence[str]) -> bool:
-        """Link members that define some of `names` into the JITDylibs of the link order."""
-        pulled = False
-        for other in target.link_order:
-            headers: dict[tuple[str, int], Archive] = {}
-            for archive in self._archives.get(other.name, ()):
-                index = archive.symbols()
-                for name in names:
-                    if name in index and name not in other:
-                        headers.setdefault((archive.name, index[name]), archive)
-            if headers:
-                members = [archive.load(at) for (_, at), archive in headers.items()]
-                image = self.link(members, self._unused_name(members[0].name), dylib=other.name)
+    def _link_members(self, needed: Mapping[str, Sequence[tuple[Archive, int]]]) -> None:
+        """Link archive members into their JITDylibs.
+
+        Raises:
+            UndefinedSymbols: one needs what is only being linked because of it.
+        """
+        for dylib, members in needed.items():
+            objects = [archive.load(header) for archive, header in members]
+            key = dylib, tuple([(archive.name, header) for archive, header in members])
+            if key in self._linking:
+                raise UndefinedSymbols(
+                    f"{objects[0].name} of JITDylib {dylib} needs members of other JITDylibs that "
+                    "need it in turn; put them into one JITDylib.",
+                    (),
+                    objects[0].name,
+                )
+            self._linking.append(key)
+            try:
+                image = self.link(objects, self._unused_name(objects[0].name), dylib=dylib)
                 self.commit(image, run=False)
-                pulled = True
-        return pulled
+            finally:
+                self._linking.pop()
 
     def commit(
         self, image: LinkedImage, *, statements: bool = True, run: bool = True
@@ -251,7 +287,10 @@ class ExecutionSession:
         request = CommitRequest(
             protect=pending.protect,
             write=[*pending.zero_writes(), *stores_of(image, statements)],
-            actions=self._platform.actions_of(image, dylib.header),
+            actions=[
+                *self._platform.actions_of(image, dylib.header),
+                *self._platform.redirect(image, self._earlier(image, dylib)),
+            ],
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),
         )
@@ -272,6 +311,11 @@ class ExecutionSession:
             self._unconfirmed = None
         return outcome
 
+    def _earlier(self, image: LinkedImage, dylib: JitDylib[Definition]) -> Mapping[str, Definition]:
+        """Return what the names that an image defines again have meant."""
+        found = {name: dylib.lookup(name) for name in image.redefined}
+        return {name: each for name, each in found.items() if each is not None}
+
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""
         if key is None:
@@ -288,6 +332,7 @@ class ExecutionSession:
             tuple([(block.address, block.size) for block in image.allocations]),
             image.new_entries,
             places_of(image),
+            (image.static_tls.offset, image.static_tls.size) if image.static_tls else None,
         )
 
     def discard(self) -> None:
@@ -326,6 +371,8 @@ class ExecutionSession:
         self._entries.remove(committed.entries)
         for address, size in committed.allocations:
             self._memory.free(address, size)
+        if committed.static_tls is not None:
+            self._tls.release(*committed.static_tls)
 
     # ------------------------------------------------------------------ earlier states
 
@@ -475,7 +522,7 @@ class ExecutionSession:
                 known.update(self._executor.resolve(missing, library))
         return {name: known[name] for name in names if name in known}
 
-    def address_of(self, name: str, dylib: str = MAIN) -> int | None:
+    def address_of(self, name: str, dylib: str = MAIN, *, libraries: bool = False) -> int | None:
         """Return the address of a function or variable that code in a JITDylib can refer to.
 
         Archive members are linked if it takes one.
@@ -494,9 +541,12 @@ class ExecutionSession:
                     self._link_files([archive.load(header)], archive.name, dylib, run=False)
                     found = target.lookup(name)
                     break
-        if found is None and self._pull_members(target, [name]):
+        if found is None and (members := members_for(target, self._archives, [name])):
+            self._link_members(members)
             found = find(target, name)
-        if found is None or found.tls_key is not None or found.tls_offset is not None:
+        if found is None:
+            return self.lookup([name]).get(name) if libraries else None
+        if found.tls_key is not None or found.tls_offset is not None:
             return None
         return found.address
 
@@ -524,21 +574,29 @@ class ExecutionSession:
         Raises:
             OptionError: the file cannot be read.
             ObjectError, LinkError, RemoteError: it cannot be loaded.
+            CppException: an initialiser of an object threw; the object is linked all the same.
         """
         self._wait_ready()
-        name = Path(path).name
-        if name.endswith(".so") or ".so." in name or ("/" not in path and not Path(path).exists()):
-            self._libraries.append(self._executor.open_library(path))
-            return f"loaded {path}"
+        file = Path(path)
+        to_link = file.suffix in (".o", ".a")
+        if not to_link and (".so" in file.suffixes or not ("/" in path or file.exists())):
+            return self._open_library(path)
         content = read_file(path)
         if content.startswith(b"\x7fELF\x02") and content[16:18] == b"\x03\0":
-            self._libraries.append(self._executor.open_library(path))
-            return f"loaded {path}"
-        if is_archive(content):
-            self._archives.setdefault(MAIN, []).append(parse_archive(content, path))
+            return self._open_library(path)
+        if is_archive(content) or file.suffix == ".a":
+            archive = parse_archive(content, path, file.parent)
+            self._archives.setdefault(MAIN, []).append(archive)
             return f"the members of {path} are linked when a cell needs them"
         self._link_files([parse_object(content, path)], path, MAIN)
         return f"linked {path}"
+
+    def _open_library(self, path: str) -> str:
+        # The loader looks for a bare name on its search path only, and the program may be in
+        # another directory by now.
+        found = os.path.abspath(path) if os.path.exists(path) else path
+        self._libraries.append(self._executor.open_library(found))
+        return f"loaded {path}"
 
     def add_object(self, path: str, dylib: str) -> None:
         """Link an object into a JITDylib. Its initialisers wait for `open` or `update`.
@@ -556,7 +614,7 @@ class ExecutionSession:
             OptionError: the file cannot be read.
             ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
         """
-        archive = parse_archive(read_file(path), path)
+        archive = parse_archive(read_file(path), path, Path(path).parent)
         self.platform.jitdylib(dylib)
         if all_members:
             self._link_files(list(archive.objects()), path, dylib, run=False)
@@ -567,10 +625,17 @@ class ExecutionSession:
         self, objects: Sequence[ObjectFile], path: str, dylib: str, *, run: bool = True
     ) -> None:
         try:
-            self.commit(self.link(objects, self._unused_name(path), dylib=dylib), run=run)
+            outcome = self.commit(self.link(objects, self._unused_name(path), dylib=dylib), run=run)
         except (FarsideError, KeyboardInterrupt):
             self.discard()
             raise
+        if outcome.exception:
+            said = "" if outcome.what is None else f": {outcome.what}"
+            raise CppException(
+                f"an initialiser of {path} threw {outcome.exception_type}{said}",
+                outcome.exception_type,
+                outcome.what,
+            )
 
     def _unused_name(self, name: str) -> str:
         """Return `name`, or with a number if an image has it: one file can be in two JITDylibs."""

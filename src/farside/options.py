@@ -29,6 +29,7 @@ class Options:
         includes: ``-include``, files included before the first cell.
         xcc: further options handed to Clang as they are (``--Xcc=``).
         use_pch: whether the precompiled standard library may be used.
+        redefinition: whether a cell may define again what an earlier one defined.
         output: ``inherit`` gives the far side the near side's stdout and stderr;
             ``capture`` collects both for `CellResult`.
         slab_bytes: size of the far side's reserved address range; None lets the executor choose.
@@ -52,6 +53,7 @@ class Options:
     includes: tuple[str, ...] = ()
     xcc: tuple[str, ...] = ()
     use_pch: bool = True
+    redefinition: bool = True
     output: OutputMode = "inherit"
     slab_bytes: int | None = None
     libraries: tuple[str, ...] = ()

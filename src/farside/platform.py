@@ -11,7 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from farside.accounts import owned_ranges
-from farside.errors import OptionError, RemoteError
+from farside.errors import CppException, OptionError, RemoteError
 from farside.link import Definition, Prot
 from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
@@ -20,13 +20,17 @@ from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from farside.errors import FarSideError
     from farside.link import LinkedImage
     from farside.remote.executor import Executor
-    from farside.remote.memory import SlabAllocator
+    from farside.remote.slabs import Slabs
 
 _POINTER = Struct("<Q")
 _RANGE = Struct("<QQ")
 _TWO_RANGES = Struct("<QQQQ")
+_JUMP = 5  # bytes of jmp rel32
+_PLACED = Struct("<qQQ")
+_THROWN = sps.Optional(sps.Tuple(sps.STRING, sps.Optional(sps.STRING)))
 MAIN = "main"
 """The JITDylib of the user's cells."""
 
@@ -39,7 +43,7 @@ class Platform:
         main: the JITDylib of the user's cells.
     """
 
-    def __init__(self, executor: Executor, memory: SlabAllocator) -> None:
+    def __init__(self, executor: Executor, memory: Slabs) -> None:
         self._executor = executor
         self._memory = memory
         self.dylibs: dict[str, JitDylib[Definition]] = {}
@@ -104,21 +108,22 @@ class Platform:
             the handle: the address of its ``__dso_handle``.
 
         Raises:
-            RemoteError: an initialiser threw; another `open` goes on with those after it.
+            CppException: an initialiser threw; another `open` goes on with those after it.
+            RemoteError: one of them is being closed.
         """
         self.jitdylib(name)
         payload = sps.pack((sps.STRING, sps.I32), (name, 1))
         (handle,) = sps.unpack((sps.ADDR,), self._executor.call(bootstrap.JIT_DLOPEN, payload))
         if not handle:
-            raise RemoteError(self.dlerror())
+            raise self._failure()
         return int(handle)
 
     def update(self, header: int) -> None:
         """``dlupdate``: run the initialisers that have arrived since the last run.
 
         Raises:
-            RemoteError: one threw, and another `update` goes on with those after it; or there is no
-                open JITDylib with this handle.
+            CppException: one threw; another `update` goes on with those after it.
+            RemoteError: there is no open JITDylib with this handle.
         """
         self._status(bootstrap.JIT_DLUPDATE, header)
 
@@ -126,7 +131,8 @@ class Platform:
         """``dlclose``: drop a reference; the last one runs exit handlers and finalisers.
 
         Raises:
-            RemoteError: an exit handler threw, or no open JITDylib has this handle.
+            CppException: an exit handler threw; the others have run all the same.
+            RemoteError: no open JITDylib has this handle.
         """
         self._status(bootstrap.JIT_DLCLOSE, header)
 
@@ -138,7 +144,14 @@ class Platform:
     def _status(self, function: str, header: int) -> None:
         (status,) = sps.unpack((sps.I32,), self._executor.call(function, _POINTER.pack(header)))
         if status:
-            raise RemoteError(self.dlerror())
+            raise self._failure()
+
+    def _failure(self) -> FarSideError:
+        """Return what made the last ``dl`` function fail."""
+        reply = self._executor.call(bootstrap.JIT_EXCEPTION, b"")
+        (thrown,) = sps.unpack((_THROWN,), reply)
+        message = self.dlerror()
+        return RemoteError(message) if thrown is None else CppException(message, *thrown)
 
     # ------------------------------------------------------------------ earlier states
 
@@ -155,6 +168,26 @@ class Platform:
 
     # ------------------------------------------------------------------ commits
 
+    def redirect(
+        self, image: LinkedImage, earlier: Mapping[str, Definition]
+    ) -> list[tuple[WrapperCall, WrapperCall]]:
+        """Return the actions that send callers of earlier functions to the image's, and back.
+
+        Args:
+            image: defines functions again.
+            earlier: what the names meant until now.
+        """
+        actions = []
+        for name, old in earlier.items():
+            new = image.defined[name]
+            # A function has the bytes up to the next multiple of its alignment, which is 16.
+            room = max(old.size, -old.address % 16 or 16)
+            if old.callable and new.callable and room >= _JUMP:
+                there = self._call(bootstrap.REDIRECT, _RANGE.pack(old.address, new.address))
+                back = self._call(bootstrap.UNDO_REDIRECT, _POINTER.pack(old.address))
+                actions.append((there, back))
+        return actions
+
     def actions_of(self, image: LinkedImage, header: int) -> list[tuple[WrapperCall, WrapperCall]]:
         """Return the alloc actions of an image, in order, each with its undoing."""
         actions: list[tuple[WrapperCall, WrapperCall]] = []
@@ -163,6 +196,14 @@ class Platform:
             content = static.content.ljust(static.size, b"\0")
             arguments = _RANGE.pack(static.offset & (1 << 64) - 1, len(content)) + content
             actions.append((self._call(bootstrap.STATIC_TLS_INIT, arguments), NO_CALL))
+            start = static.address
+            arguments = _PLACED.pack(static.offset, start, start + static.size)
+            actions.append(
+                (
+                    self._call(bootstrap.STATIC_TLS_REGISTER, arguments),
+                    self._call(bootstrap.STATIC_TLS_DEREGISTER, arguments),
+                )
+            )
         if image.eh_frame or image.thread_data:
             sections = _TWO_RANGES.pack(*(image.eh_frame or (0, 0)), *(image.thread_data or (0, 0)))
             actions.append(

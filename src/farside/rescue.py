@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from farside.dylibs import load_again, make_again
 from farside.errors import (
     CompilerCrashed,
+    CppException,
     Crashed,
     FarSideError,
     FarsideError,
@@ -235,6 +236,7 @@ class Rescue:
                 else:
                     self._link_again(step)
             except (
+                CppException,
                 Crashed,
                 FarSideLost,
                 LinkError,
@@ -252,5 +254,5 @@ class Rescue:
         assert entry.object_bytes is not None
         name = f"cell {entry.cell}"
         parsed = parse_object(entry.object_bytes, name)
-        image = self._execution.link([parsed], name, dylib=entry.dylib)
+        image = self._execution.link([parsed], name, dylib=entry.dylib, redefines=entry.redefines)
         self._execution.commit(image, statements=False)

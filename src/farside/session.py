@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from farside.accounts import Statistics
     from farside.execution import ExecutionSession
+    from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
     from farside.remote.commit import RunOutcome
@@ -142,19 +143,34 @@ class Session:
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
                         compiled = self._compiler.compile(cell, code)
-            if compiled.display_failed:
-                # Code of the program that only its display needs does not compile.
-                self._rescue.rollback_compiler()
-                compiled = self._compiler.compile(cell, code, plain=True)
+            if compiled.clashes or compiled.display_failed:
+                compiled = self._compile_again(compiled, code)
         if not compiled.ok:
             raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
+        return compiled
+
+    def _compile_again(self, compiled: CompiledCell, code: str) -> CompiledCell:
+        """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
+
+        Where code of the program that only the display of the value needs does not compile, the
+        value is shown by its address.
+        """
+        hidden: tuple[DeclarationId, ...] = ()
+        plain = False
+        while not compiled.ok and (
+            not set(hidden).issuperset(compiled.clashes) or (compiled.display_failed and not plain)
+        ):
+            hidden = tuple(sorted({*hidden, *compiled.clashes}))
+            plain = plain or compiled.display_failed
+            self._rescue.rollback_compiler()
+            compiled = self._compiler.compile(compiled.cell, code, hidden, plain=plain)
         return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
         if dylib != _MAIN and not self._journal.is_open(dylib):
             with self._gate.window():
-                self._execution.platform.open(dylib)
+                self._open(dylib)
             self._journal.add_file("", kind="open", dylib=dylib)
         if compiled.object is None:
             return None
@@ -163,7 +179,15 @@ class Session:
         self._rescue.running = compiled
         name = f"cell {compiled.cell}"
         with self._gate.wait():
-            return self._execution.link([parse_object(compiled.object, name)], name, dylib=dylib)
+            parsed = parse_object(compiled.object, name)
+            return self._execution.link([parsed], name, dylib=dylib, redefines=compiled.redefined)
+
+    def _open(self, dylib: str) -> None:
+        """Open the JITDylib of a cell that is not linked yet, so not accepted if this throws."""
+        try:
+            self._execution.platform.open(dylib)
+        except CppException as error:
+            raise RemoteError(str(error)) from error
 
     def _commit(self, image: LinkedImage | None) -> RunOutcome | None:
         """LinkedImage → RunOutcome: one message to the far side, one back."""
@@ -182,7 +206,12 @@ class Session:
         )
         self._journal.accept(
             JournalEntry(
-                compiled.cell, code, compiled.cookie, compiled.object if keep else None, dylib
+                compiled.cell,
+                code,
+                compiled.cookie,
+                compiled.object if keep else None,
+                dylib,
+                compiled.redefined,
             )
         )
 
@@ -377,8 +406,12 @@ class Session:
             action: does it; it may be interrupted.
         """
         with self._exclusive(), self._recovering(what):
-            with self._gate.wait():
-                result = action(self._execution, self._journal)
+            try:
+                with self._gate.wait():
+                    result = action(self._execution, self._journal)
+            except CppException:
+                self._keep()  # what was done before it stays
+                raise
             self._keep()
             return result
 
@@ -397,10 +430,16 @@ class Session:
         Raises:
             ObjectError, LinkError: the file is not what its name says, or cannot be linked.
             RemoteError: the far side's loader refused the library.
+            CppException: an initialiser of an object threw; the object is linked all the same.
         """
         with self._exclusive(), self._recovering(f"loading {path}"):
-            with self._gate.wait():
-                notice = self._execution.load(path)
+            try:
+                with self._gate.wait():
+                    notice = self._execution.load(path)
+            except CppException:
+                self._journal.add_file(path)
+                self._keep()
+                raise
             self._journal.add_file(path)
             self._keep()
             return notice

@@ -242,6 +242,8 @@ def setup_with(**changes: object) -> bytes:
         setup_with(map=[("farside_slab", struct.pack("<QQ", 1 << 63, 1 << 63))]),
         setup_with(map=[("farside_slab", struct.pack("<QQ", 4097, 4096))]),
         setup_with(map=[("farside_slab", struct.pack("<QQ", 4096, 0))]),
+        setup_with(map=[("farside_low_slab", struct.pack("<QQ", 1 << 30, 1 << 30))]),
+        setup_with(map=[("farside_low_slab", struct.pack("<QQ", 4096, 0))]),
         setup_with(map=[("farside_static_tls", b"")]),
     ],
 )

@@ -69,6 +69,7 @@ def test_nothing_of_the_executor_is_visible_to_user_code(rig: Rig) -> None:
             "__jit_debug_register_code",
             "pthread_create",
             *re.findall(r"^(?:void|int) (__farside_\w+)\(", SHOW.read_text(), re.MULTILINE),
+            "thrd_create",
         }
 
 

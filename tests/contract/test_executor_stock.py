@@ -264,6 +264,7 @@ def test_debug_objects_are_listed(stock: Stock) -> None:
 def test_malformed_arguments_have_an_empty_result(rig: Rig, name: str) -> None:
     without = {
         bootstrap.JIT_DLERROR,
+        bootstrap.JIT_EXCEPTION,
         bootstrap.STATISTICS,
         bootstrap.PLATFORM_SHUTDOWN,
         bootstrap.TLS_GET_ADDR,

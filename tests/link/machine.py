@@ -83,6 +83,9 @@ class Machine:
     def defined(self, names: Iterable[str]) -> Mapping[str, Definition]:
         return {name: self.definitions[name] for name in names if name in self.definitions}
 
+    def require(self, names: Collection[str]) -> None:
+        pass
+
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         found = {}
         for name in names:
@@ -105,6 +108,9 @@ class Machine:
         return self.static_pool
 
     def offsets(self, names: Collection[str]) -> Mapping[str, int]:
+        return {}
+
+    def modules(self, names: Collection[str]) -> Mapping[str, tuple[int, int]]:
         return {}
 
     def _get_addr(self, entry: ctypes._Pointer[ctypes.c_uint64]) -> int:

@@ -40,6 +40,9 @@ class Names:
     def defined(self, names: Iterable[str]) -> Mapping[str, Definition]:
         return {name: self.earlier[name] for name in names if name in self.earlier}
 
+    def require(self, names: Collection[str]) -> None:
+        pass
+
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         self.asked += names
         return {name: self.externals[name] for name in names if name in self.externals}
@@ -60,6 +63,9 @@ class Tls:
 
     def offsets(self, names: Collection[str]) -> Mapping[str, int]:
         return {name: self.known[name] for name in names if name in self.known}
+
+    def modules(self, names: Collection[str]) -> Mapping[str, tuple[int, int]]:
+        return {}
 
 
 def link_all(*objects: ObjectBuilder | bytes, **how: Any) -> LinkedImage:

@@ -53,6 +53,9 @@ class Anything:
     def defined(self, names: object) -> dict[str, object]:
         return {}
 
+    def require(self, names: object) -> None:
+        pass
+
     def lookup(self, names: set[str]) -> dict[str, int]:
         return dict.fromkeys(names, 0x10400000)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -218,3 +220,50 @@ def test_what_an_object_refers_to_cannot_be_undone(session: Session, build: Buil
     session.run('extern "C" int g();')
     assert text(session, "g()") == "1"
     session.undo(2)
+
+
+def test_archives_of_the_link_order_come_before_libraries(
+    session: Session, build: Build, archive: Callable[..., str]
+) -> None:
+    mine = build("int getpid(void) { return -7; }", compiler="gcc")
+    session.jitdylib("lib").add_archive(archive("libmine.a", mine))
+    session.run('extern "C" int getpid(void);')
+    assert int(text(session, "getpid()")) > 0
+    session.jitdylib("main").link_order = ["lib"]
+    assert text(session, "getpid()") == "-7"
+
+
+def test_a_weak_reference_pulls_no_member_in(
+    session: Session, build: Build, archive: Callable[..., str]
+) -> None:
+    session.jitdylib("lib").add_archive(
+        archive("libw.a", build("int maybe(void) { return 1; }", compiler="gcc"))
+    )
+    session.jitdylib("main").link_order = ["lib"]
+    session.run('extern "C" __attribute__((weak)) int maybe(void);')
+    assert text(session, "maybe == nullptr") == "true"
+
+
+def test_archive_members_that_need_each_other_across_jitdylibs(
+    session: Session, build: Build, archive: Callable[..., str]
+) -> None:
+    left, right = session.jitdylib("left"), session.jitdylib("right")
+    left.link_order, right.link_order = [right], [left]
+    source = "int {0}(void); int {1}(void) {{ return {0}(); }}"
+    left.add_archive(archive("libl.a", build(source.format("r", "l"), compiler="gcc", name="l")))
+    right.add_archive(archive("libr.a", build(source.format("l", "r"), compiler="gcc", name="r")))
+    with pytest.raises(UndefinedSymbols, match="need it in turn"):
+        left.symbol("l")
+    assert session.run("1").value is not None
+
+
+def test_thin_archives(session: Session, build: Build, tmp_path: Path) -> None:
+    build("int thin(void) { return 3; }", compiler="gcc", name="member")
+    command = ["ar", "rcsT", "libthin.a", "member.o"]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    lib = session.jitdylib("lib")
+    lib.add_archive(str(tmp_path / "libthin.a"))
+    assert lib.symbol("thin") is not None
+    session.load(str(tmp_path / "libthin.a"))
+    session.run('extern "C" int thin(void);')
+    assert text(session, "thin()") == "3"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farside.errors import CppException, LinkError, RemoteError
+from farside.errors import CppException, Crashed, LinkError, RemoteError
 from farside.session import Session
 from tests.platform.conftest import TRACE, Build
 
@@ -112,12 +112,14 @@ def test_an_initialiser_that_throws_costs_only_itself(session: Session, build: B
     dylib = session.jitdylib("lib")
     dylib.add_object(build(source))
     dylib.add_object(build(last))
-    with pytest.raises(RemoteError, match="lib: uncaught exception of type int") as caught:
+    with pytest.raises(CppException, match="lib: uncaught exception of type int") as caught:
         dylib.open()
     assert caught.value.stdout == "early "
-    with pytest.raises(RemoteError, match="std::runtime_error: no b") as caught:
+    assert (caught.value.type_name, caught.value.what) == ("int", "7")
+    with pytest.raises(CppException, match="std::runtime_error: no b") as caught:
         dylib.open()
     assert caught.value.stdout == "next +a "
+    assert (caught.value.type_name, caught.value.what) == ("std::runtime_error", "no b")
     assert dylib.open().stdout == "+c "
     assert dylib.close().stdout == "-c -a "
     with pytest.raises(RemoteError, match="is not open"):
@@ -135,7 +137,7 @@ def test_update_goes_on_after_a_throw(session: Session, build: Build) -> None:
     for _ in range(6):
         try:
             seen.append(dylib.update().stdout)
-        except RemoteError as error:
+        except CppException as error:
             seen.append(error.stdout + "!")
     # One function of the compiler runs all five variables, so it is what is dropped.
     assert seen == ["0 1 !", "", "", "", "", ""]
@@ -151,7 +153,7 @@ def test_update_goes_on_after_a_throw(session: Session, build: Build) -> None:
     for _ in range(4):
         try:
             seen.append(dylib.update().stdout)
-        except RemoteError as error:
+        except CppException as error:
             seen.append(error.stdout + "!")
     assert seen == ["0 1 !", "2 3 !", "", ""]
 
@@ -215,6 +217,8 @@ def test_a_thousand_cells_with_an_initialiser_each(session: Session) -> None:
         ('.section .init_array,"aw"\n.quad f+100\n.text\nf: ret', "which is no code"),
         ('.section .init_array,"aw"\n.quad f-1\n.text\nf: ret', "which is no code"),
         ('.section .init_array,"aw"\n.quad f\n.data\nf: .quad 0', "which is no code"),
+        ('.section .init_array,"aw"\n.long f-., 0\n.text\nf: ret', "which is no code"),
+        ('.section .init_array,"aw"\n.long 0\n.quad f\n.long 0\n.text\nf: ret', "is no code"),
         ('.section .fini_array,"aw"\n.quad f, 0x99\n.text\nf: ret', "pointer to 0x99, which"),
     ],
 )
@@ -227,3 +231,26 @@ def test_arrays_that_cannot_be_run(
         dylib.add_object(build(source + "\n", compiler="as"))
     assert session.statistics() == before
     assert dylib.open().stdout == ""
+
+
+def test_a_failure_that_no_exception_caused(session: Session, build: Build) -> None:
+    session.run("#include <farside/dlfcn.h>\n#include <cstdio>")
+    inner = session.jitdylib("inner")
+    inner.add_object(build("int x = (throw 1, 0);"))
+    outer = session.jitdylib("outer")
+    source = '#include <farside/dlfcn.h>\nvoid *tried = __orc_rt_jit_dlopen("inner", 1);'
+    outer.add_object(build(source, "-Inative/include"))
+    outer.open()  # what its initialiser dealt with is not its failure
+    with pytest.raises(RemoteError, match="inner is not open"):
+        inner.close()
+
+
+def test_a_loaded_object_whose_initialiser_throws(session: Session, build: Build) -> None:
+    path = build('#include <stdexcept>\nint n = 3; int x = (++n, throw std::logic_error("no"), 0);')
+    with pytest.raises(CppException, match="threw std::logic_error: no"):
+        session.load(path)
+    session.run("extern int n;")
+    assert session.run("n").value.text == "4"  # type: ignore[union-attr]
+    with pytest.raises(Crashed):
+        session.run("__builtin_trap();")
+    assert session.run("n").value.text == "4"  # type: ignore[union-attr]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from farside.errors import RelocationError
+from farside.errors import Crashed, RelocationError
 from farside.session import Session
+from tests.conftest import Farside
 from tests.platform.conftest import Build
 
 C_SOURCE = """
@@ -83,7 +84,40 @@ def test_cpp(session: Session, build: Build, compiler: str, flags: tuple[str, ..
 
 
 @pytest.mark.parametrize("compiler", ["clang-22", "gcc"])
-def test_addresses_below_2_gib_cannot_be_had(session: Session, build: Build, compiler: str) -> None:
+@pytest.mark.parametrize("flags", [(), ("-O2",), ("-ffunction-sections", "-g")], ids=" ".join)
+def test_c_for_a_fixed_address(
+    session: Session, build: Build, compiler: str, flags: tuple[str, ...]
+) -> None:
     lib = session.jitdylib("lib")
+    before = session.statistics().slab_bytes
+    for _ in range(2):
+        lib.add_object(build(C_SOURCE, "-fno-pic", *flags, compiler=compiler))
+        assert (lib.symbol("work") or 0) < 1 << 31
+        assert lib.open().stdout == "first second "
+        session.jitdylib("main").link_order = [lib]
+        session.run('extern "C" int work(int);')
+        assert session.run("work(7) + work(107)").value.text == "148"  # type: ignore[union-attr]
+        with pytest.raises(Crashed):
+            session.run("__builtin_trap();")
+        assert session.run("work(7) > 0").value.text == "true"  # type: ignore[union-attr]
+        assert lib.close().stdout.startswith("last ")
+        for name in reversed(list(session._execution._committed)):
+            session._execution.remove(name)
+    assert session.statistics().slab_bytes == before
+
+
+def test_fixed_addresses_of_one_object_in_another(farside_run: Farside, build: Build) -> None:
+    defines = "int shared = 5; int twice(int n) { return 2 * n; }"
+    source = (
+        "extern int shared; int twice(int); int (*picked)(int) = twice;"
+        "int *where(void) { return &shared; } int main(void) { return picked(*where()); }"
+    )
+    objects = [build(each, "-fno-pic", compiler="gcc") for each in (source, defines)]
+    assert farside_run("run", *objects).returncode == 10
+
+
+def test_what_fixed_addresses_do_not_reach(session: Session, build: Build) -> None:
+    source = "extern char **environ; void *at(void) { return &environ; }"
     with pytest.raises(RelocationError, match="compile with -fPIC or -fPIE"):
-        lib.add_object(build(C_SOURCE, "-fno-pic", compiler=compiler))
+        session.load(build(source, "-fno-pic", compiler="gcc"))
+    assert session.run("1").value.text == "1"  # type: ignore[union-attr]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farside.errors import RemoteError
+from farside.errors import CppException, RemoteError
 from farside.session import Session
 from tests.platform.conftest import TRACE, Build
 
@@ -188,7 +188,37 @@ def test_a_handler_that_throws_at_close_is_reported(session: Session, build: Bui
         )
     )
     lib.open()
-    with pytest.raises(RemoteError, match="exit handler: uncaught exception of type int") as caught:
+    with pytest.raises(
+        CppException, match="exit handler: uncaught exception of type int"
+    ) as caught:
         lib.close()
+    assert caught.value.type_name == "int"
     assert caught.value.stdout == "-b -a "
     assert lib.open().stdout == "+a +b "
+
+
+def test_names_of_libraries_are_found(session: Session) -> None:
+    session.run("#include <farside/dlfcn.h>\n#include <thread>\n#include <unistd.h>")
+    lib = session.jitdylib("lib")
+    assert lib.symbol("getpid") == session.jitdylib("main").symbol("getpid") is not None
+    assert lib.symbol("zlibVersion") is None
+    session.run('extern "C" int getpid_again() { return getpid(); }')
+    session.run('farside::JitDylib lib("lib"); int same = 0;')
+    # From a thread, while the main one waits for it.
+    session.run(
+        """std::thread([] {
+             auto *function = lib.function<int()>("getpid");
+             same = function && function() == getpid_again();
+           }).join();"""
+    )
+    assert session.run("same").value.text == "1"  # type: ignore[union-attr]
+    session.load("libz.so.1")
+    assert lib.symbol("zlibVersion") is not None
+    found = session.run('lib.symbol("zlibVersion") != nullptr && !lib.symbol("no_such")').value
+    assert found is not None
+    assert found.text == "true"
+
+
+def test_a_definition_comes_before_a_library_s(session: Session) -> None:
+    session.run('#include <farside/dlfcn.h>\nextern "C" int getpid() { return -3; }')
+    assert session.run('farside::JitDylib("main").function<int()>("getpid")()').value.text == "-3"  # type: ignore[union-attr]

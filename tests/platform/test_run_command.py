@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def test_other_ends(farside_run: Farside, program: list[str], build: Build) -> N
     assert done.stdout == "first between second [exit] handler last\n"
     done = farside_run("run", *program, "--", "abort")
     assert done.returncode == 134
-    assert "SIGABRT" in done.stderr
+    assert "the program died: SIGABRT" in done.stderr
+    assert f"main {program[0]}" in done.stderr
     thrower = build("int x = (throw 5, 0); int main() {}")
     done = farside_run("run", thrower)
     assert done.returncode == 134
@@ -108,3 +110,36 @@ def test_mistakes(farside_run: Farside, build: Build, tmp_path: Path) -> None:
         assert done.returncode == status, done.stderr
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_what_a_program_finds(farside_run: Farside, build: Build) -> None:
+    source = """
+    #include <signal.h>
+    #include <stdio.h>
+    #include <string.h>
+    int main(int argc, char **argv, char **envp) {
+      int found = 0;
+      for (; *envp; envp++) found += !strcmp(*envp, "FARSIDE_TEST=here");
+      printf("%d %d\\n", found, argv[argc] == 0);
+      fflush(stdout);
+      return raise(SIGINT);
+    }
+    """
+    done = farside_run("run", build(source, compiler="gcc"), env={"FARSIDE_TEST": "here"})
+    assert done.stdout == "1 1\n"
+    assert done.returncode == 130
+
+
+def test_libraries_by_name(farside_run: Farside, build: Build, tmp_path: Path) -> None:
+    # Where the linker's file is a script, the library itself is loaded.
+    (tmp_path / "libm.so").write_text("/* GNU ld script */\nGROUP ( libm.so.6 )\n")
+    source = "#include <math.h>\nint main(int argc, char **argv) { return (int)cbrt(argc * 8); }"
+    main = build(source, "-fno-builtin", compiler="gcc")
+    done = farside_run("run", main, "-lm", "-L", str(tmp_path))
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_thin_archives(farside_run: Farside, build: Build, tmp_path: Path) -> None:
+    build("int main(void) { return 21; }", compiler="gcc", name="main")
+    subprocess.run(["ar", "rcsT", "libthin.a", "main.o"], check=True, cwd=tmp_path)
+    assert farside_run("run", str(tmp_path / "libthin.a")).returncode == 21

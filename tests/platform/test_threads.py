@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from farside.errors import LinkError
 from farside.options import Options
 from farside.session import Session
 from tests.platform.conftest import Build
@@ -177,3 +181,90 @@ def test_a_destructor_belongs_to_the_variable_s_cell() -> None:
         assert session.run("local.v + single().v;").stdout == ""
         session.undo(2)
         assert session.run("1;").stdout == "gone gone "
+
+
+@pytest.mark.parametrize("how", FLAGS, ids=" ".join)
+def test_a_re_opened_jitdylib_has_initial_values_in_every_thread(
+    session: Session, build: Build, how: tuple[str, ...]
+) -> None:
+    session.run(POOL + "Pool pool;")
+    session.run("pool.add(); int seen[1] = {-1};")
+    lib = session.jitdylib("lib")
+    lib.add_object(build(OBJECT, *how[1:], compiler=how[0]))
+    session.jitdylib("main").link_order = [lib]
+    lib.open()
+    session.run('extern "C" int check();')
+    session.run("check(); pool.each([](int n) { check(); });")
+    lib.close()
+    lib.open()
+    session.run("pool.each([](int n) { seen[n] = check(); });")
+    assert text(session, "seen[0] * 10000 + check()") == "0"
+
+
+@pytest.mark.parametrize("snapshots", [0, 10])
+def test_the_static_pool_is_used_again(build: Build, snapshots: int) -> None:
+    source = "__thread char big[9000] = {1}; int first(void) { return big[0]++ + big[8999]++; }"
+    flags = ("-fPIC", "-ftls-model=initial-exec")
+    with Session(Options(output="capture", snapshots=snapshots)) as session:
+        execution = session._execution
+        for round_ in range(4):
+            path = build(source, *flags, compiler="gcc")
+            session.run(f"int cell{round_};")
+            execution.add_object(path, "main")
+            session.run('extern "C" int first(); int got = first();')
+            assert text(session, "got") == "1"
+            assert session.statistics().far_side["static_images"] == 1
+            with pytest.raises(LinkError, match="no room for its 9000 bytes"):
+                session.jitdylib("more").add_object(path)
+            session.undo(2)
+            execution.remove(path)
+            session.undo()
+        assert session.statistics().far_side["static_images"] == 0
+
+
+def test_c11_threads_have_initial_values(session: Session, build: Build) -> None:
+    session.run(
+        """
+        #include <atomic>
+        #include <threads.h>
+        std::atomic<int (*)()> job{nullptr};
+        thrd_t early;
+        int body(void *) { while (!job) thrd_yield(); return job.load()(); }
+        int made = thrd_create(&early, body, nullptr);
+        """
+    )
+    session.load(build(OBJECT, "-fPIE", "-ftls-model=local-exec", compiler="gcc"))
+    session.run('extern "C" int check(); int one = -1, two = -1; thrd_t late;')
+    session.run("job = check; thrd_create(&late, body, nullptr);")
+    session.run("thrd_join(early, &one); thrd_join(late, &two);")
+    assert text(session, "made * 100 + one * 10 + two") == "0"
+
+
+def test_variables_of_loaded_libraries(session: Session, build: Build, tmp_path: Path) -> None:
+    (tmp_path / "lib.cpp").write_text(
+        """
+        #include <string>
+        thread_local int number = 5;
+        thread_local std::string words = "abc";
+        extern "C" int next() { return ++number; }
+        """
+    )
+    library = tmp_path / "libthreads.so"
+    command = ["g++", "-shared", "-fPIC", str(tmp_path / "lib.cpp"), "-o", str(library)]
+    subprocess.run(command, check=True)
+    session.load(str(library))
+    session.run("#include <string>\n#include <thread>")
+    session.run("extern thread_local int number; extern thread_local std::string words;")
+    session.run('extern "C" int next(); int theirs = 0;')
+    session.run("number = 50; std::thread([] { theirs = number++ * 10 + next(); }).join();")
+    assert text(session, "theirs * 1000 + next()") == "57051"
+    session.run('words += "!"; std::thread([] { theirs = words.size(); }).join();')
+    assert text(session, "words") == '"abc!"'
+    assert text(session, "theirs") == "3"
+    source = "extern __thread int number; int {0}(void) {{ return number++; }}"
+    descriptor = ("-fPIC", "-mtls-dialect=gnu2")
+    session.load(build(source.format("described"), *descriptor, compiler="gcc"))
+    session.run('extern "C" int described();')
+    assert text(session, "described() * 100 + number") == "5152"
+    with pytest.raises(LinkError, match="storage that each thread allocates"):
+        session.load(build(source.format("fixed"), "-ftls-model=initial-exec", compiler="gcc"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,3 +177,9 @@ def test_nobody_reads_the_output(farside_command: list[str]) -> None:
         assert running.stderr is not None
         assert running.stderr.read() == b""
         assert running.wait() == 141
+
+
+def test_the_package_is_a_program() -> None:
+    command = [sys.executable, "-m", "farside", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("farside ")

@@ -25,8 +25,8 @@ int __orc_rt_jit_dlupdate(void *handle);
 /// initialises anew, in the same memory. 0, or -1.
 int __orc_rt_jit_dlclose(void *handle);
 
-/// The address of a symbol of the JITDylib or of its link order; null if there is none. C++ names
-/// are given mangled.
+/// The address of a symbol of the JITDylib, of its link order or of the process's libraries; null
+/// if there is none. C++ names are given mangled.
 void *__orc_rt_jit_dlsym(void *handle, const char *name);
 
 /// What went wrong last on this thread, until the next call; null if nothing did.

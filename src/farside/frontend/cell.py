@@ -32,6 +32,20 @@ class Declared(NamedTuple):
     definition: bool = True
 
 
+class DeclarationId(NamedTuple):
+    """A declaration of an accepted cell, for the compiler.
+
+    Attributes:
+        cell: the cell's number.
+        number: which of its declarations, as the compiler counts them.
+        body: 1 where only the body of a function is meant, else 0.
+    """
+
+    cell: int
+    number: int
+    body: int
+
+
 class AcceptedCell(Protocol):
     """A cell of the session, with what the compiler must be told to take it in again."""
 
@@ -69,6 +83,8 @@ class CompiledCell:
             any, the result is void: see `Compiler.restart_without_pch`.
         display_failed: whether it was rejected only because its value cannot be shown in full; it
             is to be compiled again, ``plain``.
+        clashes: the earlier declarations that a cell which is not ``ok`` would define again.
+        redefined: the functions that it defines again with the same type, mangled.
     """
 
     cell: int
@@ -84,6 +100,8 @@ class CompiledCell:
     timings: dict[str, int] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
     display_failed: bool = False
+    clashes: tuple[DeclarationId, ...] = ()
+    redefined: tuple[str, ...] = ()
 
 
 def parse_cell(
@@ -122,7 +140,15 @@ def parse_cell(
         timings=timings,
         conflicts=tuple(_text(item) for item in _list(body.get("conflicts", []))),
         display_failed=body.get("display_failed") is True,
+        clashes=tuple(_declaration_id(item) for item in _list(body.get("clashes", []))),
+        redefined=tuple(_text(item) for item in _list(body.get("redefined", []))),
     )
+
+
+def _declaration_id(item: object) -> DeclarationId:
+    if not isinstance(item, list) or [type(each) for each in item] != [int, int, int]:
+        raise ProtocolError("The compiler sent an earlier declaration that is not three numbers.")
+    return DeclarationId(*item)
 
 
 def _declared(item: object) -> Declared:

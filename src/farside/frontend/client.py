@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from farside.errors import CompilerCrashed, InternalError, OptionError, ProtocolError, SetupError
-from farside.frontend.cell import AcceptedCell, CompiledCell, Declared, parse_cell
+from farside.frontend.cell import AcceptedCell, CompiledCell, DeclarationId, Declared, parse_cell
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics, render
 from farside.frontend.pch import build_pch, discard_pch, find_pch
 from farside.frontend.snapshots import Snapshot, Snapshots
@@ -144,7 +144,13 @@ class Compiler:
             build_pch(self._options, self._path)
 
     def compile(
-        self, number: int, code: str, time_limit: float | None = None, *, plain: bool = False
+        self,
+        number: int,
+        code: str,
+        hidden: Sequence[DeclarationId] = (),
+        time_limit: float | None = None,
+        *,
+        plain: bool = False,
     ) -> CompiledCell:
         """Compile one cell.
 
@@ -154,6 +160,7 @@ class Compiler:
         Args:
             number: the cell's number, greater than all before.
             code: its text.
+            hidden: declarations of earlier cells that it may define again.
             time_limit: seconds after which Clang is taken to hang; None means no limit.
             plain: whether an object is shown by its address alone.
 
@@ -167,7 +174,13 @@ class Compiler:
             raise CompilerCrashed("The compiler is not running.")
         self._busy = True
         deadline = None if time_limit is None else monotonic() + time_limit
-        request = {"op": "compile", "cell": number, "code": code, "plain": plain}
+        request = {
+            "op": "compile",
+            "cell": number,
+            "code": code,
+            "hidden": hidden,
+            "plain": plain,
+        }
         message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)
         self._busy = not cell.ok
@@ -293,6 +306,7 @@ class Compiler:
                     "pch": pch,
                     "values": self._values,
                     "elements": self._options.elements,
+                    "redefinition": self._options.redefinition,
                 }
             )
         except Disconnected as error:

@@ -25,6 +25,8 @@ _STAGES: Final = {"preinit_array": 0, "init_array": 1, "ctors": 1, "fini_array":
 _TYPE_STAGES: Final = {SHT_PREINIT_ARRAY: 0, SHT_INIT_ARRAY: 1, SHT_FINI_ARRAY: 2}
 _STATEMENTS: Final = "__stmts__"
 _POINTER = Struct("<Q")
+_R_NONE: Final = 0  # R_X86_64_NONE
+_R_64: Final = 1  # R_X86_64_64
 _EXECUTABLE: Final = 4  # of the bits of `graph.Prot`
 _NO_FUNCTION: Final = (0, (1 << 64) - 1)  # what crtbegin.o and crtend.o put around .ctors
 
@@ -138,9 +140,13 @@ def _pointers(block: Block, priority: int, names: _Names) -> list[Initialiser]:
     if block.buffer is None:  # zeros: no function at all
         return []
     raw = block.buffer[block.offset : block.offset + block.size]
-    targets = {edge[0]: edge for edge in block.edges}
+    # Only a whole address makes a pointer; whatever else a fix-up stores there is none.
+    targets = {edge[0]: edge for edge in block.edges if edge[1] == _R_64}
+    for offset, kind, _, _ in block.edges:
+        if kind != _R_NONE and (kind != _R_64 or offset % 8):
+            raise _no_code(block, offset & -8, _POINTER.unpack_from(raw, offset & -8)[0])
     result: list[Initialiser] = []
-    for number, (address,) in enumerate(_POINTER.iter_unpack(raw)):
+    for number, (address,) in enumerate(_POINTER.iter_unpack(bytes(raw))):
         if address in _NO_FUNCTION:
             continue
         edge = targets.get(number * 8)

@@ -52,6 +52,7 @@ def link(
     entries: EntryTable,
     tls: TlsModel,
     roots: Collection[str] | None = None,
+    redefines: Collection[str] = (),
     demangle: Callable[[str], str] = str,
 ) -> LinkedImage:
     """Link relocatable objects into an image at its final addresses.
@@ -70,6 +71,7 @@ def link(
         tls: the far side's thread-local storage.
         roots: names to keep with all that they need, dropping the rest; None keeps everything that
             others could ask for.
+        redefines: names whose definition here takes the place of an earlier link's, weak or strong.
         demangle: makes a name readable, for messages.
 
     Raises:
@@ -82,7 +84,7 @@ def link(
             add_object(graph, obj)
         # Every loaded section is a block, every relocation an edge, every global name one symbol.
 
-        choose_definitions(graph, archives, resolver, roots)
+        choose_definitions(graph, archives, resolver, roots, redefines)
         # Each name has one definition: this link's, an earlier one's, or one to be looked up.
 
         prune(graph, roots)

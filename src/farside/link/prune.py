@@ -50,6 +50,7 @@ def choose_definitions(
     archives: Sequence[Archive],
     resolver: Definitions,
     roots: Collection[str] | None,
+    redefines: Collection[str] = (),
 ) -> None:
     """Decide for every name which definition is used, pulling archive members in as needed.
 
@@ -75,7 +76,9 @@ def choose_definitions(
         if not symbol.defined:
             symbol.earlier = definition
         elif symbol.exported and not definition.elsewhere:
-            if symbol.weak or symbol.kind == "common" or _in_group(symbol):
+            if name in redefines:
+                graph.redefined.append(name)
+            elif symbol.weak or symbol.kind == "common" or _in_group(symbol):
                 overridden.add(name)
             elif definition.weak or definition.redefinable:
                 graph.redefined.append(name)

@@ -38,6 +38,12 @@ class Resolver(Protocol):
     def defined(self, names: Iterable[str]) -> Mapping[str, Definition]:
         """Return those of `names` that earlier links of this JITDylib (and its order) defined."""
 
+    def require(self, names: Collection[str]) -> None:
+        """Take note of names that somebody else has to define, before libraries are asked.
+
+        It may raise whatever is to end the link, which has allocated nothing so far.
+        """
+
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         """Return addresses in the far side's libraries; a name that is absent is undefined."""
 
@@ -154,6 +160,9 @@ def _externals(
                 graph.boundaries.append(symbol)
             else:
                 wanted[symbol.name] = symbol
+    strong = [s.name for s in (*wanted.values(), *threads.values()) if not s.weak]
+    if strong:
+        resolver.require(strong)
     missing: list[Symbol] = []
     if wanted:
         found = resolver.lookup(wanted.keys())
@@ -165,12 +174,16 @@ def _externals(
                 symbol.address = value & MASK64
     if threads:
         found = tls.offsets(threads.keys())
+        rest = [name for name in threads if name not in found]
+        modules = tls.modules(rest) if rest else {}
         for name, symbol in threads.items():
             symbol.tls_offset = found.get(name)
-            if symbol.tls_offset is None:
-                missing.append(symbol)
-            else:
+            if symbol.tls_offset is not None:
                 symbol.tls_words = (0, symbol.tls_offset)
+            elif name in modules:
+                symbol.tls_words = modules[name]
+            else:
+                missing.append(symbol)
     for symbol in missing:
         symbol.absent = True
     strong = sorted([symbol.name for symbol in missing if not symbol.weak])

@@ -44,9 +44,11 @@ the far side has no descriptor function, descriptor code for static variables is
 the offset into the register.
 
 **Variables of others.** One of an earlier image comes with its key or offset in its `Definition`;
-one of a shared library must lie at a fixed offset, which `TlsModel.offsets` tells. IE and LE code
-for a variable in dynamic storage cannot work and is a `LinkError` that says how to compile it
-instead.
+one of a shared library may lie at a fixed offset, which `TlsModel.offsets` tells, or in storage
+that each thread allocates: then its entry is what the loader's own would be, glibc's module number
+and the offset (`TlsModel.modules`). The far side knows such an entry by its small first word. IE
+and LE code for a variable in dynamic storage cannot work and is a `LinkError` that says how to
+compile it instead.
 
 **Entries in data.** A hand-written entry is a word with DTPMOD64 and, behind it, one with DTPOFF64.
 They become the two words of an entry. Elsewhere DTPOFF64 is the distance from the image's start.
@@ -91,6 +93,9 @@ class TlsModel(Protocol):
     def offsets(self, names: Collection[str]) -> Mapping[str, int]:
         """Return the thread-pointer offsets of libraries' variables; absent means not known."""
 
+    def modules(self, names: Collection[str]) -> Mapping[str, tuple[int, int]]:
+        """Return the entries' words of libraries' variables in dynamic storage."""
+
 
 class NoTls:
     """A far side without thread-local storage of its own: only dynamic entries, keyed by image."""
@@ -105,6 +110,10 @@ class NoTls:
 
     def offsets(self, names: Collection[str]) -> Mapping[str, int]:
         """Return nothing: no library's variables are known."""
+        return {}
+
+    def modules(self, names: Collection[str]) -> Mapping[str, tuple[int, int]]:
+        """Return nothing, as `offsets`."""
         return {}
 
 

@@ -265,7 +265,7 @@ def _gnu_index(raw: memoryview, name: str, at: int, width: Struct) -> dict[str, 
     if len(names) <= count:
         raise ObjectError(name, "the symbol index has fewer names than entries", at)
     index: dict[str, int] = {}
-    for text, (offset,) in zip(names, width.iter_unpack(raw[step:names_at]), strict=False):
+    for text, (offset,) in zip(names, width.iter_unpack(bytes(raw[step:names_at])), strict=False):
         index.setdefault(_text(text, name, at), offset)
     return index
 

@@ -13,6 +13,9 @@ once anyway and checks it then), and the sizes of zero-filled sections, which ar
 the layout. Sections that are not loaded (debug information and the like) cost nothing but a glance
 at their header; `ObjectFile.other_sections` reads them when somebody asks.
 
+An iterator goes over a copy of the bytes, not over a view of them: who catches an error may keep
+its frames in a cycle, and CPython's collector crashes on a view that an iterator still holds.
+
 Source: the generic ABI, chapters 4 and 5, and the System V psABI for AMD64, chapter 4.
 """
 
@@ -320,15 +323,6 @@ def parse_object(data: bytes | bytearray | memoryview | mmap, name: str) -> Obje
     Raises:
         ObjectError: the bytes are anything else, or their structure is not sound.
     """
-    try:
-        return _parse(data, name)
-    except ObjectError as error:
-        # Without the frames of the parser, whose views of the data could otherwise be part of a
-        # cycle with the error: CPython's collector crashes on a memoryview that is still exported.
-        raise error.with_traceback(None) from None
-
-
-def _parse(data: bytes | bytearray | memoryview | mmap, name: str) -> ObjectFile:
     view = memoryview(data).cast("B")
     file = _file_header(view, name)
     first, count = file.first, file.total
@@ -339,7 +333,7 @@ def _parse(data: bytes | bytearray | memoryview | mmap, name: str) -> ObjectFile
     group_headers: list[tuple[int, int, int, int]] = []
     symtab: tuple[int, int, int, int] | None = None
     extended: tuple[int, int, int] | None = None
-    headers = _SHDR.iter_unpack(view[first : first + count * 64])
+    headers = _SHDR.iter_unpack(bytes(view[first : first + count * 64]))
     names = _string_table(file, file.names, "section names")
     loaded = 0
     for index, header in enumerate(headers):
@@ -513,7 +507,7 @@ def _symbols(
     add = symbols.append
     make = tuple.__new__  # without the named tuple's own, which only packs its arguments
     name_of = names.__getitem__
-    for entry in _SYM.iter_unpack(view[offset : offset + size]):
+    for entry in _SYM.iter_unpack(bytes(view[offset : offset + size])):
         name_at, info, other, section, value, length = entry
         if section >= _SHN_LORESERVE:
             section = _special_index(name, section, wide, len(symbols), offset)
@@ -561,7 +555,9 @@ def _groups(
             raise ObjectError(name, f"section group {index} is damaged", min(offset, len(view)))
         if signature >= len(symbols):
             raise ObjectError(name, f"section group {index} has no signature symbol", offset)
-        flags, *members = (word[0] for word in _WORD.iter_unpack(view[offset : offset + size]))
+        flags, *members = (
+            word[0] for word in _WORD.iter_unpack(bytes(view[offset : offset + size]))
+        )
         for member in members:
             if member >= count or member in taken:
                 raise ObjectError(name, f"section group {index} has member {member}", offset)

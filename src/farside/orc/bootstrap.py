@@ -79,8 +79,13 @@ SNAPSHOT = "farside_snapshot"
 STATISTICS = "farside_statistics"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
+REDIRECT = "farside_redirect"
+UNDO_REDIRECT = "farside_undo_redirect"
+STATIC_TLS_REGISTER = "farside_static_tls_register"
+STATIC_TLS_DEREGISTER = "farside_static_tls_deregister"
 TLS_GET_ADDR = "farside_tls_get_addr"
 TLS_OFFSETS = "farside_tls_offsets"
+TLS_MODULES = "farside_tls_modules"
 TLSDESC = "farside_tlsdesc"
 PLATFORM_BOOTSTRAP = "farside_platform_bootstrap"
 PLATFORM_SHUTDOWN = "farside_platform_shutdown"
@@ -101,6 +106,7 @@ JIT_DLUPDATE = "farside_platform_jit_dlupdate"
 JIT_DLCLOSE = "farside_platform_jit_dlclose"
 JIT_DLSYM = "farside_platform_jit_dlsym"
 JIT_DLERROR = "farside_platform_jit_dlerror"
+JIT_EXCEPTION = "farside_platform_jit_exception"
 RUN_PROGRAM = "farside_platform_run_program"
 
 SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
@@ -116,9 +122,14 @@ FARSIDE_SYMBOLS = frozenset(
         STATISTICS,
         RESOLVE_IFUNC,
         STATIC_TLS_INIT,
+        REDIRECT,
+        UNDO_REDIRECT,
+        STATIC_TLS_REGISTER,
+        STATIC_TLS_DEREGISTER,
         TLS_GET_ADDR,
         TLSDESC,
         TLS_OFFSETS,
+        TLS_MODULES,
         PLATFORM_BOOTSTRAP,
         PLATFORM_SHUTDOWN,
         REGISTER_JITDYLIB,
@@ -138,6 +149,7 @@ FARSIDE_SYMBOLS = frozenset(
         JIT_DLCLOSE,
         JIT_DLSYM,
         JIT_DLERROR,
+        JIT_EXCEPTION,
         RUN_PROGRAM,
         SYMBOL_LOOKUP_TAG,
         DISPLAY_TAG,
@@ -155,6 +167,7 @@ SNAPSHOT_SLEEPS = 1
 
 _MAP_VERSION = "farside_version"
 _MAP_SLAB = "farside_slab"
+_MAP_LOW_SLAB = "farside_low_slab"
 _MAP_STATIC_TLS = "farside_static_tls"
 
 
@@ -182,6 +195,7 @@ class Setup(NamedTuple):
         version: of farside's additions; 0 for another executor.
         slab: None where the executor has none.
         static_tls: None where the executor has no pool.
+        low_slab: a range below 2 GiB, None where there is none.
     """
 
     triple: str
@@ -190,6 +204,7 @@ class Setup(NamedTuple):
     version: int = 0
     slab: Slab | None = None
     static_tls: StaticTls | None = None
+    low_slab: Slab | None = None
 
 
 _SETUP = (STRING, U64, Sequence(Tuple(STRING, BYTES)), Sequence(Tuple(STRING, ADDR)))
@@ -211,10 +226,12 @@ def decode_setup(payload: bytes) -> Setup:
     version = _blob(values, _MAP_VERSION, "<I")
     slab = _blob(values, _MAP_SLAB, "<QQ")
     static_tls = _blob(values, _MAP_STATIC_TLS, "<qQ")
-    if slab is not None and (
-        slab[0] + slab[1] >= 1 << 63 or (slab[0] | slab[1]) % page_size or slab[1] == 0
-    ):
-        raise ProtocolError(f"Setup message with a slab of {slab[1]} bytes at {slab[0]:#x}.")
+    low = _blob(values, _MAP_LOW_SLAB, "<QQ")
+    for found, limit in ((slab, 1 << 63), (low, 1 << 31)):
+        if found is not None and (
+            found[0] + found[1] >= limit or (found[0] | found[1]) % page_size or found[1] == 0
+        ):
+            raise ProtocolError(f"Setup message with a slab of {found[1]} bytes at {found[0]:#x}.")
     return Setup(
         triple,
         page_size,
@@ -222,6 +239,7 @@ def decode_setup(payload: bytes) -> Setup:
         0 if version is None else version[0],
         None if slab is None else Slab(*slab),
         None if static_tls is None or static_tls[1] == 0 else StaticTls(*static_tls),
+        None if low is None else Slab(*low),
     )
 
 

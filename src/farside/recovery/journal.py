@@ -25,6 +25,7 @@ class JournalEntry:
         cookie: what the compiler wants back at a replay, so that symbol names come out the same.
         object_bytes: the relocatable object, or None where it defines nothing.
         dylib: the JITDylib that its code is in.
+        redefines: the functions that it defines again, mangled.
     """
 
     cell: int
@@ -32,6 +33,7 @@ class JournalEntry:
     cookie: str
     object_bytes: bytes | None
     dylib: str = "main"
+    redefines: tuple[str, ...] = ()
 
 
 FileKind = Literal["load", "object", "archive", "all_members", "open"]

@@ -48,6 +48,7 @@ _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
 _OFFSETS = sps.Sequence(sps.Optional(sps.I64))
+_MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
@@ -262,7 +263,7 @@ class Executor:
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
         handle = self._decoded(_EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload))
         if isinstance(handle, sps.Failure):
-            raise RemoteError(f"The library cannot be loaded: {handle.text}.")
+            raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
 
     def resolve(self, names: Iterable[str], library: int | None = None) -> dict[str, int]:
@@ -300,6 +301,12 @@ class Executor:
         return {
             name: offset for name, offset in zip(names, found, strict=False) if offset is not None
         }
+
+    def tls_modules(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the words of TLS entries (module, offset) for libraries' dynamic variables."""
+        payload = self.call(bootstrap.TLS_MODULES, sps.pack((_NAMES,), (names,)))
+        found = self._decoded(_MODULES, payload)
+        return {name: words for name, words in zip(names, found, strict=False) if words is not None}
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from farside.orc import bootstrap
 
+Pieces = tuple[tuple[int, int], ...]
+"""(start, end) of what is in use, as offsets from the thread pointer, in ascending order."""
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -22,31 +25,45 @@ class StaticTlsPool:
         self.get_addr = setup.symbols.get(bootstrap.TLS_GET_ADDR)
         self.descriptor = setup.symbols.get(bootstrap.TLSDESC)
         self.key: int | None = None
-        self._next = pool.offset if pool else 0
+        self._start = pool.offset if pool else 0
         self._end = pool.offset + pool.size if pool else 0
-        self._kept = self._next
+        self._used: Pieces = ()
+        self._kept: Pieces = ()
 
     def static_allocate(self, size: int, alignment: int) -> int | None:
         """Return the thread-pointer offset of `size` bytes in every thread, None without room."""
-        start = (self._next + alignment - 1) & -alignment
-        if start + size > self._end:
-            return None
-        self._next = start + size
-        return start
+        low = self._start
+        for position, (start, end) in enumerate((*self._used, (self._end, self._end))):
+            at = (low + alignment - 1) & -alignment
+            if at + size <= start:
+                piece = (at, at + size)
+                self._used = (*self._used[:position], piece, *self._used[position:])
+                return at
+            low = end
+        return None
 
     def offsets(self, names: Collection[str]) -> Mapping[str, int]:
         """Return the thread-pointer offsets of libraries' variables that have a constant one."""
         return self._executor.tls_offsets(sorted(names))
 
-    def keep(self) -> int:
-        """Make what has been given out permanent; return where the rest starts."""
-        self._kept = self._next
+    def modules(self, names: Collection[str]) -> Mapping[str, tuple[int, int]]:
+        """Return the entries' words of libraries' variables that each thread allocates."""
+        return self._executor.tls_modules(sorted(names))
+
+    def keep(self) -> Pieces:
+        """Make what has been given out permanent; return what is in use."""
+        self._kept = self._used
         return self._kept
 
-    def return_to(self, start: int) -> None:
-        """Take back what has been given out since `keep` returned `start`."""
-        self._next = self._kept = start
+    def release(self, start: int, size: int) -> None:
+        """Take a piece back whose image has gone; it is given out again."""
+        piece = (start, start + size)
+        self._used = self._kept = tuple([each for each in self._kept if each != piece])
+
+    def return_to(self, used: Pieces) -> None:
+        """Go back to what was in use when `keep` returned `used`."""
+        self._used = self._kept = used
 
     def take_back(self) -> None:
         """Take back what has been given out since the last `keep`."""
-        self._next = self._kept
+        self._used = self._kept

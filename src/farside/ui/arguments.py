@@ -44,6 +44,7 @@ options:
   -I DIR  -D NAME[=VALUE]  -include FILE    as for Clang
   --Xcc=OPTION, -Xcc OPTION                 any other option for Clang
   --no-pch              do without the precompiled standard library
+  --no-redefinition     reject a second definition of a name, as the standard has it
   --slab-allocate=SIZE  address range for the cells' code and data, such as 512MB or 2GB
   --time-limit=SECONDS  stop and take back a cell that runs longer
   --memory-limit=SIZE   let allocations beyond this fail
@@ -209,6 +210,8 @@ class _Parser:
                 self._action = self._action if self._action != "run" else "prepare"
             case "-no-pch" | "--no-pch":
                 self._set(use_pch=False)
+            case "-no-redefinition" | "--no-redefinition":
+                self._set(redefinition=False)
             case "-O0" | "-O1" | "-O2" | "-O3":
                 self._set(opt=int(word[2]))
             case "-O":
@@ -288,7 +291,15 @@ def _is_linkable(path: str) -> bool:
 def _unknown_option(word: str) -> str:
     import difflib
 
-    names = ["-std=", "-stdlib=", "-include", "--Xcc=", "--no-pch", "--slab-allocate="]
+    names = [
+        "-std=",
+        "-stdlib=",
+        "-include",
+        "--Xcc=",
+        "--no-pch",
+        "--no-redefinition",
+        "--slab-allocate=",
+    ]
     names += ["--time-limit=", "--memory-limit="]
     names += ["--snapshots=", "--elements="]
     names += ["--prepare", "--version", "--help"]

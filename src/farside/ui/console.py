@@ -9,7 +9,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from farside.errors import FarSideError, FarsideError, Interrupted, OptionError, SetupError
+from farside.errors import (
+    Crashed,
+    FarSideError,
+    FarsideError,
+    Interrupted,
+    OptionError,
+    SetupError,
+)
 from farside.source.commands import (
     HELP_TEXT,
     Checkpoint,
@@ -165,7 +172,13 @@ class Console:
         self._out.flush()
 
     def fail(self, error: FarsideError) -> None:
-        """Show an error and count it."""
+        """Show an error and count it.
+
+        Raises:
+            BrokenPipeError: the program died of it, because nobody reads our output any more.
+        """
+        if isinstance(error, Crashed) and error.report.signal_name == "SIGPIPE":
+            _check_reader(self._out)
         if isinstance(error, FarSideError):
             self._pass_on(error)
         self.failures += 1
@@ -236,6 +249,19 @@ def _past_line(past: Past) -> str:
         code = code[: _SHOWN - 1] + "…"
     names = f"  [{', '.join(past.checkpoints)}]" if past.checkpoints else ""
     return f"{past.cell:4} {'*' if past.kept else ' '} {code}{names}\n"
+
+
+def _check_reader(out: TextIO) -> None:
+    """Raise BrokenPipeError if `out` is a pipe or socket whose reader has gone."""
+    from select import POLLERR, POLLHUP, poll
+
+    poller = poll()
+    try:
+        poller.register(out, 0)
+    except OSError:  # no file
+        return
+    if any(events & (POLLERR | POLLHUP) for _, events in poller.poll(0)):
+        raise BrokenPipeError
 
 
 def _is_utf8(text: str) -> bool:

@@ -51,7 +51,7 @@ def _read(each: Input) -> Step:
             data = file.read()
     except OSError as error:
         raise OptionError(f"{path}: {error.strerror}") from error
-    if data.startswith((b"\x7fELF", b"!<arch>\n")):
+    if data.startswith((b"\x7fELF", b"!<arch>\n", b"!<thin>\n")):
         return Step("link", path)
     if b"\0" in data:
         raise OptionError(f"{path}: this is a binary file, not C++")

@@ -196,6 +196,9 @@ class _Defines:
     def defined(self, names: Iterable[str]) -> Mapping[str, Definition]:
         return {}
 
+    def require(self, names: Collection[str]) -> None:
+        pass
+
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         return {name: self._defines[name] for name in names if name in self._defines}
 
@@ -212,6 +215,9 @@ class _CommandTls:
         return -((size + alignment - 1) & -alignment)
 
     def offsets(self, names: Collection[str]) -> Mapping[str, int]:
+        return {}
+
+    def modules(self, names: Collection[str]) -> Mapping[str, tuple[int, int]]:
         return {}
 
 

@@ -102,7 +102,7 @@ def _read(
         except OSError as error:
             raise OptionError(f"{path}: {error.strerror}") from error
         if is_archive(content):
-            program.archives.append(parse_archive(content, path))
+            program.archives.append(parse_archive(content, path, Path(path).parent))
         elif _is_shared(content):
             program.libraries.append(str(Path(path).resolve()))
         else:
@@ -129,7 +129,7 @@ def _find_library(name: str, directories: Sequence[str]) -> str:
             with path.open("rb") as file:
                 magic = file.read(20)
             # What is no ELF file is a script for a static linker, which names the real one.
-            if suffix == ".a" or _is_shared(magic):
+            if is_archive(magic) or _is_shared(magic):
                 return str(path)
         versions = sorted(Path(directory).glob(f"lib{name}.so.*"))
         if versions:
@@ -174,10 +174,21 @@ def _run(program: _Program) -> int:
         return _status(execution.exit(execution.run_main(address, program.arguments)))
     except Crashed as error:
         if error.report.exit_status is None:
-            print(f"farside run: {error}", file=sys.stderr)
+            print(f"farside run: {_explained(error, execution)}", file=sys.stderr)
         return _status(error.report)
     finally:
         execution.kill()
+
+
+def _explained(error: Crashed, execution: ExecutionSession) -> str:
+    """Return what the program died of, with its call stack."""
+    from farside.autopsy import Evidence, explain
+
+    try:
+        evidence = Evidence(execution.places(), {}, {}, execution.slab, tuple)
+    except FarsideError:  # it died before it had said anything of itself
+        return str(error)
+    return f"the program died: {explain(error.report, None, evidence).text}"
 
 
 def _status(report: DeathReport) -> int:

@@ -1,0 +1,424 @@
+"""A cell may define again what an earlier cell defined, whatever it was and becomes.
+
+From then on the name means the new. What the old code and objects keep is shown by rows with more
+than one expression: callers of a function come to its new body, everything else stays what it was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farside.errors import CompileError, Crashed, FarsideError
+
+if TYPE_CHECKING:
+    from farside.session import Session
+    from tests.session.conftest import NewSession
+
+RERUN = """#include <string>
+struct P { std::string n; int f() { return n.size(); } };
+P p{"abc"};
+int total = p.f();
+int h(int a) { return a + total; }
+"""
+ROWS: list[tuple[str, list[str], dict[str, str]]] = [
+    (
+        "function",
+        ["int f() { return 1; }", "int g() { return f() + 10; }", "int f() { return 2; }"],
+        {"f()": "2", "g()": "12"},
+    ),
+    (
+        "function same cell",
+        ["int f() { return 1; } int g() { return f() + 10; }", "int f() { return 2; }"],
+        {"f()": "2", "g()": "11"},
+    ),
+    (
+        "fptr",
+        ["int f() { return 1; }", "int (*p)() = f;", "int f() { return 2; }"],
+        {"p()": "2", "f()": "2"},
+    ),
+    (
+        "ret type",
+        ["int f() { return 1; }", "int g() { return f(); }", "double f() { return 2.5; }"],
+        {"f()": "2.5000000", "g()": "1"},
+    ),
+    (
+        "overload",
+        ["int f(int) { return 1; } int f(double) { return 2; }", "int f(int) { return 3; }"],
+        {"f(1)": "3", "f(1.0)": "2"},
+    ),
+    (
+        "default arg",
+        ["int f(int a = 1) { return a; }", "int f(int a = 2) { return a; }"],
+        {"f()": "2"},
+    ),
+    ("var same", ["int x = 1;", "int g() { return x; }", "int x = 2;"], {"x": "2", "g()": "1"}),
+    (
+        "var type",
+        ["int x = 1;", "inline int g() { return x; }", "double x = 2.5;"],
+        {"x": "2.5000000", "g()": "1"},
+    ),
+    ("static var", ["static int x = 1;", "static int x = 2;"], {"x": "2"}),
+    (
+        "static fn",
+        ["static int f() { return 1; }", "int g() { return f(); }", "static int f() { return 2; }"],
+        {"f()": "2", "g()": "1"},
+    ),
+    (
+        "inline fn",
+        ["inline int f() { return 1; }", "int g() { return f(); }", "inline int f() { return 2; }"],
+        {"f()": "2", "g()": "1"},
+    ),
+    ("constexpr", ["constexpr int N = 3;", "constexpr int N = 4;"], {"N": "4"}),
+    (
+        "class",
+        [
+            "struct S { int a = 1; int get() { return a; } };",
+            "S old;",
+            "struct S { double b = 2.5; int c = 7; int get() { return c; } };",
+            "S neu;",
+        ],
+        {"old.get()": "1", "neu.get()": "7", "neu.b": "2.5000000"},
+    ),
+    (
+        "class in vector",
+        [
+            "#include <vector>\nstruct S { int a = 1; };",
+            "std::vector<S> v; v.push_back(S{}); v.push_back({});",
+            "struct S { double a = 1; double b[10] = {3}; };",
+            "std::vector<S> w; w.push_back(S{}); w.push_back({});",
+        ],
+        {"(int)v.size()": "2", "w.back().b[0]": "3.0", "sizeof(w[0])": "88"},
+    ),
+    (
+        "virtual",
+        [
+            "struct B { virtual int v() { return 1; } virtual ~B() = default; };",
+            "B *ob = new B;",
+            "struct B { virtual int v() { return 2; } virtual ~B() = default; };",
+            "B *nb = new B;",
+        ],
+        {"ob->v()": "1", "nb->v()": "2"},
+    ),
+    (
+        "keyfn",
+        [
+            "struct K { virtual int v(); };",
+            "int K::v() { return 1; }",
+            "K *k = new K;",
+            "int K::v() { return 2; }",
+        ],
+        {"k->v()": "2", "K().v()": "2"},
+    ),
+    (
+        "method",
+        ["struct S { int f(); };", "int S::f() { return 1; }", "S s;", "int S::f() { return 2; }"],
+        {"s.f()": "2"},
+    ),
+    ("enum", ["enum E { A, B };", "enum E { B, A };"], {"(int)A": "1", "(int)B": "0"}),
+    ("enum class", ["enum class E { A, B };", "enum class E { B, A };"], {"(int)E::A": "1"}),
+    (
+        "enumerator to var",
+        ["enum E { A, B };", "double A = 1.5;"],
+        {"A": "1.5000000", "(int)B": "1"},
+    ),
+    ("alias", ["using T = int;", "using T = double;", "T t = 1.5;"], {"t": "1.5000000"}),
+    ("typedef to class", ["typedef int T;", "struct T { int a = 4; };"], {"T().a": "4"}),
+    (
+        "template fn",
+        [
+            "template <class T> T f(T a) { return a; }",
+            "int g() { return f(1); }",
+            "template <class T> T f(T a) { return a + 1; }",
+        ],
+        {"f(1)": "2", "g()": "1"},
+    ),
+    (
+        "template class",
+        [
+            "template <class T> struct V { T a = 1; };",
+            "V<int> o;",
+            "template <class T> struct V { T b = 2; T c = 3; };",
+            "V<int> n;",
+        ],
+        {"o.a": "1", "n.c": "3"},
+    ),
+    (
+        "template params",
+        [
+            "template <class T> struct V { T a = 1; };",
+            "template <class T, int N> struct V { T b = N; };",
+        ],
+        {"V<int, 5>().b": "5"},
+    ),
+    (
+        "concept",
+        ["template <class T> concept C = true;", "template <class T> concept C = sizeof(T) == 4;"],
+        {"C<int>": "true", "C<char>": "false"},
+    ),
+    (
+        "var template",
+        ["template <class T> T pi = 3;", "template <class T> T pi = T(3.25);"],
+        {"pi<double>": "3.2500000"},
+    ),
+    (
+        "namespace member",
+        [
+            "namespace n { int f() { return 1; } int x = 1; }",
+            "namespace n { int f() { return 2; } double x = 2.5; }",
+        ],
+        {"n::f()": "2", "n::x": "2.5000000"},
+    ),
+    (
+        "namespace class",
+        ["namespace n { struct S { int a = 1; }; }", "namespace n { struct S { int b = 2; }; }"],
+        {"n::S().b": "2"},
+    ),
+    (
+        "ns alias",
+        [
+            "namespace a { int x = 1; } namespace b { int x = 2; } namespace q = a;",
+            "namespace q = b;",
+        ],
+        {"q::x": "2"},
+    ),
+    ("var to fn", ["int f = 1;", "int f() { return 2; }"], {"f()": "2"}),
+    ("fn to var", ["int f() { return 1; }", "int f = 2;"], {"f": "2"}),
+    ("class to fn", ["struct f {};", "int f(int a) { return a; }"], {"f(3)": "3"}),
+    ("fn to class", ["int f(int a) { return a; }", "struct f { int a = 5; };"], {"(f().a)": "5"}),
+    ("class to enum", ["struct S {};", "enum S { X = 3 };"], {"(int)X": "3"}),
+    ("class to alias", ["struct S {};", "using S = double;"], {"S(1.5)": "1.5000000"}),
+    ("var to class", ["int S = 1;", "class S { public: int a = 3; };"], {"S().a": "3"}),
+    (
+        "template to class",
+        ["template <class T> struct S {};", "struct S { int a = 3; };"],
+        {"S().a": "3"},
+    ),
+    (
+        "class to template",
+        ["struct S {};", "template <class T> struct S { T a = 3; };"],
+        {"S<int>().a": "3"},
+    ),
+    (
+        "bindings",
+        ["#include <utility>\nauto [a, b] = std::pair(1, 2);", "auto [a, b] = std::pair(3, 4);"],
+        {"a": "3", "b": "4"},
+    ),
+    (
+        "lambda",
+        ["auto f = [](int a) { return a; };", "auto f = [](int a) { return a * 2; };"],
+        {"f(4)": "8"},
+    ),
+    (
+        "using decl",
+        ["namespace n { int z() { return 1; } } int z() { return 3; }", "using n::z;"],
+        {"z()": "1"},
+    ),
+    ("macro", ["#define M 1", "#define M 2"], {"M": "2"}),
+    (
+        "extern C",
+        [
+            'extern "C" int cf() { return 1; }',
+            "int g() { return cf(); }",
+            'extern "C" int cf() { return 2; }',
+        ],
+        {"cf()": "2", "g()": "2"},
+    ),
+    (
+        "thrice",
+        [
+            "int f() { return 1; }",
+            "int g() { return f(); }",
+            "int f() { return 2; }",
+            "int h() { return f(); }",
+            "int f() { return 3; }",
+        ],
+        {"f()": "3", "g()": "3", "h()": "3"},
+    ),
+    (
+        "thrice class",
+        [
+            "struct S { int a = 1; };",
+            "S s1;",
+            "struct S { int b = 2; };",
+            "S s2;",
+            "struct S { int c = 3; };",
+            "S s3;",
+        ],
+        {"s1.a": "1", "s2.b": "2", "s3.c": "3"},
+    ),
+    (
+        "rerun cell",
+        [
+            RERUN,
+            RERUN,
+            RERUN,
+        ],
+        {"p.f()": "3", "h(1)": "4"},
+    ),
+    (
+        "operator",
+        [
+            "struct V { int a; }; int operator+(V x, V y) { return x.a + y.a; }",
+            "int operator+(V x, V y) { return x.a * y.a; }",
+        ],
+        {"V{3} + V{4}": "12"},
+    ),
+    ("tl", ["thread_local int t = 1;", "thread_local double t = 2.5;"], {"t": "2.5000000"}),
+    (
+        "spec fn",
+        [
+            "template <class T> int f() { return 1; }",
+            "template <> int f<int>() { return 2; }",
+            "template <> int f<int>() { return 3; }",
+        ],
+        {"f<int>()": "3"},
+    ),
+    (
+        "variant",
+        ["int x = 1;", "int x = 1; int y = 2;", "int y = 3; int x = 5;"],
+        {"x": "5", "y": "3"},
+    ),
+    (
+        "constexpr fn",
+        [
+            "constexpr int sq(int a) { return a * a; }",
+            "int arr[sq(2)];",
+            "constexpr int sq(int a) { return a + 1; }",
+        ],
+        {"sq(5)": "6", "sizeof(arr)": "16"},
+    ),
+    (
+        "friend",
+        [
+            "class A { friend int peek(const A &); int v = 3; };",
+            "int peek(const A &a) { return a.v; }",
+            "int peek(const A &a) { return a.v + 1; }",
+            "A a;",
+        ],
+        {"peek(a)": "4"},
+    ),
+    (
+        "coroutine class",
+        [
+            "struct S; int use(S &);",
+            "struct S { int a = 1; };",
+            "int use(S &s) { return s.a; }",
+            "struct S { int a = 2; };",
+            "int use(S &s) { return s.a * 10; }",
+            "S s;",
+        ],
+        {"use(s)": "20"},
+    ),
+    (
+        "recursive class",
+        [
+            "struct N { N *next = nullptr; int v = 1; };",
+            "struct N { N *next = nullptr; int v = 2, w = 3; };",
+            "N n;",
+        ],
+        {"n.w": "3"},
+    ),
+    (
+        "concept2",
+        [
+            "template<class T> struct W { T t; W(T x) : t(x) {} };",
+            "template<class T> struct W { T t; W(T x) : t(x + 1) {} };",
+            "W w(3);",
+        ],
+        {"w.t": "4"},
+    ),
+]
+
+
+def shown(session: Session, code: str) -> str:
+    value = session.run(code).value
+    assert value is not None
+    return value.text
+
+
+@pytest.mark.parametrize(("cells", "values"), [row[1:] for row in ROWS], ids=[r[0] for r in ROWS])
+def test_what_is_defined_again(session: Session, cells: list[str], values: dict[str, str]) -> None:
+    for cell in cells:
+        session.run(cell)
+    assert {expression: shown(session, expression) for expression in values} == values
+
+
+@pytest.mark.parametrize("snapshots", [10, 0])
+def test_undo_brings_the_old_back(new_session: NewSession, snapshots: int) -> None:
+    session = new_session(snapshots=snapshots)
+    session.run("int f() { return 1; } struct S { int a = 1; };")
+    session.run("int g() { return f(); }")
+    session.run("int f() { return 2; } struct S { int b = 2; };")
+    session.run("int f() { return 3; }")
+    assert shown(session, "g()") == "3"
+    session.undo(2)
+    assert shown(session, "g()") == "2"
+    session.undo(2)
+    assert [shown(session, code) for code in ("f()", "g()", "S().a")] == ["1", "1", "1"]
+
+
+def test_errors_leave_the_old(session: Session) -> None:
+    session.run("int f() { return 1; } struct S { int a = 1; };")
+    session.run("int g() { return f(); }")
+    with pytest.raises(CompileError) as caught:
+        session.run("int f() { return nothing; } struct S { int b = 2; };")
+    assert [each.message for each in caught.value.diagnostics] == [
+        "use of undeclared identifier 'nothing'"
+    ]
+    with pytest.raises(Crashed):
+        session.run("int f() { return 2; } __builtin_trap();")
+    assert [shown(session, code) for code in ("f()", "g()", "S().a")] == ["1", "1", "1"]
+
+
+def test_twice_within_a_cell_is_an_error(session: Session) -> None:
+    session.run("int x = 1;")
+    with pytest.raises(CompileError, match="redefinition of 'y'"):
+        session.run("int x = 2; int y = 3; int y = 4;")
+    assert shown(session, "x") == "1"
+
+
+def test_a_second_specialisation_of_a_class_is_an_error(session: Session) -> None:
+    session.run("template <class T> struct S { int a = 1; }; template <> struct S<int> {};")
+    with pytest.raises(CompileError, match="redefinition of 'S<int>'"):
+        session.run("template <> struct S<int> { int b = 2; };")
+
+
+def test_it_can_be_switched_off(new_session: NewSession) -> None:
+    session = new_session(redefinition=False)
+    session.run("int x = 1;\n#define M 1")
+    with pytest.raises(CompileError, match="redefinition of 'x'"):
+        session.run("double x = 2;")
+    assert [each.option for each in session.run("#define M 2").diagnostics] == ["-Wmacro-redefined"]
+
+
+@pytest.mark.parametrize("opt", [0, 2])
+def test_in_c(new_session: NewSession, opt: int) -> None:
+    session = new_session(language="c", opt=opt)
+    session.run("int f(void) { return 1; } int x = 1; struct S { int a; };")
+    session.run("int g(void) { return f() + x; }")
+    session.run("int f(void) { return 20; } double x = 2.5; struct S { double b; };")
+    session.run("struct S s = {4.5};")
+    assert [shown(session, code) for code in ("g()", "f()", "x", "s.b")] == [
+        "21",
+        "20",
+        "2.5000000",
+        "4.5000000",
+    ]
+
+
+def test_after_the_compiler_and_the_program_were_started_again(session: Session) -> None:
+    session.run("int f() { return 1; } struct S { int a = 1; };")
+    session.run("int g() { return f() + S().a; }")
+    session.run("int f() { return 20; } struct S { int b = 2; };")
+    for pid in (session.supervisor_pid, session.compiler_pid):
+        os.kill(pid, signal.SIGKILL)
+    for _ in range(3):
+        try:
+            session.run("int other = 0;")
+        except FarsideError:
+            continue
+    assert [shown(session, code) for code in ("g()", "f()", "S().b")] == ["21", "20", "2"]

@@ -1,0 +1,145 @@
+"""Top-level statements where Clang expects declarations, and what it has to say of their names."""
+
+from __future__ import annotations
+
+import pytest
+
+from farside.errors import CompileError
+from farside.session import Session
+
+from .conftest import NewSession, run_all, shown
+
+
+def messages(session: Session, code: str) -> list[str]:
+    return [each.message for each in session.run(code).diagnostics]
+
+
+@pytest.mark.parametrize("opt", [None, 0], ids=["default", "O0"])
+def test_consteval_functions_in_statements(new_session: NewSession, opt: int | None) -> None:
+    session = new_session(opt=opt)
+    session.run("consteval int square(int x) { return x * x; }")
+    session.run(
+        "struct S { int v; consteval S(int x) : v(x) {} consteval int get() const { return v; } };"
+    )
+    session.run("int a = square(5);")
+    session.run("a = square(6);")
+    session.run("for (int i = 0; i < 3; ++i) a += square(2);")
+    assert shown(session.run("a")) == "48"
+    assert shown(session.run("square(7) + S(4).get()")) == "53"
+    session.run("auto next = [](int x) consteval { return x + 1; };")
+    assert shown(session.run("next(3)")) == "4"
+
+
+DEPRECATED = (
+    '[[deprecated("old")]] int f() { return 2; } [[deprecated]] int v = 7; '
+    "struct [[deprecated]] S { int x = 4; };"
+)
+
+
+@pytest.mark.parametrize("use_pch", [True, False])
+@pytest.mark.parametrize(
+    ("code", "value", "said"),
+    [
+        ("f()", "2", ["'f' is deprecated: old"]),
+        ("(f())", "2", ["'f' is deprecated: old"]),
+        ("f();", None, ["'f' is deprecated: old"]),
+        ("v", "7", ["'v' is deprecated"]),
+        ("S s; s.x", "4", ["'S' is deprecated"]),
+        ("if (f()) v = 1;", None, ["'f' is deprecated: old", "'v' is deprecated"]),
+        ("[] { return f(); }()", "2", ["'f' is deprecated: old"]),
+        ("int g() { return f(); }", None, ["'f' is deprecated: old"]),
+        ("[[deprecated]] int h() { return f(); }", None, []),
+    ],
+)
+def test_deprecated_names_are_warned_of(
+    new_session: NewSession, use_pch: bool, code: str, value: str | None, said: list[str]
+) -> None:
+    session = new_session(use_pch=use_pch)
+    session.run(DEPRECATED)
+    result = session.run(code)
+    assert shown(result) == value
+    assert [each.message for each in result.diagnostics] == said
+
+
+def test_deprecated_in_c(new_session: NewSession) -> None:
+    session = new_session(language="c")
+    session.run("__attribute__((deprecated)) int f(void) { return 3; }")
+    assert messages(session, "f();") == ["'f' is deprecated"]
+
+
+def test_unavailable_names_are_errors(session: Session) -> None:
+    session.run('int gone() __attribute__((unavailable("gone")));')
+    with pytest.raises(CompileError, match="'gone' is unavailable: gone"):
+        session.run("gone()")
+
+
+PRIVATE = "class P { int x = 3; static int s; friend int peek(P); friend struct F; }; P p;"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "p.x",
+        "P{}.x;",
+        "int q = p.x;",
+        "[] { return p.x; }()",
+        "int f(P q) { return q.x; }",
+        "auto l = [](P q) { return q.x; };",
+        'extern "C" { int f() { return p.x; } }',
+        "namespace n { int f() { return p.x; } }",
+        "P::s",
+        "{ struct L { int f() { return p.x; } }; }",
+        "{ int y = p.x; }",
+    ],
+)
+def test_private_members_are_private_to_statements(session: Session, code: str) -> None:
+    session.run(PRIVATE)
+    with pytest.raises(CompileError, match="is a private member of 'P'") as caught:
+        session.run(code)
+    errors = [each for each in caught.value.diagnostics if each.severity == "error"]
+    assert len(errors) == 1
+    assert shown(session.run("1")) == "1"
+
+
+def test_friends_may_look(session: Session) -> None:
+    session.run(PRIVATE)
+    assert shown(session.run("int peek(P q) { return q.x; } peek(p)")) == "3"
+    session.run("struct F { int get(P q) { return q.x; } int later(P); };")
+    session.run("int F::later(P q) { auto l = [&] { return q.x + 1; }; return l(); }")
+    session.run("int P::s = 5;")
+    assert shown(session.run("F{}.get(p) * 10 + F{}.later(p)")) == "34"
+    session.run("template <class T> concept HasX = requires(T t) { t.x; };")
+    assert shown(session.run("HasX<P>")) == "false"
+
+
+@pytest.mark.parametrize(
+    "code", ["export module m;", "module m;", "int a; module m; int b;", "export module m.part;"]
+)
+def test_a_cell_cannot_be_a_module(session: Session, code: str) -> None:
+    with pytest.raises(CompileError, match="a cell cannot declare a module"):
+        session.run(code)
+    assert shown(run_all(session, "int module_count = 2;", "module_count")) == "2"
+
+
+@pytest.mark.parametrize("use_pch", [True, False])
+@pytest.mark.parametrize("code", ["missing::name();", "missing::name x;", "missing::name<int> x"])
+def test_an_undeclared_name_is_reported_once(
+    new_session: NewSession, use_pch: bool, code: str
+) -> None:
+    with pytest.raises(CompileError) as caught:
+        new_session(use_pch=use_pch).run(code)
+    said = [each.message for each in caught.value.diagnostics]
+    assert said.count("use of undeclared identifier 'missing'") == 1
+
+
+def test_constructor_functions_run_with_their_cell(session: Session) -> None:
+    session.run(
+        "int order = 0; __attribute__((constructor)) static void f() { order = order * 10 + 1; }"
+    )
+    session.run("__attribute__((constructor(101))) void g() { order = order * 10 + 2; }")
+    assert shown(session.run("order")) == "12"
+    session.run(
+        "#include <cstdio>\n"
+        '__attribute__((destructor)) static void h() { puts("end"); fflush(stdout); }'
+    )
+    assert session.close().stdout == "end\n"
