@@ -109,6 +109,7 @@ class ExecutionSession:
         self._addresses: dict[str, int] = {}
         self._libraries: list[int] = []
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
+        self._redefines: Sequence[str] = ()  # of the same
         self._running: LinkedImage | None = None
         self._unconfirmed: LinkedImage | None = None  # committed, without an answer
         self._archives: dict[str, list[Archive]] = {}
@@ -232,6 +233,7 @@ class ExecutionSession:
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
+        self._redefines = redefines
         return link(
             objects,
             archives=[*archives, *self._archives.get(target.name, ())],
@@ -312,8 +314,11 @@ class ExecutionSession:
         return outcome
 
     def _earlier(self, image: LinkedImage, dylib: JitDylib[Definition]) -> Mapping[str, Definition]:
-        """Return what the names that an image defines again have meant."""
-        found = {name: dylib.lookup(name) for name in image.redefined}
+        """Return what the functions that an image defines again have been.
+
+        A strong definition that takes a weak one's place is another matter: old callers stay.
+        """
+        found = {name: dylib.lookup(name) for name in image.redefined if name in self._redefines}
         return {name: each for name, each in found.items() if each is not None}
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
