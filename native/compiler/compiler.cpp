@@ -304,12 +304,13 @@ private:
   Redefinitions &Redefined;
 };
 
-/// Gives the empty main file an entry among the files: where sanitizers are on, Clang asks for its
+/// Gives the main file an entry among the files: where sanitizers are on, Clang asks for its
 /// name at every function, and crashes where there is none.
-static void nameMainFile(CompilerInstance &instance) {
+static void nameMainFile(CompilerInstance &instance, llvm::StringRef text) {
   SourceManager &sources = instance.getSourceManager();
-  FileEntryRef entry = instance.getFileManager().getVirtualFileRef("start", 0, 0);
-  sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer("", "start"));
+  FileEntryRef entry =
+      instance.getFileManager().getVirtualFileRef("start", static_cast<off_t>(text.size()), 0);
+  sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer(text, "start"));
   sources.setMainFileID(sources.createFileID(entry, SourceLocation(), SrcMgr::C_User));
 }
 
@@ -347,7 +348,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   Instance->getFrontendOpts().Inputs = {input};
   if (!Action->BeginSourceFile(*Instance, input))
     return false;
-  nameMainFile(*Instance);
+  nameMainFile(*Instance, text);
   Consumer = Action->Consumer;
   Preprocessor &preprocessor = Instance->getPreprocessor();
   preprocessor.enableIncrementalProcessing();
