@@ -2,6 +2,7 @@
 
 #include "connection.h"
 #include "crash.h"
+#include "librarian.h"
 #include "snapshot.h"
 #include "sps.h"
 
@@ -27,7 +28,7 @@ namespace farside {
 namespace {
 
 enum ControlTag : uint64_t { WorkerStarted = 1, WorkerEnded = 2 };
-enum ControlRequest : uint64_t { KillWorker = 1, AdoptWorker = 2 };
+enum ControlRequest : uint64_t { KillWorker = 1, AdoptWorker = 2, StartLibrarian = 3 };
 
 /// The children of a process, from the kernel's list, or by looking at every process where the
 /// kernel was built without it.
@@ -156,6 +157,8 @@ private:
         killWorker(std::get<0>(kept));
       else if (frame.Header.TagAddress == AdoptWorker && decode(in, worker))
         adopt(static_cast<pid_t>(std::get<0>(worker)));
+      else if (frame.Header.TagAddress == StartLibrarian && frame.Descriptor)
+        startLibrarian(std::move(frame.Descriptor));
       else
         return false;
     } while (Control.hasBuffered());
@@ -165,6 +168,8 @@ private:
   /// Ends the worker, if there is one, and whatever the program has started; snapshots stay.
   void killWorker(const std::vector<uint32_t> &snapshots) {
     std::vector<pid_t> kept(snapshots.begin(), snapshots.end());
+    if (Librarian != 0)
+      kept.push_back(Librarian);
     if (Worker != 0) {
       ::kill(Worker, SIGSTOP);
       killTree(Worker);
@@ -184,6 +189,23 @@ private:
       awaitWorker();
     else
       report(WorkerStarted, static_cast<uint32_t>(Worker));
+  }
+
+  /// Forks a librarian, which serves the near side on `socket`; one before is ended. If there can
+  /// be none, the near side sees the end of its stream.
+  void startLibrarian(UniqueFd socket) {
+    if (Librarian != 0)
+      ::kill(Librarian, SIGKILL);
+    pid_t supervisor = ::getpid();
+    Librarian = ::fork();
+    if (Librarian == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != supervisor)
+        ::_exit(2); // it died between the fork and the line above
+      ::setsid();
+      becomeLibrarian(std::move(socket));
+    }
+    Librarian = std::max(Librarian, 0);
   }
 
   void awaitWorker() {
@@ -208,6 +230,8 @@ private:
       siginfo_t ended{};
       if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG) != 0 || ended.si_pid == 0)
         return;
+      if (ended.si_pid == Librarian)
+        Librarian = 0;
       if (ended.si_pid != Worker)
         continue; // a discarded snapshot, or an orphan of the user's program
       reportEnd(ended.si_code, ended.si_status);
@@ -218,6 +242,7 @@ private:
   Connection Control;
   uint64_t NextSequenceNumber = 0;
   pid_t Worker;
+  pid_t Librarian = 0;
   UniqueFd ChildSignals;
   OutOfMemoryKills OutOfMemory;
 };

@@ -9,7 +9,7 @@
 // (u32 pid); tag 2, worker ended (u32 pid, i32 si_code, i32 si_status). From it: tag 1, kill the
 // worker, and everything else below the supervisor except these snapshots (Seq<u32> pids); tag 2,
 // a snapshot is the worker from now on (u32 pid); answered by tag 1, or by tag 2 if it is not
-// alive. Any other is a violation and ends everything, as does the end of the stream.
+// alive; tag 3, start a librarian on the descriptor that comes with the frame (librarian.h). Any other is a violation and ends everything, as does the end of the stream.
 #pragma once
 
 #include "fd.h"

@@ -97,8 +97,9 @@ def _run(invocation: Invocation) -> int:
     status = _EXIT_INTERNAL
     try:
         if interactive:
-            from farside.ui.repl import BANNER, make_reader, run_repl
+            from farside.ui.repl import BANNER, ask, make_reader, run_repl
 
+            session.confirm = ask
             print(BANNER)
             status = run_repl(console, make_reader())
         else:

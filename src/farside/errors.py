@@ -35,7 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from farside.frontend.diagnostics import Diagnostic
     from farside.remote.death import DeathReport
@@ -95,12 +95,24 @@ class UndefinedSymbols(LinkError):
     Attributes:
         symbols: the mangled names, sorted.
         referrer: the object or cell that refers to them.
+        near: of some of them, names that are defined and nearly like it, mangled, nearest first.
+        searched: the search path of the libraries that were looked through, if they were.
     """
 
-    def __init__(self, message: str, symbols: Sequence[str], referrer: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        symbols: Sequence[str],
+        referrer: str,
+        *,
+        near: Mapping[str, Sequence[str]] | None = None,
+        searched: Sequence[str] = (),
+    ) -> None:
         super().__init__(message)
         self.symbols = tuple(symbols)
         self.referrer = referrer
+        self.near = dict(near or {})
+        self.searched = tuple(searched)
 
 
 class DuplicateDefinition(LinkError):

@@ -36,6 +36,7 @@ from farside.errors import (
     RelocationError,
     UndefinedSymbols,
 )
+from farside.libraries.found import FoundLibraries, Program
 from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, MembersNeeded, find, members_for
 from farside.object import is_archive, parse_archive, parse_object
@@ -79,6 +80,8 @@ class ExecutionSession:
         sink: OutputSink | None,
         demangle: Callable[[str], str] = str,
         interrupts: Interrupts | None = None,
+        confirm: Callable[[str], bool | None] = lambda _: None,
+        *,
         show: Callable[[bytes], None] | None = None,
     ) -> None:
         if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
@@ -92,6 +95,7 @@ class ExecutionSession:
         self._interrupts = interrupts
         self._show = show
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
+        self.found = FoundLibraries(options, demangle, interrupts, confirm)
         self._start()
 
     def _start(self) -> None:
@@ -107,6 +111,7 @@ class ExecutionSession:
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
         self._addresses: dict[str, int] = {}
+        # Handles; 0 for those that were found by themselves, whose names the whole process shows.
         self._libraries: list[int] = []
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
         self._redefines: Sequence[str] = ()  # of the same
@@ -207,6 +212,7 @@ class ExecutionSession:
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
         target = self.platform.jitdylib(dylib)
+        served: set[str] = set()
         low = False
         while True:
             try:
@@ -220,6 +226,18 @@ class ExecutionSession:
                     raise
                 self.discard()
                 low = True
+            except UndefinedSymbols as error:
+                self.discard()
+                self.found.provide(error, self.program(), served)
+
+    def program(self) -> Program:
+        """Return the program as those see it who find libraries for it."""
+        self._wait_ready()
+        return Program(self._executor, self._load_found, self._platform.names)
+
+    def _load_found(self, path: str) -> None:
+        self._executor.open_library(path, timeout=self._options.time_limit)
+        self._libraries.append(0)
 
     def _link(
         self,
@@ -300,9 +318,8 @@ class ExecutionSession:
         self._unconfirmed = image
         with self._keeping() as snapshot:
             try:
-                limit = (
-                    self._options.time_limit if statements else None
-                )  # a recovery takes its time
+                # A recovery takes its time.
+                limit = self._options.time_limit if statements else None
                 outcome = self._executor.commit(request, timeout=limit, then=snapshot)
             finally:
                 self._running = None
@@ -481,9 +498,9 @@ class ExecutionSession:
         self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
-        if len(self._libraries) > mark.libraries:
-            del self._libraries[mark.libraries :]
-            self._addresses.clear()
+        del self._libraries[mark.libraries :]
+        self._addresses.clear()  # a cell may have loaded libraries, too
+        self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
         return WentBack(lost, asleep.threads - 1)
@@ -520,7 +537,7 @@ class ExecutionSession:
         asked = [name for name in names if name not in known]
         if asked:
             known.update(self._executor.resolve(asked))
-            for library in reversed(self._libraries):
+            for library in filter(None, reversed(self._libraries)):
                 missing = [name for name in asked if name not in known]
                 if not missing:
                     break
@@ -601,6 +618,7 @@ class ExecutionSession:
         # another directory by now.
         found = os.path.abspath(path) if os.path.exists(path) else path
         self._libraries.append(self._executor.open_library(found))
+        self.found.loaded_set_changed()
         return f"loaded {path}"
 
     def add_object(self, path: str, dylib: str) -> None:
@@ -685,12 +703,14 @@ class ExecutionSession:
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
         self._kept.close()
+        self.found.close()
         self._executor.kill()
         self._start()
 
     def close(self) -> tuple[str, ...]:
         """Run exit handlers and end the executor; return what went wrong, a sentence each."""
         self._kept.close()
+        self.found.close()
         if not self.usable:
             self._executor.kill()
             return ()

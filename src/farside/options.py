@@ -13,6 +13,7 @@ from typing import Any, Literal
 Language = Literal["c++", "c"]
 StandardLibrary = Literal["libstdc++", "libc++"]
 OutputMode = Literal["inherit", "capture"]
+AutoloadMode = Literal["on", "ask", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Options:
             ``capture`` collects both for `CellResult`.
         slab_bytes: size of the far side's reserved address range; None lets the executor choose.
         libraries: shared libraries, objects and archives to load before the first cell.
+        library_dirs: directories of the far side that are searched for libraries first.
+        autoload: whether a library is loaded by itself when a cell refers to what it defines.
         time_limit: seconds that a cell may run, None for as long as it takes.
         memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
             fail: ``new`` throws, ``malloc`` returns null.
@@ -57,6 +60,8 @@ class Options:
     output: OutputMode = "inherit"
     slab_bytes: int | None = None
     libraries: tuple[str, ...] = ()
+    library_dirs: tuple[str, ...] = ()
+    autoload: AutoloadMode = "on"
     time_limit: float | None = None
     memory_limit: int | None = None
     output_limit: int = 64 << 20

@@ -49,6 +49,10 @@ class Platform:
         self.dylibs: dict[str, JitDylib[Definition]] = {}
         self.main = self._create(MAIN)
 
+    def names(self) -> list[str]:
+        """Return what linked code defines, JITDylib by JITDylib."""
+        return [name for dylib in self.dylibs.values() for name in dylib]
+
     def with_header(self, header: int) -> JitDylib[Definition] | None:
         """Return the JITDylib with this header, or None."""
         return next((each for each in self.dylibs.values() if each.header == header), None)

@@ -59,6 +59,10 @@ class Session:
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
 
     Attributes:
+        options: as it was set up.
+        next_cell: the number of the next cell.
+        confirm: asks the user a question, such as whether a library may be loaded
+            (`Options.autoload`); None where nobody can be asked. Ctrl-C may come through.
         on_display: is given each `Display` as it comes, while the cell runs. What it raises ends
             the cell.
 
@@ -73,6 +77,8 @@ class Session:
         self._gate = InterruptGate()
         self._lock = threading.Lock()
         self._closed = False
+        self._notices: list[str] = []  # for the next result
+        self.confirm: Callable[[str], bool] | None = None
         self.on_display: Callable[[Display], None] | None = None
         self._displays: list[Display] = []
         program = find_compiler(self.options)
@@ -85,7 +91,7 @@ class Session:
         try:
             sink = self._output if self._output.capture else None
             self._execution = ExecutionSession(
-                self.options, sink, self._demangle, self._gate, self._show
+                self.options, sink, self._demangle, self._gate, self._confirm, show=self._show
             )
         except BaseException:
             self._compiler.close()
@@ -146,7 +152,7 @@ class Session:
             if compiled.clashes or compiled.display_failed:
                 compiled = self._compile_again(compiled, code)
         if not compiled.ok:
-            raise CompileError(render(compiled.diagnostics), compiled.diagnostics)
+            raise _rejected(compiled)
         return compiled
 
     def _compile_again(self, compiled: CompiledCell, code: str) -> CompiledCell:
@@ -201,6 +207,7 @@ class Session:
     ) -> None:
         """Make the cell part of the session."""
         self._rescue.running = None
+        self._note_loaded()  # before the cell: it needs them when it is brought back
         keep = image is not None and (
             image.defined or not all(each.is_statement for each in image.initialisers)
         )
@@ -230,6 +237,8 @@ class Session:
             error.stdout, error.stderr = stdout, stderr
             if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
                 error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
+            for notice in self._take_notices():
+                error.add_note(notice)
             raise error
         value = None
         if compiled.value_type is not None and outcome is not None and outcome.values:
@@ -245,7 +254,7 @@ class Session:
             cell=compiled.cell,
             value=value,
             diagnostics=compiled.diagnostics,
-            notices=(),
+            notices=self._take_notices(),
             stdout=stdout,
             stderr=stderr,
             timings=timings,
@@ -375,6 +384,24 @@ class Session:
     def _demangle(self, name: str) -> str:
         return self._compiler.demangle([name])[0]
 
+    def _confirm(self, question: str) -> bool | None:
+        """Ask the user, if there is one to be asked."""
+        if self.confirm is None:
+            return None
+        with self._gate.window():
+            return self.confirm(question)
+
+    def _note_loaded(self) -> None:
+        """Remember libraries that were loaded by themselves: to be told, and for a recovery."""
+        for path, notice in self._execution.found.take_loaded():
+            self._journal.add_file(path)
+            self._notices.append(notice)
+
+    def _take_notices(self) -> tuple[str, ...]:
+        notices = tuple(self._notices)
+        self._notices.clear()
+        return notices
+
     @contextmanager
     def _recovering(self, what: str) -> Iterator[None]:
         """Bring the far side back if the block leaves it unusable."""
@@ -382,6 +409,9 @@ class Session:
             yield
         except (Exception, KeyboardInterrupt) as error:
             raised = self._rescue.take_back(what, error)
+            self._note_loaded()
+            for notice in self._take_notices():
+                raised.add_note(f"{notice}; it stays loaded")
             if raised is error:
                 raise
             raise raised from error
@@ -410,8 +440,10 @@ class Session:
                 with self._gate.wait():
                     result = action(self._execution, self._journal)
             except CppException:
+                self._note_loaded()
                 self._keep()  # what was done before it stays
                 raise
+            self._note_loaded()
             self._keep()
             return result
 
@@ -437,12 +469,32 @@ class Session:
                 with self._gate.wait():
                     notice = self._execution.load(path)
             except CppException:
+                self._note_loaded()
                 self._journal.add_file(path)
                 self._keep()
                 raise
+            self._note_loaded()
             self._journal.add_file(path)
             self._keep()
-            return notice
+            return "; ".join((*self._take_notices(), notice))
+
+    def add_library_dir(self, path: str) -> None:
+        """Look for libraries in a directory of the far side before all others, from now on.
+
+        Raises:
+            OptionError: the path is not absolute.
+        """
+        with self._exclusive():
+            self._execution.found.add_directory(path)
+
+    def libraries(self) -> tuple[str, ...]:
+        """Return sentences about the libraries: what is loaded, where is looked, what is skipped.
+
+        Raises:
+            Crashed, FarSideLost: the far side ended; the session has recovered.
+        """
+        with self._exclusive(), self._recovering("listing libraries"), self._gate.wait():
+            return self._execution.found.describe(self._execution.program())
 
     def defines_main(self) -> bool:
         """Tell whether a cell has defined ``main``."""
@@ -525,3 +577,14 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _rejected(compiled: CompiledCell) -> CompileError:
+    """Return the error of a cell that Clang rejected, with hints for headers that are missing."""
+    error = CompileError(render(compiled.diagnostics), compiled.diagnostics)
+    if any("file not found" in each.message for each in compiled.diagnostics):
+        from farside.libraries.headers import header_hints
+
+        for hint in header_hints(compiled.diagnostics):
+            error.add_note(hint)
+    return error

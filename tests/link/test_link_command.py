@@ -138,7 +138,8 @@ def test_a_link_error(cell: Path) -> None:
     found = report(cell, status=1)
     (error,) = found["errors"]
     assert error["kind"] == "UndefinedSymbols"
-    assert error["fields"] == {"symbols": ["puts"], "referrer": str(cell)}
+    fields = {"symbols": ["puts"], "referrer": str(cell), "near": {}, "searched": []}
+    assert error["fields"] == fields
     assert "puts" in error["message"]
     status, output, errors = run_command(cell)
     assert (status, output) == (1, "")

@@ -46,6 +46,7 @@ class FakeSession:
         self.ran: list[str] = []
         self.undone: list[int] = []
         self.loaded: list[str] = []
+        self.library_dirs: list[str] = []
         self.checkpoints: list[str] = []
         self.main: int | FarsideError | None = None
         self.argv: list[str] = []
@@ -97,6 +98,12 @@ class FakeSession:
             raise OptionError(f"{path}: no such file")
         self.loaded.append(path)
         return f"loaded {path}"
+
+    def add_library_dir(self, path: str) -> None:
+        self.library_dirs.append(path)
+
+    def libraries(self) -> tuple[str, ...]:
+        return ("loaded: /lib/libc.so.6", "search path: /lib")
 
     def defines_main(self) -> bool:
         return self.main is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,9 @@ def test_nothing() -> None:
         (["--no-pch"], {"use_pch": False}),
         (["--slab-allocate=2GB"], {"slab_bytes": 2 << 30}),
         (["--time-limit=2.5"], {"time_limit": 2.5}),
+        (["-L", "/a", "-L/b", "--library-path=/c"], {"library_dirs": ("/a", "/b", "/c")}),
+        (["-L", "a"], {"library_dirs": (os.path.abspath("a"),)}),
+        (["--autoload=ask"], {"autoload": "ask"}),
         (["--memory-limit=1GB"], {"memory_limit": 1 << 30}),
         (["-slab-allocate", "512KB"], {"slab_bytes": 512 << 10}),
     ],
@@ -124,6 +128,8 @@ def test_what_follows_two_dashes_is_for_main() -> None:
         (["--slab-allocate=much"], "'much' is no size"),
         (["--time-limit=soon"], "'soon' is no time limit"),
         (["--time-limit=0"], "'0' is no time limit"),
+        (["--autoload=perhaps"], "it can be on, ask or off"),
+        (["--library-path="], "needs the path of a directory"),
     ],
 )
 def test_mistakes_are_named(argv: list[str], part: str) -> None:

@@ -68,6 +68,10 @@ def test_commands(desk: Desk) -> None:
     assert desk.session.undone == [1]
     assert desk.console.execute("%lib libz.so")
     assert desk.session.loaded == ["libz.so"]
+    assert desk.console.execute("%lib -L /opt/own")
+    assert desk.session.library_dirs == ["/opt/own"]
+    assert desk.console.execute("%lib")
+    assert "loaded: /lib/libc.so.6\nsearch path: /lib\n" in desk.out.getvalue()
     assert desk.console.execute("%help")
     assert "%undo [N]" in desk.out.getvalue()
     assert not desk.console.execute("%nonsense")

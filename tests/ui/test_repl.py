@@ -18,6 +18,7 @@ from farside.errors import SetupError
 from farside.ui.repl import (
     PlainReader,
     TerminalReader,
+    ask,
     continuation_for,
     history_file,
     make_reader,
@@ -194,3 +195,26 @@ def test_the_end_of_plain_lines(say: Say) -> None:
 def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines() -> None:
     assert isinstance(make_reader({"TERM": "dumb"}), PlainReader)
     assert isinstance(make_reader({}), PlainReader)
+
+
+@pytest.mark.parametrize(
+    ("answer", "yes"), [("", True), ("y", True), ("Yes", True), (" no ", False), ("N", False)]
+)
+def test_a_question_is_answered(monkeypatch: pytest.MonkeyPatch, answer: str, yes: bool) -> None:
+    asked: list[str] = []
+
+    def reply(prompt: str) -> str:
+        asked.append(prompt)
+        return answer
+
+    monkeypatch.setattr("builtins.input", reply)
+    assert ask("load libz.so.1 for zlibVersion?") is yes
+    assert asked == ["load libz.so.1 for zlibVersion? [Y/n] "]
+
+
+def test_the_end_of_the_input_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", end)
+    assert not ask("load?")

@@ -77,6 +77,7 @@ COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
 SNAPSHOT = "farside_snapshot"
 STATISTICS = "farside_statistics"
+LOADED_LIBRARIES = "farside_loaded_libraries"
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
 REDIRECT = "farside_redirect"
@@ -120,6 +121,7 @@ FARSIDE_SYMBOLS = frozenset(
         UNCOMMIT,
         SNAPSHOT,
         STATISTICS,
+        LOADED_LIBRARIES,
         RESOLVE_IFUNC,
         STATIC_TLS_INIT,
         REDIRECT,
@@ -156,11 +158,15 @@ FARSIDE_SYMBOLS = frozenset(
     )
 )
 
+QUIET_SYMBOLS = frozenset((DYLIB_RESOLVE, TLS_OFFSETS, TLS_MODULES, LOADED_LIBRARIES, STATISTICS))
+"""Calls that run nothing of the program's and change nothing in it."""
+
 # Control socket: tags of the supervisor's calls, and of calls to it.
 CONTROL_WORKER_STARTED = 1
 CONTROL_WORKER_ENDED = 2
 CONTROL_KILL_WORKER = 1
 CONTROL_ADOPT_WORKER = 2
+CONTROL_START_LIBRARIAN = 3
 
 # A snapshot's socket: the tag of its only call.
 SNAPSHOT_SLEEPS = 1

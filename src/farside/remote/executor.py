@@ -83,6 +83,7 @@ class Executor:
     Attributes:
         setup: what it said of itself.
         death: how its worker ended, None while it lives or nobody knows.
+        ran: how many calls there were that may have run code of the program.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Executor:
         self._worker_ended = False
         self._worker_pid: int | None = None
         self.death: DeathReport | None = None
+        self.ran = 0
 
         self._watch(self._data.fileno(), self._read_data)
         self._watch(self._control.fileno(), self._read_control)
@@ -218,6 +220,8 @@ class Executor:
             FarSideLost: the connection is gone.
             ProtocolError: the far side violated the protocol.
         """
+        if name not in bootstrap.QUIET_SYMBOLS:
+            self.ran += 1
         return self.call_address(self.address(name), payload, timeout=timeout, then=then)
 
     def call_address(
@@ -250,7 +254,7 @@ class Executor:
         """Answer the far side's calls with this dispatch tag. The handler may make calls itself."""
         self._handlers[self.address(tag_name)] = handler
 
-    def open_library(self, path: str) -> int:
+    def open_library(self, path: str, *, timeout: float | None = None) -> int:
         """Load a shared library into the executor; ``""`` is the process itself.
 
         Returns:
@@ -258,10 +262,12 @@ class Executor:
 
         Raises:
             RemoteError: the loader's message.
+            Crashed, TimedOut: an initialiser ended the program, or did not end.
         """
         arguments = (self.address(bootstrap.DYLIB_MANAGER), path, 0)
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
-        handle = self._decoded(_EXPECTED_ADDR, self.call(bootstrap.DYLIB_OPEN, payload))
+        reply = self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
+        handle = self._decoded(_EXPECTED_ADDR, reply)
         if isinstance(handle, sps.Failure):
             raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
@@ -392,7 +398,7 @@ class Executor:
         self._process_handle = None
         self._data_ended = False
         self._worker_pid, self._worker_ended, self.death = None, False, None
-        self._tell_supervisor(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (snapshot.pid,)))
+        self.tell_supervisor(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (snapshot.pid,)))
         # Woken before, it might fork while the supervisor still kills what it does not know.
         self._await_supervisor(lambda: self._worker_pid is not None or self._worker_ended)
         self._unusable = None
@@ -573,15 +579,16 @@ class Executor:
         return True
 
     def _request_kill(self, keep: Sequence[int] = ()) -> None:
-        self._tell_supervisor(
+        self.tell_supervisor(
             bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,))
         )
 
-    def _tell_supervisor(self, tag: int, payload: bytes) -> None:
+    def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
+        """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
         frame = encode_frame(Opcode.CALL, self._control_sequence, tag, payload)
         self._control_sequence += 1
         try:
-            self._control.send(memoryview(frame))
+            self._control.send(memoryview(frame), descriptor)
         except FarSideLost:
             self._control_ended = True
 

@@ -30,6 +30,18 @@ class Lib:
 
 
 @dataclass(frozen=True, slots=True)
+class LibDir:
+    """``%lib -L DIR``: look for libraries in a directory first."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Libs:
+    """``%lib``: list what is loaded, where libraries are looked for, and what is skipped."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """``%checkpoint NAME``: keep the present state under a name."""
 
@@ -53,7 +65,7 @@ class Quit:
     """``%quit``: end the session."""
 
 
-Command = Help | Undo | Lib | Checkpoint | Restore | History | Quit
+Command = Help | Undo | Lib | LibDir | Libs | Checkpoint | Restore | History | Quit
 
 HELP_TEXT = """\
 %help          list these commands (also %h, %?)
@@ -62,6 +74,8 @@ HELP_TEXT = """\
 %checkpoint X  keep the present state under the name X
 %restore X     go back to it
 %lib PATH      load a shared library (.so), or link an object (.o) or archive (.a)
+%lib -L DIR    look for libraries in a directory before all others
+%lib           list what is loaded, and where libraries are looked for
 %quit          end the session (also %q, %exit; or Ctrl-D)"""
 
 _NAMES = {
@@ -102,9 +116,7 @@ def parse_command(text: str) -> Command:
     if name is None:
         raise OptionError(_unknown(word))
     if name == "lib":
-        if not argument:
-            raise OptionError("%lib needs the path of a shared library, object or archive")
-        return Lib(_unquote(argument))
+        return _lib(argument)
     if name == "undo":
         return Undo(_count(argument))
     if name in ("checkpoint", "restore"):
@@ -115,6 +127,17 @@ def parse_command(text: str) -> Command:
     if name == "history":
         return History()
     return Help() if name == "help" else Quit()
+
+
+def _lib(argument: str) -> Lib | LibDir | Libs:
+    if not argument:
+        return Libs()
+    if not argument.startswith("-L"):
+        return Lib(_unquote(argument))
+    directory = _unquote(argument[2:].strip())
+    if not directory:
+        raise OptionError("%lib -L needs the path of a directory")
+    return LibDir(directory)
 
 
 def _checkpoint_name(command: str, argument: str) -> str:

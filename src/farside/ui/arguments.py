@@ -45,6 +45,9 @@ options:
   --Xcc=OPTION, -Xcc OPTION                 any other option for Clang
   --no-pch              do without the precompiled standard library
   --no-redefinition     reject a second definition of a name, as the standard has it
+  -L DIR, --library-path=DIR                look for shared libraries in DIR before all others
+  --autoload=on|ask|off  whether a shared library is loaded by itself when a cell refers to what it
+                        defines (default on; ask: only if you say so)
   --slab-allocate=SIZE  address range for the cells' code and data, such as 512MB or 2GB
   --time-limit=SECONDS  stop and take back a cell that runs longer
   --memory-limit=SIZE   let allocations beyond this fail
@@ -153,6 +156,7 @@ class _Parser:
             "include_dirs": [],
             "defines": [],
             "includes": [],
+            "library_dirs": [],
             "xcc": [],
         }
         self._inputs: list[Input] = []
@@ -195,7 +199,7 @@ class _Parser:
             if joined.startswith("="):
                 take(joined[1:])
                 return
-            if name in ("-I", "-D", "-x") and not word.startswith("--"):
+            if name in ("-I", "-D", "-x", "-L") and not word.startswith("--"):
                 take(joined)
                 return
         raise OptionError(_unknown_option(word))
@@ -229,6 +233,9 @@ class _Parser:
             "-include": lists["includes"].append,
             "-I": lists["include_dirs"].append,
             "-D": lists["defines"].append,
+            "-L": self._library_dir,
+            "-library-path": self._library_dir,
+            "-autoload": self._autoload,
             "-Xcc": lists["xcc"].append,
             "-snapshots": lambda value: self._set(snapshots=parse_count(value)),
             "-elements": lambda value: self._set(elements=parse_elements(value)),
@@ -256,6 +263,16 @@ class _Parser:
         if value not in ("c", "c++"):
             raise OptionError(f"-x {value}: the languages are c++ and c")
         self._set(language=value)
+
+    def _library_dir(self, value: str) -> None:
+        if not value:
+            raise OptionError("-L needs the path of a directory")
+        self._lists["library_dirs"].append(os.path.abspath(value))
+
+    def _autoload(self, value: str) -> None:
+        if value not in ("on", "ask", "off"):
+            raise OptionError(f"--autoload={value}: it can be on, ask or off")
+        self._set(autoload=value)
 
     def _time_limit(self, value: str) -> None:
         plain = value.replace(".", "", 1)
@@ -300,8 +317,8 @@ def _unknown_option(word: str) -> str:
         "--no-redefinition",
         "--slab-allocate=",
     ]
-    names += ["--time-limit=", "--memory-limit="]
     names += ["--snapshots=", "--elements="]
+    names += ["--time-limit=", "--memory-limit=", "--library-path=", "--autoload="]
     names += ["--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]

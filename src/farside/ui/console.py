@@ -6,6 +6,7 @@ script modes share this, so that an input looks the same however it came.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -23,6 +24,8 @@ from farside.source.commands import (
     Help,
     History,
     Lib,
+    LibDir,
+    Libs,
     Restore,
     Undo,
     is_command,
@@ -108,6 +111,12 @@ class SessionLike(Protocol):
 
     def load(self, path: str) -> str:
         """Load a library or link an object; return a sentence about it."""
+
+    def add_library_dir(self, path: str) -> None:
+        """Look for libraries in a directory first."""
+
+    def libraries(self) -> Sequence[str]:
+        """Return sentences about the libraries."""
 
     def defines_main(self) -> bool:
         """Tell whether a cell has defined ``main``."""
@@ -237,6 +246,11 @@ class Console:
             self._out.flush()
         elif isinstance(command, Lib):
             self._load(command.path)
+        elif isinstance(command, LibDir):
+            self.session.add_library_dir(os.path.abspath(command.path))
+        elif isinstance(command, Libs):
+            self._out.write("".join([f"{line}\n" for line in self.session.libraries()]))
+            self._out.flush()
         else:
             self.quit = True
 

@@ -60,6 +60,14 @@ def run_repl(console: Console, reader: Reader) -> int:
     return 0
 
 
+def ask(question: str) -> bool:
+    """Ask a question whose answer is yes unless it begins with n; the end of the input is no."""
+    try:
+        return not input(f"{question} [Y/n] ").strip().lower().startswith("n")
+    except EOFError:
+        return False
+
+
 def prompt_for(cell: int) -> str:
     """Return the prompt of a cell."""
     return f"farside[{cell}]> "

@@ -156,7 +156,7 @@ def _find_main(program: _Program) -> None:
 
 
 def _run(program: _Program) -> int:
-    execution = ExecutionSession(Options(), None)
+    execution = ExecutionSession(Options(autoload="off"), None)
     try:
         for library in program.libraries:
             execution.load(library)
