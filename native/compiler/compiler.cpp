@@ -4,6 +4,7 @@
 #include "declared.h"
 #include "identity.h"
 #include "module.h"
+#include "shown_header.h"
 
 #include "clang/AST/ASTConsumer.h"
 #include "clang/AST/ASTContext.h"
@@ -180,6 +181,8 @@ public:
         prepare(*statement);
     if (Conflicts)
       Conflicts->declared(decls);
+    if (Show)
+      Show->bodies().declared(decls);
     Redefined.declare(decls);
     appendDeclared(Declared, context, decls, File,
                    [this](const NamedDecl &decl) { return symbolOf(decl); });
@@ -301,12 +304,13 @@ private:
   Redefinitions &Redefined;
 };
 
-/// Gives the empty main file an entry among the files: where sanitizers are on, Clang asks for its
+/// Gives the main file an entry among the files: where sanitizers are on, Clang asks for its
 /// name at every function, and crashes where there is none.
-static void nameMainFile(CompilerInstance &instance) {
+static void nameMainFile(CompilerInstance &instance, llvm::StringRef text) {
   SourceManager &sources = instance.getSourceManager();
-  FileEntryRef entry = instance.getFileManager().getVirtualFileRef("start", 0, 0);
-  sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer("", "start"));
+  FileEntryRef entry =
+      instance.getFileManager().getVirtualFileRef("start", static_cast<off_t>(text.size()), 0);
+  sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer(text, "start"));
   sources.setMainFileID(sources.createFileID(entry, SourceLocation(), SrcMgr::C_User));
 }
 
@@ -339,12 +343,12 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
     return false;
   InputKind kind = InputKind(Instance->getLangOpts().CPlusPlus ? Language::CXX : Language::C);
   // The name shows up in nothing but messages about options that include files.
-  static const char empty[] = "";
-  FrontendInputFile input(llvm::MemoryBufferRef(llvm::StringRef(empty, 0), "start"), kind);
+  llvm::StringRef text = shownHeader(Instance->getLangOpts().CPlusPlus);
+  FrontendInputFile input(llvm::MemoryBufferRef(text, "start"), kind);
   Instance->getFrontendOpts().Inputs = {input};
   if (!Action->BeginSourceFile(*Instance, input))
     return false;
-  nameMainFile(*Instance);
+  nameMainFile(*Instance, text);
   Consumer = Action->Consumer;
   Preprocessor &preprocessor = Instance->getPreprocessor();
   preprocessor.enableIncrementalProcessing();
@@ -370,8 +374,6 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
     };
   }
   Redefined.begin(Instance->getSema(), 0, {});
-  if (settings.showValues)
-    Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   Parse = std::make_unique<Parser>(preprocessor, Instance->getSema(), false);
   Parse->Initialize();
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
@@ -383,6 +385,8 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   MayContinue = parseDeclarations();
   local.perform();
   global.perform();
+  if (settings.showValues)
+    Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
 }
 
@@ -432,6 +436,10 @@ bool Compiler::parseDeclarations() {
     group = nullptr;
   while (!atEnd) {
     if (group && !Consumer->HandleTopLevelDecl(group.get()))
+      return false;
+    // Before the end of the cell, where Clang misses what is not defined.
+    if (group && Consumer->Number != 0 && isa<TopLevelStmtDecl>(*group.get().begin()) &&
+        !completeDisplay())
       return false;
     if (!openStatement())
       return false;
@@ -523,12 +531,34 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
     for (Decl *weak : sema.WeakTopLevelDecls())
       Consumer->HandleTopLevelDecl(DeclGroupRef(weak));
   }
+  ok = ok && completeDisplay();
   local.perform();
   global.perform();
   ok = ok && !Instance->getDiagnostics().hasErrorOccurred();
   if (ok)
     Consumer->HandleTranslationUnit(Instance->getASTContext());
   return ok && !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+/// Makes the functions that show values. What goes wrong there, in templates of the program, is not
+/// an error of the cell.
+bool Compiler::completeDisplay() {
+  if (!Consumer->Show || Instance->getDiagnostics().hasErrorOccurred())
+    return true;
+  Sema &sema = Instance->getSema();
+  bool pending = Consumer->Show->bodies().pending();
+  if (pending || Consumer->Show->bodies().hasHeader())
+    sema.PerformPendingInstantiations();
+  if (!pending && !Consumer->Show->bodies().pending())
+    return true;
+  if (Instance->getDiagnostics().hasErrorOccurred())
+    return false;
+  size_t before = Collector.count();
+  Consumer->Show->bodies().complete(
+      [this](FunctionDecl *made) { Consumer->generator().HandleTopLevelDecl(DeclGroupRef(made)); });
+  Collector.dropFrom(before);
+  DisplayFailed = Instance->getDiagnostics().hasErrorOccurred();
+  return !DisplayFailed;
 }
 
 std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
@@ -561,6 +591,7 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     Known.erase(symbol);
   dropRepeatedInitialisers(m, Known);
   withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
+  dropUnused(m); // what only a display needs that an earlier cell has made
   if (level == 0 || runsOnce(m)) {
     level = 0;
     dropInlineBodies(m);
@@ -582,11 +613,15 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   cell.emitMicros = watch.lap();
 }
 
-Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden) {
+Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
+                       bool plain) {
   Cell cell;
   Stopwatch watch;
+  if (Consumer->Show)
+    Consumer->Show->Plain = plain;
   cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
+  cell.displayFailed = DisplayFailed;
   cell.clashes = clashes();
   cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);
@@ -598,6 +633,7 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   }
   cell.parseMicros = watch.lap();
   cell.conflicts = conflicts(code, cell.ok);
+  cell.cookie.plain = plain;
   if (cell.ok)
     emit(takeModule(number), number, cell);
   return cell;
@@ -612,6 +648,8 @@ std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
 }
 
 bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cookie) {
+  if (Consumer->Show)
+    Consumer->Show->Plain = cookie.plain;
   MayContinue = MayContinue && parse(number, code, cookie.hidden);
   if (!MayContinue)
     return false;
@@ -625,6 +663,11 @@ bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cooki
 }
 
 void Compiler::warmUp() { Emit->warmUp(); }
+
+void Compiler::showElements(int64_t count) {
+  if (Consumer->Show)
+    Consumer->Show->bodies().Elements = static_cast<unsigned long>(count);
+}
 
 std::string Compiler::triple() const { return Instance->getTarget().getTriple().str(); }
 

@@ -25,6 +25,7 @@ class PchNames;
 /// What one cell became.
 struct Cell {
   bool ok = false;
+  bool displayFailed = false; ///< the cell itself is fine; to be compiled again, plain
   llvm::json::Array declared;
   std::optional<ShownType> value;
   std::vector<std::string> conflicts;
@@ -57,8 +58,10 @@ public:
                                           std::unique_ptr<PchNames> pchNames);
   ~Compiler();
 
-  /// Compiles a cell, after hiding what it is to define again.
-  Cell compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden);
+  /// Compiles a cell, after hiding what it is to define again. `plain`: objects are shown by their
+  /// address alone.
+  Cell compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
+               bool plain = false);
 
   /// Parses an accepted cell again. False where it fails or would now be named differently.
   bool replay(unsigned number, llvm::StringRef code, const Cookie &cookie);
@@ -67,6 +70,9 @@ public:
   void warmUp();
 
   std::string triple() const;
+
+  /// How many elements of a container are shown.
+  void showElements(int64_t count);
 
   /// The names of the PCH that are in the way of this cell; for one that failed, those that may be.
   std::vector<std::string> conflicts(llvm::StringRef code, bool ok);
@@ -80,6 +86,7 @@ private:
   bool parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden);
   bool parseDeclarations();
   bool openStatement();
+  bool completeDisplay();
   bool isModuleDeclaration();
   void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
@@ -100,6 +107,7 @@ private:
   clang::SourceLocation CellEnd;
   int OpenBrackets = 0;
   bool MayContinue = true;
+  bool DisplayFailed = false;
 };
 
 } // namespace farside

@@ -6,7 +6,7 @@
 namespace farside {
 
 std::string Cookie::encode() const {
-  std::string text = std::to_string(numberedNames);
+  std::string text = (plain ? "p" : "") + std::to_string(numberedNames);
   for (const DeclarationId &id : hidden)
     text += ' ' + std::to_string(id.cell) + (id.bodyOnly ? "/b" : "/") + std::to_string(id.index);
   for (const std::string &symbol : weakSymbols)
@@ -17,7 +17,10 @@ std::string Cookie::encode() const {
 bool Cookie::decode(llvm::StringRef text, Cookie &cookie) {
   llvm::SmallVector<llvm::StringRef> words;
   text.split(words, ' ');
-  if (words.empty() || words[0].getAsInteger(10, cookie.numberedNames))
+  if (words.empty())
+    return false;
+  cookie.plain = words[0].consume_front("p");
+  if (words[0].getAsInteger(10, cookie.numberedNames))
     return false;
   cookie.weakSymbols.clear();
   cookie.hidden.clear();

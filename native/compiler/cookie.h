@@ -23,6 +23,8 @@ struct Cookie {
 
   /// What was hidden so that the cell could define it again.
   std::vector<DeclarationId> hidden;
+  /// Whether its value was compiled to be shown by its address alone.
+  bool plain = false;
 
   std::string encode() const;
   /// False where `text` is no cookie.

@@ -299,6 +299,13 @@ void DiagnosticCollector::dropUnused(unsigned line, unsigned column) {
   }
 }
 
+void DiagnosticCollector::dropFrom(size_t kept) {
+  if (kept >= Found.size())
+    return;
+  Found.resize(kept);
+  Notes.resize(kept);
+}
+
 Array DiagnosticCollector::take() {
   Array all;
   for (size_t i = 0; i < Found.size(); ++i) {

@@ -43,6 +43,11 @@ public:
   /// used: Clang does not know that it is shown.
   void dropUnused(unsigned line, unsigned column);
 
+  /// How many there are since the last take().
+  size_t count() const { return Found.size(); }
+  /// Forgets all but the first `kept`.
+  void dropFrom(size_t kept);
+
   llvm::json::Array take();
   /// Files named by errors and by their notes since the last take().
   const std::vector<std::string> &errorFiles() const { return ErrorFiles; }

@@ -1,5 +1,7 @@
 #include "display.h"
 
+#include "shown_types.h"
+
 #include "farside/value_kinds.h"
 
 #include "clang/AST/ASTContext.h"
@@ -87,15 +89,6 @@ public:
     return BinaryOperator::Create(C, first, second, BO_Comma, second->getType(),
                                   second->getValueKind(), OK_Ordinary, Loc, FPOptionsOverride());
   }
-  Expr *compare(BinaryOperatorKind operation, Expr *left, Expr *right) {
-    return BinaryOperator::Create(C, left, right, operation,
-                                  C.getLangOpts().CPlusPlus ? C.BoolTy : C.IntTy, VK_PRValue,
-                                  OK_Ordinary, Loc, FPOptionsOverride());
-  }
-  Expr *choose(Expr *condition, Expr *yes, Expr *no) {
-    return new (C)
-        ConditionalOperator(condition, Loc, yes, Loc, no, yes->getType(), VK_PRValue, OK_Ordinary);
-  }
   Expr *null(QualType pointer) { return cast(CK_NullToPointer, number(0, C.IntTy), pointer); }
   Expr *untyped(Expr *pointer) {
     return cast(CK_BitCast, pointer, C.getPointerType(C.VoidTy.withConst()));
@@ -109,19 +102,6 @@ public:
   }
   Expr *send(Expr *kindValue, Expr *pointer, Expr *bytes) {
     return call(Value, {kindValue, untyped(pointer), bytes});
-  }
-
-  /// `base->member()`; null where the class has no such member.
-  Expr *callMember(Expr *base, const char *member) {
-    CXXScopeSpec scope;
-    UnqualifiedId name;
-    name.setIdentifier(&C.Idents.get(member), Loc);
-    ExprResult found = S.ActOnMemberAccessExpr(S.TUScope, base, Loc, tok::arrow, scope,
-                                               SourceLocation(), name, nullptr);
-    if (found.isInvalid())
-      return nullptr;
-    ExprResult called = S.ActOnCallExpr(S.TUScope, found.get(), Loc, {}, Loc);
-    return called.isInvalid() ? nullptr : called.get();
   }
 
   /// Ends the statement with `full`, whose temporaries live to its end.
@@ -140,99 +120,6 @@ private:
   SourceLocation Loc;
   std::vector<Stmt *> Statements;
 };
-
-std::optional<unsigned> builtinKind(const ASTContext &context, const BuiltinType &type) {
-  if (type.isNullPtrType())
-    return FARSIDE_VALUE_NULLPTR;
-  switch (type.getKind()) {
-  case BuiltinType::Bool:
-    return FARSIDE_VALUE_BOOL;
-  case BuiltinType::Char_S:
-  case BuiltinType::Char_U:
-  case BuiltinType::SChar:
-  case BuiltinType::UChar:
-    return FARSIDE_VALUE_CHAR;
-  case BuiltinType::Char8:
-    return FARSIDE_VALUE_CHAR8;
-  case BuiltinType::Char16:
-    return FARSIDE_VALUE_CHAR16;
-  case BuiltinType::Char32:
-    return FARSIDE_VALUE_CHAR32;
-  case BuiltinType::WChar_S:
-  case BuiltinType::WChar_U:
-    return FARSIDE_VALUE_WCHAR;
-  case BuiltinType::Float16:
-  case BuiltinType::Half:
-  case BuiltinType::Float:
-  case BuiltinType::Float128:
-    return FARSIDE_VALUE_FLOAT;
-  case BuiltinType::Double:
-    return FARSIDE_VALUE_DOUBLE;
-  case BuiltinType::LongDouble:
-    return &context.getFloatTypeSemantics(context.LongDoubleTy) == &llvm::APFloat::IEEEdouble()
-               ? FARSIDE_VALUE_DOUBLE
-               : FARSIDE_VALUE_LDOUBLE;
-  default:
-    break;
-  }
-  if (type.isSignedInteger())
-    return FARSIDE_VALUE_INT;
-  if (type.isUnsignedInteger())
-    return FARSIDE_VALUE_UINT;
-  return std::nullopt;
-}
-
-/// The kind of a type that is shown by the bytes of its value; nothing for other types.
-std::optional<unsigned> scalarKind(const ASTContext &context, QualType type) {
-  type = type.getCanonicalType();
-  if (const auto *builtin = dyn_cast<BuiltinType>(type))
-    return builtinKind(context, *builtin);
-  if (const auto *enumeration = type->getAs<EnumType>()) {
-    QualType underlying = enumeration->getDecl()->getDefinitionOrSelf()->getIntegerType();
-    bool isSigned = underlying.isNull() || underlying->isSignedIntegerType();
-    return isSigned ? FARSIDE_VALUE_ENUM : FARSIDE_VALUE_UENUM;
-  }
-  if (type->isAnyPointerType() || type->isBlockPointerType())
-    return FARSIDE_VALUE_POINTER;
-  if (const auto *bits = type->getAs<BitIntType>(); bits && bits->getNumBits() <= 128)
-    return bits->isSigned() ? FARSIDE_VALUE_INT : FARSIDE_VALUE_UINT;
-  if (type->isComplexType())
-    return FARSIDE_VALUE_COMPLEX;
-  if (type->isMemberPointerType())
-    return FARSIDE_VALUE_OBJECT;
-  return std::nullopt;
-}
-
-bool isCharPointer(QualType type) {
-  if (!type->isPointerType())
-    return false;
-  QualType pointee = type->getPointeeType().getCanonicalType();
-  const auto *builtin = dyn_cast<BuiltinType>(pointee.getUnqualifiedType());
-  return builtin && !pointee.isVolatileQualified() &&
-         (builtin->getKind() == BuiltinType::Char_S || builtin->getKind() == BuiltinType::Char_U ||
-          builtin->getKind() == BuiltinType::Char8);
-}
-
-/// "std::string" or "std::string_view" for the standard strings of char, else null.
-const char *standardString(QualType type) {
-  const auto *record =
-      dyn_cast_or_null<ClassTemplateSpecializationDecl>(type->getAsCXXRecordDecl());
-  if (!record || !record->isInStdNamespace() || !record->getIdentifier() ||
-      record->getTemplateArgs().size() == 0 || type.isVolatileQualified())
-    return nullptr;
-  const TemplateArgument &argument = record->getTemplateArgs()[0];
-  if (argument.getKind() != TemplateArgument::Type || !argument.getAsType()->isCharType())
-    return nullptr;
-  if (record->getName() == "basic_string")
-    return "std::string";
-  return record->getName() == "basic_string_view" ? "std::string_view" : nullptr;
-}
-
-std::string typeName(const ASTContext &context, QualType type) {
-  PrintingPolicy policy = context.getPrintingPolicy();
-  policy.SuppressUnwrittenScope = true;
-  return type.getAsString(policy);
-}
 
 /// More enumerators than anybody has named by hand are not worth sending each time.
 constexpr size_t MaxEnumerators = 1000;
@@ -258,47 +145,6 @@ ShownType describe(const ASTContext &context, QualType type) {
   return shown;
 }
 
-/// A pointer into the bytes of a C string: null, its length and its limit are found at run time.
-void showCharPointer(Builder &b, Expr *value, FunctionDecl &length) {
-  QualType type = value->getType().getUnqualifiedType();
-  VarDecl *pointer = b.variable(type);
-  auto isNull = [&] { return b.compare(BO_EQ, b.load(pointer), b.null(type)); };
-  QualType characters = length.getParamDecl(0)->getType();
-  Expr *bytes = b.call(length, {b.cast(CK_BitCast, b.load(pointer), characters),
-                                b.size(FARSIDE_VALUE_STRING_LIMIT + 1)});
-  Expr *kind = b.choose(isNull(), b.kind(FARSIDE_VALUE_CSTR_NULL), b.kind(FARSIDE_VALUE_CSTR));
-  Expr *size = b.choose(isNull(), b.size(0), bytes);
-  b.finish(b.comma(b.assign(pointer, value), b.send(kind, b.load(pointer), size)));
-}
-
-/// An array of char holds a string up to its first NUL, or up to its end.
-void showCharArray(Builder &b, Expr *array, uint64_t extent, FunctionDecl &length) {
-  QualType type = b.C.getPointerType(b.C.getBaseElementType(array->getType()));
-  VarDecl *pointer = b.variable(type);
-  Expr *decayed = b.cast(CK_ArrayToPointerDecay, array, type);
-  uint64_t limit = std::min<uint64_t>(extent, FARSIDE_VALUE_STRING_LIMIT + 1);
-  Expr *bytes =
-      b.call(length, {b.cast(CK_BitCast, b.load(pointer), length.getParamDecl(0)->getType()),
-                      b.size(limit)});
-  b.finish(b.comma(b.assign(pointer, decayed),
-                   b.send(b.kind(FARSIDE_VALUE_CSTR), b.load(pointer), bytes)));
-}
-
-bool showString(Builder &b, Expr *glvalue) {
-  VarDecl *object = b.variable(b.C.getPointerType(glvalue->getType()));
-  VarDecl *count = b.variable(b.C.getSizeType());
-  Expr *data = b.callMember(b.load(object), "data");
-  Expr *size = b.callMember(b.load(object), "size");
-  if (!data || !size)
-    return false;
-  auto counted = [&] { return b.load(count); };
-  Expr *tooLong = b.compare(BO_GT, counted(), b.size(FARSIDE_VALUE_STRING_LIMIT));
-  Expr *bytes = b.choose(tooLong, b.size(FARSIDE_VALUE_STRING_LIMIT + 1), counted());
-  Expr *send = b.send(b.kind(FARSIDE_VALUE_STRING), data, bytes);
-  b.finish(b.comma(b.comma(b.assign(object, b.addressOf(glvalue)), b.assign(count, size)), send));
-  return true;
-}
-
 /// Evaluates a prvalue into a variable and sends that variable's bytes, or, for kinds that send an
 /// address, the address.
 void showBytes(Builder &b, Expr *value, unsigned kind) {
@@ -314,7 +160,11 @@ void showBytes(Builder &b, Expr *value, unsigned kind) {
                    b.send(b.kind(kind), b.addressOf(b.lvalue(held)), b.size(size))));
 }
 
-void showAddress(Builder &b, Expr *pointer, unsigned kind) { showBytes(b, pointer, kind); }
+/// A pointer into a string is shown with the string, which the far side reads.
+bool isString(const ASTContext &context, QualType type) {
+  return type->isPointerType() && !type->getPointeeType().isVolatileQualified() &&
+         stringKind(context, type->getPointeeType());
+}
 
 /// The expression without the operand that Compiler::openStatement put before it: what begins
 /// where its own right side begins.
@@ -326,6 +176,15 @@ Expr *withoutOpening(Expr *expression) {
     return comma->getRHS();
   comma->setLHS(withoutOpening(comma->getLHS()));
   return expression;
+}
+
+/// In C an expression statement has lost the array that it denotes, or the place of its struct.
+Expr *undecayed(Expr *expression) {
+  auto *cast = dyn_cast<ImplicitCastExpr>(expression);
+  bool loses =
+      cast && (cast->getCastKind() == CK_ArrayToPointerDecay ||
+               (cast->getCastKind() == CK_LValueToRValue && cast->getType()->isRecordType()));
+  return loses ? cast->getSubExpr() : expression;
 }
 
 /// The expression as a glvalue; what it denotes is neither copied nor moved.
@@ -352,15 +211,6 @@ FunctionDecl &Display::valueFunction() {
   return *ValueFunction;
 }
 
-FunctionDecl &Display::lengthFunction() {
-  if (!LengthFunction) {
-    ASTContext &c = Semantics.getASTContext();
-    QualType text = c.getPointerType(c.CharTy.withConst());
-    LengthFunction = declare(c, "strnlen", c.getSizeType(), {text, c.getSizeType()});
-  }
-  return *LengthFunction;
-}
-
 std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
   auto *expression = dyn_cast_or_null<Expr>(statement.getStmt());
   if (expression)
@@ -369,39 +219,34 @@ std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
     return std::nullopt;
   if (auto *cleanups = dyn_cast<ExprWithCleanups>(expression))
     expression = withoutOpening(cleanups->getSubExpr());
+  if (!Semantics.getLangOpts().CPlusPlus)
+    expression = undecayed(expression);
   Builder b(Semantics, statement, valueFunction());
   QualType type = expression->getType();
   ShownType name = describe(b.C, type);
 
-  if (const auto *array = b.C.getAsConstantArrayType(type);
-      array && isCharPointer(b.C.getPointerType(array->getElementType()))) {
-    showCharArray(b, materialise(b, expression), array->getZExtSize(), lengthFunction());
-    return name;
-  }
   if (type->isFunctionType()) {
     QualType pointer = b.C.getPointerType(type);
-    showAddress(b, b.cast(CK_FunctionToPointerDecay, expression, pointer), FARSIDE_VALUE_POINTER);
+    showBytes(b, b.cast(CK_FunctionToPointerDecay, expression, pointer), FARSIDE_VALUE_FUNCTION);
     return name;
   }
   if (type->isAtomicType() || scalarKind(b.C, type)) {
     ExprResult loaded = Semantics.DefaultLvalueConversion(expression);
     if (loaded.isInvalid())
       return std::nullopt;
-    if (loaded.get()->isPRValue())
+    if (loaded.get()->isPRValue() && !isString(b.C, loaded.get()->getType()))
       if (auto kind = scalarKind(b.C, loaded.get()->getType())) {
-        if (isCharPointer(loaded.get()->getType()))
-          showCharPointer(b, loaded.get(), lengthFunction());
-        else
-          showBytes(b, loaded.get(), *kind);
+        showBytes(b, loaded.get(), *kind);
         return name;
       }
     expression = loaded.get();
   }
   bool named = expression->isLValue();
   Expr *glvalue = materialise(b, expression);
-  if (const char *string = standardString(type); string && showString(b, glvalue))
-    return ShownType{string, {}, {}};
-  showAddress(b, b.addressOf(glvalue), FARSIDE_VALUE_OBJECT);
+  if (Plain || !Bodies.ready())
+    showBytes(b, b.addressOf(glvalue), FARSIDE_VALUE_OBJECT);
+  else
+    b.finish(Bodies.call(glvalue, statement.getBeginLoc()));
   if (named && type->isRecordType())
     name.name += " &";
   return name;

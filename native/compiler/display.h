@@ -4,6 +4,8 @@
 // call has returned, and nothing of it is copied. This file alone picks how a type is shown.
 #pragma once
 
+#include "show_bodies.h"
+
 #include "clang/AST/Decl.h"
 #include "clang/Sema/Sema.h"
 
@@ -25,19 +27,23 @@ struct ShownType {
 /// Builds the calls of one session.
 class Display {
 public:
-  explicit Display(clang::Sema &sema) : Semantics(sema) {}
+  explicit Display(clang::Sema &sema) : Semantics(sema), Bodies(sema) {}
 
   /// Gives `statement`, an expression that lacks its `;`, a body that shows the value. Returns the
   /// value's type as it is to be shown, or nothing where there is no value.
   std::optional<ShownType> show(clang::TopLevelStmtDecl &statement);
 
+  /// Whether objects are shown by their address alone, which never fails.
+  bool Plain = false;
+  /// Where the functions come from that the calls refer to.
+  ShowBodies &bodies() { return Bodies; }
+
 private:
   clang::FunctionDecl &valueFunction();
-  clang::FunctionDecl &lengthFunction();
 
   clang::Sema &Semantics;
+  ShowBodies Bodies;
   clang::FunctionDecl *ValueFunction = nullptr;
-  clang::FunctionDecl *LengthFunction = nullptr;
 };
 
 } // namespace farside

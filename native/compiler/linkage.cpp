@@ -167,13 +167,18 @@ void promoteInternals(llvm::Module &module, unsigned cell) {
   }
 }
 
+/// Functions that show values (show_bodies.h) are called once for each display, from outside.
+static bool isForDisplay(const GlobalValue &value) {
+  return value.getName().starts_with("_ZN9__farside");
+}
+
 void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies bodies) {
   for (llvm::GlobalAlias &alias : llvm::make_early_inc_range(module.aliases()))
     if (isKnown(alias, known))
       replaceByDeclaration(module, alias);
   for (GlobalObject &object : module.global_objects())
     if (!llvm::isa<llvm::GlobalIFunc>(object) && isKnown(object, known))
-      withdraw(object, bodies);
+      withdraw(object, isForDisplay(object) ? KnownBodies::drop : bodies);
 }
 
 void dropInlineBodies(llvm::Module &module) {

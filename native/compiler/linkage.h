@@ -30,7 +30,8 @@ void promoteInternals(llvm::Module &module, unsigned cell);
 /// variables of C++ whose type has no name) would be seen by libraries that mean their own.
 std::string sharedName(llvm::StringRef name);
 
-/// Turns weak definitions that are known into declarations, or into `available_externally`.
+/// Turns weak definitions that are known into declarations, or into `available_externally`; those
+/// of functions that show values always into declarations.
 void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies bodies);
 
 /// Makes declarations of the definitions that only an optimiser could use.

@@ -170,6 +170,8 @@ void Server::start(const Object &request) {
   if (!Clang)
     if (auto invocation = makeInvocation(args, Options, Collector))
       Clang = Compiler::create(invocation, Collector, settings, nullptr);
+  if (Clang)
+    Clang->showElements(request.getInteger("elements").value_or(100));
   Object response{{"ok", Clang != nullptr}, {"diagnostics", Collector.take()}};
   if (Clang) {
     response["version"] = clang::getClangFullVersion();
@@ -190,7 +192,8 @@ void Server::compile(const Object &request) {
     answer(std::move(rejected));
     _exit(0);
   };
-  Cell cell = Clang->compile(number, code, idsIn(request.getArray("hidden")));
+  Cell cell = Clang->compile(number, code, idsIn(request.getArray("hidden")),
+                             request.getBoolean("plain").value_or(false));
   Collector.OnGivingUp = nullptr;
   bool ok = cell.ok;
   int64_t parseMicros = cell.parseMicros;
@@ -204,6 +207,7 @@ void Server::compile(const Object &request) {
 
 void Server::answer(Cell cell) {
   Object response{{"ok", cell.ok},
+                  {"display_failed", cell.displayFailed},
                   {"diagnostics", Collector.take()},
                   {"declared", std::move(cell.declared)},
                   {"value", nullptr},

@@ -38,7 +38,7 @@ std::string encodeSetup() {
   for (auto service :
        {dylibManagerSymbols(), simpleMemoryManagerSymbols(), sharedMemoryMapperSymbols(),
         memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(),
-        tlsOffsetSymbols(), snapshotSymbols(), loadedLibrariesSymbols()})
+        tlsOffsetSymbols(), snapshotSymbols(), showSymbols(), loadedLibrariesSymbols()})
     for (const BootstrapSymbol &entry : service)
       symbols.emplace_back(entry.Name, entry.Address);
 

@@ -27,6 +27,7 @@ std::span<const BootstrapSymbol> platformSymbols();
 std::span<const BootstrapSymbol> commitSymbols();
 std::span<const BootstrapSymbol> tlsOffsetSymbols();
 std::span<const BootstrapSymbol> snapshotSymbols();
+std::span<const BootstrapSymbol> showSymbols();
 std::span<const BootstrapSymbol> loadedLibrariesSymbols();
 
 /// The payload of the Setup message.

@@ -2,6 +2,7 @@
 
 #include "bootstrap.h"
 #include "crash.h"
+#include "fork.h"
 #include "platform.h"
 #include "server.h"
 #include "wrapper.h"
@@ -14,15 +15,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/single_threaded.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace farside {
@@ -84,67 +82,6 @@ Origin &origin() {
   return instance;
 }
 
-uint32_t countThreads() {
-  if (__libc_single_threaded)
-    return 1;
-  struct stat tasks{};
-  // A directory has a link for each directory in it, itself, and its entry in its parent.
-  if (::stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink < 3)
-    return 2; // unknown; the careful way of forking is right for any number
-  return static_cast<uint32_t>(tasks.st_nlink) - 2;
-}
-
-/// The place where glibc keeps the calling thread's number, which it has told the kernel, too.
-pid_t *threadNumber() {
-  pid_t *place = nullptr;
-  if (::prctl(PR_GET_TID_ADDRESS, &place) != 0 || place == nullptr || *place != ::gettid())
-    return nullptr;
-  return place;
-}
-
-/// Forks, with CLONE_PARENT a sibling. The calling thread must be the only one.
-pid_t forkAlone(pid_t *number, int flags) {
-  void *robustMutexes = nullptr;
-  size_t size = 0;
-  bool robust = ::syscall(SYS_get_robust_list, 0, &robustMutexes, &size) == 0;
-  auto child = static_cast<pid_t>(
-      ::syscall(SYS_clone, flags | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, nullptr,
-                nullptr, number, 0));
-  if (child == 0 && robust)
-    ::syscall(SYS_set_robust_list, robustMutexes, size);
-  return child;
-}
-
-/// Forks a grandchild and leaves it to the subreaper. All signals must be blocked.
-pid_t forkOrphan() {
-  sigset_t pending;
-  ::sigpending(&pending);
-  pid_t between = ::fork();
-  if (between == 0) {
-    pid_t child = ::fork();
-    if (child != 0)
-      ::_exit(child < 0 ? errno : 0);
-    return 0;
-  }
-  if (between < 0)
-    return -1;
-  int status = 0;
-  while (::waitpid(between, &status, 0) < 0 && errno == EINTR)
-    ;
-  if (sigismember(&pending, SIGCHLD) == 0) {
-    sigset_t ended;
-    ::sigemptyset(&ended);
-    ::sigaddset(&ended, SIGCHLD);
-    timespec now{};
-    ::sigtimedwait(&ended, nullptr, &now);
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
-    errno = WEXITSTATUS(status);
-    return -1;
-  }
-  return between;
-}
-
 /// A grandchild of the worker is a snapshot only when the process between them is gone: until then
 /// it counts among what the program has started. Ends the process if the near side goes meanwhile,
 /// or if the one that adopts it is not the supervisor. Without a supervisor there is nothing to
@@ -201,8 +138,7 @@ void raiseLimit(__rlimit_resource which) {
 void foundFamily(UniqueFd control) {
   UniqueFd record = renewCrashRecord();
   pid_t supervisor = ::getpid();
-  pid_t *number = threadNumber();
-  pid_t worker = number != nullptr ? forkAlone(number, 0) : ::_Fork();
+  pid_t worker = forkChild();
   if (worker < 0)
     ::_exit(2);
   if (worker != 0)
@@ -238,9 +174,8 @@ Error Snapshot::fork() {
   sigset_t all;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &Signals);
-  pid_t *number = Threads == 1 ? threadNumber() : nullptr;
   uint64_t began = threadNanoseconds();
-  pid_t child = number != nullptr ? forkAlone(number, CLONE_PARENT) : forkOrphan();
+  pid_t child = forkUnseen(Threads);
   int why = errno;
   Forked = child == 0;
   if (Forked)

@@ -39,6 +39,8 @@ std::vector<ShownValue> ValueCollector::take() {
   return std::move(Values);
 }
 
+void addValue(uint8_t kind, std::string_view data) { ValueSink::add(kind, data); }
+
 } // namespace farside
 
 /// Called by the code that shows a value: `size` bytes at `data`, in the format that `kind` says.

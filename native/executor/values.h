@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -27,5 +28,8 @@ private:
   std::vector<ShownValue> Values;
   uint64_t Size = 0;
 };
+
+/// Adds a value to what is being collected; one beyond the limit of a commit is left out.
+void addValue(uint8_t kind, std::string_view data);
 
 } // namespace farside

@@ -83,6 +83,8 @@ class ExecutionSession:
         demangle: Callable[[str], str] = str,
         interrupts: Interrupts | None = None,
         confirm: Callable[[str], bool | None] = lambda _: None,
+        *,
+        show: Callable[[bytes], None] | None = None,
     ) -> None:
         if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
             raise OptionError(
@@ -93,6 +95,7 @@ class ExecutionSession:
         self._sink = sink
         self._demangle = demangle
         self._interrupts = interrupts
+        self._show = show
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
@@ -145,6 +148,8 @@ class ExecutionSession:
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
+        if self._executor.offers(bootstrap.DISPLAY_TAG):
+            self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
             self._libraries.append(self._executor.open_library("libc++.so.1"))
@@ -184,6 +189,12 @@ class ExecutionSession:
         """Return and forget what the user should know of the far side and the kept states."""
         notices, self._notices = self._notices or (), ()
         return (*notices, *self._thrift.take_notices())
+
+    def _answer_display(self, payload: bytes) -> bytes:
+        """Take what the program shows while it runs."""
+        if self._show is not None:
+            self._show(payload)
+        return b""
 
     # ------------------------------------------------------------------ link and commit
 

@@ -55,6 +55,7 @@ class Options:
         on_interrupt: what an interrupt does to the running cell: ``restore`` takes it back;
             ``keep`` asks it to end by itself (``farside::interrupted()``), and a second interrupt
             takes it back.
+        elements: how many elements of a container are shown, 1 to 100,000.
         compiler, executor: paths of the two programs; None means the installed ones.
         orc_runtime: LLVM's ORC runtime, for an executor that is not farside's own; None looks for
             it in the usual places.
@@ -88,6 +89,7 @@ class Options:
     snapshot_memory: int | None = None
     on_loss: OnLoss = "definitions"
     on_interrupt: OnInterrupt = "restore"
+    elements: int = 100
     compiler: Path | None = None
     executor: Path | None = None
     orc_runtime: Path | None = None

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from farside.accounts import KeptState
     from farside.frontend.diagnostics import Diagnostic
+    from farside.result.bundle import Display
     from farside.result.value import Value
 
 
@@ -24,6 +25,7 @@ class CellResult:
         notices: what the user should know besides, a sentence each.
         stdout, stderr: what it wrote, where the session captures output; else empty.
         timings: seconds by phase: ``compile``, ``link``, ``commit``, ``run`` (a part of commit).
+        displays: what it showed with ``farside::display``, in order.
     """
 
     cell: int
@@ -33,6 +35,7 @@ class CellResult:
     stdout: str
     stderr: str
     timings: Mapping[str, float] = field(default_factory=dict)
+    displays: tuple[Display, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

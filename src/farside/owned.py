@@ -24,6 +24,20 @@ class Asker(Protocol):
         """Return the answer, None where nobody can be asked."""
 
 
+class Audience(Protocol):
+    """What displays are for."""
+
+    def take_display(self, payload: bytes) -> None:
+        """Take what the program shows while it runs."""
+
+
+def show_to_owner(session: weakref.ref[Audience], payload: bytes) -> None:
+    """Hand a display on, as long as there is a session."""
+    alive = session()
+    if alive is not None:
+        alive.take_display(payload)
+
+
 def demangle_with(compiler: Compiler, name: str) -> str:
     """Return a mangled name as the programmer wrote it."""
     return compiler.demangle([name])[0]

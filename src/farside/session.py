@@ -33,7 +33,7 @@ from farside.interrupts import InterruptGate
 from farside.options import Options
 from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
-from farside.owned import abandon, ask_owner, demangle_with
+from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from farside.recovery.file import SessionFile
     from farside.recovery.saved import SavedSession
     from farside.remote.commit import RunOutcome
+    from farside.result.bundle import Display
     from farside.resume import Resumed
 
 __all__ = ["CellResult", "Closing", "Past", "Session"]
@@ -72,6 +73,8 @@ class Session:
         resumed: what came of bringing the session back, None for a new one.
         confirm: asks the user a question, such as whether a library may be loaded
             (`Options.autoload`); None where nobody can be asked. Ctrl-C may come through.
+        on_display: is given each `Display` as it comes, while the cell runs. What it raises ends
+            the cell.
 
     Raises:
         SetupError: one of the two programs cannot be found or started.
@@ -88,6 +91,8 @@ class Session:
         self._closed = False
         self._notices: list[str] = []  # for the next result
         self.confirm: Callable[[str], bool] | None = None
+        self.on_display: Callable[[Display], None] | None = None
+        self._displays: list[Display] = []
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -98,9 +103,14 @@ class Session:
         try:
             sink = self._output if self._output.capture else None
             # Nothing that the session owns may refer to it: who drops it wants it to go.
-            demangle = partial(demangle_with, self._compiler)
-            confirm = partial(ask_owner, weakref.ref(self))
-            self._execution = ExecutionSession(self.options, sink, demangle, self._gate, confirm)
+            self._execution = ExecutionSession(
+                self.options,
+                sink,
+                partial(demangle_with, self._compiler),
+                self._gate,
+                partial(ask_owner, weakref.ref(self)),
+                show=partial(show_to_owner, weakref.ref(self)),
+            )
         except BaseException:
             self._compiler.close()
             raise
@@ -135,6 +145,7 @@ class Session:
         with self._exclusive():
             cell = self.next_cell
             self.next_cell += 1
+            self._displays.clear()
             started = perf_counter()
             with self._recovering(f"cell {cell}"):
                 compiled = self._compile(cell, code)
@@ -168,20 +179,29 @@ class Session:
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
                         compiled = self._compiler.compile(cell, code, time_limit=limit)
-            if compiled.clashes:
+            if compiled.clashes or compiled.display_failed:
                 compiled = self._compile_again(compiled, code)
         if not compiled.ok:
             raise _rejected(compiled)
         return compiled
 
     def _compile_again(self, compiled: CompiledCell, code: str) -> CompiledCell:
-        """Compile a cell with what it defines again hidden, as long as that uncovers more of it."""
+        """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
+
+        Where code of the program that only the display of the value needs does not compile, the
+        value is shown by its address.
+        """
         hidden: tuple[DeclarationId, ...] = ()
-        while not compiled.ok and not set(hidden).issuperset(compiled.clashes):
+        plain = False
+        while not compiled.ok and (
+            not set(hidden).issuperset(compiled.clashes) or (compiled.display_failed and not plain)
+        ):
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
+            plain = plain or compiled.display_failed
             self._rescue.rollback_compiler()
             limit = self.options.compile_limit
-            compiled = self._compiler.compile(compiled.cell, code, hidden, limit)
+            number = compiled.cell
+            compiled = self._compiler.compile(number, code, hidden, limit, plain=plain)
         return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
@@ -289,7 +309,17 @@ class Session:
             stdout=stdout,
             stderr=stderr,
             timings=timings,
+            displays=tuple(self._displays),
         )
+
+    def take_display(self, payload: bytes) -> None:
+        """Take a display that the program sent."""
+        from farside.result.bundle import decode_display
+
+        display = decode_display(payload)
+        self._displays.append(display)
+        if self.on_display is not None:
+            self.on_display(display)
 
     # ------------------------------------------------------------------ besides running cells
 

@@ -25,11 +25,49 @@ READELF = shutil.which("llvm-readelf-22") or "llvm-readelf-22"
 
 _MAIN = r"""
 #include <cstdio>
+#include <cstring>
 extern "C" void __farside_value(unsigned kind, const void *data, unsigned long size) {
   std::printf("%u:", kind);
   for (unsigned long i = 0; i < size; ++i)
     std::printf("%02x", static_cast<const unsigned char *>(data)[i]);
   std::puts("");
+}
+// The functions of native/executor/show.h, as far as single values need them.
+using Size = unsigned long;
+constexpr Size limit = 10001;
+extern "C" {
+void __farside_show(void (*entry)(void *, void *), const void *object, unsigned, Size) {
+  entry(nullptr, const_cast<void *>(object));
+}
+void __farside_leaf(void *, unsigned kind, const void *data, Size size) {
+  __farside_value(kind, data, kind == 18 && size > limit ? limit : size);
+}
+void __farside_address(void *, const void *object) { __farside_value(19, &object, 8); }
+void __farside_chars(void *, unsigned kind, const void *data, Size count, Size direct) {
+  const char *text = direct ? (const char *)data : *(const char *const *)data;
+  if (!text)
+    return __farside_value(17, nullptr, 0);
+  __farside_value(kind, text, strnlen(text, !direct || count > limit ? limit : count));
+}
+void __farside_member(void *, const void *data, const char *) { __farside_value(27, data, 8); }
+void __farside_array(void *, unsigned kind, const void *data, Size size, Size count) {
+  __farside_value(kind, data, size * count);
+}
+void __farside_integer(void *, unsigned kind, unsigned long long value, Size size) {
+  __farside_value(kind, &value, size);
+}
+void __farside_enum(void *, unsigned kind, const void *data, Size size, const char *) {
+  __farside_value(kind, data, size);
+}
+void __farside_open(void *, unsigned, const char *) {}
+void __farside_open_dynamic(void *, const void *, const char *) {}
+void __farside_open_type(void *, const char *) {}
+void __farside_label(void *, const char *) {}
+void __farside_count(void *, Size) {}
+int __farside_more(void *) { return 1; }
+int __farside_enter(void *, const void *) { return 1; }
+void __farside_leave(void *) {}
+void __farside_close(void *) {}
 }
 int main() {}
 """

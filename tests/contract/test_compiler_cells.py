@@ -311,16 +311,15 @@ def test_a_string_is_cut_at_the_limit(bench: Bench) -> None:
     assert [len(line) for line in bench.run()] == [3 + 2 * 10001] * 2
 
 
-def test_objects_are_shown_by_address_and_never_copied(bench: Bench) -> None:
+def test_objects_are_never_copied(bench: Bench) -> None:
     bench.cell("struct Fixed { Fixed() = default; Fixed(const Fixed &) = delete; int a = 1; };")
     bench.cell("Fixed fixed; Fixed make() { return {}; }")
     assert bench.cell("fixed").value_type == "Fixed &"
     assert bench.cell("make()").value_type == "Fixed"
     assert bench.cell("&fixed").value_type == "Fixed *"
     lvalue, temporary, pointer = bench.run()
-    assert lvalue.split(":")[1] == pointer.split(":")[1]
-    assert temporary.startswith(f"{OBJECT}:")
-    assert temporary != lvalue
+    assert [lvalue, temporary] == [int_text(1)] * 2
+    assert pointer.startswith("12:")
 
 
 def test_other_things_that_have_an_address(bench: Bench) -> None:
@@ -328,7 +327,7 @@ def test_other_things_that_have_an_address(bench: Bench) -> None:
     types = [bench.cell(code).value_type for code in ("arr", "f", "&f", "&S::m", "[] {}")]
     assert types[:4] == ["int[3]", "int (int)", "int (*)(int)", "int S::*"]
     assert types[4] is not None
-    assert len(bench.run()) == 5
+    assert len(bench.run()) == 4  # the lambda has no members
 
 
 def test_nothing_is_shown(bench: Bench) -> None:

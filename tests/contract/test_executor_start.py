@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.contract.executor_rig import PROGRAM, Rig, descendants, is_alive
 SANITIZED = (
     "asan" in subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
 )
+
+SHOW = Path(__file__).parents[2] / "native" / "executor" / "show.h"
 
 
 def test_setup_offers_orc_and_farside(rig: Rig) -> None:
@@ -65,6 +68,7 @@ def test_nothing_of_the_executor_is_visible_to_user_code(rig: Rig) -> None:
             "__jit_debug_descriptor",
             "__jit_debug_register_code",
             "pthread_create",
+            *re.findall(r"^(?:void|int) (__farside_\w+)\(", SHOW.read_text(), re.MULTILINE),
             "thrd_create",
         }
 

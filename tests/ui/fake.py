@@ -11,7 +11,9 @@ from farside.remote.death import CLD_EXITED, CLD_KILLED, DeathReport
 from farside.result.value import Value, ValueKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from farside.result.bundle import Display
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class FakeSession:
 
     def __init__(self) -> None:
         self.next_cell = 1
+        self.on_display: Callable[[Display], None] | None = None
         self.ran: list[str] = []
         self.undone: list[int] = []
         self.loaded: list[str] = []

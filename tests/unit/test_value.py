@@ -100,7 +100,7 @@ AS_CLANG_REPL: list[tuple[ValueKind, bytes, str, str]] = [
     (K.LDOUBLE, x87(0xAAAAAAAAAAAAAAAB, 0x3FFD), "long double", "0.333333333333L"),
     (K.POINTER, integer(0, 8), "int *", "0x0"),
     (K.POINTER, integer(0x1234, 8), "int *", "0x1234"),
-    (K.POINTER, integer(0x7F88C0F6B000, 8), "int (*)(int)", "Function @0x7f88c0f6b000"),
+    (K.FUNCTION, integer(0x7F88C0F6B000, 8), "int (*)(int)", "Function @0x7f88c0f6b000"),
     (K.POINTER, integer(0x7F88C0F6B000, 8), "int (*)[3]", "0x7f88c0f6b000"),
     (K.CSTR, b"hello", "const char *", '"hello"'),
     (K.CSTR, b"", "const char *", '""'),
@@ -225,7 +225,8 @@ def test_a_long_string_is_cut_between_characters() -> None:
     ("kind", "data"),
     [
         (-1, b""),
-        (21, b""),
+        (K.LABEL, b"x"),
+        (37, b""),
         (255, b"x" * 8),
         (K.NONE, b"x"),
         (K.BOOL, b""),

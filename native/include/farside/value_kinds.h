@@ -1,7 +1,12 @@
-/* How a value that a cell shows is handed over: __farside_value(kind, data, size).
+/* How values that a cell shows are handed over.
  *
- * Code that farside-compiler makes calls this function, farside-executor defines it, and
- * farside/result/value.py reads the bytes. Each line below is `#define NAME number`; the three
+ * A plain number, a pointer or a string goes through __farside_value(kind, data, size). All else is
+ * a *tree*: a sequence of tokens, each `u8 kind, u32 size, size bytes`, little-endian, that code
+ * writes in the order of display through the functions of native/executor/show.h. The tree travels
+ * as one value of kind FARSIDE_VALUE_TREE.
+ *
+ * Code that farside-compiler makes says the kinds, farside-executor passes them on, and
+ * farside/result/value.py and tree.py read them. Each line below is `#define NAME number`; the three
  * sides agree by number. Data is a copy of the object's own bytes, little-endian.
  */
 #ifndef FARSIDE_VALUE_KINDS_H
@@ -19,7 +24,7 @@
 #define FARSIDE_VALUE_FLOAT 9    /* IEEE 754 binary16, 32 or 128 by size: 2, 4, 16 */
 #define FARSIDE_VALUE_DOUBLE 10  /* IEEE 754 binary64; size 8 */
 #define FARSIDE_VALUE_LDOUBLE 11 /* x87 extended in its 16-byte slot; the first 10 bytes count */
-#define FARSIDE_VALUE_POINTER 12 /* an object or function pointer; size 8 */
+#define FARSIDE_VALUE_POINTER 12 /* a pointer to an object; size 8 */
 #define FARSIDE_VALUE_NULLPTR 13 /* std::nullptr_t; size 0 */
 #define FARSIDE_VALUE_ENUM 14    /* signed underlying value; size 1 to 16 */
 #define FARSIDE_VALUE_UENUM 15   /* unsigned underlying value; size 1 to 16 */
@@ -28,6 +33,40 @@
 #define FARSIDE_VALUE_STRING 18    /* std::string, std::string_view: the bytes; see the limit */
 #define FARSIDE_VALUE_OBJECT 19    /* any other object: its address; size 8 */
 #define FARSIDE_VALUE_COMPLEX 20   /* _Complex: real and imaginary part, half of size each */
+#define FARSIDE_VALUE_TREE 21      /* tokens; the kinds above and below are theirs */
+#define FARSIDE_VALUE_STRING8 22   /* code units of char8_t; see the limit */
+#define FARSIDE_VALUE_STRING16 23  /* code units of char16_t; see the limit */
+#define FARSIDE_VALUE_STRING32 24  /* code units of char32_t; see the limit */
+#define FARSIDE_VALUE_WSTRING 25   /* code units of wchar_t, 4 bytes each; see the limit */
+#define FARSIDE_VALUE_FUNCTION 26  /* a function or a pointer to one: its address; size 8 */
+#define FARSIDE_VALUE_MEMBER 27    /* pointer to a data member: i64 offset, -1 for null */
+#define FARSIDE_VALUE_METHOD 28    /* pointer to a member function: u64 and i64, as the C++ ABI says */
+#define FARSIDE_VALUE_TIME 29      /* a time of the system clock: i64 nanoseconds since 1970 */
+#define FARSIDE_VALUE_TEXT 30      /* what stands for a value in plain text; see the limit */
+#define FARSIDE_VALUE_NAME 31      /* a name, as of an enumerator, that stands for a value */
+#define FARSIDE_VALUE_UNREADABLE 32 /* memory that cannot be read: its address; size 8 */
+#define FARSIDE_VALUE_ARRAY 33 /* u8 kind, u64 element size, then the elements' bytes */
+#define FARSIDE_VALUE_DATA 34 /* bytes of a bundle, whole */
+
+/* Tokens that are no values themselves. */
+#define FARSIDE_VALUE_LABEL 40 /* the name of the value that follows */
+#define FARSIDE_VALUE_COUNT 41 /* u64: how many elements the open value has in all */
+#define FARSIDE_VALUE_CUT 42   /* the open value goes on; nothing more of it is sent */
+#define FARSIDE_VALUE_CYCLE 43 /* stands for a value that is being shown further out */
+#define FARSIDE_VALUE_ERROR 44 /* the display ended here; the text says why */
+#define FARSIDE_VALUE_CLOSE 45 /* ends the value that was opened last */
+
+/* Tokens that open a value made of those that follow, up to its CLOSE. */
+#define FARSIDE_VALUE_SEQUENCE 50 /* elements */
+#define FARSIDE_VALUE_MAP 51      /* keys and values by turns */
+#define FARSIDE_VALUE_TUPLE 52    /* elements of several types */
+#define FARSIDE_VALUE_RECORD 53   /* labelled members */
+#define FARSIDE_VALUE_POINTEE 54  /* a pointer and, unless it is null or opaque, what it points to */
+#define FARSIDE_VALUE_TYPED 55    /* one value, and as text its type */
+#define FARSIDE_VALUE_QUANTITY 56 /* one number, and as text its unit */
+#define FARSIDE_VALUE_OPTIONAL 57 /* no value, then the text stands for it, or one */
+#define FARSIDE_VALUE_UNEXPECTED 58 /* one value: std::expected holds an error */
+#define FARSIDE_VALUE_BUNDLE 59   /* labelled texts: a value by MIME type */
 
 /* At most this many bytes of a string travel. One byte more means that the string goes on: show the
  * first FARSIDE_VALUE_STRING_LIMIT and a mark. */

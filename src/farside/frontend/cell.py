@@ -81,6 +81,8 @@ class CompiledCell:
         timings: microseconds by phase: ``parse``, ``optimise``, ``emit``.
         conflicts: names of the precompiled header that are in this cell's way. Where there are
             any, the result is void: see `Compiler.restart_without_pch`.
+        display_failed: whether it was rejected only because its value cannot be shown in full; it
+            is to be compiled again, ``plain``.
         clashes: the earlier declarations that a cell which is not ``ok`` would define again.
         redefined: the functions that it defines again with the same type, mangled.
     """
@@ -97,6 +99,7 @@ class CompiledCell:
     only_line: int = 0
     timings: dict[str, int] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
+    display_failed: bool = False
     clashes: tuple[DeclarationId, ...] = ()
     redefined: tuple[str, ...] = ()
 
@@ -136,6 +139,7 @@ def parse_cell(
         only_line=line,
         timings=timings,
         conflicts=tuple(_text(item) for item in _list(body.get("conflicts", []))),
+        display_failed=body.get("display_failed") is True,
         clashes=tuple(_declaration_id(item) for item in _list(body.get("clashes", []))),
         redefined=tuple(_text(item) for item in _list(body.get("redefined", []))),
     )

@@ -151,6 +151,8 @@ class Compiler:
         code: str,
         hidden: Sequence[DeclarationId] = (),
         time_limit: float | None = None,
+        *,
+        plain: bool = False,
     ) -> CompiledCell:
         """Compile one cell.
 
@@ -162,6 +164,7 @@ class Compiler:
             code: its text.
             hidden: declarations of earlier cells that it may define again.
             time_limit: seconds after which Clang is taken to hang; None means no limit.
+            plain: whether an object is shown by its address alone.
 
         Raises:
             CompilerCrashed: the compiler process ended, or exceeded `time_limit`.
@@ -174,7 +177,13 @@ class Compiler:
         self._busy = True
         deadline = None if time_limit is None else monotonic() + time_limit
         self._channel.interrupts = self.interrupts
-        request = {"op": "compile", "cell": number, "code": code, "hidden": hidden}
+        request = {
+            "op": "compile",
+            "cell": number,
+            "code": code,
+            "hidden": hidden,
+            "plain": plain,
+        }
         message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)
         self._busy = not cell.ok
@@ -299,6 +308,7 @@ class Compiler:
                     "args": list(self._options.clang_args()),
                     "pch": pch,
                     "values": self._values,
+                    "elements": self._options.elements,
                     "redefinition": self._options.redefinition,
                 }
             )

@@ -117,6 +117,8 @@ RUN_PROGRAM = "farside_platform_run_program"
 
 SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
 """Dispatch tag of the call Expected<Addr>(Addr header, String name)."""
+DISPLAY_TAG = "farside_display_tag"
+"""Dispatch tag of the call void(String id, u8 update, Seq<char> tree)."""
 
 PUSH_INITIALIZERS_TAG = "__orc_rt_elfnix_push_initializers_tag"
 """Dispatch tag of ORC's runtime: Expected<Seq<(Addr header, Seq<Addr> dependencies)>>(Addr header).
@@ -161,6 +163,7 @@ FARSIDE_SYMBOLS = frozenset(
         JIT_EXCEPTION,
         RUN_PROGRAM,
         SYMBOL_LOOKUP_TAG,
+        DISPLAY_TAG,
     )
 )
 

@@ -8,7 +8,8 @@ The text is what Clang-Repl prints in process, with four differences, each on pu
   on which Clang-Repl 22 crashes or prints an error of its own, look like the literal that denotes
   them;
 * a ``long double`` is shown with its own value (Clang-Repl 22 prints ``0.0L`` for ``1.0L``);
-* a ``std::string`` shows its contents instead of its address.
+* a ``std::string``, and all else that is made of other values, shows what it holds instead of its
+  address (`farside.result.tree`).
 
 The kinds are those of ``native/include/farside/value_kinds.h``. The bytes come from the process
 that runs user code and are checked here: a size that does not fit the kind is a `ProtocolError`.
@@ -16,45 +17,26 @@ that runs user code and are checked here: a size that does not fit the kind is a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farside.errors import ProtocolError
 from farside.result.floats import decode_float
+from farside.result.kinds import ValueKind
+from farside.result.text import (
+    STRING_LIMIT,
+    char_literal,
+    string_literal,
+    wide_char_literal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
+    from farside.result.tree import Node
 
-class ValueKind(IntEnum):
-    """How the bytes of a value are to be read; names and numbers of ``farside/value_kinds.h``."""
+__all__ = ["STRING_LIMIT", "PythonValue", "Value", "ValueKind", "decode_value"]
 
-    NONE = 0
-    BOOL = 1
-    CHAR = 2
-    CHAR8 = 3
-    CHAR16 = 4
-    CHAR32 = 5
-    WCHAR = 6
-    INT = 7
-    UINT = 8
-    FLOAT = 9
-    DOUBLE = 10
-    LDOUBLE = 11
-    POINTER = 12
-    NULLPTR = 13
-    ENUM = 14
-    UENUM = 15
-    CSTR = 16
-    CSTR_NULL = 17
-    STRING = 18
-    OBJECT = 19
-    COMPLEX = 20
-
-
-STRING_LIMIT = 10_000
-"""Bytes of a string that are shown; one more says that the string goes on."""
 
 PythonValue = bool | int | float | complex | str | bytes | None
 
@@ -70,12 +52,18 @@ class Value:
         python: the natural Python object: bool, int, float, complex, str, bytes (a string that is
             not UTF-8), or None where there is none or it would not be the whole value. What is
             wider than a ``double`` is rounded to one.
+        bundle: texts by MIME type, where the type has a ``mime_bundle``; binary ones in base64.
+        problem: what ended the display before its end, such as a crash, else empty.
+        tree: what a value made of others is made of, else None.
     """
 
     type: str
     kind: ValueKind
     text: str
     python: PythonValue
+    bundle: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    tree: Node | None = None
 
     def __str__(self) -> str:
         return f"({self.type}) {self.text}"
@@ -105,10 +93,9 @@ def decode_value(
         known = ValueKind(kind)
     except ValueError:
         raise ProtocolError(f"the far side sent a value of the unknown kind {kind}") from None
-    if len(data) not in _SIZES[known]:
-        raise ProtocolError(
-            f"the far side sent {len(data)} bytes as a value of kind {known.name} ({type_name})"
-        )
+    if known is ValueKind.TREE:
+        return _tree_value(data, type_name)
+    _check_size(known, data, type_name)
     if known is ValueKind.NONE:
         return None
     if known in (ValueKind.ENUM, ValueKind.UENUM):
@@ -117,6 +104,42 @@ def decode_value(
         return Value(type_name, known, text, number)
     text, python = _decode(known, data, type_name)
     return Value(type_name, known, text, python)
+
+
+def _check_size(kind: ValueKind, data: bytes, type_name: str) -> None:
+    if len(data) not in _SIZES.get(kind, ()):
+        raise ProtocolError(
+            f"the far side sent {len(data)} bytes as a value of kind {kind.name} ({type_name})"
+        )
+
+
+def _tree_value(data: bytes, type_name: str) -> Value:
+    """Read a value made of others."""
+    from farside.result.bundle import bundle_of
+    from farside.result.tree import parse_tree, tree_text
+
+    def leaf(kind: ValueKind, data: bytes) -> str:
+        _check_size(kind, data, type_name)
+        return _decode(kind, data, "")[0]
+
+    root, problem = parse_tree(data)
+    bundle: Mapping[str, str] = {}
+    if root is not None and root.children[0].kind is ValueKind.BUNDLE:
+        bundle = bundle_of(root.children.pop(0))
+    if root is None or not root.children:
+        return Value(
+            type_name, ValueKind.TREE, f"<display {problem or 'is empty'}>", None, bundle, problem
+        )
+    node = root.children[0]
+    text = tree_text(node, leaf)
+    if problem:
+        text = f"{'' if text == '…' else text + ' '}<display {problem}>"
+    python: PythonValue = None
+    kind = ValueKind.TREE
+    if node.kind in _SIZES:
+        _check_size(node.kind, node.data, type_name)
+        python, kind = _decode(node.kind, node.data, type_name)[1], node.kind
+    return Value(type_name, kind, text, python, bundle, problem, node)
 
 
 _INTEGER = range(1, 17)
@@ -144,6 +167,18 @@ _SIZES: dict[ValueKind, Container[int]] = {
     ValueKind.STRING: range(STRING_LIMIT + 2),
     ValueKind.OBJECT: _ADDRESS,
     ValueKind.COMPLEX: (4, 8, 16, 32),
+    ValueKind.STRING8: range(STRING_LIMIT + 2),
+    ValueKind.STRING16: range(0, STRING_LIMIT + 3, 2),
+    ValueKind.STRING32: range(0, STRING_LIMIT + 5, 4),
+    ValueKind.WSTRING: range(0, STRING_LIMIT + 5, 4),
+    ValueKind.FUNCTION: _ADDRESS,
+}
+
+_STRINGS = {
+    ValueKind.STRING8: ("u8", 1),
+    ValueKind.STRING16: ("u", 2),
+    ValueKind.STRING32: ("U", 4),
+    ValueKind.WSTRING: ("L", 4),
 }
 
 _PREFIXES = {
@@ -160,7 +195,7 @@ def _decode(kind: ValueKind, data: bytes, type_name: str) -> tuple[str, PythonVa
         case ValueKind.BOOL:
             return ("true" if unsigned else "false"), bool(unsigned)
         case ValueKind.CHAR:
-            return f"'{_escape_byte(unsigned)}'", chr(unsigned)
+            return char_literal(unsigned), chr(unsigned)
         case ValueKind.INT:
             signed = int.from_bytes(data, "little", signed=True)
             return str(signed), signed
@@ -171,18 +206,25 @@ def _decode(kind: ValueKind, data: bytes, type_name: str) -> tuple[str, PythonVa
         case ValueKind.COMPLEX:
             return _complex(data)
         case ValueKind.POINTER:
-            # Clang-Repl tells function pointers by their type, too.
-            return f"{'Function @' if '(*)(' in type_name else ''}{unsigned:#x}", unsigned
+            return f"{unsigned:#x}", unsigned
+        case ValueKind.FUNCTION:
+            return f"Function @{unsigned:#x}" if unsigned else "0x0", unsigned
         case ValueKind.CSTR | ValueKind.STRING:
-            return _string(data)
+            return string_literal(data)
+        case _ if kind in _STRINGS:
+            prefix, unit = _STRINGS[kind]
+            return string_literal(data, prefix, unit)
         case ValueKind.CSTR_NULL:
             return "0", None
         case ValueKind.NULLPTR:
             return "nullptr", None
         case ValueKind.OBJECT:
             return f"@{unsigned:#x}", None
+        case ValueKind.ENUM | ValueKind.UENUM:
+            number = int.from_bytes(data, "little", signed=kind is ValueKind.ENUM)
+            return str(number), number
         case _:
-            return _wide_char(_PREFIXES[kind], unsigned)
+            return wide_char_literal(_PREFIXES[kind], unsigned)
 
 
 def _complex(data: bytes) -> tuple[str, complex | None]:
@@ -199,74 +241,3 @@ def _enum_text(number: int, name: str, underlying: str) -> str:
     if not underlying:
         return f"({name}) {number}" if name else str(number)
     return f"{f'({name})' if name else ''} : {underlying} {number}"
-
-
-# ---------------------------------------------------------------------- characters and strings
-
-_ESCAPES = {
-    "\0": "\\0",
-    "\a": "\\a",
-    "\b": "\\b",
-    "\t": "\\t",
-    "\n": "\\n",
-    "\v": "\\v",
-    "\f": "\\f",
-    "\r": "\\r",
-    "\\": "\\\\",
-}
-
-
-def _escape(char: str, quote: str) -> str:
-    """Return one character as it would be written in a literal between `quote`s."""
-    if char == quote:
-        return "\\" + char
-    if char in _ESCAPES:
-        return _ESCAPES[char]
-    if char.isprintable():
-        return char
-    code = ord(char)
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _escape_byte(value: int) -> str:
-    return _escape(chr(value), "'") if value < 0x80 else f"\\x{value:02x}"
-
-
-def _string(data: bytes) -> tuple[str, str | bytes | None]:
-    """Return a string literal and the string; not the string where only its start was sent."""
-    if len(data) > STRING_LIMIT:
-        return _string(_whole_characters(data[:STRING_LIMIT]))[0] + "…", None
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        # Each byte that is no part of UTF-8 becomes a lone surrogate, U+DC80 to U+DCFF.
-        mixed = data.decode(errors="surrogateescape")
-        shown = (
-            f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else _escape(char, '"')
-            for char in mixed
-        )
-        return f'"{"".join(shown)}"', data
-    if text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"', text
-    return f'"{"".join(_escape(char, chr(34)) for char in text)}"', text
-
-
-def _whole_characters(data: bytes) -> bytes:
-    """Return `data` without a UTF-8 sequence that its end cuts in two."""
-    for back in range(1, 4):
-        lead = data[-back]
-        if lead >= 0xC0:
-            length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-            return data[:-back] if length > back else data
-        if lead < 0x80:
-            break
-    return data
-
-
-def _wide_char(prefix: str, code: int) -> tuple[str, str | None]:
-    if code > 0x10FFFF or (prefix == "u8" and code >= 0x80):
-        python = chr(code) if code <= 0x10FFFF else None
-        return f"{prefix}'\\x{code:02x}'", python
-    return f"{prefix}'{_escape(chr(code), chr(39))}'", chr(code)

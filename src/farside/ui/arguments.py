@@ -72,6 +72,7 @@ options:
   --journal=FILE        keep the cells in FILE as they are accepted, as %save does from then on
   --resume=FILE         bring back the session in FILE by running its cells again, and go on with
                         it there; options that are given take the place of the session's
+  --elements=N          elements of a container that are shown (default 100)
   --prepare             build the precompiled standard library for these options, then end
   --version, --help
 
@@ -155,6 +156,17 @@ def parse_count(text: str) -> int:
     """
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and int(text) <= 1000):
         raise OptionError(f"--snapshots takes a number from 0 to 1000, but was given {text!r}")
+    return int(text)
+
+
+def parse_elements(text: str) -> int:
+    """Return how many elements of a container are shown.
+
+    Raises:
+        OptionError: it is no number from 1 to 100000.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and 1 <= int(text) <= 100_000):
+        raise OptionError(f"--elements takes a number from 1 to 100000, but was given {text!r}")
     return int(text)
 
 
@@ -268,6 +280,7 @@ class _Parser:
             "-snapshots": lambda value: self._set(snapshots=parse_count(value)),
             "-snapshot-memory": lambda value: self._set(snapshot_memory=parse_size(value)),
             "-process-limit": self._process_limit,
+            "-elements": lambda value: self._set(elements=parse_elements(value)),
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
             "-oop-executor": lambda value: self._set(executor=Path(value)),
             "-orc-runtime": lambda value: self._set(orc_runtime=Path(value)),
@@ -374,7 +387,7 @@ def _unknown_option(word: str) -> str:
         "--slab-allocate=",
     ]
     names += ["--time-limit=", "--compile-limit=", "--memory-limit=", "--process-limit="]
-    names += ["--snapshots=", "--snapshot-memory=", "--journal=", "--resume="]
+    names += ["--snapshots=", "--elements=", "--snapshot-memory=", "--journal=", "--resume="]
     names += ["--on-loss=", "--on-interrupt=", "--library-path=", "--autoload="]
     names += ["--oop-executor", "--oop-executor-connect=", "--token-file=", "--insecure", "--ssh="]
     names += ["--prepare", "--version", "--help"]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from farside.frontend.diagnostics import Diagnostic
+    from farside.result.bundle import Display
     from farside.result.value import Value
 
 
@@ -92,6 +93,7 @@ class SessionLike(Protocol):
     """What the user interfaces need of a `farside.session.Session`."""
 
     next_cell: int
+    on_display: Callable[[Display], None] | None
 
     def run(self, code: str) -> Result:
         """Compile, link and run a cell."""
@@ -148,6 +150,7 @@ class Console:
         self._out = sys.stdout if out is None else out
         self._err = sys.stderr if err is None else err
         self._colour = wants_colour(self._err)
+        session.on_display = self._display
 
     def execute(self, text: str) -> bool:
         """Run one input, a cell's code or a ``%`` command; return whether it went well."""
@@ -174,6 +177,11 @@ class Console:
         self._notices(result.notices)
         if result.value is not None:
             self._out.write(f"{result.value}\n")
+        self._out.flush()
+
+    def _display(self, display: Display) -> None:
+        """Show what a cell displays while it runs; a terminal has no place for updates."""
+        self._out.write(f"{display}\n")
         self._out.flush()
 
     def fail(self, error: FarsideError) -> None:

@@ -1,0 +1,393 @@
+#include "shown_header.h"
+
+#include "farside/value_kinds.h"
+
+#include <string>
+
+namespace farside {
+
+namespace {
+
+// The functions of native/executor/show.h.
+constexpr const char *Functions = R"(
+void __farside_show(void (*)(void *, void *), const volatile void *, unsigned, unsigned long);
+void __farside_leaf(void *, unsigned, const volatile void *, unsigned long);
+void __farside_address(void *, const volatile void *);
+void __farside_integer(void *, unsigned, unsigned long long, unsigned long);
+void __farside_chars(void *, unsigned, const volatile void *, unsigned long, unsigned long);
+void __farside_array(void *, unsigned, const volatile void *, unsigned long, unsigned long);
+void __farside_enum(void *, unsigned, const volatile void *, unsigned long, const char *);
+void __farside_member(void *, const volatile void *, const char *);
+void __farside_open(void *, unsigned, const char *);
+void __farside_open_dynamic(void *, const volatile void *, const char *);
+void __farside_open_type(void *, const char *);
+void __farside_label(void *, const char *);
+void __farside_count(void *, unsigned long);
+int __farside_more(void *);
+int __farside_enter(void *, const volatile void *);
+void __farside_leave(void *);
+void __farside_close(void *);
+)";
+
+// `show<T, G>` and `rich<T, G>` are never defined here: the compiler gives each instance its body
+// (show_bodies.h), which most often is a call of one of the templates below. G changes when cells
+// have declared what may change how a type is shown.
+constexpr const char *Templates = R"(
+namespace __farside {
+typedef decltype(sizeof 0) size;
+template <class T> struct bare { typedef T type; };
+template <class T> struct bare<T &> { typedef T type; };
+template <class T> struct bare<T &&> { typedef T type; };
+// So that a call with template arguments parses; those that are meant are found by their arguments.
+struct hidden;
+template <size> void get(hidden);
+template <class> void any_cast(hidden);
+
+template <class T, unsigned G> void show(void *out, T &value);
+template <class T, unsigned G> void rich(void *out, T &value);
+template <class T, unsigned G> void entry(void *out, void *object) {
+  __farside::show<T, G>(out, *(T *)object);
+}
+template <class T, unsigned G> void rich_entry(void *out, void *object) {
+  __farside::rich<T, G>(out, *(T *)object);
+}
+
+template <class R> auto count(void *out, R &range, int) -> decltype((void)(size)range.size()) {
+  __farside_count(out, (size)range.size());
+}
+template <class R> void count(void *, R &, long) {}
+
+template <class T, unsigned G> void range(void *out, T &value) {
+  __farside_open(out, __SEQUENCE, 0);
+  __farside::count(out, value, 0);
+  for (auto &&element : value) {
+    if (!__farside_more(out))
+      break;
+    __farside::show<typename bare<decltype(element)>::type, G>(out, element);
+  }
+  __farside_close(out);
+}
+template <class T, unsigned G> void map(void *out, T &value) {
+  __farside_open(out, __MAP, 0);
+  __farside::count(out, value, 0);
+  for (auto &&element : value) {
+    if (!__farside_more(out))
+      break;
+    auto &&key = element.first;
+    auto &&mapped = element.second;
+    __farside::show<typename bare<decltype(key)>::type, G>(out, key);
+    __farside::show<typename bare<decltype(mapped)>::type, G>(out, mapped);
+  }
+  __farside_close(out);
+}
+template <class T, unsigned G> void elements(void *out, T *first, size number) {
+  __farside_open(out, __SEQUENCE, 0);
+  __farside_count(out, number);
+  for (size i = 0; i != number && __farside_more(out); ++i)
+    __farside::show<T, G>(out, first[i]);
+  __farside_close(out);
+}
+template <class T> void flat(void *out, T &value, unsigned kind, size bytes) {
+  __farside_array(out, kind, value.data(), bytes, (size)value.size());
+}
+template <class T> void list(void *out, T &value, unsigned kind, size bytes) {
+  __farside_array(out, kind, value.begin(), bytes, (size)value.size());
+}
+template <class T> void string(void *out, T &value, unsigned kind) {
+  __farside_leaf(out, kind, value.data(), value.size() * sizeof *value.data());
+}
+template <class T> void path(void *out, T &value) {
+  __farside::string(out, value.native(), __STRING);
+}
+template <class T, unsigned G> void pair(void *out, T &value) {
+  __farside_open(out, __TUPLE, 0);
+  __farside::show<typename bare<decltype((value.first))>::type, G>(out, value.first);
+  __farside::show<typename bare<decltype((value.second))>::type, G>(out, value.second);
+  __farside_close(out);
+}
+template <class T, unsigned G, size I> void element(void *out, T &value) {
+  auto &&found = get<I>(value);
+  __farside::show<typename bare<decltype(found)>::type, G>(out, found);
+}
+template <class T, unsigned G, size I> void alternative(void *out, T &value, const char *type) {
+  if (value.index() != I)
+    return;
+  auto &&found = get<I>(value);
+  __farside_open(out, __TYPED, type);
+  __farside::show<typename bare<decltype(found)>::type, G>(out, found);
+  __farside_close(out);
+}
+inline void word(void *out, const char *text) { __farside_open(out, __OPTIONAL, text); __farside_close(out); }
+template <class T> void valueless(void *out, T &value) {
+  if (value.valueless_by_exception())
+    __farside::word(out, "valueless by exception");
+}
+template <class T, unsigned G> void optional(void *out, T &value) {
+  if (!value)
+    return __farside::word(out, "nullopt");
+  __farside_open(out, __OPTIONAL, 0);
+  __farside::show<typename bare<decltype(*value)>::type, G>(out, *value);
+  __farside_close(out);
+}
+template <class T, unsigned G> void expected(void *out, T &value) {
+  if (value) {
+    auto &&held = *value;
+    return __farside::show<typename bare<decltype(held)>::type, G>(out, held);
+  }
+  __farside_open(out, __UNEXPECTED, 0);
+  __farside::show<typename bare<decltype((value.error()))>::type, G>(out, value.error());
+  __farside_close(out);
+}
+template <class T, unsigned G> void expected_void(void *out, T &value) {
+  if (value)
+    return __farside::word(out, "void");
+  __farside_open(out, __UNEXPECTED, 0);
+  __farside::show<typename bare<decltype((value.error()))>::type, G>(out, value.error());
+  __farside_close(out);
+}
+template <class T> void address(void *out, T &value) {
+  auto *pointer = value.get();
+  __farside_leaf(out, __POINTER, &pointer, sizeof pointer);
+}
+template <class T, unsigned G> void pointee(void *out, T &value) {
+  auto *pointer = value.get();
+  __farside_open(out, __POINTEE, 0);
+  __farside_leaf(out, __POINTER, &pointer, sizeof pointer);
+  if (pointer && __farside_enter(out, pointer)) {
+    __farside::show<typename bare<decltype(*pointer)>::type, G>(out, *pointer);
+    __farside_leave(out);
+  }
+  __farside_close(out);
+}
+template <class T, unsigned G> void locked(void *out, T &value) {
+  auto held = value.lock();
+  if (held)
+    return __farside::show<decltype(held), G>(out, held);
+  __farside::word(out, "expired");
+}
+template <class T, unsigned G> void referred(void *out, T &value) {
+  auto &target = value.get();
+  if (!__farside_enter(out, (const volatile char *)&reinterpret_cast<const volatile char &>(target)))
+    return;
+  __farside::show<typename bare<decltype(target)>::type, G>(out, target);
+  __farside_leave(out);
+}
+template <class T, unsigned G> void loaded(void *out, T &value) {
+  auto now = value.load();
+  __farside::show<decltype(now), G>(out, now);
+}
+template <class T> void flag(void *out, T &value) {
+  bool now = (bool)value;
+  __farside_leaf(out, __BOOL, &now, 1);
+}
+template <class T> void tested(void *out, T &value) {
+  bool now = value.test();
+  __farside_leaf(out, __BOOL, &now, 1);
+}
+template <class T> void digits(void *out, T &value) {
+  auto text = value.to_string();
+  __farside_leaf(out, __TEXT, text.data(), text.size());
+}
+template <class T, unsigned G> void quantity(void *out, T &value, const char *unit) {
+  auto number = value.count();
+  __farside_open(out, __QUANTITY, unit);
+  __farside::show<decltype(number), G>(out, number);
+  __farside_close(out);
+}
+template <class T, unsigned G> void since(void *out, T &value) {
+  auto passed = value.time_since_epoch();
+  __farside::show<decltype(passed), G>(out, passed);
+}
+template <class T> void system_time(void *out, T &value, long long up, long long down) {
+  auto passed = value.time_since_epoch().count();
+  long long nanoseconds = (long long)(passed * up / down);
+  __farside_leaf(out, __TIME, &nanoseconds, sizeof nanoseconds);
+}
+template <class N, class T> void converted(void *out, T &value, unsigned kind) {
+  N number = (N)value;
+  __farside_leaf(out, kind, &number, sizeof number);
+}
+template <class T, unsigned G> void date(void *out, T &value) {
+  auto year = value.year();
+  auto month = value.month();
+  auto day = value.day();
+  __farside_open(out, __RECORD, 0);
+  __farside_label(out, "year");
+  __farside::converted<int>(out, year, __INT);
+  __farside_label(out, "month");
+  __farside::converted<unsigned>(out, month, __UINT);
+  __farside_label(out, "day");
+  __farside::converted<unsigned>(out, day, __UINT);
+  __farside_close(out);
+}
+template <class T> void weekday(void *out, T &value) {
+  unsigned number = value.c_encoding();
+  __farside_leaf(out, __UINT, &number, sizeof number);
+}
+template <class F> void function(void *out, F &value) {
+  if (!value)
+    return __farside::word(out, "empty");
+#ifdef __cpp_rtti
+  __farside_open_type(out, value.target_type().name());
+#else
+  __farside_open(out, __TYPED, "a function");
+#endif
+  __farside_address(out, &value);
+  __farside_close(out);
+}
+template <class X, class T> bool is(void *out, T &value, unsigned kind) {
+  auto *found = any_cast<X>(&value);
+  if (found)
+    __farside_leaf(out, kind, found, sizeof *found);
+  return found;
+}
+template <class T> void anything(void *out, T &value) {
+  if (!value.has_value())
+    return __farside::word(out, "no value");
+#ifdef __cpp_rtti
+  __farside_open_type(out, value.type().name());
+#else
+  __farside_open(out, __TYPED, "a value");
+#endif
+  if (!(is<int>(out, value, __INT) || is<double>(out, value, __DOUBLE) || is<bool>(out, value, __BOOL) ||
+        is<char>(out, value, __CHAR) || is<long>(out, value, __INT) || is<unsigned>(out, value, __UINT) ||
+        is<unsigned long>(out, value, __UINT) || is<float>(out, value, __FLOAT))) {
+    auto *text = any_cast<const char *>(&value);
+    if (text)
+      __farside_chars(out, __CSTR, *text, (size)-1, 1);
+    else
+      __farside_address(out, &value);
+  }
+  __farside_close(out);
+}
+template <class S, class T> void any_string(void *out, T &value) {
+  auto *found = any_cast<S>(&value);
+  if (!found)
+    return __farside::anything(out, value);
+  __farside_open(out, __TYPED, "std::string");
+  __farside::string(out, *found, __STRING);
+  __farside_close(out);
+}
+template <class T> void thrown(void *out, T &value, const char *type) {
+  __farside_open_dynamic(out, &reinterpret_cast<const volatile char &>(value), type);
+  __farside_chars(out, __CSTR, value.what(), (size)-1, 1);
+  __farside_close(out);
+}
+template <class E, class T, class F> void rethrown(void *out, T &value, F rethrow) {
+  if (!value)
+    return __farside::word(out, "nullptr");
+#ifdef __cpp_exceptions
+  try {
+    rethrow(value);
+  } catch (E &exception) {
+    return __farside::thrown(out, exception, "std::exception");
+  } catch (...) {
+  }
+#endif
+  __farside::word(out, "an exception that is no std::exception");
+}
+template <class B> struct buffer : B {
+  void *out;
+  size room;
+  char text[1024];
+  size used;
+  explicit buffer(void *o) : out(o), room(__STRING_LIMIT + 1), used(0) {}
+  bool put(char c) {
+    if (room == 0)
+      return false;
+    --room;
+    text[used++] = c;
+    if (used == sizeof text)
+      flush();
+    return true;
+  }
+  void flush() {
+    if (used)
+      __farside_leaf(out, __TEXT, text, used);
+    used = 0;
+  }
+  using traits = typename B::traits_type;
+  typename B::int_type overflow(typename B::int_type c) override {
+    if (!traits::eq_int_type(c, traits::eof()) && !put(traits::to_char_type(c)))
+      return traits::eof();
+    return traits::not_eof(c);
+  }
+};
+template <class O, class T> void streamed(void *out, T &value) {
+  buffer<typename bare<decltype(*((O *)0)->rdbuf())>::type> sink(out);
+  O stream(&sink);
+  __farside_open(out, __OPTIONAL, "");
+  stream << value;
+  sink.flush();
+  __farside_close(out);
+}
+inline void text(void *out, const char *value) { __farside_chars(out, __TEXT, value, (size)-1, 1); }
+template <class S> auto text(void *out, const S &value) -> decltype((void)value.data()) {
+  __farside_leaf(out, __TEXT, value.data(), value.size());
+}
+template <class B> auto bundle(void *out, B &&made, int) -> decltype((void)made.dump()) {
+  auto text = made.dump();
+  __farside_open(out, __BUNDLE, 0);
+  __farside_label(out, "");
+  __farside_leaf(out, __DATA, text.data(), text.size());
+  __farside_close(out);
+}
+template <class B> auto bundle(void *out, B &&made, long) -> decltype((void)made.begin()) {
+  __farside_open(out, __BUNDLE, 0);
+  for (auto &&entry : made) {
+    __farside_label(out, entry.first.c_str());
+    __farside_leaf(out, __DATA, entry.second.data(), entry.second.size());
+  }
+  __farside_close(out);
+}
+}
+)";
+
+std::string build(bool cxx) {
+  std::string text = "# 1 \"<farside>\" 3\n";
+  auto define = [&](const char *name, int value) {
+    if (cxx)
+      text += "  __" + std::string(name) + " = " + std::to_string(value) + ",\n";
+  };
+  if (cxx)
+    text += "extern \"C\" {";
+  text += Functions;
+  if (cxx)
+    text += "}\nnamespace __farside { enum kind : unsigned {\n";
+  define("BOOL", FARSIDE_VALUE_BOOL);
+  define("CHAR", FARSIDE_VALUE_CHAR);
+  define("INT", FARSIDE_VALUE_INT);
+  define("UINT", FARSIDE_VALUE_UINT);
+  define("FLOAT", FARSIDE_VALUE_FLOAT);
+  define("DOUBLE", FARSIDE_VALUE_DOUBLE);
+  define("POINTER", FARSIDE_VALUE_POINTER);
+  define("CSTR", FARSIDE_VALUE_CSTR);
+  define("STRING", FARSIDE_VALUE_STRING);
+  define("OBJECT", FARSIDE_VALUE_OBJECT);
+  define("TIME", FARSIDE_VALUE_TIME);
+  define("TEXT", FARSIDE_VALUE_TEXT);
+  define("SEQUENCE", FARSIDE_VALUE_SEQUENCE);
+  define("MAP", FARSIDE_VALUE_MAP);
+  define("TUPLE", FARSIDE_VALUE_TUPLE);
+  define("RECORD", FARSIDE_VALUE_RECORD);
+  define("POINTEE", FARSIDE_VALUE_POINTEE);
+  define("TYPED", FARSIDE_VALUE_TYPED);
+  define("QUANTITY", FARSIDE_VALUE_QUANTITY);
+  define("OPTIONAL", FARSIDE_VALUE_OPTIONAL);
+  define("UNEXPECTED", FARSIDE_VALUE_UNEXPECTED);
+  define("DATA", FARSIDE_VALUE_DATA);
+  define("BUNDLE", FARSIDE_VALUE_BUNDLE);
+  define("STRING_LIMIT", FARSIDE_VALUE_STRING_LIMIT);
+  if (cxx)
+    text += std::string("}; }") + Templates;
+  return text;
+}
+
+} // namespace
+
+llvm::StringRef shownHeader(bool cxx) {
+  static const std::string text = build(cxx);
+  return text;
+}
+
+} // namespace farside

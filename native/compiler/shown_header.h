@@ -1,0 +1,12 @@
+// What every session knows of display before its first cell: the far side's functions and, in C++,
+// the templates that walk the library's types.
+#pragma once
+
+#include "llvm/ADT/StringRef.h"
+
+namespace farside {
+
+/// The text, for C++ (from C++11 on) or C. It includes nothing and all its names are reserved ones.
+llvm::StringRef shownHeader(bool cxx);
+
+} // namespace farside

@@ -1,0 +1,69 @@
+// What display has to know of types: which are shown by their bytes, and what others are called.
+#pragma once
+
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/DeclCXX.h"
+#include "clang/AST/Type.h"
+
+#include <optional>
+#include <string>
+
+namespace farside {
+
+/// The kind of a type that is shown by the bytes of its value; nothing for other types.
+std::optional<unsigned> scalarKind(const clang::ASTContext &context, clang::QualType type);
+
+/// The kind of a string whose code units are of this type; nothing for types that are none.
+std::optional<unsigned> stringKind(const clang::ASTContext &context, clang::QualType unit);
+
+/// The type as it is shown to the user.
+std::string typeName(const clang::ASTContext &context, clang::QualType type);
+
+/// How a class of the standard library is shown, by its name; `other` for what has no own way.
+enum class Library {
+  none, ///< not of the library
+  other,
+  string,
+  flat, ///< data() and size()
+  list, ///< begin() and size() of contiguous elements
+  map,
+  range,
+  pair,
+  tuple,
+  optional,
+  variant,
+  expected,
+  any,
+  function,
+  smartPointer,
+  weakPointer,
+  reference,
+  complex,
+  bitset,
+  bitReference,
+  duration,
+  timePoint,
+  date,
+  number,
+  weekday,
+  path,
+  atomic,
+  atomicFlag,
+  exceptionPointer,
+  adaptor,
+  iterator,
+};
+
+Library libraryClass(const clang::CXXRecordDecl &record);
+
+/// The unit of a duration by its period, such as "ms"; `[3/2]s` for an odd one.
+std::string durationUnit(const clang::CXXRecordDecl &duration);
+
+/// The enumerators of an enumeration, `value NUL name NUL ... NUL`, after the underlying type and a
+/// NUL; as __farside_enum wants it.
+std::string enumeratorTable(const clang::ASTContext &context, const clang::EnumDecl &enumeration);
+
+/// The data members of a class by offset, `offset NUL name NUL ... NUL`.
+std::string memberTable(const clang::ASTContext &context, const clang::CXXRecordDecl &record);
+
+} // namespace farside

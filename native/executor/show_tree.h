@@ -1,0 +1,57 @@
+// The tree of tokens that stands for a value, as it is being written.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace farside {
+
+/// Memory that a tree is written to. It may be shared with another process, which may read it at
+/// any time: the bytes below `Size` are whole tokens.
+struct TreeMemory {
+  static constexpr size_t capacity = size_t{16} << 20;
+
+  std::atomic<uint64_t> Size;
+  std::atomic<uint32_t> Done;   ///< 1 when the display has come to its end
+  std::atomic<uint32_t> Signal; ///< what it died of
+  char Bytes[capacity - 16];
+};
+
+/// Writes a tree. Beyond the limits of elements, depth and bytes it writes nothing but ends.
+/// Neither allocates nor locks.
+class Tree {
+public:
+  Tree(TreeMemory &memory, uint64_t limit) : Memory(memory), Limit(limit) {}
+
+  void token(unsigned kind, std::string_view payload);
+  /// A token whose payload is `head`, then `size` bytes of the program's memory.
+  void copied(unsigned kind, std::string_view head, uint64_t from, size_t size);
+  /// A string of units of `unit` bytes at `from`, up to `most` of them, or to a NUL.
+  void terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit);
+  void open(unsigned kind, std::string_view text);
+  void close();
+  bool more();
+  bool enter(uint64_t object);
+  void leave();
+
+  uint64_t limit() const { return Limit; }
+
+private:
+  static constexpr size_t maxDepth = 48;
+  static constexpr uint64_t totalFactor = 20; // tokens in all, as a multiple of the limit
+
+  char *claim(unsigned kind, size_t size);
+  void seal(unsigned kind, size_t size);
+
+  TreeMemory &Memory;
+  uint64_t Limit;
+  uint64_t Tokens = 0;
+  size_t Depth = 0;
+  uint64_t Shown[maxDepth + 1] = {};
+  size_t Entered = 0;
+  uint64_t Path[maxDepth] = {};
+};
+
+} // namespace farside
