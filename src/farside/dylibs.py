@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from farside.errors import CppException
+from farside.loading import add_archive, add_object, load
 from farside.recovery.journal import LoadedFile
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class DylibHandle:
         """
 
         def add(execution: ExecutionSession, journal: Journal) -> None:
-            execution.add_object(path, self.name)
+            add_object(execution, path, self.name)
             journal.add_file(path, kind="object", dylib=self.name)
 
         self._host.operate(f"{self.name}: adding {path}", add)
@@ -101,7 +102,7 @@ class DylibHandle:
         """
 
         def add(execution: ExecutionSession, journal: Journal) -> None:
-            execution.add_archive(path, self.name, all_members=all_members)
+            add_archive(execution, path, self.name, all_members=all_members)
             journal.add_file(
                 path, kind="all_members" if all_members else "archive", dylib=self.name
             )
@@ -208,11 +209,12 @@ def load_again(execution: ExecutionSession, file: LoadedFile) -> None:
     if file.kind == "open":
         execution.platform.open(file.dylib)
     elif file.kind == "object":
-        execution.add_object(file.path, file.dylib)
+        add_object(execution, file.path, file.dylib)
     elif file.kind == "load":
-        execution.load(file.path)
+        load(execution, file.path)
     else:
-        execution.add_archive(file.path, file.dylib, all_members=file.kind == "all_members")
+        everything = file.kind == "all_members"
+        add_archive(execution, file.path, file.dylib, all_members=everything)
 
 
 def make_again(execution: ExecutionSession, journal: Journal) -> None:

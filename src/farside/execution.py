@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farside.accounts import (
@@ -24,11 +23,9 @@ from farside.accounts import (
     WentBack,
     definitions_of,
     is_passing,
-    read_file,
     stores_of,
 )
 from farside.errors import (
-    CppException,
     Crashed,
     FarsideError,
     OptionError,
@@ -40,7 +37,6 @@ from farside.far_sides import make_far_side
 from farside.libraries.found import FoundLibraries, Program
 from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, MembersNeeded, find, members_for
-from farside.object import is_archive, parse_archive, parse_object
 from farside.orc import bootstrap, sps
 from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
@@ -51,6 +47,7 @@ from farside.remote.executor import Executor
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
 from farside.remote.start import start_executor
+from farside.verdict import exception_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -570,7 +567,7 @@ class ExecutionSession:
             for archive in self._archives.get(dylib, ()):
                 header = archive.symbols().get(name)
                 if header is not None:
-                    self._link_files([archive.load(header)], archive.name, dylib, run=False)
+                    self.link_files([archive.load(header)], archive.name, dylib, run=False)
                     found = target.lookup(name)
                     break
         if found is None and (members := members_for(target, self._archives, [name])):
@@ -597,77 +594,40 @@ class ExecutionSession:
 
     # ------------------------------------------------------------------ files
 
-    def load(self, path: str) -> str:
-        """Load a shared library, link an object, or make an archive's members available.
-
-        Returns: a sentence about what was done.
+    def open_library(self, path: str) -> None:
+        """Load a shared library, by its path or a name on the loader's search path.
 
         Raises:
-            OptionError: the file cannot be read.
-            ObjectError, LinkError, RemoteError: it cannot be loaded.
-            CppException: an initialiser of an object threw; the object is linked all the same.
+            RemoteError: the loader refused it.
         """
         self._wait_ready()
-        file = Path(path)
-        to_link = file.suffix in (".o", ".a")
-        if not to_link and (".so" in file.suffixes or not ("/" in path or file.exists())):
-            return self._open_library(path)
-        content = read_file(path)
-        if content.startswith(b"\x7fELF\x02") and content[16:18] == b"\x03\0":
-            return self._open_library(path)
-        if is_archive(content) or file.suffix == ".a":
-            archive = parse_archive(content, path, file.parent)
-            self._archives.setdefault(MAIN, []).append(archive)
-            return f"the members of {path} are linked when a cell needs them"
-        self._link_files([parse_object(content, path)], path, MAIN)
-        return f"linked {path}"
-
-    def _open_library(self, path: str) -> str:
         # The loader looks for a bare name on its search path only, and the program may be in
         # another directory by now.
         found = os.path.abspath(path) if os.path.exists(path) else path
         self._libraries.append(self._executor.open_library(found))
         self.found.loaded_set_changed()
-        return f"loaded {path}"
 
-    def add_object(self, path: str, dylib: str) -> None:
-        """Link an object into a JITDylib. Its initialisers wait for `open` or `update`.
-
-        Raises:
-            OptionError: the file cannot be read.
-            ObjectError, LinkError, RemoteError: it cannot be linked.
-        """
-        self._link_files([parse_object(read_file(path), path)], path, dylib, run=False)
-
-    def add_archive(self, path: str, dylib: str, *, all_members: bool = False) -> None:
-        """Make an archive's members available to a JITDylib, or link them all.
-
-        Raises:
-            OptionError: the file cannot be read.
-            ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
-        """
-        archive = parse_archive(read_file(path), path, Path(path).parent)
+    def offer_members(self, archive: Archive, dylib: str) -> None:
+        """Have an archive's members linked into a JITDylib when something needs them."""
         self.platform.jitdylib(dylib)
-        if all_members:
-            self._link_files(list(archive.objects()), path, dylib, run=False)
-        else:
-            self._archives.setdefault(dylib, []).append(archive)
+        self._archives.setdefault(dylib, []).append(archive)
 
-    def _link_files(
+    def link_files(
         self, objects: Sequence[ObjectFile], path: str, dylib: str, *, run: bool = True
     ) -> None:
+        """Link objects of a file into a JITDylib, as one image.
+
+        Raises:
+            LinkError, RemoteError: they cannot be linked.
+            CppException: an initialiser threw; the objects are linked all the same.
+        """
         try:
             outcome = self.commit(self.link(objects, self._unused_name(path), dylib=dylib), run=run)
         except (FarsideError, KeyboardInterrupt):
             self.discard()
             raise
         if outcome.exception:
-            said = "" if outcome.what is None else f": {outcome.what}"
-            raise CppException(
-                f"an initialiser of {path} threw {outcome.exception_type}{said}",
-                outcome.exception_type,
-                outcome.what,
-            )
+            raise exception_of(f"an initialiser of {path}", outcome)
 
     def _unused_name(self, name: str) -> str:
         """Return `name`, or with a number if an image has it: one file can be in two JITDylibs."""

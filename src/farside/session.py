@@ -30,6 +30,7 @@ from farside.frontend.client import Compiler, find_compiler
 from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
+from farside.loading import load
 from farside.options import Options
 from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
@@ -37,7 +38,7 @@ from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
-from farside.result.value import decode_value
+from farside.verdict import exception_of, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -278,32 +279,16 @@ class Session:
         """RunOutcome → CellResult, or the exception that ended the cell."""
         stdout, stderr = self._output.take()
         if outcome is not None and outcome.exception:
-            said = "" if outcome.what is None else f": {outcome.what}"
-            error = CppException(
-                f"cell {compiled.cell} threw {outcome.exception_type}{said}",
-                outcome.exception_type,
-                outcome.what,
-            )
-            error.stdout, error.stderr = stdout, stderr
-            error.recovery = notices
+            error = exception_of(f"cell {compiled.cell}", outcome)
+            error.stdout, error.stderr, error.recovery = stdout, stderr, notices
             if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
                 error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
             for notice in self._take_notices():
                 error.add_note(notice)
             raise error
-        value = None
-        if compiled.value_type is not None and outcome is not None and outcome.values:
-            kind, data = outcome.values[-1]
-            value = decode_value(
-                kind,
-                data,
-                compiled.value_type,
-                enumerators=compiled.value_enumerators,
-                underlying=compiled.value_underlying,
-            )
         return CellResult(
             cell=compiled.cell,
-            value=value,
+            value=value_of(compiled, outcome),
             diagnostics=compiled.diagnostics,
             notices=(*notices, *self._take_notices()),
             stdout=stdout,
@@ -588,7 +573,7 @@ class Session:
         with self._exclusive(), self._recovering(f"loading {path}"):
             try:
                 with self._gate.wait():
-                    notice = self._execution.load(path)
+                    notice = load(self._execution, path)
             except CppException:
                 self._note_loaded()
                 self._journal.add_file(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from farside.errors import LinkError
+from farside.loading import add_object
 from farside.options import Options
 from farside.session import Session
 from tests.platform.conftest import Build
@@ -206,18 +207,17 @@ def test_the_static_pool_is_used_again(build: Build, snapshots: int) -> None:
     source = "__thread char big[9000] = {1}; int first(void) { return big[0]++ + big[8999]++; }"
     flags = ("-fPIC", "-ftls-model=initial-exec")
     with Session(Options(output="capture", snapshots=snapshots)) as session:
-        execution = session._execution
         for round_ in range(4):
             path = build(source, *flags, compiler="gcc")
             session.run(f"int cell{round_};")
-            execution.add_object(path, "main")
+            add_object(session._execution, path, "main")
             session.run('extern "C" int first(); int got = first();')
             assert text(session, "got") == "1"
             assert session.statistics().far_side["static_images"] == 1
             with pytest.raises(LinkError, match="no room for its 9000 bytes"):
                 session.jitdylib("more").add_object(path)
             session.undo(2)
-            execution.remove(path)
+            session._execution.remove(path)
             session.undo()
         assert session.statistics().far_side["static_images"] == 0
 

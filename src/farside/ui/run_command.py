@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import Crashed, FarsideError, LinkError, OptionError
 from farside.execution import ExecutionSession
+from farside.loading import load
 from farside.object import Archive, ObjectFile, is_archive, parse_archive, parse_object
 from farside.options import Options
 
@@ -159,7 +160,7 @@ def _run(program: _Program) -> int:
     execution = ExecutionSession(Options(autoload="off"), None)
     try:
         for library in program.libraries:
-            execution.load(library)
+            load(execution, library)
         name = program.arguments[0]
         outcome = execution.commit(execution.link(program.objects, name, program.archives))
         if outcome.exception:

@@ -1,0 +1,39 @@
+"""What became of code that ran: its value, or the exception that ended it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farside.errors import CppException
+from farside.result.value import decode_value
+
+if TYPE_CHECKING:
+    from farside.frontend.cell import CompiledCell
+    from farside.remote.commit import RunOutcome
+    from farside.result.value import Value
+
+
+def value_of(compiled: CompiledCell, outcome: RunOutcome | None) -> Value | None:
+    """Return the value that a cell shows, None where it shows none.
+
+    Raises:
+        ProtocolError: what the far side sent is not a value.
+    """
+    if compiled.value_type is None or outcome is None or not outcome.values:
+        return None
+    kind, data = outcome.values[-1]
+    return decode_value(
+        kind,
+        data,
+        compiled.value_type,
+        enumerators=compiled.value_enumerators,
+        underlying=compiled.value_underlying,
+    )
+
+
+def exception_of(what: str, outcome: RunOutcome) -> CppException:
+    """Return the exception that ended `what`."""
+    said = "" if outcome.what is None else f": {outcome.what}"
+    return CppException(
+        f"{what} threw {outcome.exception_type}{said}", outcome.exception_type, outcome.what
+    )
