@@ -6,8 +6,8 @@
  * as one value of kind FARSIDE_VALUE_TREE.
  *
  * Code that farside-compiler makes says the kinds, farside-executor passes them on, and
- * farside/result/value.py and tree.py read them. Each line below is `#define NAME number`; the three
- * sides agree by number. Data is a copy of the object's own bytes, little-endian.
+ * farside/result/value.py and tree.py read them. Each line below is `#define NAME number`; the
+ * three sides agree by number. Data is a copy of the object's own bytes, little-endian.
  */
 #ifndef FARSIDE_VALUE_KINDS_H
 #define FARSIDE_VALUE_KINDS_H
@@ -40,13 +40,14 @@
 #define FARSIDE_VALUE_WSTRING 25   /* code units of wchar_t, 4 bytes each; see the limit */
 #define FARSIDE_VALUE_FUNCTION 26  /* a function or a pointer to one: its address; size 8 */
 #define FARSIDE_VALUE_MEMBER 27    /* pointer to a data member: i64 offset, -1 for null */
-#define FARSIDE_VALUE_METHOD 28    /* pointer to a member function: u64 and i64, as the C++ ABI says */
-#define FARSIDE_VALUE_TIME 29      /* a time of the system clock: i64 nanoseconds since 1970 */
-#define FARSIDE_VALUE_TEXT 30      /* what stands for a value in plain text; see the limit */
-#define FARSIDE_VALUE_NAME 31      /* a name, as of an enumerator, that stands for a value */
+#define FARSIDE_VALUE_METHOD 28 /* pointer to a member function: u64 and i64, as the C++ ABI says  \
+                                 */
+#define FARSIDE_VALUE_TIME 29   /* a time of the system clock: i64 nanoseconds since 1970 */
+#define FARSIDE_VALUE_TEXT 30   /* what stands for a value in plain text; see the limit */
+#define FARSIDE_VALUE_NAME 31   /* a name, as of an enumerator, that stands for a value */
 #define FARSIDE_VALUE_UNREADABLE 32 /* memory that cannot be read: its address; size 8 */
-#define FARSIDE_VALUE_ARRAY 33 /* u8 kind, u64 element size, then the elements' bytes */
-#define FARSIDE_VALUE_DATA 34 /* bytes of a bundle, whole */
+#define FARSIDE_VALUE_ARRAY 33      /* u8 kind, u64 element size, then the elements' bytes */
+#define FARSIDE_VALUE_DATA 34       /* bytes of a bundle, whole */
 
 /* Tokens that are no values themselves. */
 #define FARSIDE_VALUE_LABEL 40 /* the name of the value that follows */
@@ -61,12 +62,13 @@
 #define FARSIDE_VALUE_MAP 51      /* keys and values by turns */
 #define FARSIDE_VALUE_TUPLE 52    /* elements of several types */
 #define FARSIDE_VALUE_RECORD 53   /* labelled members */
-#define FARSIDE_VALUE_POINTEE 54  /* a pointer and, unless it is null or opaque, what it points to */
+#define FARSIDE_VALUE_POINTEE 54  /* a pointer and, unless it is null or opaque, what it points to \
+                                   */
 #define FARSIDE_VALUE_TYPED 55    /* one value, and as text its type */
 #define FARSIDE_VALUE_QUANTITY 56 /* one number, and as text its unit */
 #define FARSIDE_VALUE_OPTIONAL 57 /* no value, then the text stands for it, or one */
 #define FARSIDE_VALUE_UNEXPECTED 58 /* one value: std::expected holds an error */
-#define FARSIDE_VALUE_BUNDLE 59   /* labelled texts: a value by MIME type */
+#define FARSIDE_VALUE_BUNDLE 59     /* labelled texts: a value by MIME type */
 
 /* At most this many bytes of a string travel. One byte more means that the string goes on: show the
  * first FARSIDE_VALUE_STRING_LIMIT and a mark. */
