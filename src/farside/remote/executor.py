@@ -395,6 +395,15 @@ class Executor:
         payload = sps.pack((sps.ADDR, sps.Sequence(sps.STRING)), (address, arguments))
         return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
 
+    def exit(self, function: int, status: int) -> DeathReport:
+        """Call C's ``exit``, which lies at an address, and return how the program ended."""
+        payload = sps.pack((sps.ADDR, sps.I32), (function, (status + 2**31) % 2**32 - 2**31))
+        try:
+            self.call(bootstrap.RUN_AS_INT_FUNCTION, payload)
+        except Crashed as crash:
+            return crash.report
+        raise ProtocolError("The far side's exit returned.")
+
     # --- going back ----------------------------------------------------------------------------
 
     def wake(self, snapshot: Snapshot, keep: Iterable[Snapshot], then: Snapshot) -> None:
