@@ -419,6 +419,10 @@ void Compiler::watch(Token &token) {
       token.setAnnotationValue(nullptr);
     }
     token.setLocation(CellEnd);
+    // The parser may try a statement as a declaration first, as with `int(x)`, and read it again
+    // from a copy that was made before this.
+    if (token.isAnnotation() && Parse && &token == &Parse->getCurToken())
+      Instance->getPreprocessor().ReplaceLastTokenWithAnnotation(token);
     return;
   default:
     return;

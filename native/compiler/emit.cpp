@@ -38,6 +38,10 @@ llvm::TargetOptions targetOptions(const clang::CompilerInstance &instance) {
   options.TLSSize = codegen.TLSSize;
   options.EnableTLSDESC = codegen.EnableTLSDESC;
   options.EmulatedTLS = codegen.EmulatedTLS;
+  // Code that runs off its end because its behaviour is undefined is to stop there, with a report,
+  // rather than run into what lies behind it, which is somebody else's cell.
+  options.TrapUnreachable = true;
+  options.NoTrapAfterNoreturn = true;
   options.DebuggerTuning = codegen.getDebuggerTuning();
   options.EmitStackSizeSection = codegen.StackSizeSection;
   options.ForceDwarfFrameSection = codegen.ForceDwarfFrameSection;

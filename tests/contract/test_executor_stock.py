@@ -272,6 +272,7 @@ def test_malformed_arguments_have_an_empty_result(rig: Rig, name: str) -> None:
         bootstrap.DISPATCH_FN,
         bootstrap.DISPATCH_CTX,
         bootstrap.SYMBOL_LOOKUP_TAG,
+        bootstrap.DISPLAY_TAG,
         bootstrap.SNAPSHOT,
         bootstrap.LOADED_LIBRARIES,
     }
