@@ -117,6 +117,9 @@ class Options:
         args += [f"-D{definition}" for definition in self.defines]
         for header in self.includes:
             args += ["-include", header]
+        # A loop that never ends is to be stopped by Ctrl-C or a limit. As C++ has it, the optimiser
+        # may delete `while (true) ++n;` with all that follows it: a cell that runs into the next.
+        args.append("-fno-finite-loops")
         # So that a death report can name lines; a tenth of a millisecond a cell.
         args.append("-gline-tables-only")
         args += self.xcc

@@ -22,6 +22,16 @@ def test_time(new_session: NewSession) -> None:
     assert shown(session.run("x")) == "3"
 
 
+@pytest.mark.parametrize("loop", ["while (true) ++x;", "for (;;) { x = 5; }", "do ++x; while (1);"])
+def test_loop_that_the_optimiser_may_take_to_end(new_session: NewSession, loop: str) -> None:
+    """C++ lets a compiler delete a loop without an end and all that follows; a cell is stopped."""
+    session = new_session(time_limit=0.3)
+    session.run("int x = 3;")
+    with pytest.raises(TimedOut, match=r"cell 2 ran longer"):
+        session.run(loop)
+    assert shown(session.run("x")) == "3"
+
+
 def test_output_without_end(new_session: NewSession) -> None:
     session = new_session(output_limit=100_000)
     session.run('#include <cstdio>\nint x = 3; int say() { return printf("start\\n"); }')

@@ -54,7 +54,9 @@ def connect(options: Options, *, capture: bool) -> Spawned:
     try:
         connected = socket.create_connection((host, port), timeout=_PATIENCE)
     except OSError as error:
-        raise SetupError(f"Nobody can be reached at {address}: {error}.") from error
+        raise SetupError(
+            f"Nobody can be reached at {address}: {error.strerror or error}."
+        ) from error
     try:
         start = connected.recv(len(handshake.MAGIC), socket.MSG_PEEK | socket.MSG_WAITALL)
         if start != handshake.MAGIC:

@@ -80,8 +80,8 @@ HELP_TEXT = """\
 %history       list the cells; * marks those whose state can be gone back to
 %checkpoint X  keep the present state under the name X
 %restore X     go back to it
-%lib PATH      load a shared library (.so), or link an object (.o) or archive (.a)
 %save FILE     keep the cells in FILE from now on, for farside --resume FILE
+%lib PATH      load a shared library (.so), or link an object (.o) or archive (.a)
 %lib -L DIR    look for libraries in a directory before all others
 %lib           list what is loaded, and where libraries are looked for
 %quit          end the session (also %q, %exit; or Ctrl-D)"""
