@@ -129,11 +129,19 @@ WrapperResult farside_companion_start(const char *data, size_t size) {
       });
 }
 
+/// The undoing of the above, when the memory of this code is released.
+WrapperResult farside_companion_stop(const char *data, size_t size) {
+  return serveWrapper<>(data, size, [] {
+    SessionWatch::get().end();
+    return Error();
+  });
+}
+
 /// Ends the program in order: its thread, exit handlers, then what its images have registered, the
 /// newest first. Afterwards its memory can be released.
 WrapperResult farside_companion_end(const char *data, size_t size) {
   return serveWrapper<>(data, size, [] {
-    SessionWatch::get().end();
+    SessionWatch::get().expectEnd();
     CellThread::get().end();
     Error first = Dylibs::get().runExitHandlers(0);
     ::__cxa_finalize(&exitCookie); // nothing is left for it to do, and this code is about to go
