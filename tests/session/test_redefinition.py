@@ -41,6 +41,35 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"p()": "2", "f()": "2"},
     ),
     (
+        "alias of the same name",
+        ["typedef struct G { int a; } G; G g{1};", "typedef struct G { int a, b; } G; G h{2, 3};"],
+        {"g": "{ a = 1 }", "h": "{ a = 2, b = 3 }"},
+    ),
+    (
+        "alias of the same name given later",
+        ["struct G { int a; };", "typedef struct G G;", "struct G { int b = 2; };"],
+        {"G()": "{ b = 2 }"},
+    ),
+    (
+        "enumeration with an alias",
+        ["typedef enum E { p, q } E;", "typedef enum E { q, r, p } E;"],
+        {"(int)p": "2"},
+    ),
+    (
+        "class that an alias names",
+        [
+            "#include <vector>",
+            "typedef struct { int a; } A; std::vector<A> v{{1}};",
+            "typedef struct { int a, b; } A; std::vector<A> w{{2, 3}};",
+        ],
+        {"v": "{ { a = 1 } }", "w": "{ { a = 2, b = 3 } }"},
+    ),
+    (
+        "extern C with other parameters",
+        ['extern "C" int f(int) { return 1; }', 'extern "C" { int f(double) { return 2; } }'],
+        {"f(1)": "2"},
+    ),
+    (
         "ret type",
         ["int f() { return 1; }", "int g() { return f(); }", "double f() { return 2.5; }"],
         {"f()": "2.5000000", "g()": "1"},
