@@ -183,6 +183,17 @@ def is_passing(image: LinkedImage) -> bool:
     )
 
 
+def users_of(committed: Mapping[str, Committed | None], gone: set[str]) -> tuple[str, ...]:
+    """Return the images that are not in `gone`, but refer to what some of those define."""
+    return tuple(
+        [
+            name
+            for name, each in committed.items()
+            if name not in gone and each and not gone.isdisjoint(each.uses)
+        ]
+    )
+
+
 def definitions_of(image: LinkedImage) -> dict[str, Definition]:
     """Return what the image defines, as later links are told."""
     return {

@@ -51,6 +51,12 @@ class DylibHost(Protocol):
         """Run a cell whose code goes into a JITDylib."""
 
 
+def make_jitdylib(name: str, execution: ExecutionSession, journal: Journal) -> None:
+    """Have a JITDylib of that name, and write down that there is one."""
+    execution.platform.jitdylib(name)
+    journal.dylibs.setdefault(name, ())
+
+
 class DylibHandle:
     """One JITDylib of a session.
 

@@ -24,12 +24,11 @@ from farside.accounts import (
     definitions_of,
     is_passing,
     stores_of,
+    users_of,
 )
 from farside.errors import (
-    Crashed,
     FarsideError,
     OptionError,
-    ProtocolError,
     RelocationError,
     UndefinedSymbols,
 )
@@ -514,14 +513,7 @@ class ExecutionSession:
 
     def users_of(self, names: Collection[str]) -> tuple[str, ...]:
         """Return the images, other than these, that refer to what these define."""
-        gone = set(names)
-        return tuple(
-            [
-                name
-                for name, committed in self._committed.items()
-                if name not in gone and committed and not gone.isdisjoint(committed.uses)
-            ]
-        )
+        return users_of(self._committed, set(names))
 
     def statistics(self) -> Statistics:
         """Count what there is on both sides."""
@@ -670,13 +662,7 @@ class ExecutionSession:
     def exit(self, status: int) -> DeathReport:
         """Have the program call ``exit``, and return how it ended."""
         self._wait_ready()
-        (function,) = self.lookup(["exit"]).values()
-        payload = sps.pack((sps.ADDR, sps.I32), (function, (status + 2**31) % 2**32 - 2**31))
-        try:
-            self._executor.call(bootstrap.RUN_AS_INT_FUNCTION, payload)
-        except Crashed as crash:
-            return crash.report
-        raise ProtocolError("The far side's exit returned.")
+        return self._executor.exit(self.lookup(["exit"])["exit"], status)
 
     def kill(self) -> None:
         """End the executor at once; nothing is run any more."""

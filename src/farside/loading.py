@@ -1,4 +1,4 @@
-"""Files that a program is given besides cells: shared libraries, objects, archives."""
+"""What a program is given besides cells: libraries, objects, archives, a call of ``main``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farside.accounts import read_file
+from farside.errors import OptionError
 from farside.object import is_archive, parse_archive, parse_object
 from farside.platform import MAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farside.execution import ExecutionSession
 
 
@@ -64,3 +67,11 @@ def add_archive(
         execution.link_files(list(archive.objects()), path, dylib, run=False)
     else:
         execution.offer_members(archive, dylib)
+
+
+def call_main(execution: ExecutionSession, args: Sequence[str]) -> int:
+    """Call the ``main`` that a cell defined. Raises OptionError if there is none."""
+    address = execution.address_of("main")
+    if address is None:
+        raise OptionError("no cell defines main")
+    return execution.run_main(address, args)

@@ -32,6 +32,7 @@ from farside.errors import (
     TooMuchOutput,
 )
 from farside.orc import bootstrap
+from farside.outcome import Past
 from farside.recovery.journal import Journal, JournalEntry, JournalState, LoadedFile
 
 if TYPE_CHECKING:
@@ -342,3 +343,15 @@ class Rescue:
         parsed = parse_object(entry.object_bytes, name)
         image = self._execution.link([parsed], name, dylib=entry.dylib, redefines=entry.redefines)
         self._execution.commit(image, statements=statements)
+
+    def history(self) -> tuple[Past, ...]:
+        """Return the accepted cells, oldest first, and what can be gone back to."""
+        entries = self.journal.entries
+        kept = self._execution.kept_after([f"cell {entry.cell}" for entry in entries])
+        names: dict[int, tuple[str, ...]] = {}
+        for each in self.checkpoints.values():
+            names[each.cell] = (*names.get(each.cell, ()), each.name)
+        return tuple(
+            Past(entry.cell, entry.code, is_kept, names.get(entry.cell, ()))
+            for entry, is_kept in zip(entries, kept, strict=True)
+        )

@@ -16,7 +16,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from farside.dylibs import DylibHandle
+from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import (
     CompileError,
     CompilerCrashed,
@@ -30,7 +30,7 @@ from farside.frontend.client import Compiler, find_compiler
 from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
-from farside.loading import load
+from farside.loading import call_main, load
 from farside.options import Options
 from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
@@ -391,15 +391,7 @@ class Session:
 
     def history(self) -> tuple[Past, ...]:
         """Return the accepted cells, oldest first, and what can be gone back to."""
-        entries = self._journal.entries
-        kept = self._execution.kept_after([f"cell {entry.cell}" for entry in entries])
-        names: dict[int, tuple[str, ...]] = {}
-        for each in self._rescue.checkpoints.values():
-            names[each.cell] = (*names.get(each.cell, ()), each.name)
-        return tuple(
-            Past(entry.cell, entry.code, is_kept, names.get(entry.cell, ()))
-            for entry, is_kept in zip(entries, kept, strict=True)
-        )
+        return self._rescue.history()
 
     # ------------------------------------------------------------------ beyond this process
 
@@ -526,12 +518,7 @@ class Session:
         """Return the JITDylib of that name, made now if there is none; ``main`` is the cells'."""
         if not name or not name.isprintable():
             raise OptionError(f"{name!r} cannot name a JITDylib")
-
-        def make(execution: ExecutionSession, journal: Journal) -> None:
-            execution.platform.jitdylib(name)
-            journal.dylibs.setdefault(name, ())
-
-        self.operate(f"making JITDylib {name}", make)
+        self.operate(f"making JITDylib {name}", partial(make_jitdylib, name))
         return DylibHandle(self, name)
 
     def operate(self, what: str, action: Callable[[ExecutionSession, Journal], T]) -> T:
@@ -614,14 +601,7 @@ class Session:
             Crashed, Interrupted: it did not return; the session has recovered.
             OptionError: there is no ``main``.
         """
-
-        def call(execution: ExecutionSession, _: Journal) -> int:
-            address = execution.address_of("main")
-            if address is None:
-                raise OptionError("no cell defines main")
-            return execution.run_main(address, args)
-
-        return self.operate("main", call)
+        return self.operate("main", lambda execution, _: call_main(execution, args))
 
     def close(self) -> Closing:
         """End the session: run exit handlers, then end both programs. May be called again.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from farside.errors import FarSideLost, OptionError, SetupError
+from farside.errors import Crashed, FarSideLost, OptionError, SetupError
 from farside.executor_command import main, parse
 from farside.options import Options
 from farside.remote import handshake
@@ -71,6 +71,17 @@ def test_a_session_and_another_at_once(listening: Front, tmp_path: Path) -> None
         other.run("int x = 2;")
         assert (shown(one.run("x")), shown(other.run("x"))) == ("1", "2")
         assert one.worker_pid != other.worker_pid
+
+
+def test_libraries_of_the_far_machine_are_found_and_a_crash_costs_its_cell(
+    listening: Front, tmp_path: Path
+) -> None:
+    with Session(options(listening, tmp_path)) as session:
+        result = session.run("#include <zlib.h>\nint length = compressBound(1000);")
+        assert [notice for notice in result.notices if "libz.so.1" in notice]
+        with pytest.raises(Crashed):
+            session.run("length = 0; __builtin_trap();")
+        assert shown(session.run("length > 1000 && zlibVersion() != nullptr")) == "true"
 
 
 def test_the_certificate_is_pinned_at_the_first_use(listening: Front, tmp_path: Path) -> None:

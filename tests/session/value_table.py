@@ -36,6 +36,7 @@ PRELUDE = (
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <valarray>
 #include <variant>
 #include <vector>

@@ -29,22 +29,21 @@
 #define FARSIDE_VALUE_ENUM 14    /* signed underlying value; size 1 to 16 */
 #define FARSIDE_VALUE_UENUM 15   /* unsigned underlying value; size 1 to 16 */
 #define FARSIDE_VALUE_CSTR 16    /* char pointer: the bytes up to NUL, without it; see the limit */
-#define FARSIDE_VALUE_CSTR_NULL 17 /* char pointer that is null; size 0 */
-#define FARSIDE_VALUE_STRING 18    /* std::string, std::string_view: the bytes; see the limit */
-#define FARSIDE_VALUE_OBJECT 19    /* any other object: its address; size 8 */
-#define FARSIDE_VALUE_COMPLEX 20   /* _Complex: real and imaginary part, half of size each */
-#define FARSIDE_VALUE_TREE 21      /* tokens; the kinds above and below are theirs */
-#define FARSIDE_VALUE_STRING8 22   /* code units of char8_t; see the limit */
-#define FARSIDE_VALUE_STRING16 23  /* code units of char16_t; see the limit */
-#define FARSIDE_VALUE_STRING32 24  /* code units of char32_t; see the limit */
-#define FARSIDE_VALUE_WSTRING 25   /* code units of wchar_t, 4 bytes each; see the limit */
-#define FARSIDE_VALUE_FUNCTION 26  /* a function or a pointer to one: its address; size 8 */
-#define FARSIDE_VALUE_MEMBER 27    /* pointer to a data member: i64 offset, -1 for null */
-#define FARSIDE_VALUE_METHOD 28 /* pointer to a member function: u64 and i64, as the C++ ABI says  \
-                                 */
-#define FARSIDE_VALUE_TIME 29   /* a time of the system clock: i64 nanoseconds since 1970 */
-#define FARSIDE_VALUE_TEXT 30   /* what stands for a value in plain text; see the limit */
-#define FARSIDE_VALUE_NAME 31   /* a name, as of an enumerator, that stands for a value */
+#define FARSIDE_VALUE_CSTR_NULL 17  /* char pointer that is null; size 0 */
+#define FARSIDE_VALUE_STRING 18     /* std::string, std::string_view: the bytes; see the limit */
+#define FARSIDE_VALUE_OBJECT 19     /* any other object: its address; size 8 */
+#define FARSIDE_VALUE_COMPLEX 20    /* _Complex: real and imaginary part, half of size each */
+#define FARSIDE_VALUE_TREE 21       /* tokens; the kinds above and below are theirs */
+#define FARSIDE_VALUE_STRING8 22    /* code units of char8_t; see the limit */
+#define FARSIDE_VALUE_STRING16 23   /* code units of char16_t; see the limit */
+#define FARSIDE_VALUE_STRING32 24   /* code units of char32_t; see the limit */
+#define FARSIDE_VALUE_WSTRING 25    /* code units of wchar_t, 4 bytes each; see the limit */
+#define FARSIDE_VALUE_FUNCTION 26   /* a function or a pointer to one: its address; size 8 */
+#define FARSIDE_VALUE_MEMBER 27     /* pointer to a data member: i64 offset, -1 for null */
+#define FARSIDE_VALUE_METHOD 28     /* pointer to a member function: u64, i64 (C++ ABI) */
+#define FARSIDE_VALUE_TIME 29       /* a time of the system clock: i64 nanoseconds since 1970 */
+#define FARSIDE_VALUE_TEXT 30       /* what stands for a value in plain text; see the limit */
+#define FARSIDE_VALUE_NAME 31       /* a name, as of an enumerator, that stands for a value */
 #define FARSIDE_VALUE_UNREADABLE 32 /* memory that cannot be read: its address; size 8 */
 #define FARSIDE_VALUE_ARRAY 33      /* u8 kind, u64 element size, then the elements' bytes */
 #define FARSIDE_VALUE_DATA 34       /* bytes of a bundle, whole */
@@ -58,15 +57,14 @@
 #define FARSIDE_VALUE_CLOSE 45 /* ends the value that was opened last */
 
 /* Tokens that open a value made of those that follow, up to its CLOSE. */
-#define FARSIDE_VALUE_SEQUENCE 50 /* elements */
-#define FARSIDE_VALUE_MAP 51      /* keys and values by turns */
-#define FARSIDE_VALUE_TUPLE 52    /* elements of several types */
-#define FARSIDE_VALUE_RECORD 53   /* labelled members */
-#define FARSIDE_VALUE_POINTEE 54  /* a pointer and, unless it is null or opaque, what it points to \
-                                   */
-#define FARSIDE_VALUE_TYPED 55    /* one value, and as text its type */
-#define FARSIDE_VALUE_QUANTITY 56 /* one number, and as text its unit */
-#define FARSIDE_VALUE_OPTIONAL 57 /* no value, then the text stands for it, or one */
+#define FARSIDE_VALUE_SEQUENCE 50   /* elements */
+#define FARSIDE_VALUE_MAP 51        /* keys and values by turns */
+#define FARSIDE_VALUE_TUPLE 52      /* elements of several types */
+#define FARSIDE_VALUE_RECORD 53     /* labelled members */
+#define FARSIDE_VALUE_POINTEE 54    /* a pointer and, unless null or opaque, what it points to */
+#define FARSIDE_VALUE_TYPED 55      /* one value, and as text its type */
+#define FARSIDE_VALUE_QUANTITY 56   /* one number, and as text its unit */
+#define FARSIDE_VALUE_OPTIONAL 57   /* no value, then the text stands for it, or one */
 #define FARSIDE_VALUE_UNEXPECTED 58 /* one value: std::expected holds an error */
 #define FARSIDE_VALUE_BUNDLE 59     /* labelled texts: a value by MIME type */
 

@@ -10,11 +10,11 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -31,6 +31,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
 from farside.remote.guard import Guard
+from farside.remote.pipes import OutputPipes
 from farside.remote.ports import Interrupts, OutputSink
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import Spawned, spawn_executor
@@ -97,12 +98,9 @@ class Executor:
             self._watch(self._supervisor.fileno(), self._read_control)
         if interrupts is not None:
             self._watch(interrupts.fileno(), interrupts.deliver)
-        self._pipes: list[tuple[int, Callable[[bytes], None]]] = []
-        if sink is not None and spawned.stdout is not None and spawned.stderr is not None:
-            self._pipes = [(spawned.stdout, sink.stdout), (spawned.stderr, sink.stderr)]
-        for pipe, take in self._pipes:
-            os.set_blocking(pipe, False)
-            self._watch(pipe, _pipe_reader(self, pipe, take))
+        self._pipes = OutputPipes(spawned, sink)
+        for pipe in self._pipes.descriptors:
+            self._watch(pipe, partial(self._read_pipe, pipe))
 
     @classmethod
     def spawn(
@@ -252,8 +250,7 @@ class Executor:
                 self._send_with_snapshot(frame, then, deadline)
             results = self._results
             self._pump_until(lambda: results[sequence] is not None, deadline)
-            if self._pipes:
-                self._drain_pipes()
+            self._pipes.drain()
             result = results.pop(sequence)
             assert result is not None
             return result
@@ -398,6 +395,15 @@ class Executor:
         payload = sps.pack((sps.ADDR, sps.Sequence(sps.STRING)), (address, arguments))
         return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
 
+    def exit(self, function: int, status: int) -> DeathReport:
+        """Call C's ``exit``, which lies at an address, and return how the program ended."""
+        payload = sps.pack((sps.ADDR, sps.I32), (function, (status + 2**31) % 2**32 - 2**31))
+        try:
+            self.call(bootstrap.RUN_AS_INT_FUNCTION, payload)
+        except Crashed as crash:
+            return crash.report
+        raise ProtocolError("The far side's exit returned.")
+
     # --- going back ----------------------------------------------------------------------------
 
     def wake(self, snapshot: Snapshot, keep: Iterable[Snapshot], then: Snapshot) -> None:
@@ -459,7 +465,7 @@ class Executor:
 
     def _connect(self, snapshot: Snapshot) -> None:
         """Take a snapshot's socket for the connection; the worker before has ended."""
-        self._drain_pipes()
+        self._pipes.drain()
         self._unwatch(self._data.fileno())
         self._data.close()
         self._data = SocketTransport(snapshot.socket)
@@ -495,7 +501,7 @@ class Executor:
         self._data.close()
         try:
             with suppress(FarsideError):  # nobody is left to be told of too much output
-                self._drain_pipes()
+                self._pipes.drain()
         finally:
             self._supervisor.end()
             self._finish()
@@ -530,7 +536,7 @@ class Executor:
                 self._turn(deadline)
             elif time.monotonic() >= deadline:
                 raise TimedOut("The executor did not end in the time it was given.")
-            self._drain_pipes()
+            self._pipes.drain()
 
     def __enter__(self) -> Executor:
         return self
@@ -542,11 +548,9 @@ class Executor:
         """Read what is left in the pipes, and close all."""
         try:
             with suppress(FarsideError):
-                self._drain_pipes()
+                self._pipes.drain()
         finally:
-            for pipe, _ in self._pipes:
-                os.close(pipe)
-            self._pipes = []
+            self._pipes.close()
             self._readers.clear()
             self._poll = select.poll()
 
@@ -619,7 +623,7 @@ class Executor:
         if not gone and (self._supervisor.worker_lives() or not self._await_death()):
             # It does not hold its connection any more. `wake` or `kill` will end it.
             raise FarSideLost("The program on the far side closed its connection to the session.")
-        self._drain_pipes()
+        self._pipes.drain()
         if self.death is not None:
             raise Crashed(f"{self.death}.", self.death)
         what = "its supervisor ended" if self._supervisor.exists else "the connection ended"
@@ -685,38 +689,12 @@ class Executor:
         if self._supervisor.ended:
             self._unwatch(self._supervisor.fileno())
 
-    def _read_pipe(self, pipe: int, take: Callable[[bytes], None], limit: int) -> bool:
-        """Hand on what a pipe holds; False when there is no more now."""
-        try:
-            data = os.read(pipe, limit)
-        except BlockingIOError:
-            return False
-        if data:
-            take(data)
-        else:
+    def _read_pipe(self, pipe: int) -> None:
+        self._pipes.read(pipe)
+        if pipe not in self._pipes.descriptors:
             self._unwatch(pipe)
-        return bool(data)
-
-    def _drain_pipes(self) -> None:
-        """What was printed before a reply was sent belongs to that reply.
-
-        Bounded: a thread that prints without end must not keep the reply from its caller.
-        """
-        for pipe, take in self._pipes:
-            for _ in range(16):
-                if not self._read_pipe(pipe, take, 1 << 16):
-                    break
 
     def _decoded(self, codec: sps.Codec[T], payload: bytes) -> T:
         """Decode a result; a malformed one makes the executor unusable."""
         with Guard(self):
             return codec.decode(sps.Reader(payload))
-
-
-def _pipe_reader(
-    executor: Executor, pipe: int, take: Callable[[bytes], None]
-) -> Callable[[], None]:
-    def read() -> None:
-        executor._read_pipe(pipe, take, 1 << 16)
-
-    return read

@@ -1,0 +1,60 @@
+"""The far side's captured output, as it comes through pipes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farside.remote.ports import OutputSink
+    from farside.remote.spawn import Spawned
+
+_AT_ONCE = 1 << 16  # bytes
+_TURNS = 16
+
+
+class OutputPipes:
+    """The pipes of an executor whose output is captured; none where it is not.
+
+    Attributes:
+        descriptors: those that are open and not at their end.
+    """
+
+    def __init__(self, spawned: Spawned, sink: OutputSink | None) -> None:
+        self._take: dict[int, Callable[[bytes], None]] = {}
+        if sink is not None and spawned.stdout is not None and spawned.stderr is not None:
+            self._take = {spawned.stdout: sink.stdout, spawned.stderr: sink.stderr}
+        self.descriptors = set(self._take)
+        for pipe in self._take:
+            os.set_blocking(pipe, False)
+
+    def read(self, pipe: int) -> bool:
+        """Hand on what a pipe holds; False when there is no more now, or never will be."""
+        try:
+            data = os.read(pipe, _AT_ONCE)
+        except BlockingIOError:
+            return False
+        if data:
+            self._take[pipe](data)
+        else:
+            self.descriptors.discard(pipe)
+        return bool(data)
+
+    def drain(self) -> None:
+        """Hand on what was printed before a reply was sent: it belongs to that reply.
+
+        Bounded: a thread that prints without end must not keep the reply from its caller.
+        """
+        for pipe in self._take:
+            for _ in range(_TURNS):
+                if not self.read(pipe):
+                    break
+
+    def close(self) -> None:
+        """Close them; may be called again."""
+        for pipe in self._take:
+            os.close(pipe)
+        self._take.clear()
+        self.descriptors.clear()
