@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farside.errors import CompileError, Crashed, FarsideError
+from farside.errors import CompileError, CppException, Crashed, FarsideError, UndefinedSymbols
 
 if TYPE_CHECKING:
     from farside.session import Session
@@ -451,3 +451,17 @@ def test_after_the_compiler_and_the_program_were_started_again(session: Session)
         except FarsideError:
             continue
     assert [shown(session, code) for code in ("g()", "f()", "S().b")] == ["21", "20", "2"]
+
+
+def test_names_are_those_that_the_programmer_wrote(session: Session) -> None:
+    code = "struct B { virtual ~B() {} }; struct E : B { int i = 1; };"
+    session.run(code)
+    session.run(code)
+    assert str(session.run("B &b = *new E; b").value) == "(B &) (E) {}"
+    with pytest.raises(CppException, match=r"threw E$"):
+        session.run("throw E();")
+    with pytest.raises(UndefinedSymbols, match=r"^nowhere\(E\) is undefined"):
+        session.run("int nowhere(E); nowhere(E());")
+    session.run("void g(E) { __builtin_trap(); }")
+    with pytest.raises(Crashed, match=r"#0 g\(E\) cell 6"):
+        session.run("g(E());")
