@@ -15,6 +15,7 @@
 #include "values.h"
 #include "wrapper.h"
 
+#include <csignal>
 #include <cstdio>
 #include <unistd.h>
 
@@ -60,6 +61,12 @@ template <typename... Arguments, typename Body>
 WrapperResult serveOnCellThread(const char *data, size_t size, Body &&body) {
   WrapperResult result{};
   CellThread::get().run([&] { result = serveWrapper<Arguments...>(data, size, body); });
+  // The executor is about to answer on this thread of its own. A session that has gone must not end
+  // it before the watch has ended the program's children.
+  sigset_t brokenPipe;
+  ::sigemptyset(&brokenPipe);
+  ::sigaddset(&brokenPipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &brokenPipe, nullptr);
   return result;
 }
 
