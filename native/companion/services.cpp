@@ -15,6 +15,7 @@
 #include "values.h"
 #include "wrapper.h"
 
+#include <csignal>
 #include <cstdio>
 #include <unistd.h>
 
@@ -60,6 +61,12 @@ template <typename... Arguments, typename Body>
 WrapperResult serveOnCellThread(const char *data, size_t size, Body &&body) {
   WrapperResult result{};
   CellThread::get().run([&] { result = serveWrapper<Arguments...>(data, size, body); });
+  // The executor is about to answer on this thread of its own. A session that has gone must not end
+  // it before the watch has ended the program's children.
+  sigset_t brokenPipe;
+  ::sigemptyset(&brokenPipe);
+  ::sigaddset(&brokenPipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &brokenPipe, nullptr);
   return result;
 }
 
@@ -129,11 +136,19 @@ WrapperResult farside_companion_start(const char *data, size_t size) {
       });
 }
 
+/// The undoing of the above, when the memory of this code is released.
+WrapperResult farside_companion_stop(const char *data, size_t size) {
+  return serveWrapper<>(data, size, [] {
+    SessionWatch::get().end();
+    return Error();
+  });
+}
+
 /// Ends the program in order: its thread, exit handlers, then what its images have registered, the
 /// newest first. Afterwards its memory can be released.
 WrapperResult farside_companion_end(const char *data, size_t size) {
   return serveWrapper<>(data, size, [] {
-    SessionWatch::get().end();
+    SessionWatch::get().expectEnd();
     CellThread::get().end();
     Error first = Dylibs::get().runExitHandlers(0);
     ::__cxa_finalize(&exitCookie); // nothing is left for it to do, and this code is about to go

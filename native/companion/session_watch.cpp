@@ -3,10 +3,41 @@
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace farside {
+
+namespace {
+
+// A program that closes all descriptors closes those of the watch, too; then only looking helps.
+constexpr int LookEveryMilliseconds = 1000;
+
+/// The leader of a session of its own takes its children with it.
+void killProgram() { ::kill(::getpgrp() == ::getpid() ? 0 : ::getpid(), SIGKILL); }
+
+/// A descriptor that can be told from another file under its number.
+class Watched {
+public:
+  explicit Watched(int fd) : Fd(fd) {
+    if (::fstat(Fd, &Identity) != 0)
+      Fd = -1;
+  }
+
+  /// -1, which poll passes over, once the program has closed it.
+  int fd() const {
+    struct stat now{};
+    bool same = Fd >= 0 && ::fstat(Fd, &now) == 0 && now.st_dev == Identity.st_dev &&
+                now.st_ino == Identity.st_ino;
+    return same ? Fd : -1;
+  }
+
+private:
+  int Fd;
+  struct stat Identity{};
+};
+
+} // namespace
 
 SessionWatch &SessionWatch::get() {
   static auto *instance = new SessionWatch; // outlives every thread
@@ -19,22 +50,32 @@ void SessionWatch::start(int socket) {
     return;
   Stopped = UniqueFd(pipe[0]);
   Stop = UniqueFd(pipe[1]);
+  Parent = ::getppid();
   Thread = std::thread([this, socket] { watch(socket); });
 }
 
 void SessionWatch::watch(int socket) {
-  pollfd events[] = {{socket, 0, 0}, {Stopped.get(), POLLIN, 0}};
-  while (::poll(events, 2, -1) < 0 || (events[0].revents | events[1].revents) == 0)
-    ;
-  if ((events[0].revents & POLLHUP) == 0)
-    return; // the end in order, or the program has closed the descriptor
-  // The leader of a session of its own takes its children with it.
-  ::kill(::getpgrp() == ::getpid() ? 0 : ::getpid(), SIGKILL);
+  Watched session(socket);
+  Watched stopped(Stopped.get());
+  while (::getppid() == Parent && !Ending) {
+    pollfd events[] = {{session.fd(), 0, 0}, {stopped.fd(), POLLIN, 0}};
+    if (::poll(events, 2, LookEveryMilliseconds) < 0)
+      continue;
+    if ((events[0].revents & POLLHUP) != 0)
+      break;
+    if ((events[1].revents & POLLIN) != 0)
+      return;
+  }
+  if (!Ending)
+    killProgram();
 }
 
 void SessionWatch::end() {
   if (!Thread.joinable())
     return;
+  if (!Expected)
+    killProgram();
+  Ending = true;
   // Closing it would not do: a child of the program holds it, too.
   (void)!::write(Stop.get(), "", 1);
   Thread.join();

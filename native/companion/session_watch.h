@@ -6,6 +6,8 @@
 
 #include "fd.h"
 
+#include <atomic>
+#include <sys/types.h>
 #include <thread>
 
 namespace farside {
@@ -17,7 +19,11 @@ public:
   /// Watches the socket; -1 for none.
   void start(int socket);
 
-  /// Stops watching: the session is about to end in order.
+  /// The session is about to end in order. The watch goes on: exit handlers may take for ever.
+  void expectEnd() { Expected = true; }
+
+  /// Stops watching, for this code is about to be unmapped. An end that nobody has announced is
+  /// that of the session, and ends the program's children, too.
   void end();
 
 private:
@@ -25,6 +31,9 @@ private:
 
   UniqueFd Stop; // written to at the end
   UniqueFd Stopped;
+  pid_t Parent = -1; // the session's process
+  std::atomic<bool> Expected = false;
+  std::atomic<bool> Ending = false; // where the program has closed `Stop`
   std::thread Thread;
 };
 

@@ -47,12 +47,18 @@ bool canLoseBody(const NamedDecl &decl) {
          !function->getDeclaredReturnType()->getContainedAutoType();
 }
 
+void removeFrom(DeclContext &context, NamedDecl &decl) {
+  if (StoredDeclsMap *map = context.getPrimaryContext()->getLookupPtr())
+    if (auto entry = map->find(decl.getDeclName()); entry != map->end())
+      if (llvm::is_contained(entry->second.getLookupResult(), &decl))
+        entry->second.remove(&decl);
+}
+
 void removeFromLookup(Sema &sema, NamedDecl &decl) {
+  // There Clang looks whether what is extern "C" is the same wherever it is declared.
+  removeFrom(*decl.getASTContext().getExternCContextDecl(), decl);
   for (DeclContext *context = decl.getDeclContext(); context; context = context->getParent()) {
-    if (StoredDeclsMap *map = context->getPrimaryContext()->getLookupPtr())
-      if (auto entry = map->find(decl.getDeclName()); entry != map->end())
-        if (llvm::is_contained(entry->second.getLookupResult(), &decl))
-          entry->second.remove(&decl);
+    removeFrom(*context, decl);
     if (!context->isTransparentContext())
       break;
   }
@@ -91,12 +97,23 @@ bool isSameFunction(const NamedDecl &before, const NamedDecl &now) {
          function->getASTContext().hasSameType(old->getType(), function->getType());
 }
 
+/// `typedef struct S { … } S;`: the alias means the class wherever the class itself is unknown.
+bool isAliasOfSameName(const NamedDecl &decl, const TagDecl &tag) {
+  const auto *alias = dyn_cast<TypedefNameDecl>(&decl);
+  if (!alias || !alias->getDeclContext()->getRedeclContext()->Equals(
+                    tag.getDeclContext()->getRedeclContext()))
+    return false;
+  const TagDecl *named = alias->getUnderlyingType()->getAsTagDecl();
+  return named && named->getCanonicalDecl() == tag.getCanonicalDecl();
+}
+
 /// Two functions that can be overloads of one another: neither takes the other's place.
 bool areOverloads(const NamedDecl &before, const NamedDecl &now) {
   const auto *old = dyn_cast<FunctionDecl>(&before);
   const auto *function = dyn_cast<FunctionDecl>(&now);
   const ASTContext &ast = now.getASTContext();
-  if (!old || !function || !ast.getLangOpts().CPlusPlus)
+  if (!old || !function || !ast.getLangOpts().CPlusPlus ||
+      (old->isExternC() && function->isExternC()))
     return false;
   if (old->getNumParams() != function->getNumParams())
     return true;
@@ -113,6 +130,9 @@ NamedDecl *symbolOwner(NamedDecl &decl) {
     return binding->getDecomposedDecl();
   if (auto *pattern = dyn_cast<TemplateDecl>(&decl))
     return pattern->getTemplatedDecl();
+  // An alias has no symbols, but a class without a name has those of the alias that names it.
+  if (auto *alias = dyn_cast<TypedefNameDecl>(&decl))
+    return alias->getAnonDeclWithTypedefName(/*AnyRedecl=*/true);
   return &decl;
 }
 
@@ -160,6 +180,14 @@ void Redefinitions::hide(NamedDecl &decl) {
   HiddenNow.push_back({entity.getDeclContext()->getRedeclContext(), entity.getDeclName(), &entity});
   for (NamedDecl *each : visible(*Names, entity))
     removeFromLookup(*Names, *each);
+  if (auto *tag = dyn_cast<TagDecl>(&entity)) {
+    std::vector<NamedDecl *> aliases;
+    for (NamedDecl *other : tag->getDeclContext()->getRedeclContext()->lookup(tag->getDeclName()))
+      if (isAliasOfSameName(*other, *tag))
+        aliases.push_back(other);
+    for (NamedDecl *alias : aliases)
+      hide(*alias);
+  }
   if (auto *enumeration = dyn_cast<EnumDecl>(&entity); enumeration && !enumeration->isScoped())
     for (EnumConstantDecl *constant : enumeration->enumerators())
       hide(*constant);
@@ -199,7 +227,7 @@ void Redefinitions::add(NamedDecl &decl) {
 void Redefinitions::defineType(TagDecl &tag) { keepApart(tag); }
 
 void Redefinitions::keepApart(NamedDecl &decl) {
-  if (HiddenNow.empty() || isa<TypedefNameDecl, ConceptDecl, EnumConstantDecl>(decl))
+  if (HiddenNow.empty() || isa<ConceptDecl, EnumConstantDecl>(decl))
     return;
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
   for (const Hidden &hidden : HiddenNow) {

@@ -60,6 +60,21 @@ Object messageOnly(llvm::StringRef message) {
                 {"source", ""},        {"notes", Array{}}};
 }
 
+/// Names as the programmer wrote them: without the tags by which what is defined again is told from
+/// the old.
+std::string demangled(const std::string &name) {
+  static const llvm::StringRef tag = "[abi:cell";
+  std::string text = llvm::demangle(name);
+  for (size_t at = 0; (at = text.find(tag, at)) != std::string::npos;) {
+    size_t end = text.find_first_not_of("0123456789", at + tag.size());
+    if (end != std::string::npos && text[end] == ']')
+      text.erase(at, end + 1 - at);
+    else
+      ++at;
+  }
+  return text;
+}
+
 Object describe(const ShownType &type) {
   Object value{{"type", type.name}};
   if (type.underlying.empty())
@@ -130,7 +145,7 @@ void Server::dispatch(const Object &request) {
 void Server::demangle(const Object &request) {
   Array names;
   for (const std::string &name : strings(request.getArray("names")))
-    names.push_back(llvm::demangle(name));
+    names.push_back(demangled(name));
   Line.send(Object{{"ok", true}, {"names", std::move(names)}});
 }
 

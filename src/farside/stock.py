@@ -224,7 +224,6 @@ class StockFarSide:
         def action(name: str, arguments: bytes = b"") -> tuple[int, bytes]:
             return image.defined[name].address, arguments
 
-        nothing = (0, b"")
         # It ends with the session even while a cell runs, if it is a child of ours.
         watched = CONTROL_FD if self._executor.is_child else -1
         address = sps.pack((sps.ADDR,), (header,))
@@ -247,7 +246,7 @@ class StockFarSide:
                         (self._base, slab_size, watched, self.memory.pending().protect),
                     ),
                 ),
-                nothing,
+                action("farside_companion_stop"),
             ),
         ]
         contents = [(header, address)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farside.errors import CppException
+from farside.result.text import without_cells
 from farside.result.value import decode_value
 
 if TYPE_CHECKING:
@@ -34,6 +35,5 @@ def value_of(compiled: CompiledCell, outcome: RunOutcome | None) -> Value | None
 def exception_of(what: str, outcome: RunOutcome) -> CppException:
     """Return the exception that ended `what`."""
     said = "" if outcome.what is None else f": {outcome.what}"
-    return CppException(
-        f"{what} threw {outcome.exception_type}{said}", outcome.exception_type, outcome.what
-    )
+    kind = without_cells(outcome.exception_type)
+    return CppException(f"{what} threw {kind}{said}", kind, outcome.what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,43 @@ def test_nothing_is_left_behind(leaves_nothing: object) -> None:
     with Session(Options(output="capture", executor=STOCK)) as session:
         session.run("#include <unistd.h>\nint child = fork(); if (!child) pause();")
         session.run("1;")
+
+
+SPIN = 'write(1, "spins\\n", 6); for (;;);'
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        SPIN,
+        "for (int fd = 3; fd < 64; ++fd) close(fd); " + SPIN,
+        "close(4); int other[2]; pipe(other); dup2(other[0], 4); close(other[1]); " + SPIN,
+        "if (!fork()) { " + SPIN + " }",
+        "struct Endless { ~Endless() { " + SPIN + " } } endless;",
+        f"atexit([] {{ {SPIN} }});",
+    ],
+    ids=["cell", "all descriptors", "another file", "child", "destructor", "exit handler"],
+)
+def test_nothing_is_left_where_code_spins_and_the_session_is_killed(
+    code: str, leaves_nothing: object
+) -> None:
+    script = f"""
+from pathlib import Path
+from farside.options import Options
+from farside.session import Session
+session = Session(Options(executor=Path({str(STOCK)!r})))
+session.run("#include <cstdlib>\\n#include <unistd.h>")
+session.run({code!r})
+if "Endless" in {code!r} or "atexit" in {code!r}:
+    session.close()
+input()
+"""
+    command = [sys.executable, "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as near:
+        assert near.stdout is not None
+        assert near.stdout.readline() == "spins\n"
+        near.kill()
 
 
 def test_a_runtime_that_is_none(tmp_path: Path) -> None:

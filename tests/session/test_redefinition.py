@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farside.errors import CompileError, Crashed, FarsideError
+from farside.errors import CompileError, CppException, Crashed, FarsideError, UndefinedSymbols
 
 if TYPE_CHECKING:
     from farside.session import Session
@@ -39,6 +39,35 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         "fptr",
         ["int f() { return 1; }", "int (*p)() = f;", "int f() { return 2; }"],
         {"p()": "2", "f()": "2"},
+    ),
+    (
+        "alias of the same name",
+        ["typedef struct G { int a; } G; G g{1};", "typedef struct G { int a, b; } G; G h{2, 3};"],
+        {"g": "{ a = 1 }", "h": "{ a = 2, b = 3 }"},
+    ),
+    (
+        "alias of the same name given later",
+        ["struct G { int a; };", "typedef struct G G;", "struct G { int b = 2; };"],
+        {"G()": "{ b = 2 }"},
+    ),
+    (
+        "enumeration with an alias",
+        ["typedef enum E { p, q } E;", "typedef enum E { q, r, p } E;"],
+        {"(int)p": "2"},
+    ),
+    (
+        "class that an alias names",
+        [
+            "#include <vector>",
+            "typedef struct { int a; } A; std::vector<A> v{{1}};",
+            "typedef struct { int a, b; } A; std::vector<A> w{{2, 3}};",
+        ],
+        {"v": "{ { a = 1 } }", "w": "{ { a = 2, b = 3 } }"},
+    ),
+    (
+        "extern C with other parameters",
+        ['extern "C" int f(int) { return 1; }', 'extern "C" { int f(double) { return 2; } }'],
+        {"f(1)": "2"},
     ),
     (
         "ret type",
@@ -422,3 +451,17 @@ def test_after_the_compiler_and_the_program_were_started_again(session: Session)
         except FarsideError:
             continue
     assert [shown(session, code) for code in ("g()", "f()", "S().b")] == ["21", "20", "2"]
+
+
+def test_names_are_those_that_the_programmer_wrote(session: Session) -> None:
+    code = "struct B { virtual ~B() {} }; struct E : B { int i = 1; };"
+    session.run(code)
+    session.run(code)
+    assert str(session.run("B &b = *new E; b").value) == "(B &) (E) {}"
+    with pytest.raises(CppException, match=r"threw E$"):
+        session.run("throw E();")
+    with pytest.raises(UndefinedSymbols, match=r"^nowhere\(E\) is undefined"):
+        session.run("int nowhere(E); nowhere(E());")
+    session.run("void g(E) { __builtin_trap(); }")
+    with pytest.raises(Crashed, match=r"#0 g\(E\) cell 6"):
+        session.run("g(E());")

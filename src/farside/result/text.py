@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 STRING_LIMIT = 10_000
 """Bytes of a string that are shown; more say that the string goes on."""
 
@@ -18,6 +20,9 @@ _ESCAPES = {
 }
 
 _CODECS = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}
+
+
+_CELL = re.compile(r"\[abi:cell\d+\]")
 
 
 def escape(char: str, quote: str) -> str:
@@ -89,6 +94,11 @@ def plain_text(data: bytes) -> str:
             char if char == "\n" or char.isprintable() else escape(char, "") for char in text
         )
     return text + "…" if cut else text
+
+
+def without_cells(name: str) -> str:
+    """Return the name of a type without the tags that tell what is defined again from the old."""
+    return _CELL.sub("", name)
 
 
 def _escaped(text: str) -> str:

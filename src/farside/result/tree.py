@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from farside.errors import ProtocolError
 from farside.result.kinds import ValueKind as Kind
-from farside.result.text import plain_text
+from farside.result.text import plain_text, without_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,7 +212,9 @@ def _around(node: Node, parts: list[str]) -> str:
     match node.kind:
         case Kind.TYPED:
             # Of a base the dynamic type is that of the whole.
-            return whole if node.label.startswith("<") else f"({text}) {whole}".rstrip()
+            return (
+                whole if node.label.startswith("<") else f"({without_cells(text)}) {whole}".rstrip()
+            )
         case Kind.QUANTITY:
             return whole + text
         case Kind.UNEXPECTED:
