@@ -21,7 +21,7 @@ from farside.options import Options
 KEPT = 6
 """How many PCHs the cache keeps; one takes about 20 MB. Those in use of late are kept besides."""
 
-_IN_USE = 24 * 3600.0  # seconds after its last use for which a PCH may still be in use
+_IN_USE = 3600.0  # seconds after its last use for which a PCH may still be in use
 
 _FORMAT = "1"
 _HEADER_DIRS = ("/usr/include", "/usr/include/c++", "/usr/local/include")
