@@ -52,8 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return _EXIT_BROKEN_PIPE
     except OSError as error:
-        # Our own output cannot be written, on a full disk for instance.
+        # Our own output cannot be written, on a full disk for instance; the interpreter would try
+        # again at its end, and complain.
         _complain(str(error))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_USAGE
     except Exception as error:
         if os.environ.get("FARSIDE_TRACEBACK"):

@@ -43,6 +43,10 @@ class Slab:
     def __init__(self, base: int | None = None, size: int = 256 << 20) -> None:
         flags = _MAP_PRIVATE_ANONYMOUS | 0x4000 | (_MAP_FIXED_NOREPLACE if base else 0)
         found: int = _PROCESS.mmap(base, size, 0, flags, -1, 0)
+        # An interpreter that is no PIE has its heap somewhere in the low addresses, too.
+        while base and found != base and base < 1 << 30:
+            base += 64 << 20
+            found = _PROCESS.mmap(base, size, 0, flags, -1, 0)
         assert found == (base or found), "no room for the slab"
         self.base = self._next = found
         self.end = found + size

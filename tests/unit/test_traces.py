@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def test_a_grandchild_is_found_and_its_end_waited_for(leaves_nothing: Traces) -> None:
     program = (
         "import subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'input()'])\n"
-        "print(child.pid, flush=True)\n"
+        "code = 'import os; print(os.getpid(), flush=True); input()'\n"
+        "subprocess.Popen([sys.executable, '-c', code])\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
