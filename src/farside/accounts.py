@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _POINTER = Struct("<Q")
 _RUN_AND_UNWIND = (".init_array", ".eh_frame", ".gcc_except_table", ".data.DW.ref.")
+_EXECUTABLE = int(Prot.EXEC)  # enumerations are slow, and every cell is asked
 _PERSONALITY = "DW.ref."  # what the unwind table refers to: a pointer to the personality routine
 
 
@@ -177,7 +178,7 @@ def is_passing(image: LinkedImage) -> bool:
         len(statements) == len(image.initialisers)
         and all(s.kind != "function" or s.address in statements for s in image.local_symbols)
         and all(
-            each.prot & Prot.EXEC or not each.size or each.name.startswith(_RUN_AND_UNWIND)
+            int(each.prot) & _EXECUTABLE or not each.size or each.name.startswith(_RUN_AND_UNWIND)
             for each in image.sections
         )
     )

@@ -74,9 +74,7 @@ class InterruptGate:
         """
         self._open = True
         try:
-            if self._pending:
-                self._forget()
-                raise KeyboardInterrupt
+            self._raise_pending()
             yield
         finally:
             self._open = False
@@ -94,9 +92,7 @@ class InterruptGate:
         self._waiting = True
         self._gentle, self.asked = gentle, False
         try:
-            if self._pending:
-                self._forget()
-                raise KeyboardInterrupt
+            self._raise_pending()
             yield
         finally:
             self._waiting = False
@@ -120,9 +116,8 @@ class InterruptGate:
         """
         if _INTERRUPT in self._drain():
             self._pending = True
-        if self._open and self._pending:
-            self._forget()
-            raise KeyboardInterrupt
+        if self._open:
+            self._raise_pending()
         if self._waiting and self._pending:
             self._forget()
             if self._gentle is None or self.asked:
@@ -136,6 +131,11 @@ class InterruptGate:
             os.close(self._reader)
             os.close(self._writer)
             self._reader = self._writer = -1
+
+    def _raise_pending(self) -> None:
+        if self._pending:
+            self._forget()
+            raise KeyboardInterrupt
 
     def _forget(self) -> None:
         self._drain()

@@ -120,7 +120,7 @@ class Thrift(Generic[S]):
     def may_fork(self) -> bool:
         """Tell whether the program may be copied now; the first time that it may not is told."""
         for state in list(self._states)[-2:]:  # the newest may still be being made
-            if state.snapshot.ready(0):
+            if state.snapshot.pid or state.snapshot.ready(0):  # one with a pid has told
                 self.forks.seconds = state.snapshot.seconds
         said = self.forks.saved
         allowed = self.forks.allows()

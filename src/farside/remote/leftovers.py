@@ -13,6 +13,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from farside.remote.process import has_ended
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -44,20 +46,8 @@ def end_leftovers(mark: bytes, keep: Collection[int]) -> None:
                 with suppress(OSError):
                     os.kill(pid, number)
         for pid in found:
-            _await_end(pid, deadline)
-
-
-def _await_end(pid: int, deadline: float) -> None:
-    import select
-
-    with suppress(OSError):
-        handle = os.pidfd_open(pid)
-        try:
-            poll = select.poll()
-            poll.register(handle, select.POLLIN)
-            poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-        finally:
-            os.close(handle)
+            with suppress(OSError):
+                has_ended(pid, max(0.0, deadline - time.monotonic()))
 
 
 def _marked(mark: bytes) -> Iterator[int]:

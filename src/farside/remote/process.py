@@ -24,7 +24,7 @@ def await_end(pid: int, deadline: float) -> DeathReport | None:
         None where it has not ended by then, or is no child that can be asked about.
     """
     try:
-        if not _ended(pid, max(0.0, deadline - time.monotonic())):
+        if not has_ended(pid, max(0.0, deadline - time.monotonic())):
             return None
         end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     except (ChildProcessError, ProcessLookupError):  # somebody else has collected it
@@ -42,10 +42,10 @@ def collect(pid: int, grace: float) -> bool:
     # Someone else in this process may wait for all children, and have taken this one. One that
     # snapshots founded is no child, and cannot be collected, but waited for.
     with suppress(ChildProcessError, ProcessLookupError):
-        if not _ended(pid, grace):
+        if not has_ended(pid, grace):
             in_order = False
             os.kill(pid, signal.SIGKILL)
-            _ended(pid, grace)
+            has_ended(pid, grace)
         os.waitpid(pid, 0)
     return in_order
 
@@ -81,7 +81,12 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _ended(pid: int, seconds: float) -> bool:
+def has_ended(pid: int, seconds: float) -> bool:
+    """Wait for a process to end, `seconds` at most, and tell whether it did.
+
+    Raises:
+        OSError: there is no such process.
+    """
     handle = os.pidfd_open(pid)
     try:
         poll = select.poll()

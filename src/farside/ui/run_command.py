@@ -16,6 +16,7 @@ from farside.execution import ExecutionSession
 from farside.loading import load
 from farside.object import Archive, ObjectFile, is_archive, parse_archive, parse_object
 from farside.options import Options
+from farside.verdict import exception_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -164,11 +165,7 @@ def _run(program: _Program) -> int:
         name = program.arguments[0]
         outcome = execution.commit(execution.link(program.objects, name, program.archives))
         if outcome.exception:
-            what = "" if outcome.what is None else f": {outcome.what}"
-            print(
-                f"farside run: an initialiser threw {outcome.exception_type}{what}",
-                file=sys.stderr,
-            )
+            print(f"farside run: {exception_of('an initialiser', outcome)}", file=sys.stderr)
             return _ABORTED
         address = execution.address_of("main")
         assert address is not None
