@@ -10,6 +10,7 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
@@ -30,6 +31,7 @@ from farside.errors import (
 from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
+from farside.remote.given import Answer
 from farside.remote.guard import Guard
 from farside.remote.pipes import OutputPipes
 from farside.remote.ports import Interrupts, OutputSink
@@ -84,7 +86,7 @@ class Executor:
         self._readers: dict[int, Callable[[], None]] = {}
         self._results: dict[int, bytes | None] = {}
         self._unread: set[int] = set()  # calls whose results say nothing
-        self._handlers: dict[int, Callable[[bytes], bytes]] = {}
+        self._handlers: dict[int, Callable[[bytes], bytes | Answer]] = {}
         self._next_sequence = 0
         self._outer_call = 0  # not those that are made while it waits
         self._setup: bootstrap.Setup | None = None
@@ -255,7 +257,7 @@ class Executor:
             assert result is not None
             return result
 
-    def handle(self, tag_name: str, handler: Callable[[bytes], bytes]) -> None:
+    def handle(self, tag_name: str, handler: Callable[[bytes], bytes | Answer]) -> None:
         """Answer the far side's calls with this dispatch tag. The handler may make calls itself."""
         self._handlers[self.address(tag_name)] = handler
 
@@ -675,7 +677,14 @@ class Executor:
             if handler is None:
                 raise ProtocolError(f"A call with the unknown tag {frame.tag:#x}.")
             reply = handler(frame.payload)
-            self._send(encode_frame(Opcode.RESULT, frame.sequence, 0, reply), None)
+            if isinstance(reply, Answer):
+                try:
+                    result = encode_frame(Opcode.RESULT, frame.sequence, 0, reply.payload)
+                    self._send(result, None, reply.descriptor)
+                finally:
+                    os.close(reply.descriptor)
+            else:
+                self._send(encode_frame(Opcode.RESULT, frame.sequence, 0, reply), None)
         elif frame.opcode == Opcode.SETUP:
             if self._setup is not None or frame.sequence != 0:
                 raise ProtocolError("A second Setup message, or one with a sequence number.")
