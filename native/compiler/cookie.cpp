@@ -6,7 +6,8 @@
 namespace farside {
 
 std::string Cookie::encode() const {
-  std::string text = std::string(plain ? "p" : "") + (given ? "g" : "") + std::to_string(numberedNames);
+  std::string text =
+      std::string(plain ? "p" : "") + (given ? "g" : "") + std::to_string(numberedNames);
   for (const DeclarationId &id : hidden)
     text += ' ' + std::to_string(id.cell) + (id.bodyOnly ? "/b" : "/") + std::to_string(id.index);
   for (const std::string &symbol : weakSymbols)

@@ -256,8 +256,8 @@ std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
   return name;
 }
 
-/// As `show`, for a Python program. An opaque value is not given: the expression is to be bound to a
-/// name instead, by other code than this.
+/// As `show`, for a Python program. An opaque value is not given: the expression is to be bound to
+/// a name instead, by other code than this.
 std::optional<ShownType> Display::give(TopLevelStmtDecl &statement, Expr *expression) {
   Builder b(Semantics, statement, valueFunction());
   QualType type = expression->getType();

@@ -112,14 +112,12 @@ void ShowBodies::giveScalar(Expr *out, Expr *value) {
   if (auto number = numberKind(C, type))
     return run("__farside_leaf", {out, kind(*number), addressOf(value), bytes()});
   if (const auto *enumeration = type->getAs<EnumType>())
-    return run("__farside_enumerator",
-               {out, kind(*scalarKind(C, type)), addressOf(value), bytes(),
-                literal(enumeratorTable(C, *enumeration->getDecl()) + '\0'),
-                literal(typeName(C, type.getUnqualifiedType()))});
+    return run("__farside_enumerator", {out, kind(*scalarKind(C, type)), addressOf(value), bytes(),
+                                        literal(enumeratorTable(C, *enumeration->getDecl()) + '\0'),
+                                        literal(typeName(C, type.getUnqualifiedType()))});
   if (const auto *builtin = type->getAs<BuiltinType>();
       builtin && builtin->getKind() == BuiltinType::BFloat16 && S.getLangOpts().CPlusPlus)
-    return run("converted", {TemplateArgument(C.FloatTy)},
-               {out, value, kind(FARSIDE_VALUE_FLOAT)});
+    return run("converted", {TemplateArgument(C.FloatTy)}, {out, value, kind(FARSIDE_VALUE_FLOAT)});
   auto known = scalarKind(C, type);
   bool text = type->isPointerType() && !type->getPointeeType().isVolatileQualified() &&
               stringKind(C, type->getPointeeType());
@@ -142,8 +140,8 @@ bool ShowBodies::giveArray(Expr *out, Expr *value) {
     element = vector->getElementType();
     count = vector->getNumElements();
   }
-  auto numbers = element->isBooleanType() && type->isVectorType() ? std::nullopt
-                                                                  : numbersOf(C, element);
+  auto numbers =
+      element->isBooleanType() && type->isVectorType() ? std::nullopt : numbersOf(C, element);
   if (numbers)
     run("__farside_numbers", {out, kind(numbers->kind), addressOf(value), size(numbers->size),
                               size(count), literal(numbers->inner)});
@@ -222,8 +220,7 @@ bool ShowBodies::giveElements(Expr *out, Expr *value, const CXXRecordDecl &recor
         {arguments[0]},
         {out, value, kind(numbers->kind), size(numbers->size), literal(numbers->inner)});
   else if (isByte(element) && !own)
-    run(listed ? "listed_units" : "units", {arguments[0]},
-        {out, value, kind(FARSIDE_VALUE_DATA)});
+    run(listed ? "listed_units" : "units", {arguments[0]}, {out, value, kind(FARSIDE_VALUE_DATA)});
   else
     run("range", arguments, {out, value});
   return true;

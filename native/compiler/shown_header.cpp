@@ -34,8 +34,8 @@ void __farside_close(void *);
 
 // `show<T, G>` and `rich<T, G>` are never defined here: the compiler gives each instance its body
 // (show_bodies.h), which most often is a call of one of the templates below. G changes when cells
-// have declared what may change how a type is shown; its highest bit says that the value is given to
-// Python instead.
+// have declared what may change how a type is shown; its highest bit says that the value is given
+// to Python instead.
 constexpr const char *Templates = R"(
 namespace __farside {
 typedef decltype(sizeof 0) size;

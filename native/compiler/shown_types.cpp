@@ -129,10 +129,9 @@ std::optional<unsigned> numberKind(const ASTContext &context, QualType type) {
       record && record->hasDefinition() && libraryClass(*record) == Library::complex)
     return FARSIDE_VALUE_COMPLEX;
   std::optional<unsigned> kind = scalarKind(context, type);
-  static constexpr unsigned kinds[] = {FARSIDE_VALUE_BOOL,   FARSIDE_VALUE_INT,
-                                       FARSIDE_VALUE_UINT,   FARSIDE_VALUE_FLOAT,
-                                       FARSIDE_VALUE_DOUBLE, FARSIDE_VALUE_LDOUBLE,
-                                       FARSIDE_VALUE_COMPLEX};
+  static constexpr unsigned kinds[] = {
+      FARSIDE_VALUE_BOOL,   FARSIDE_VALUE_INT,     FARSIDE_VALUE_UINT,   FARSIDE_VALUE_FLOAT,
+      FARSIDE_VALUE_DOUBLE, FARSIDE_VALUE_LDOUBLE, FARSIDE_VALUE_COMPLEX};
   return kind && llvm::is_contained(kinds, *kind) ? kind : std::nullopt;
 }
 
@@ -146,7 +145,8 @@ std::optional<Numbers> numbersOf(const ASTContext &context, QualType element) {
       found.kind = *kind;
       found.size = static_cast<uint64_t>(context.getTypeSizeInChars(element).getQuantity());
       // What has no machine type of that size is not for arrays of numbers.
-      bool wide = found.size > 8 && *kind != FARSIDE_VALUE_LDOUBLE && *kind != FARSIDE_VALUE_COMPLEX;
+      bool wide =
+          found.size > 8 && *kind != FARSIDE_VALUE_LDOUBLE && *kind != FARSIDE_VALUE_COMPLEX;
       if (wide || isByte(element) || found.size > 16)
         return std::nullopt;
       return found;

@@ -1,9 +1,9 @@
 // Memory that carries large parts of given values to the near side, past the connection.
 //
-// The near side makes it, a memfd, when it is asked with `farside_memory_tag` (u64 size; answered by
-// u64 number, and the descriptor comes along). The worker writes to it once and lets go of it. The
-// number 0 says that there is none to be had, as where the near side is on another machine; then the
-// bytes travel in the reply.
+// The near side makes it, a memfd, when it is asked with `farside_memory_tag` (u64 size; answered
+// by u64 number, and the descriptor comes along). The worker writes to it once and lets go of it.
+// The number 0 says that there is none to be had, as where the near side is on another machine;
+// then the bytes travel in the reply.
 #pragma once
 
 #include <cstddef>

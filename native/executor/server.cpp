@@ -92,7 +92,8 @@ void Server::pump(Pending *until) {
     ReceiveStatus status = Link.receive(frame);
     lock.lock();
     SomeoneReads = false;
-    // One that comes with a result is for who waits for that; a snapshot may be waiting for another.
+    // One that comes with a result is for who waits for that; a snapshot may be waiting for
+    // another.
     if (frame.Descriptor && frame.Header.Opcode != static_cast<uint64_t>(Opcode::Result))
       Passed = std::move(frame.Descriptor);
     Changed.notify_all();

@@ -26,9 +26,9 @@ void __farside_show(void (*entry)(void *, void *), const volatile void *object, 
 void __farside_display(void (*entry)(void *, void *), const volatile void *object, uint64_t limit,
                        const char *id, unsigned update);
 
-/// Gives the object to the near side, whole, as one more value of the running commit: calls `entry`,
-/// here and not in a child. Returns 1 if it has a form there, 0 if only type and address are given.
-/// What code of the program throws comes out of this. See given_tree.h.
+/// Gives the object to the near side, whole, as one more value of the running commit: calls
+/// `entry`, here and not in a child. Returns 1 if it has a form there, 0 if only type and address
+/// are given. What code of the program throws comes out of this. See given_tree.h.
 unsigned __farside_give(void (*entry)(void *, void *), const volatile void *object);
 
 /// A value of `size` bytes; of a string, or text, as much as is shown.

@@ -7,9 +7,9 @@
 namespace farside {
 
 namespace {
-constexpr uint64_t maxBytes = uint64_t{16} << 20; // of all values of one commit
+constexpr uint64_t maxBytes = uint64_t{16} << 20;  // of all values of one commit
 constexpr uint64_t maxGiven = uint64_t{768} << 20; // the near side takes no message beyond 1 GiB
-constexpr uint64_t entryCost = 16;                // so that empty values are not free
+constexpr uint64_t entryCost = 16;                 // so that empty values are not free
 std::mutex mutex;
 ValueCollector *current = nullptr;
 } // namespace

@@ -9,26 +9,21 @@ crash and an interrupt.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from farside.api.values import ValueNames, bound, kept, rejected, result_of
+from farside.api.values import kept, result_of
+from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import (
-    CompilerCrashed,
     CppException,
     OptionError,
     RemoteError,
-    SessionBusy,
-    SessionClosed,
 )
 from farside.frontend.client import Compiler, find_compiler
-from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.loading import call_main, load
@@ -39,6 +34,7 @@ from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
+from farside.turns import Turns
 from farside.verdict import exception_of, value_of
 
 if TYPE_CHECKING:
@@ -47,9 +43,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from farside.accounts import Statistics
-    from farside.errors import CompileError, ValueGone
     from farside.execution import ExecutionSession
-    from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
     from farside.options import OptionChanges
@@ -63,7 +57,6 @@ __all__ = ["CellResult", "Closing", "Past", "Session"]
 
 T = TypeVar("T")
 _MAIN = "main"
-_INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
 
 
 class Session:
@@ -96,15 +89,11 @@ class Session:
         self.next_cell = 1
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
-        self._lock = threading.Lock()
-        self._runs_in: int | None = None  # the thread that has the lock
-        self._process = os.getpid()
-        self._closed = False
+        self._turns = Turns()
         self._notices: list[str] = []  # for the next result
         self.confirm: Callable[[str], bool] | None = None
         self.on_display: Callable[[Display], None] | None = None
         self._displays: list[Display] = []
-        self._names = ValueNames()
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -128,12 +117,13 @@ class Session:
             raise
         self._compiler.interrupts = self._gate
         self._end = weakref.finalize(
-            self, abandon, self._process, self._execution, self._compiler, self._gate
+            self, abandon, self._turns.process, self._execution, self._compiler, self._gate
         )
         self._rescue = Rescue(
             self.options, self._compiler, self._execution, self._output, self._gate
         )
         self._journal = self._rescue.journal
+        self._cells = CellCompiler(self.options, self._compiler, self._rescue, self._gate)
         self._file: SessionFile | None = None
         self.resumed: Resumed | None = None
         if self.options.use_pch and pch is None:
@@ -179,7 +169,7 @@ class Session:
                     raise self._thrown(compiled, outcome, notices)
                 if compiled.value_opaque:
                     value = value_of(compiled, outcome)
-                    return value and kept(value, self._names.name(compiled.cell))
+                    return value and kept(value, self._cells.names.name(compiled.cell))
                 return result_of(compiled, outcome, self._execution)
             finally:
                 self._execution.given.clear()
@@ -193,7 +183,7 @@ class Session:
         self._displays.clear()
         started = perf_counter()
         with self._recovering(f"cell {cell}"):
-            compiled, code = self._compile(cell, code, given=given)
+            compiled, code = self._cells.compile(cell, code, given=given)
             compiled_at = perf_counter()
             image = self._link(compiled, dylib)
             linked_at = perf_counter()
@@ -211,56 +201,6 @@ class Session:
             "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
         }
         return compiled, outcome, timings, notices
-
-    def _compile(self, cell: int, code: str, *, given: bool) -> tuple[CompiledCell, str]:
-        """Cell → CompiledCell: Clang, in its own process. Returns the code that was compiled, too:
-        that of a value without a Python form keeps it, under a name.
-        """
-        limit = self.options.compile_limit
-        with self._gate.window():
-            if self._rescue.compiler_is_behind:
-                self._rescue.rollback_compiler()
-            compiled = self._compiler.compile(cell, code, time_limit=limit, given=given)
-            if compiled.conflicts:
-                # A name of the precompiled library is in the user's way.
-                with suppress(CompilerCrashed):
-                    if self._compiler.restart_without_pch(self._journal.entries):
-                        compiled = self._compiler.compile(
-                            cell, code, time_limit=limit, given=given
-                        )
-            if compiled.clashes or compiled.display_failed:
-                compiled = self._compile_again(compiled, code, given=given)
-            if given and compiled.ok and compiled.value_opaque:
-                self._rescue.rollback_compiler()
-                code = bound(code, compiled.value_offset, self._names.name(cell))
-                compiled = self._compile(cell, code, given=False)[0]
-                compiled = replace(compiled, value_opaque=True)
-        if not compiled.ok:
-            raise _rejected(compiled, self._names)
-        return compiled, code
-
-    def _compile_again(
-        self, compiled: CompiledCell, code: str, *, given: bool
-    ) -> CompiledCell:
-        """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
-
-        Where code of the program that only the display of the value needs does not compile, the
-        value is shown by its address.
-        """
-        hidden: tuple[DeclarationId, ...] = ()
-        plain = False
-        while not compiled.ok and (
-            not set(hidden).issuperset(compiled.clashes) or (compiled.display_failed and not plain)
-        ):
-            hidden = tuple(sorted({*hidden, *compiled.clashes}))
-            plain = plain or compiled.display_failed
-            self._rescue.rollback_compiler()
-            limit = self.options.compile_limit
-            number = compiled.cell
-            compiled = self._compiler.compile(
-                number, code, hidden, limit, plain=plain, given=given
-            )
-        return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
@@ -532,7 +472,7 @@ class Session:
 
     def interrupt(self) -> None:
         """Stop the cell that runs, from any thread; it is taken back. Without one do nothing."""
-        if self._lock.locked():
+        if self._turns.busy:
             self._gate.interrupt()
 
     def _drop_checkpoint(self, name: str) -> None:
@@ -676,25 +616,31 @@ class Session:
         Raises:
             SessionBusy: a cell runs in this very thread, which called this from a signal handler.
         """
-        if self._closed or os.getpid() != self._process:
+        if not self._turns.last(self._gate.interrupt):
             return Closing("", "", ())
-        if self._runs_in == threading.get_ident():
-            raise SessionBusy("a session cannot be closed by what interrupts it; close it later")
-        self._closed = True
-        while not self._lock.acquire(timeout=_INSIST):
-            self._gate.interrupt()
         try:
             with self._gate.held():  # it takes a few seconds at most, and must not stop half way
                 notices = self._execution.close()
                 self._compiler.close()
         finally:
             self._end()
-            self._lock.release()
+            self._turns.over()
         if self._file is not None:
             self._file.close()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts
+
+    @property
+    def on_output(self) -> Callable[[str, bytes], None] | None:
+        """What is given the output that the session captures, as it comes: ``stdout`` or
+        ``stderr``, and bytes. It may `interrupt` the cell, and do nothing else with the session.
+        """
+        return self._output.live
+
+    @on_output.setter
+    def on_output(self, listener: Callable[[str, bytes], None] | None) -> None:
+        self._output.live = listener
 
     @property
     def recovery_seconds(self) -> tuple[float, ...]:
@@ -721,24 +667,11 @@ class Session:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the session for one operation, with Ctrl-C held back outside of waits."""
-        if os.getpid() != self._process:
-            raise SessionClosed("this session belongs to another process, which forked this one")
-        if not self._lock.acquire(blocking=False):
-            raise SessionBusy(
-                "another cell is running in this session; wait for it or interrupt it"
-            )
-        try:
-            self._runs_in = threading.get_ident()
-            if self._closed:
-                raise SessionClosed("this session was closed; start another")
-            with self._gate.held():
-                try:
-                    yield
-                finally:
-                    self._write_down()
-        finally:
-            self._runs_in = None
-            self._lock.release()
+        with self._turns.taken(), self._gate.held():
+            try:
+                yield
+            finally:
+                self._write_down()
 
     def __enter__(self) -> Self:
         return self
@@ -750,14 +683,3 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _rejected(compiled: CompiledCell, names: ValueNames) -> CompileError | ValueGone:
-    """Return the error of a cell that Clang rejected, with hints for headers that are missing."""
-    error = rejected(render(compiled.diagnostics), compiled.diagnostics, names)
-    if any("file not found" in each.message for each in compiled.diagnostics):
-        from farside.libraries.headers import header_hints
-
-        for hint in header_hints(compiled.diagnostics):
-            error.add_note(hint)
-    return error

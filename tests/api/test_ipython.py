@@ -1,5 +1,6 @@
 """The magics, in a real shell of IPython's."""
 
+# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
 import signal
@@ -55,7 +56,7 @@ def test_values_cross_by_name(shell: Shell) -> None:
     shell.cell("import numpy; a = [1, 2, 3]; b = 'text'; m = {'k': 2.5}; x = numpy.ones((2, 2))")
     result = shell.cell(
         "%%cpp -i a,b -i m,x -o total,words\n"
-        "double total = m[\"k\"] + x[1][1]; for (int each : a) total += each;\n"
+        'double total = m["k"] + x[1][1]; for (int each : a) total += each;\n'
         "std::vector<std::string> words = {b, b};"
     )
     assert result.success
@@ -78,9 +79,13 @@ def test_displays_are_published(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
     assert [each["update"] for each in published] == [False, True, False]
     assert published[0]["data"]["text/html"] == "<b>"
     assert published[0]["transient"] == {"display_id": "one"}
-    assert published[1]["data"] == {"text/plain": "(int) 4"} or "4" in published[1]["data"]["text/plain"]
+    assert (
+        published[1]["data"] == {"text/plain": "(int) 4"}
+        or "4" in published[1]["data"]["text/plain"]
+    )
     assert published[2]["data"]["application/json"] == {"a": 1}
     result = shell.cell('%%cpp\nfarside::html("<i>")')
+    assert isinstance(result.result, Shown)
     assert result.result._repr_mimebundle_()["text/html"] == "<i>"
 
 
@@ -96,7 +101,9 @@ def test_errors_come_without_a_traceback(shell: Shell) -> None:
 
 
 def test_an_interrupt_stops_the_cell(shell: Shell) -> None:
-    shell.cell("%%cpp\n#include <csignal>\n#include <unistd.h>\nint n = 1; pid_t near_side = getppid();")
+    shell.cell(
+        "%%cpp\n#include <csignal>\n#include <unistd.h>\nint n = 1; pid_t near_side = getppid();"
+    )
     main = threading.main_thread().ident
     assert main is not None
     magics = shell.shell.magics_manager.registry["CppMagics"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from math import isnan
 from typing import Any
 
 from farside.errors import OptionError
@@ -179,8 +180,8 @@ def _suffixed(value: int) -> str:
 
 
 def _floating(value: float) -> str:
-    if value != value:
-        return "__builtin_nan(\"\")"
+    if isnan(value):
+        return '__builtin_nan("")'
     if value in (float("inf"), float("-inf")):
         return f"{'-' if value < 0 else ''}__builtin_inf()"
     return repr(value)
@@ -192,10 +193,14 @@ def _bytes(text: str) -> bytes:
 
 def _string(text: str) -> str:
     """Return a literal; three octal digits end an escape wherever they stand."""
-    return '"' + "".join(
-        chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}"
-        for byte in _bytes(text)
-    ) + '"'
+    return (
+        '"'
+        + "".join(
+            chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}"
+            for byte in _bytes(text)
+        )
+        + '"'
+    )
 
 
 def _braced(parts: list[str]) -> str:

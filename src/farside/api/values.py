@@ -12,6 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from farside.errors import CompileError, UndefinedName, ValueGone
+from farside.frontend.diagnostics import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,10 +98,8 @@ def kept(shown: Value, name: str) -> Value:
     return replace(shown, name=name, type=shown.type.removesuffix(" &"))
 
 
-def rejected(
-    text: str, diagnostics: Sequence[Diagnostic], names: ValueNames
-) -> CompileError | ValueGone:
-    """Return the error of a cell that Clang rejected."""
+def rejected(diagnostics: Sequence[Diagnostic], names: ValueNames) -> CompileError | ValueGone:
+    """Return the error of a cell that Clang rejected, with hints for headers that are missing."""
     import re
 
     errors = [each.message for each in diagnostics if each.is_error]
@@ -113,6 +112,13 @@ def rejected(
             if gone is not None:
                 return gone
             unknown.append(name)
+    text = render(diagnostics)
     if unknown and len(unknown) == len(errors):
         return UndefinedName(text, diagnostics, tuple(dict.fromkeys(unknown)))
-    return CompileError(text, diagnostics)
+    error = CompileError(text, diagnostics)
+    if any("file not found" in message for message in errors):
+        from farside.libraries.headers import header_hints
+
+        for hint in header_hints(diagnostics):
+            error.add_note(hint)
+    return error

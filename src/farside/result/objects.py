@@ -55,7 +55,7 @@ class Enumerator(int):
     def __repr__(self) -> str:
         return f"{self.type}::{self.name}" if self.name else f"({self.type}) {int(self)}"
 
-    def __reduce__(self) -> tuple[type[Enumerator], tuple[int, str, str]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Enumerator, (int(self), self.name, self.type)
 
     __str__ = __repr__
@@ -79,7 +79,7 @@ class Pointer(int):
     def __repr__(self) -> str:
         return f"({self.type}) {int(self):#x}"
 
-    def __reduce__(self) -> tuple[type[Pointer], tuple[int, str]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Pointer, (int(self), self.type)
 
     __str__ = __repr__

@@ -198,7 +198,9 @@ def _bool(data: bytes) -> bool:
 
 
 def _signed(data: bytes) -> int:
-    return int.from_bytes(data, "little", signed=True) if 0 < len(data) <= 16 else _wrong("a number")
+    return (
+        int.from_bytes(data, "little", signed=True) if 0 < len(data) <= 16 else _wrong("a number")
+    )
 
 
 def _unsigned(data: bytes) -> int:

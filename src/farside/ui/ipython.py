@@ -1,3 +1,5 @@
+# IPython's decorators are untyped.
+# mypy: disable-error-code="untyped-decorator,no-untyped-call,misc"
 """``%%cpp`` and ``%cpp`` in IPython and Jupyter: ``%load_ext farside``.
 
 The cells run in one session of the shell's, which the first of them starts. Python values go in
@@ -76,11 +78,12 @@ def _names(text: str) -> list[str]:
 
 
 @magics_class
-class CppMagics(Magics):  # type: ignore[misc]  # IPython's decorators are untyped
+class CppMagics(Magics):
     """The magics of one shell."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
+        self._shell = shell
         self._session: Session | None = None
         self._changes: OptionChanges = {}
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
@@ -94,11 +97,11 @@ class CppMagics(Magics):  # type: ignore[misc]  # IPython's decorators are untyp
             self._session.on_output = self._write
         return self._session
 
-    @magic_arguments()  # type: ignore[untyped-decorator]
+    @magic_arguments()
     @argument("-i", "--input", type=_names, action="extend", help="Python names, as C++ variables")
     @argument("-o", "--output", type=_names, action="extend", help="C++ names, as Python variables")
     @argument("code", nargs="*", help="a line of C++")
-    @line_cell_magic  # type: ignore[untyped-decorator]
+    @line_cell_magic
     def cpp(self, line: str, cell: str | None = None) -> object:
         """Run C++.
 
@@ -112,16 +115,14 @@ class CppMagics(Magics):  # type: ignore[misc]  # IPython's decorators are untyp
         arguments = parse_argstring(self.cpp, line)
         if arguments.code:
             raise UsageError(f"%%cpp takes options in its line, not {' '.join(arguments.code)!r}")
-        return self._quietly(
-            lambda: self._run(cell, arguments.input or [], arguments.output or [])
-        )
+        return self._quietly(lambda: self._run(cell, arguments.input or [], arguments.output or []))
 
-    @magic_arguments()  # type: ignore[untyped-decorator]
+    @magic_arguments()
     @argument("--std", help="the standard, such as c++20")
     @argument("--opt", type=int, help="the optimisation level, 0 to 3")
     @argument("--include", action="append", help="a directory for headers")
     @argument("--time-limit", type=float, help="seconds that a cell may run")
-    @line_magic  # type: ignore[untyped-decorator]
+    @line_magic
     def cpp_session(self, line: str) -> None:
         """Start a new session for %%cpp, with these options; the one before ends."""
         arguments = parse_argstring(self.cpp_session, line)
@@ -139,13 +140,13 @@ class CppMagics(Magics):  # type: ignore[misc]  # IPython's decorators are untyp
 
     def _run(self, cell: str, given: Sequence[str], wanted: Sequence[str]) -> Shown | None:
         for name in given:
-            if name not in self.shell.user_ns:
+            if name not in self._shell.user_ns:
                 raise UsageError(f"%%cpp -i {name}: there is no Python variable of that name")
-            self.session.run(declaration(name, self.shell.user_ns[name]))
+            self.session.run(declaration(name, self._shell.user_ns[name]))
         result = self.session.run(cell)
         self._tell(result)
         for name in wanted:
-            self.shell.user_ns[name] = self.session.eval(name)
+            self._shell.user_ns[name] = self.session.eval(name)
         return None if result.value is None else Shown(result.value)
 
     def _quietly(self, action: Any) -> Any:
@@ -183,7 +184,7 @@ class CppMagics(Magics):  # type: ignore[misc]  # IPython's decorators are untyp
 
     def _publish(self, display: Display) -> None:
         """Show what the program shows."""
-        self.shell.display_pub.publish(
+        self._shell.display_pub.publish(
             data=_bundle(display.data),
             metadata={},
             transient={} if display.id is None else {"display_id": display.id},
