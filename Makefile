@@ -1,7 +1,7 @@
 # The commands of this project. Each sets up what it needs first (scripts/setup), which costs next to
 # nothing when there is nothing to do.
 
-.PHONY: repl test chaos bench format lint clean setup setup-test
+.PHONY: repl test chaos bench bench-more format lint clean setup setup-test
 .DEFAULT_GOAL := repl
 
 VENV := .venv/bin
@@ -26,8 +26,13 @@ SEED := 1
 chaos: setup-test
 	$(VENV)/python -m tests.chaos $(N) $(SEED)
 
+# ARGS picks groups and options: make bench ARGS='latency --quick'
 bench: setup-test
-	@for script in bench/*.py bench/programs/*.py; do \
+	$(VENV)/farside bench --json bench/results/bench.json --markdown bench/results/bench.md $(ARGS)
+
+# What `farside bench` does not measure: make bench-more
+bench-more: setup-test
+	@for script in bench/*.py; do \
 	  echo "== $$script"; $(VENV)/python $$script || exit; \
 	done
 

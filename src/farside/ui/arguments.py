@@ -24,6 +24,7 @@ HELP = f"""\
        farside run [-l LIB] FILE... [-- ARGS]   runs main of objects (farside run --help)
        farside link [options] FILE...     (farside link --help)
        farside executor --listen HOST:PORT   (farside executor --help)
+       farside bench [GROUP]...           measures it beside its peers (farside bench --help)
 
 Interactive C++. With neither FILE nor CODE the cells come from standard input: with a prompt if
 that is a terminal, else one cell a line, or as many lines as it takes to close what is open.

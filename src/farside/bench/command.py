@@ -1,0 +1,158 @@
+"""``farside bench``: measure, show, and write down."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import farside
+from farside.bench import latency, programs
+from farside.bench.machine import describe_machine, versions
+from farside.bench.peers import Peers
+from farside.bench.report import EXPLANATION, as_json, machine_lines, markdown, table
+from farside.bench.run import Run
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from farside.bench.rows import Row
+    from farside.bench.run import Group
+
+GROUPS: dict[str, Group] = {each.name: each for each in (programs.GROUP, latency.GROUP)}
+_DONE, _MISUSED, _INTERRUPTED = 0, 2, 130
+_WIDTH = 160  # columns of a table that goes into a file or a pipe
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``farside bench`` with the arguments after the subcommand's name."""
+    parser = _parser()
+    try:
+        wish = parser.parse_args(argv)
+        unknown = [name for name in wish.groups if name not in GROUPS]
+        if unknown:
+            parser.error(f"no group {unknown[0]}; there are {', '.join(GROUPS)}")
+        if wish.repeat is not None and wish.repeat < 1:
+            parser.error(f"--repeat={wish.repeat}: at least one repetition is needed")
+        if wish.priority:
+            try:
+                os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+            except PermissionError:
+                parser.error("--priority: only root may take precedence")
+    except SystemExit as end:
+        return _MISUSED if end.code else _DONE
+    return _measure(wish)
+
+
+def _parser() -> ArgumentParser:
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser(
+        prog="farside bench",
+        description="Measure farside beside its peers: clang-repl, clang++, g++, cppyy.",
+        epilog="groups: "
+        + "; ".join(f"{each.name} ({each.title})" for each in GROUPS.values())
+        + ". Without any, all are measured. "
+        + EXPLANATION,
+        allow_abbrev=False,
+    )
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="what to measure")
+    parser.add_argument("--quick", action="store_true", help="few repetitions; a minute or two")
+    parser.add_argument("--repeat", type=int, metavar="N", help="repetitions of each row")
+    parser.add_argument(
+        "--opt",
+        choices=("0", "1", "2", "3", "own"),
+        default="2",
+        help="-O level of every prompt (default 2, which is farside's); own: each as it is started"
+        " without such an option",
+    )
+    parser.add_argument(
+        "--priority",
+        action="store_true",
+        help="take precedence over all other work, by real-time scheduling (needs root)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all measurements there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
+    return parser
+
+
+def _measure(wish: Namespace) -> int:
+    from rich.console import Console
+
+    said = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    told = Console(stderr=True)
+    groups = [GROUPS[name] for name in dict.fromkeys(wish.groups or GROUPS)]
+    started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    opt = None if wish.opt == "own" else int(wish.opt)
+    peers = Peers(opt)
+    status = _DONE
+    from farside.bench.progress import Bar
+
+    with Bar(told) as bar:
+        run = Run(peers, progress=bar, quick=wish.quick, repeat=wish.repeat, opt=opt)
+        with run:
+            prepare(opt)
+            for group in groups:
+                try:
+                    group.measure(run)
+                except KeyboardInterrupt:
+                    status = _INTERRUPTED
+                rows = [row for row in run.rows if row.group == group.name]
+                if rows:
+                    said.print(table(group.title, rows))
+                if status != _DONE:
+                    told.print("interrupted: this is what was measured so far")
+                    break
+    about = _about(wish, peers, run, started)
+    for line in (EXPLANATION, *machine_lines(about)):
+        said.print(line)
+    _write(wish, about, groups, run.rows)
+    return status
+
+
+def prepare(opt: int | None) -> None:
+    """Have the precompiled standard library in place, as it is from the second session on."""
+    from farside.frontend.client import find_compiler
+    from farside.frontend.pch import build_pch, find_pch
+    from farside.options import Options
+
+    options = Options(opt=opt)
+    compiler = find_compiler(options)
+    if find_pch(options, compiler) is None:
+        build_pch(options, compiler, wait=True)
+
+
+def _about(wish: Namespace, peers: Peers, run: Run, started: str) -> dict[str, Any]:
+    level = "each program at its own level of optimisation"
+    return {
+        "farside": farside.__version__,
+        "started": started,
+        "machine": describe_machine(),
+        "versions": versions(peers.programs),
+        "commands": peers.repls | {key: [path] for key, path in peers.compilers.items()},
+        "missing": peers.missing,
+        "flags": level if wish.opt == "own" else f"prompts at -O{wish.opt}",
+        "quick": wish.quick,
+        "priority": wish.priority,
+        "loads": [round(load, 2) for load in (*run.loads, os.getloadavg()[0])],
+    }
+
+
+def _write(wish: Namespace, about: dict[str, Any], groups: list[Group], rows: list[Row]) -> None:
+    for path in (wish.json, wish.markdown):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    if wish.json is not None:
+        text = json.dumps(as_json(about, rows, []), indent=1, ensure_ascii=False)
+        wish.json.write_text(text + "\n", encoding="utf-8")
+    if wish.markdown is not None:
+        parts = ["# farside bench\n", *[line + "\n" for line in machine_lines(about)], EXPLANATION]
+        for group in groups:
+            found = [row for row in rows if row.group == group.name]
+            if found:
+                parts.append(markdown(group.title, found))
+        wish.markdown.write_text("\n".join(parts) + "\n", encoding="utf-8")
