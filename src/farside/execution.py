@@ -46,6 +46,7 @@ from farside.remote.executor import Executor
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
 from farside.remote.start import start_executor
+from farside.trace import ROUND_TRIP
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ class ExecutionSession:
         *,
         dylib: str = MAIN,
         redefines: Sequence[str] = (),
+        passed: Callable[[str], object] = str,
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
 
@@ -211,6 +213,7 @@ class ExecutionSession:
             archives: members are taken as needed, besides those of the JITDylib's own archives.
             dylib: the JITDylib that the image goes into.
             redefines: functions that it defines again; callers of the old come to the new.
+            passed: is told the name of each part of the work when it has ended.
 
         Raises:
             LinkError: see `farside.link.link`.
@@ -224,7 +227,9 @@ class ExecutionSession:
         low = False
         while True:
             try:
-                return self._link(objects, name, archives, target, redefines, low=low)
+                return self._link(
+                    objects, name, archives, target, redefines, low=low, passed=passed
+                )
             except MembersNeeded as needed:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
@@ -256,6 +261,7 @@ class ExecutionSession:
         redefines: Sequence[str],
         *,
         low: bool,
+        passed: Callable[[str], object],
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
@@ -270,6 +276,7 @@ class ExecutionSession:
             tls=self._tls,
             redefines=redefines,
             demangle=self._demangle,
+            passed=passed,
         )
 
     def _link_members(self, needed: Mapping[str, Sequence[tuple[Archive, int]]]) -> None:
@@ -296,7 +303,12 @@ class ExecutionSession:
                 self._linking.pop()
 
     def commit(
-        self, image: LinkedImage, *, statements: bool = True, run: bool = True
+        self,
+        image: LinkedImage,
+        *,
+        statements: bool = True,
+        run: bool = True,
+        passed: Callable[[str], object] = str,
     ) -> RunOutcome:
         """Place an image on the far side and run its initialisers: one message, one answer.
 
@@ -304,6 +316,7 @@ class ExecutionSession:
             image: from the last `link`.
             statements: whether initialisers that are statements of a cell are run, too.
             run: whether initialisers are run; else they wait for `open` or `update`.
+            passed: is told the name of each part of the work when it has ended.
 
         Raises:
             RemoteError: the far side refused it; `discard` must follow.
@@ -324,6 +337,7 @@ class ExecutionSession:
         )
         self._running = image
         self._unconfirmed = image
+        passed("make request")
         with self._keeping(in_any_case=False) as snapshot:
             try:
                 # A recovery takes its time.
@@ -331,6 +345,7 @@ class ExecutionSession:
                 outcome = self._executor.commit(request, timeout=limit, then=snapshot)
             finally:
                 self._running = None
+                passed(ROUND_TRIP)
             self._memory.commit()
             self._tls.keep()
             self._target = None
@@ -646,6 +661,15 @@ class ExecutionSession:
         """The process that runs the program."""
         self._wait_ready()
         return self._executor.worker_pid or 0
+
+    @property
+    def running_pid(self) -> int:
+        """The process that runs the program; 0 where it has not started or has ended."""
+        return self._executor.worker_pid or 0
+
+    def last_fork(self) -> float:
+        """Return the seconds that the last fork took that is known, if the state is kept; or 0."""
+        return self._thrift.forks.seconds if self.present is not None else 0.0
 
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""

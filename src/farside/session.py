@@ -13,7 +13,6 @@ import threading
 import weakref
 from contextlib import contextmanager, suppress
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from farside.dylibs import DylibHandle, make_jitdylib
@@ -38,6 +37,7 @@ from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
+from farside.trace import Tracing
 from farside.verdict import exception_of, value_of
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class Session:
         self.confirm: Callable[[str], bool] | None = None
         self.on_display: Callable[[Display], None] | None = None
         self._displays: list[Display] = []
+        self._tracing = Tracing(self.options.trace, self._notices.append)
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -147,26 +148,22 @@ class Session:
             cell = self.next_cell
             self.next_cell += 1
             self._displays.clear()
-            started = perf_counter()
-            with self._recovering(f"cell {cell}"):
-                compiled = self._compile(cell, code)
-                compiled_at = perf_counter()
-                image = self._link(compiled, dylib)
-                linked_at = perf_counter()
-                outcome = self._commit(image)
-                committed_at = perf_counter()
-            self._accept(compiled, code, image, dylib)
-            self._rescue.note()
-            notices = self._write_down()
+            with self._tracing.cell(cell, code, self._compiler, self._execution) as stages:
+                with self._recovering(f"cell {cell}"):
+                    compiled = self._compile(cell, code)
+                    stages.end("compile")
+                    image = self._link(compiled, dylib)
+                    stages.end("link")
+                    outcome = self._commit(image)
+                    stages.run = outcome.nanoseconds * 1e-9 if outcome else 0.0
+                    stages.end("commit")
+                self._accept(compiled, code, image, dylib)
+                self._rescue.note()
+                notices = self._write_down()
+                stages.end("accept")
             if outcome is not None:
                 notices = (*self._by_the_way(), *notices)
-            timings = {
-                "compile": compiled_at - started,
-                "link": linked_at - compiled_at,
-                "commit": committed_at - linked_at,
-                "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
-            }
-            return self._result(compiled, outcome, timings, notices)
+            return self._result(compiled, outcome, stages.timings(), notices)
 
     def _compile(self, cell: int, code: str) -> CompiledCell:
         """Cell → CompiledCell: Clang, in its own process."""
@@ -174,12 +171,16 @@ class Session:
         with self._gate.window():
             if self._rescue.compiler_is_behind:
                 self._rescue.rollback_compiler()
+                self._tracing.part("roll the compiler back")
             compiled = self._compiler.compile(cell, code, time_limit=limit)
+            self._tracing.answered(compiled.timings)
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
+                        self._tracing.part("do without the precompiled library")
                         compiled = self._compiler.compile(cell, code, time_limit=limit)
+                        self._tracing.answered(compiled.timings)
             if compiled.clashes or compiled.display_failed:
                 compiled = self._compile_again(compiled, code)
         if not compiled.ok:
@@ -200,9 +201,11 @@ class Session:
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             plain = plain or compiled.display_failed
             self._rescue.rollback_compiler()
+            self._tracing.part("roll the compiler back")
             limit = self.options.compile_limit
             number = compiled.cell
             compiled = self._compiler.compile(number, code, hidden, limit, plain=plain)
+            self._tracing.answered(compiled.timings)
         return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
@@ -219,7 +222,11 @@ class Session:
         name = f"cell {compiled.cell}"
         with self._gate.wait():
             parsed = parse_object(compiled.object, name)
-            return self._execution.link([parsed], name, dylib=dylib, redefines=compiled.redefined)
+            self._tracing.part("read object")
+            redefines, passed = compiled.redefined, self._tracing.part
+            return self._execution.link(
+                [parsed], name, dylib=dylib, redefines=redefines, passed=passed
+            )
 
     def _open(self, dylib: str) -> None:
         """Open the JITDylib of a cell that is not linked yet, so not accepted if this throws."""
@@ -233,7 +240,7 @@ class Session:
         if image is None:
             return None
         with self._gate.wait(self._gentle()):
-            return self._execution.commit(image)
+            return self._execution.commit(image, passed=self._tracing.part)
 
     def _by_the_way(self) -> tuple[str, ...]:
         """What the user should know of a cell that was accepted."""
@@ -626,6 +633,7 @@ class Session:
         finally:
             self._end()
             self._lock.release()
+        self._tracing.close()
         if self._file is not None:
             self._file.close()
         return Closing(*self._output.take(), notices)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import farside
-from farside.bench import latency, programs
+from farside.bench import growth, latency, programs
 from farside.bench.machine import describe_machine, versions
 from farside.bench.peers import Peers
 from farside.bench.report import EXPLANATION, as_json, machine_lines, markdown, table
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from farside.bench.rows import Row
     from farside.bench.run import Group
 
-GROUPS: dict[str, Group] = {each.name: each for each in (programs.GROUP, latency.GROUP)}
+GROUPS: dict[str, Group] = {
+    each.name: each for each in (programs.GROUP, latency.GROUP, growth.GROUP)
+}
 _DONE, _MISUSED, _INTERRUPTED = 0, 2, 130
 _WIDTH = 160  # columns of a table that goes into a file or a pipe
 
