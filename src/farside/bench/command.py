@@ -10,21 +10,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import farside
-from farside.bench import growth, latency, programs
+from farside.bench import budgets, growth, latency, parts, programs, scale
 from farside.bench.machine import describe_machine, versions
 from farside.bench.peers import Peers
-from farside.bench.report import EXPLANATION, as_json, machine_lines, markdown, table
+from farside.bench.report import (
+    EXPLANATION,
+    as_json,
+    budget_markdown,
+    budget_table,
+    machine_lines,
+    markdown,
+    table,
+)
 from farside.bench.run import Run
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
+    from farside.bench.budgets import Verdict
     from farside.bench.rows import Row
     from farside.bench.run import Group
 
 GROUPS: dict[str, Group] = {
-    each.name: each for each in (programs.GROUP, latency.GROUP, growth.GROUP)
+    each.name: each
+    for each in (
+        programs.GROUP,
+        latency.GROUP,
+        growth.GROUP,
+        parts.GROUP,
+        scale.GROUP,
+        budgets.GROUP,
+    )
 }
 _DONE, _MISUSED, _INTERRUPTED = 0, 2, 130
 _WIDTH = 160  # columns of a table that goes into a file or a pipe
@@ -103,16 +120,20 @@ def _measure(wish: Namespace) -> int:
                     group.measure(run)
                 except KeyboardInterrupt:
                     status = _INTERRUPTED
-                rows = [row for row in run.rows if row.group == group.name]
-                if rows:
-                    said.print(table(group.title, rows))
-                if status != _DONE:
-                    told.print("interrupted: this is what was measured so far")
                     break
+    for group in GROUPS.values():
+        rows = [row for row in run.rows if row.group == group.name]
+        if rows:
+            said.print(table(group.title, rows))
+    found = budgets.verdicts(run) if budgets.GROUP in groups else []
+    if found:
+        said.print(budget_table(found))
+    if status == _INTERRUPTED:
+        told.print("interrupted: this is what was measured until then")
     about = _about(wish, peers, run, started)
     for line in (EXPLANATION, *machine_lines(about)):
         said.print(line)
-    _write(wish, about, groups, run.rows)
+    _write(wish, about, run.rows, found)
     return status
 
 
@@ -144,17 +165,21 @@ def _about(wish: Namespace, peers: Peers, run: Run, started: str) -> dict[str, A
     }
 
 
-def _write(wish: Namespace, about: dict[str, Any], groups: list[Group], rows: list[Row]) -> None:
+def _write(
+    wish: Namespace, about: dict[str, Any], rows: list[Row], verdicts: list[Verdict]
+) -> None:
     for path in (wish.json, wish.markdown):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
     if wish.json is not None:
-        text = json.dumps(as_json(about, rows, []), indent=1, ensure_ascii=False)
+        text = json.dumps(as_json(about, rows, verdicts), indent=1, ensure_ascii=False)
         wish.json.write_text(text + "\n", encoding="utf-8")
     if wish.markdown is not None:
         parts = ["# farside bench\n", *[line + "\n" for line in machine_lines(about)], EXPLANATION]
-        for group in groups:
+        for group in GROUPS.values():
             found = [row for row in rows if row.group == group.name]
             if found:
-                parts.append(markdown(group.title, found))
-        wish.markdown.write_text("\n".join(parts) + "\n", encoding="utf-8")
+                parts.append("\n" + markdown(group.title, found))
+        if verdicts:
+            parts.append("\n" + budget_markdown(verdicts))
+        wish.markdown.write_text("\n".join(parts), encoding="utf-8")

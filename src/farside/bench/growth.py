@@ -23,7 +23,7 @@ CHECKPOINTS = (10, 100, 1_000, 10_000, 50_000)
 QUICK = (10, 100, 1_000)
 _CAPS = {"clang-repl-oop": 10_000, "cppyy": 10_000}  # more would take many minutes
 _PEERS = ("clang-repl", "clang-repl-oop", "cppyy")
-_BLOCK = 20
+_BLOCK = 100
 _CHUNK = 500
 _PATIENCE = 600
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from farside.bench.budgets import Verdict
     from farside.bench.rows import Row
 
 SCHEMA = 1
@@ -94,6 +95,29 @@ def markdown(title: str, rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+_BUDGET_COLUMNS = ("budget", "limit", "measured", "met")
+
+
+def budget_table(verdicts: Sequence[Verdict]) -> Table:
+    """Return the budgets as a table for the terminal."""
+    from rich.table import Table
+
+    found = Table(*_BUDGET_COLUMNS, title="Budgets", title_justify="left")
+    for each in verdicts:
+        style = {True: "green", False: "red", None: "dim"}[each.met]
+        found.add_row(each.what, each.limit, each.measured, each.word, style=style)
+    return found
+
+
+def budget_markdown(verdicts: Sequence[Verdict]) -> str:
+    """Return the budgets as a table in Markdown, under a heading."""
+    lines = ["## Budgets", "", "| " + " | ".join(_BUDGET_COLUMNS) + " |", "|---|---|---|---|"]
+    lines += [
+        f"| {each.what} | {each.limit} | {each.measured} | {each.word} |" for each in verdicts
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def machine_lines(about: dict[str, Any]) -> Iterable[str]:
     """Yield sentences about where and with what a run was made."""
     machine = about["machine"]
@@ -120,13 +144,22 @@ EXPLANATION = (
 )
 
 
-def as_json(about: dict[str, Any], rows: Sequence[Row], budgets: list[dict[str, Any]]) -> Any:
+def as_json(about: dict[str, Any], rows: Sequence[Row], verdicts: Sequence[Verdict]) -> Any:
     """Return a run as what the module `json` can write."""
     return {
         "schema": SCHEMA,
         **about,
         "rows": [_row(row) for row in rows],
-        "budgets": budgets,
+        "budgets": [
+            {
+                "what": each.what,
+                "limit": each.limit,
+                "measured": each.measured,
+                "met": each.met,
+                "sure": each.sure,
+            }
+            for each in verdicts
+        ],
     }
 
 

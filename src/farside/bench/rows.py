@@ -24,6 +24,7 @@ TITLES = {
     "clang++": "clang++",
     "g++": "g++",
     "cppyy": "cppyy",
+    "llvm-jitlink": "llvm-jitlink",
 }
 
 ABSENT = "not installed"
