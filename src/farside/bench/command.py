@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import farside
-from farside.bench import budgets, growth, latency, parts, programs, scale
+from farside.bench import budgets, growth, instructions, latency, parts, programs, scale
 from farside.bench.machine import describe_machine, versions
 from farside.bench.peers import Peers
 from farside.bench.report import (
@@ -22,11 +22,14 @@ from farside.bench.report import (
     markdown,
     table,
 )
+from farside.bench.rows import PeerFailed
 from farside.bench.run import Run
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from farside.bench.budgets import Verdict
     from farside.bench.rows import Row
@@ -41,8 +44,11 @@ GROUPS: dict[str, Group] = {
         parts.GROUP,
         scale.GROUP,
         budgets.GROUP,
+        instructions.GROUP,
     )
 }
+# What is measured unless groups are named; instructions are counted, which takes Valgrind.
+_MEASURED = [name for name in GROUPS if name != instructions.NAME]
 _DONE, _MISUSED, _INTERRUPTED = 0, 2, 130
 _WIDTH = 160  # columns of a table that goes into a file or a pipe
 
@@ -57,6 +63,8 @@ def main(argv: Sequence[str]) -> int:
             parser.error(f"no group {unknown[0]}; there are {', '.join(GROUPS)}")
         if wish.repeat is not None and wish.repeat < 1:
             parser.error(f"--repeat={wish.repeat}: at least one repetition is needed")
+        if wish.accept and wish.accepted is None:
+            parser.error("--accept needs --accepted=FILE")
         if wish.priority:
             try:
                 os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
@@ -75,7 +83,7 @@ def _parser() -> ArgumentParser:
         description="Measure farside beside its peers: clang-repl, clang++, g++, cppyy.",
         epilog="groups: "
         + "; ".join(f"{each.name} ({each.title})" for each in GROUPS.values())
-        + ". Without any, all are measured. "
+        + ". Without any, all but instructions are measured. "
         + EXPLANATION,
         allow_abbrev=False,
     )
@@ -95,6 +103,15 @@ def _parser() -> ArgumentParser:
         help="take precedence over all other work, by real-time scheduling (needs root)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all measurements there")
+    parser.add_argument(
+        "--accepted",
+        type=Path,
+        metavar="FILE",
+        help="compare counts of instructions with those in it",
+    )
+    parser.add_argument(
+        "--accept", action="store_true", help="write the counts to the file of --accepted"
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
     return parser
 
@@ -104,7 +121,7 @@ def _measure(wish: Namespace) -> int:
 
     said = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     told = Console(stderr=True)
-    groups = [GROUPS[name] for name in dict.fromkeys(wish.groups or GROUPS)]
+    groups = [GROUPS[name] for name in dict.fromkeys(wish.groups or _MEASURED)]
     started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     opt = None if wish.opt == "own" else int(wish.opt)
     peers = Peers(opt)
@@ -130,11 +147,41 @@ def _measure(wish: Namespace) -> int:
         said.print(budget_table(found))
     if status == _INTERRUPTED:
         told.print("interrupted: this is what was measured until then")
+    if instructions.GROUP in groups and wish.accepted is not None:
+        _compare(wish, run, said)
     about = _about(wish, peers, run, started)
     for line in (EXPLANATION, *machine_lines(about)):
         said.print(line)
     _write(wish, about, run.rows, found)
     return status
+
+
+def _compare(wish: Namespace, run: Run, said: Console) -> None:
+    """Say which counts of instructions have changed; nothing fails by it."""
+    found = instructions.figures(run)
+    if wish.accept:
+        if found:
+            said.print(f"accepted: {len(found)} figures in {wish.accepted}", markup=False)
+            programs = {**run.peers.programs, "python": sys.executable}
+            instructions.write_accepted(wish.accepted, found, versions(programs))
+        return
+    try:
+        accepted = instructions.read_accepted(wish.accepted)
+    except PeerFailed as error:
+        said.print(str(error), markup=False)
+        return
+    changes = instructions.compare(accepted, found)
+    grown = [each for each in changes if each.growth > instructions.GROWTH]
+    for each in changes:
+        mark = "GROWN  " if each in grown else "       "
+        said.print(f"{mark}{each}", markup=False, highlight=False)
+    limit = f"{instructions.GROWTH:.0%}"
+    said.print(
+        f"{len(grown)} of {len(changes)} figures have grown by more than {limit}"
+        if changes
+        else "nothing could be compared",
+        markup=False,
+    )
 
 
 def prepare(opt: int | None) -> None:
