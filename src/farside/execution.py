@@ -11,7 +11,6 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from farside.errors import (
 )
 from farside.far_sides import make_far_side
 from farside.libraries.found import FoundLibraries, Program
+from farside.libraries.loaded import LoadedLibraries
 from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, MembersNeeded, find, members_for
 from farside.orc import bootstrap, sps
@@ -106,9 +106,7 @@ class ExecutionSession:
         self._ready = False
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
-        self._addresses: dict[str, int] = {}
-        # Handles; 0 for those that were found by themselves, whose names the whole process shows.
-        self._libraries: list[int] = []
+        self._libraries = LoadedLibraries(self._executor)
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
         self._redefines: Sequence[str] = ()  # of the same
         self._running: LinkedImage | None = None
@@ -139,7 +137,7 @@ class ExecutionSession:
         self._notices = self._far_side.notices if self._notices is None else ()
         self._memory = self._far_side.memory
         self._tls = self._far_side.tls
-        self._addresses.update(self._far_side.known)
+        self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
         self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
         self._platform = Platform(self._executor, self._memory)
@@ -149,7 +147,7 @@ class ExecutionSession:
             self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
-            self._libraries.append(self._executor.open_library("libc++.so.1"))
+            self._libraries.open("libc++.so.1")
 
     # ------------------------------------------------------------------ JITDylibs
 
@@ -249,8 +247,7 @@ class ExecutionSession:
         return Program(self._executor, self._load_found, self._platform.names)
 
     def _load_found(self, path: str) -> None:
-        self._executor.open_library(path, timeout=self._options.time_limit)
-        self._libraries.append(0)
+        self._libraries.open_found(path, self._options.time_limit)
 
     def _link(
         self,
@@ -335,8 +332,7 @@ class ExecutionSession:
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),
         )
-        self._running = image
-        self._unconfirmed = image
+        self._running = self._unconfirmed = image
         passed("make request")
         with self._keeping(in_any_case=False) as snapshot:
             try:
@@ -519,8 +515,7 @@ class ExecutionSession:
         self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
-        del self._libraries[mark.libraries :]
-        self._addresses.clear()  # a cell may have loaded libraries, too
+        self._libraries.return_to(mark.libraries)
         self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
@@ -547,16 +542,7 @@ class ExecutionSession:
 
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         """Return what the far side's libraries define of `names`; hits are remembered."""
-        known = self._addresses
-        asked = [name for name in names if name not in known]
-        if asked:
-            known.update(self._executor.resolve(asked))
-            for library in filter(None, reversed(self._libraries)):
-                missing = [name for name in asked if name not in known]
-                if not missing:
-                    break
-                known.update(self._executor.resolve(missing, library))
-        return {name: known[name] for name in names if name in known}
+        return self._libraries.lookup(names)
 
     def address_of(self, name: str, dylib: str = MAIN, *, libraries: bool = False) -> int | None:
         """Return the address of a function or variable that code in a JITDylib can refer to.
@@ -608,10 +594,7 @@ class ExecutionSession:
             RemoteError: the loader refused it.
         """
         self._wait_ready()
-        # The loader looks for a bare name on its search path only, and the program may be in
-        # another directory by now.
-        found = os.path.abspath(path) if os.path.exists(path) else path
-        self._libraries.append(self._executor.open_library(found))
+        self._libraries.open(path)
         self.found.loaded_set_changed()
 
     def offer_members(self, archive: Archive, dylib: str) -> None:
@@ -662,14 +645,10 @@ class ExecutionSession:
         self._wait_ready()
         return self._executor.worker_pid or 0
 
-    @property
-    def running_pid(self) -> int:
-        """The process that runs the program; 0 where it has not started or has ended."""
-        return self._executor.worker_pid or 0
-
-    def last_fork(self) -> float:
-        """Return the seconds that the last fork took that is known, if the state is kept; or 0."""
-        return self._thrift.forks.seconds if self.present is not None else 0.0
+    def running(self) -> tuple[int, float]:
+        """Return the program's process, 0 for none, and the seconds that keeping its state took."""
+        fork = self._thrift.forks.seconds if self.present is not None else 0.0
+        return self._executor.worker_pid or 0, fork
 
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""

@@ -253,10 +253,7 @@ class _Compiler(Protocol):
 
 
 class _FarSide(Protocol):
-    @property
-    def running_pid(self) -> int: ...
-
-    def last_fork(self) -> float: ...
+    def running(self) -> tuple[int, float]: ...
 
 
 class Tracing:
@@ -293,8 +290,8 @@ class Tracing:
             raise
         finally:
             if self.trace is not None:
-                stages.fork = far_side.last_fork()
-                who = Processes(os.getpid(), compiler.pid, far_side.running_pid)
+                worker, stages.fork = far_side.running()
+                who = Processes(os.getpid(), compiler.pid, worker)
                 self.trace.cell(number, code, stages, who, failure)
 
     def close(self) -> None:
