@@ -28,7 +28,8 @@ chaos: setup-test
 
 # ARGS picks groups and options: make bench ARGS='latency --quick'
 bench: setup-test
-	$(VENV)/farside bench --json bench/results/bench.json --markdown bench/results/bench.md $(ARGS)
+	$(VENV)/farside bench --json bench/results/bench.json --markdown bench/results/bench.md \
+	  --plots bench/results $(ARGS)
 
 # Instructions of fixed lists of cells, beside those that were accepted: make count ARGS=--accept
 count: setup-test

@@ -113,6 +113,7 @@ def _parser() -> ArgumentParser:
         "--accept", action="store_true", help="write the counts to the file of --accepted"
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write pictures there, as SVG")
     return parser
 
 
@@ -153,6 +154,8 @@ def _measure(wish: Namespace) -> int:
     for line in (EXPLANATION, *machine_lines(about)):
         said.print(line)
     _write(wish, about, run.rows, found)
+    if wish.plots is not None:
+        _draw(wish.plots, run)
     return status
 
 
@@ -182,6 +185,27 @@ def _compare(wish: Namespace, run: Run, said: Console) -> None:
         else "nothing could be compared",
         markup=False,
     )
+
+
+def _draw(directory: Path, run: Run) -> None:
+    """Write a picture of each group and unit, of the growth, and of the path of single cells."""
+    from farside.bench import plots
+
+    directory.mkdir(parents=True, exist_ok=True)
+    pictures: dict[str, str] = {}
+    for group in GROUPS.values():
+        rows = [row for row in run.rows if row.group == group.name and row.samples]
+        units = dict.fromkeys(row.unit for row in rows)
+        for unit in units:
+            name = group.name if len(units) == 1 else f"{group.name}-{unit.replace(' ', '-')}"
+            pictures[name] = plots.bars(group.title, [row for row in rows if row.unit == unit])
+    points = growth.curve(run.rows)
+    if points:
+        pictures["growth-curve"] = plots.curves("A trivial cell after many", "ms", points)
+    for what, events in run.paths.items():
+        pictures[f"path-of-{what.replace(' ', '-')}"] = plots.flame(f"The path of {what}", events)
+    for name, text in pictures.items():
+        (directory / f"{name.replace('µ', 'u')}.svg").write_text(text, encoding="utf-8")
 
 
 def prepare(opt: int | None) -> None:

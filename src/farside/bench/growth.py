@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from farside.bench.machine import children, pss_kib
@@ -14,7 +15,7 @@ from farside.bench.run import Group, standing
 from farside.bench.sources import TRIVIAL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from farside.bench.run import Run, Standing
 
@@ -31,6 +32,17 @@ _PATIENCE = 600
 def row_name(cells: int) -> str:
     """Return the name of the row of a checkpoint."""
     return f"a trivial cell after {cells:,}"
+
+
+def curve(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
+    """Return the median time of a cell over the cells before it, by column."""
+    named = {row_name(count): count for count in CHECKPOINTS}
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.name in named:
+            for key, samples in row.samples.items():
+                found.setdefault(key, []).append((named[row.name], median(samples)))
+    return found
 
 
 def measure(run: Run) -> None:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from functools import partial
 from shutil import which
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farside.bench.objects import ENTRY, ONE_STATEMENT, assemble, functions
 from farside.bench.python_session import PythonSession
@@ -79,6 +79,7 @@ def stages(
             session.run(cell(number).replace("{mark}", announce("mark")))
     finally:
         session.close()
+    run.paths[what] = last_cell(path)
     spent = spans(path)[-count:]
     for key, name in _NAMES.items():
         row = run.row(NAME, f"{what}: {name}", "µs")
@@ -108,6 +109,14 @@ def spans(path: str) -> list[dict[str, float]]:
         for around, within in _BETWEEN.items():
             each[around] = max(0.0, each[around] - sum(each[name] for name in within))
     return cells
+
+
+def last_cell(path: str) -> list[dict[str, Any]]:
+    """Return the events of a trace's last cell, with the names of the processes."""
+    with open(path, encoding="utf-8") as file:
+        events: list[dict[str, Any]] = json.load(file)
+    begin = max(each["ts"] for each in events if each["name"].startswith("cell "))
+    return [each for each in events if each["ph"] == "M" or each["ts"] >= begin]
 
 
 class _Bump:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours, which Cling writes whatever it is told
 _PATIENCE = 60.0
 _ENDING = 5.0
 _READ = 1 << 16
@@ -189,6 +191,6 @@ class Repl:
 
 
 def _complaint(seen: bytes) -> str:
-    text = seen.decode(errors="replace")
+    text = _ESCAPE.sub("", seen.decode(errors="replace"))
     lines = [line for line in text.splitlines() if "error:" in line]
     return lines[0].strip()[:120]

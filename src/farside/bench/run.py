@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from farside.bench.rows import FARSIDE, TITLES, PeerFailed, Row, interleave
 
@@ -56,6 +56,7 @@ class Run:
         rows: all that was measured so far.
         loads: the load average over one minute at the beginning of each row.
         directory: for files.
+        paths: traces of single cells, by what they are.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Run:
         self.opt = opt
         self.rows: list[Row] = []
         self.loads: list[float] = []
+        self.paths: dict[str, list[dict[str, Any]]] = {}
         self._progress = progress
         self._stack = ExitStack()
         self.directory = self._stack.enter_context(TemporaryDirectory(prefix="farside-bench-"))
