@@ -15,7 +15,7 @@ import json
 import os
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from farside.errors import OptionError
 
@@ -31,6 +31,9 @@ ROUND_TRIP = "round trip to the far side"
 RECOVERY = "recovery"
 _PHASES = ("parse", "optimise", "emit")  # of the compiler, in the order of a cell's path
 _TITLE = 60  # characters of a cell that are shown
+
+
+Passed: TypeAlias = "Callable[[str], object]"  # is told the name of what has ended
 
 
 class Mark(NamedTuple):
