@@ -670,6 +670,7 @@ class ExecutionSession:
     def kill(self) -> None:
         """End the executor at once; nothing is run any more."""
         self._kept.close()
+        self.given.close()
         self._executor.kill()
 
     def restart(self) -> None:
@@ -683,6 +684,7 @@ class ExecutionSession:
         """Run exit handlers and end the executor; return what went wrong, a sentence each."""
         self._kept.close()
         self.found.close()
+        self.given.close()
         if not self.usable:
             self._executor.kill()
             return ()
