@@ -127,7 +127,7 @@ def spans(path: str) -> list[dict[str, float]]:
             continue
         if event["name"].startswith("cell "):
             cells.append(defaultdict(float, cell=event["dur"]))
-        else:
+        elif cells:
             cells[-1][event["name"]] += event["dur"]
     for each in cells:
         for around, within in _BETWEEN.items():
