@@ -1,7 +1,9 @@
 #include "values.h"
 
+#include <map>
 #include <mutex>
 #include <string_view>
+#include <utility>
 
 namespace farside {
 
@@ -10,28 +12,46 @@ constexpr uint64_t maxBytes = uint64_t{16} << 20; // of all values of one commit
 constexpr uint64_t entryCost = 16;                // so that empty values are not free
 std::mutex mutex;
 ValueCollector *current = nullptr;
+
+/// Those of single threads. No thread-local variable: the companion object has none.
+std::map<pthread_t, ValueCollector *> &ofThreads() {
+  static auto *instance = new std::map<pthread_t, ValueCollector *>;
+  return *instance;
+}
+
+ValueCollector *collector() {
+  auto found = ofThreads().find(::pthread_self());
+  return found == ofThreads().end() ? current : found->second;
+}
 } // namespace
 
 struct ValueSink {
   static void add(uint8_t kind, std::string_view data) {
     std::lock_guard lock(mutex);
-    if (current == nullptr || data.size() > maxBytes ||
-        current->Size + data.size() + entryCost > maxBytes)
+    ValueCollector *to = collector();
+    if (to == nullptr || data.size() > maxBytes || to->Size + data.size() + entryCost > maxBytes)
       return;
-    current->Size += data.size() + entryCost;
-    current->Values.emplace_back(kind, data);
+    to->Size += data.size() + entryCost;
+    to->Values.emplace_back(kind, data);
   }
 };
 
-ValueCollector::ValueCollector() {
+ValueCollector *&ValueCollector::place() const {
+  return Thread ? ofThreads()[*Thread] : current;
+}
+
+ValueCollector::ValueCollector(Scope scope) {
   std::lock_guard lock(mutex);
-  Outer = current;
-  current = this;
+  if (scope == OfThread)
+    Thread = ::pthread_self();
+  Outer = std::exchange(place(), this);
 }
 
 ValueCollector::~ValueCollector() {
   std::lock_guard lock(mutex);
-  current = Outer;
+  place() = Outer;
+  if (Thread && Outer == nullptr)
+    ofThreads().erase(*Thread);
 }
 
 std::vector<ShownValue> ValueCollector::take() {

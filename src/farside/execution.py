@@ -41,6 +41,7 @@ from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.recovery.thrift import Thrift
+from farside.remote.calls import Beside, call_function
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
 from farside.remote.process import limit_memory
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from farside.remote.commit import RunOutcome
     from farside.remote.death import DeathReport
     from farside.remote.ports import Interrupts, OutputSink
+    from farside.result.python import Blocks
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
@@ -96,6 +98,10 @@ class ExecutionSession:
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
+        self.states_kept = 0
+        self.unsettled = False
+        self.went_back = False
+        self.on_callback: Callable[[bytes], bytes] | None = None
         self._start()
 
     def _start(self) -> None:
@@ -146,6 +152,8 @@ class ExecutionSession:
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
         if self._executor.offers(bootstrap.DISPLAY_TAG):
             self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
+        if self._executor.offers(bootstrap.CALLBACK_TAG):
+            self._executor.handle(bootstrap.CALLBACK_TAG, self._answer_callback)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
             self._libraries.append(self._executor.open_library("libc++.so.1"))
@@ -191,6 +199,10 @@ class ExecutionSession:
         if self._show is not None:
             self._show(payload)
         return b""
+
+    def _answer_callback(self, payload: bytes) -> bytes:
+        """Answer a call of a Python callable; an empty answer says that there is nobody."""
+        return self.on_callback(payload) if self.on_callback is not None else b""
 
     # ------------------------------------------------------------------ link and commit
 
@@ -311,6 +323,7 @@ class ExecutionSession:
         """
         dylib = self._target
         assert dylib is not None, "commit without link"
+        self.settle()
         pending = self._memory.pending()
         request = CommitRequest(
             protect=pending.protect,
@@ -345,6 +358,23 @@ class ExecutionSession:
         """
         found = {name: dylib.lookup(name) for name in image.redefined if name in self._redefines}
         return {name: each for name, each in found.items() if each is not None}
+
+    def call(
+        self, function: int, arguments: bytes, *, descriptor: int | None = None, beside: int = 0
+    ) -> RunOutcome:
+        """Run the function of a call from Python; see `farside.remote.calls.call_function`."""
+        return call_function(
+            self._executor,
+            self._platform.jitdylib(MAIN).header,
+            function,
+            arguments,
+            Beside(descriptor, beside),
+            timeout=self._options.time_limit,
+        )
+
+    def has_image(self, name: str) -> bool:
+        """Tell whether an image is part of the program."""
+        return name in self._committed
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""
@@ -420,6 +450,8 @@ class ExecutionSession:
             snapshot.close()
             raise
         self._kept.add(KeptState(snapshot, self._mark()))
+        self.states_kept += 1
+        self.unsettled = False
         self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:
@@ -427,6 +459,11 @@ class ExecutionSession:
         with self._keeping() as snapshot:
             if snapshot is not None:
                 self._executor.take_snapshot(snapshot)
+
+    def settle(self) -> None:
+        """Keep the present state if calls have changed it since the last and a copy is cheap."""
+        if self.unsettled and self._thrift.may_fork():
+            self.keep()
 
     def _mark(self) -> Mark:
         return Mark(
@@ -497,6 +534,7 @@ class ExecutionSession:
             again.close()
             raise
         state.snapshot = again
+        self.went_back = True
         mark = state.mark
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
@@ -631,6 +669,20 @@ class ExecutionSession:
 
     # ------------------------------------------------------------------ the executor's life
 
+    def offers(self, name: str) -> bool:
+        """Tell whether the executor has a bootstrap symbol."""
+        self._wait_ready()
+        return self._executor.offers(name)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether descriptors can be handed to the program."""
+        return self._executor.is_child and self._executor.is_native
+
+    def blocks(self) -> Blocks | None:
+        """Return the memory that large values of the last call came in."""
+        return None
+
     @property
     def usable(self) -> bool:
         """Whether the executor can still be talked to."""
@@ -671,6 +723,7 @@ class ExecutionSession:
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
+        self.went_back = True
         self._kept.close()
         self.found.close()
         self._executor.kill()

@@ -235,8 +235,9 @@ class Executor:
         *,
         timeout: float | None = None,
         then: Snapshot | None = None,
+        descriptor: int | None = None,
     ) -> bytes:
-        """Call a wrapper function by its address; see `call`."""
+        """Call a wrapper function by its address; see `call`. A descriptor may go along."""
         with Guard(self):
             sequence = self._new_sequence()
             if not self._results:
@@ -245,7 +246,7 @@ class Executor:
             deadline = None if timeout is None else time.monotonic() + timeout
             frame = encode_frame(Opcode.CALL, sequence, function, payload)
             if then is None:
-                self._send(frame, deadline)
+                self._send(frame, deadline, descriptor)
             else:
                 self._send_with_snapshot(frame, then, deadline)
             results = self._results
