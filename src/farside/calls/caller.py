@@ -32,7 +32,6 @@ from farside.errors import (
     FarsideError,
     FarSideError,
     OptionError,
-    SessionBusy,
     SetupError,
 )
 from farside.orc import bootstrap
@@ -406,18 +405,6 @@ class Calls:
                 self._rescue.recover()
             return False
         return True
-
-    def refuse(self) -> None:
-        """Say so where a callback uses the session that it was called by.
-
-        Raises:
-            SessionBusy: it does.
-        """
-        if self.callbacks.running:
-            raise SessionBusy(
-                "a Python callable that the program has called cannot use the session that runs"
-                " it; return, and let the caller go on"
-            )
 
     def close(self) -> None:
         """Give back what the calls hold."""
