@@ -41,7 +41,7 @@ from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.recovery.thrift import Thrift
-from farside.remote.calls import Beside, call_function
+from farside.remote.calls import FarCalls
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
 from farside.remote.process import limit_memory
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from farside.remote.commit import RunOutcome
     from farside.remote.death import DeathReport
     from farside.remote.ports import Interrupts, OutputSink
-    from farside.result.python import Blocks
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
@@ -101,7 +100,7 @@ class ExecutionSession:
         self.states_kept = 0
         self.unsettled = False
         self.went_back = False
-        self.on_callback: Callable[[bytes], bytes] | None = None
+        self.calls = FarCalls()
         self._start()
 
     def _start(self) -> None:
@@ -150,8 +149,7 @@ class ExecutionSession:
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
         if self._executor.offers(bootstrap.DISPLAY_TAG):
             self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
-        if self._executor.offers(bootstrap.CALLBACK_TAG):
-            self._executor.handle(bootstrap.CALLBACK_TAG, self._answer_callback)
+        self.calls.begin(self._executor)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
             self._libraries.open("libc++.so.1")
@@ -197,10 +195,6 @@ class ExecutionSession:
         if self._show is not None:
             self._show(payload)
         return b""
-
-    def _answer_callback(self, payload: bytes) -> bytes:
-        """Answer a call of a Python callable; an empty answer says that there is nobody."""
-        return self.on_callback(payload) if self.on_callback is not None else b""
 
     # ------------------------------------------------------------------ link and commit
 
@@ -355,19 +349,6 @@ class ExecutionSession:
         """
         found = {name: dylib.lookup(name) for name in image.redefined if name in self._redefines}
         return {name: each for name, each in found.items() if each is not None}
-
-    def call(
-        self, function: int, arguments: bytes, *, descriptor: int | None = None, beside: int = 0
-    ) -> RunOutcome:
-        """Run the function of a call from Python; see `farside.remote.calls.call_function`."""
-        return call_function(
-            self._executor,
-            self._platform.jitdylib(MAIN).header,
-            function,
-            arguments,
-            Beside(descriptor, beside),
-            timeout=self._options.time_limit,
-        )
 
     def has_image(self, name: str) -> bool:
         """Tell whether an image is part of the program."""
@@ -652,20 +633,6 @@ class ExecutionSession:
         return unused
 
     # ------------------------------------------------------------------ the executor's life
-
-    def offers(self, name: str) -> bool:
-        """Tell whether the executor has a bootstrap symbol."""
-        self._wait_ready()
-        return self._executor.offers(name)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether descriptors can be handed to the program."""
-        return self._executor.is_child and self._executor.is_native
-
-    def blocks(self) -> Blocks | None:
-        """Return the memory that large values of the last call came in."""
-        return None
 
     @property
     def usable(self) -> bool:

@@ -15,6 +15,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from farside.calls.host import Calling
 from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import (
     CompileError,
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from farside.accounts import Statistics
-    from farside.calls.caller import Calls
-    from farside.calls.functions import Functions
     from farside.execution import ExecutionSession
     from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
@@ -62,7 +61,7 @@ T = TypeVar("T")
 _MAIN = "main"
 
 
-class Session:
+class Session(Calling):
     """An interactive C++ session with a compiler and an executor of its own.
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
@@ -120,7 +119,6 @@ class Session:
         )
         self._journal = self._rescue.journal
         self._file: SessionFile | None = None
-        self._calls: Calls | None = None
         self.resumed: Resumed | None = None
         if self.options.use_pch and pch is None:
             build_pch(self.options, program)
@@ -153,8 +151,7 @@ class Session:
                 outcome = self._commit(image)
                 committed_at = perf_counter()
             self._accept(compiled, code, image, dylib)
-            if self._calls is not None:
-                self._calls.declared(compiled, code)
+            self._declared(compiled, code)
             self._rescue.note()
             notices = self._write_down()
             if outcome is not None:
@@ -295,38 +292,6 @@ class Session:
             timings=timings,
             displays=tuple(self._displays),
         )
-
-    # ------------------------------------------------------------------ calls
-
-    @property
-    def fn(self) -> Functions:
-        """What the program has that can be called: ``session.fn.name(1, 2)``; see `call`."""
-        from farside.calls.functions import Functions
-
-        return Functions(self)
-
-    def call(self, callee: str, *arguments: object) -> Any:
-        """Call a function, operator, constructor or anything else of the program's by its name.
-
-        Clang chooses between overloads and converts, as for a call with such values in C++. The
-        first call with arguments of these kinds is compiled.
-
-        Returns:
-            the result as Python has it; None for ``void``.
-
-        Raises:
-            UnknownName, ArgumentMismatch, ArgumentCount, StaleValue: nothing was called.
-            CppException: what the call did before it stays.
-            Crashed, Interrupted, FarSideLost: the session has recovered; ``recovery`` says how.
-            SessionBusy, SessionClosed: wrong use.
-        """
-        with self._exclusive():
-            if self._calls is None:
-                from farside.calls.caller import Calls
-
-                parts = (self._compiler, self._execution, self._rescue, self._output, self._gate)
-                self._calls = Calls(self.options, *parts)
-            return self._calls.call(callee, arguments, self._recovering)
 
     def take_display(self, payload: bytes) -> None:
         """Take a display that the program sent."""
@@ -538,9 +503,7 @@ class Session:
             yield
         except (Exception, KeyboardInterrupt) as error:
             raised = self._rescue.take_back(what, error)
-            if self._calls is not None and self._execution.went_back:
-                self._calls.make_again(raised)
-            self._execution.went_back = False
+            self._make_calls_again(raised)
             self._note_loaded()
             for notice in self._take_notices():
                 raised.add_note(f"{notice}; it stays loaded")
@@ -657,8 +620,7 @@ class Session:
             self._turns.over()
         if self._file is not None:
             self._file.close()
-        if self._calls is not None:
-            self._calls.close()
+        self._end_calls()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts

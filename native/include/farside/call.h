@@ -646,12 +646,12 @@ template <class R, class... Arguments> struct Read<std::function<R(Arguments...)
 
 // ---------------------------------------------------------------- arguments
 
-/// An argument whose type the function's parameter says.
+/// An argument whose type the function's parameter says. No number, which has a type of its own.
 class Flexible {
 public:
   Flexible(unsigned number, Reader at) : Number(number), At(at) {}
   template <class T>
-    requires readable<T>
+    requires(readable<T> && (!std::is_arithmetic_v<T> || std::is_same_v<T, char>))
   operator T() const {
     return argument(Number, [in = At]() mutable { return Read<T>::from(in); });
   }

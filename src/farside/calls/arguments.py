@@ -101,8 +101,17 @@ def rvalue(kind: str, read: str, headers: tuple[str, ...] = ()) -> Form:
 
 def tagged(kind: str, headers: tuple[str, ...] = ()) -> Form:
     """Return the form of a type that ``farside::wire::Read`` reads."""
-    return rvalue(kind, f"farside::wire::Read<{kind}>::from(__fs_in)", headers)
+    read = "farside::wire::Read<{}>::from(__fs_in)".format
+    form = rvalue(kind, read(kind), headers)
+    cut = f"$ @ = farside::wire::argument(#, [&] {{ return {read('$')}; }});"
+    return form._replace(narrowed=cut) if kind in _INTEGERS else form
 
+
+_INTEGERS = frozenset(
+    f"{sign}{size}"
+    for sign in ("", "unsigned ")
+    for size in ("char", "short", "int", "long", "long long")
+) | {"signed char"}
 
 _NARROWED = (
     "$ @ = farside::wire::argument(#, [&] {{ return farside::wire::number<$>(__fs_in.raw<{}>()); }});"
@@ -137,7 +146,6 @@ LETTERS = {"?": "?", "i": "q", "q": "q", "Q": "Q", "d": "d"}
 _SCALAR_NAMES = {"?": "bool", "i": "int", "q": "int", "Q": "int", "d": "float"}
 _STRING = tagged("std::string", ("string",))
 _CONST_CHAR = tagged("const char *")
-_CHAR = tagged("char")
 _COMPLEX = tagged("std::complex<double>", ("complex",))
 _NULL = tagged("std::nullptr_t")
 _CALLABLE = Form(
@@ -184,8 +192,8 @@ def describe(value: object) -> Argument:
     if isinstance(value, As):
         return _as(value)
     if isinstance(value, str):
-        forms = (_STRING, _CONST_CHAR, *((_CHAR,) if len(encoded(value)) == 1 else ()))
-        return _plain(f"s{len(forms)}", forms, value, "str")
+        encoded(value)
+        return _plain("s", (_STRING, _CONST_CHAR, FLEXIBLE), value, "str")
     if (kind := getattr(value, "type", "")) and isinstance(value, int) and _is_type(kind):
         return _typed_number(value, kind)
     scalar = scalar_of(value)
@@ -255,7 +263,7 @@ def _of_library(value: object, scalar: bool | int | float | complex) -> Argument
     kind = _LIBRARY_TYPES.get(str(getattr(value, "dtype", "")))
     if kind is None:
         return describe(scalar)
-    return _plain(f"({kind})", (tagged(kind), FLEXIBLE), scalar, type(value).__name__)
+    return _plain(f"({kind})", (tagged(kind),), scalar, type(value).__name__)
 
 
 def _as(value: As) -> Argument:

@@ -35,6 +35,7 @@ from farside.errors import (
     SetupError,
 )
 from farside.orc import bootstrap
+from farside.remote.calls import NOTHING, Beside
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from farside.calls.arguments import Form
+    from farside.calls.results import Blocks
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
     from farside.interrupts import InterruptGate
@@ -119,7 +121,7 @@ class Calls:
         self._states = execution.states_kept
         self.callbacks = Callbacks()
         self.compiled = 0
-        execution.on_callback = self.callbacks.answer
+        execution.calls.on_callback = self.callbacks.answer
 
     # ------------------------------------------------------------------ a call
 
@@ -140,8 +142,8 @@ class Calls:
             if outcome.exception:
                 raise self._exception(stub, outcome)
             if len(outcome.values) == 1:
-                return python_of(*outcome.values[0], self._execution.blocks())
-            return given(outcome.values, self._execution.blocks())[0]
+                return python_of(*outcome.values[0], self._blocks())
+            return given(outcome.values, self._blocks())[0]
         return self._call_with(callee, [describe(each) for each in arguments], arguments, recovering)
 
     def _call_with(
@@ -154,7 +156,7 @@ class Calls:
         stub = self._find(callee, _key(described))
         if stub is None:
             stub = self._make(callee, described, recovering)
-        memory = self._memory if self._execution.is_local else None
+        memory = self._memory if self._execution.calls.is_local else None
         self._memory.begin()
         encoder = Encoder(self.callbacks, memory)
         for each, value in zip(described, arguments, strict=True):
@@ -165,7 +167,7 @@ class Calls:
         outcome = self._run(stub, b"".join(encoder.parts), recovering)
         if outcome.exception:
             raise self._exception(stub, outcome)
-        found = given(outcome.values, self._execution.blocks())
+        found = given(outcome.values, self._blocks())
         self._take_back_arguments(described, arguments, found)
         return found[0]
 
@@ -208,15 +210,20 @@ class Calls:
         called_back = self.callbacks.made
         self.callbacks.begin()
         with recovering(stub.what), self._gate.wait(self._gentle()):
-            outcome = execution.call(
+            outcome = execution.calls.call(
+                execution.platform.jitdylib("main").header,
                 stub.address,
                 payload,
-                descriptor=self._memory.descriptor if beside else None,
-                beside=beside,
+                Beside(self._memory.descriptor, beside) if beside else NOTHING,
+                self._options.time_limit,
             )
         again = None if beside or called_back != self.callbacks.made else payload
         self._since.append(Made(stub, again, outcome.nanoseconds * 1e-9))
         return outcome
+
+    def _blocks(self) -> Blocks | None:
+        """Return the memory that large values of the last call came in."""
+        return None
 
     def _gentle(self) -> Callable[[], None] | None:
         return self._execution.ask_to_end if self._options.on_interrupt == "keep" else None
@@ -249,10 +256,12 @@ class Calls:
         """
         if self._options.language != "c++":
             raise OptionError("calls from Python need a session of C++ (language)")
-        if not self._execution.offers(bootstrap.CALL):
-            raise SetupError("This executor does not offer calls from Python (farside_call).")
         what = f"call of {callee}({', '.join(each.said for each in described)})"
         with recovering(what):
+            with self._gate.wait():
+                _ = self._execution.platform  # waits for the executor
+            if not self._execution.calls.offers(bootstrap.CALL):
+                raise SetupError("This executor does not offer calls from Python (farside_call).")
             compiled, symbol = self._compile(callee, described)
             stub = self._place(callee, described, compiled.object or b"", symbol, what)
         self._stubs[callee, _key(described)] = stub
@@ -263,7 +272,8 @@ class Calls:
     ) -> Stub:
         image = symbol.removeprefix("__farside_").replace("_", " ")
         scalars = [each.scalar for each in described]
-        pack = Struct("<" + "".join([LETTERS[each] for each in scalars])).pack if all(scalars) else None
+        letters = "".join([LETTERS.get(each, "") for each in scalars])
+        pack = Struct("<" + letters).pack if all(scalars) else None
         words = frozenset(_WORD.findall(callee))
         stub = Stub(image, symbol, 0, content, what, words, pack)
         return stub._replace(address=self._link(stub))
@@ -320,7 +330,7 @@ class Calls:
                 finally:
                     self._rescue.rollback_compiler()
             self.compiled += 1
-            found = narrowings(compiled.diagnostics, text, forms, file)
+            found = narrowings(callee, compiled.diagnostics, text, forms, file)
             if set(found) - set(narrowed):
                 narrowed.update(found)
                 continue
@@ -350,7 +360,9 @@ class Calls:
             self._states = execution.states_kept
             self._since.clear()
             self._kept_at = monotonic()
-        if self._since and (monotonic() - self._kept_at >= _PAUSE or len(self._since) >= _MOST_AGAIN):
+        if not self._since:
+            pass
+        elif monotonic() - self._kept_at >= _PAUSE or len(self._since) >= _MOST_AGAIN:
             execution.settle()
             if execution.states_kept != self._states:
                 self._rescue.note()
@@ -396,7 +408,8 @@ class Calls:
                 stub = stub._replace(address=self._link(stub))
             assert made.payload is not None
             with self._gate.wait():
-                self._execution.call(stub.address, made.payload)
+                header = self._execution.platform.jitdylib("main").header
+                self._execution.calls.call(header, stub.address, made.payload)
         except CppException:
             return True
         except (FarsideError, KeyboardInterrupt):

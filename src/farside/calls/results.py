@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from farside.result.python import Blocks
 
 _POINTER = 12
+_BYTES = 34  # the elements of an array that a call may have changed
 _I1, _I2, _I4, _I8 = (Struct(f"<{letter}") for letter in "bhiq")
 _U1, _U2, _U4, _U8 = (Struct(f"<{letter}") for letter in "BHIQ")
 _F4, _F8 = Struct("<f"), Struct("<d")
@@ -45,6 +46,8 @@ def python_of(kind: int, data: bytes, blocks: Blocks | None) -> Any:
     plain = _PLAIN.get((kind, len(data)))
     if plain is not None:
         return plain(data)
+    if kind == _BYTES:
+        return data
     from farside.result.python import to_python
 
     return to_python(kind, data, blocks=blocks)

@@ -156,7 +156,11 @@ def _shape(callee: str, count: int) -> tuple[str, str, str]:
 
 
 def narrowings(
-    diagnostics: Sequence[Diagnostic], text: StubText, forms: Sequence[Form], file: str
+    callee: str,
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    forms: Sequence[Form],
+    file: str,
 ) -> dict[int, str]:
     """Return the arguments that would be changed silently, with the type that they would have.
 
@@ -174,8 +178,9 @@ def narrowings(
         kind = match.group(2) or match.group(1)
         if not forms[index].narrowed:
             raise ArgumentMismatch(
-                f"argument {index + 1}: a float would become {kind}; give an int, or use"
-                f' farside.As("{kind}", …)'
+                f"{callee}: argument {index + 1} is a float and would become {kind}; give an int,"
+                f' or farside.As("{kind}", …)',
+                callee,
             )
         found[index] = kind
     return found

@@ -11,6 +11,8 @@ from farside.remote.commit import decode_outcome
 from farside.remote.guard import Guard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farside.remote.commit import RunOutcome
     from farside.remote.executor import Executor
 
@@ -21,57 +23,99 @@ _SHARE = Struct("<QQ")
 class Beside(NamedTuple):
     """Memory that goes along with a call: its descriptor, and how many bytes of it are used."""
 
-    descriptor: int | None = None
-    size: int = 0
+    descriptor: int
+    size: int
 
 
-def call_function(
-    executor: Executor,
-    header: int,
-    function: int,
-    arguments: bytes,
-    beside: Beside,
-    *,
-    timeout: float | None,
-) -> RunOutcome:
-    """Run a function: one message, one answer.
+NOTHING = Beside(-1, 0)
 
-    Args:
-        executor: runs it.
-        header: of the JITDylib whose code it is.
-        function: its address.
-        arguments: for it to read.
-        beside: memory for it, which it may change.
-        timeout: seconds to wait; None waits as long as it takes.
 
-    Raises:
-        RemoteError: the memory could not be mapped.
-        Crashed, TimedOut, FarSideLost, ProtocolError: see `Executor.call`.
+class FarCalls:
+    """Calls of the program on one executor after the other.
+
+    Attributes:
+        on_callback: answers the program's calls of Python callables.
+        shared: buffers that both sides see, by number: descriptor and size. They are mapped again
+            by the next executor.
     """
-    executor.ran += 1
-    payload = executor.call_address(
-        executor.address(bootstrap.CALL),
-        _HEAD.pack(header, function, beside.size, beside.size != 0, len(arguments)) + arguments,
-        timeout=timeout,
-        descriptor=beside.descriptor,
-    )
-    with Guard(executor):
-        outcome = decode_outcome(payload)
-    if isinstance(outcome, sps.Failure):
-        raise RemoteError(f"The executor refused the call: {outcome.text}.")
-    return outcome
 
+    def __init__(self) -> None:
+        self.on_callback: Callable[[bytes], bytes] | None = None
+        self.shared: dict[int, Beside] = {}
 
-def share_buffer(executor: Executor, key: int, descriptor: int, size: int) -> None:
-    """Have the program map memory that both sides see, under a number.
+    def begin(self, executor: Executor) -> None:
+        """Take to an executor that is ready."""
+        self._executor = executor
+        if executor.offers(bootstrap.CALLBACK_TAG):
+            executor.handle(bootstrap.CALLBACK_TAG, self._answer)
+        for key, buffer in self.shared.items():
+            self._map(key, buffer)
 
-    Raises:
-        RemoteError: it cannot be mapped.
-    """
-    payload = executor.call_address(
-        executor.address(bootstrap.SHARE), _SHARE.pack(key, size), descriptor=descriptor
-    )
-    with Guard(executor):
-        failure = sps.ERROR.decode(sps.Reader(payload))
-    if failure is not None:
-        raise RemoteError(f"The executor cannot share the buffer: {failure.text}.")
+    def _answer(self, payload: bytes) -> bytes:
+        """Answer a call of a Python callable; an empty answer says that there is nobody."""
+        return self.on_callback(payload) if self.on_callback is not None else b""
+
+    def offers(self, name: str) -> bool:
+        """Tell whether the executor has a bootstrap symbol."""
+        return self._executor.offers(name)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether descriptors can be handed to the program."""
+        return self._executor.is_child and self._executor.is_native
+
+    def call(
+        self,
+        header: int,
+        function: int,
+        arguments: bytes,
+        beside: Beside = NOTHING,
+        timeout: float | None = None,
+    ) -> RunOutcome:
+        """Run a function: one message, one answer.
+
+        Args:
+            header: of the JITDylib whose code it is.
+            function: its address.
+            arguments: for it to read.
+            beside: memory for it, which it may change.
+            timeout: seconds to wait; None waits as long as it takes.
+
+        Raises:
+            RemoteError: the memory could not be mapped.
+            Crashed, TimedOut, FarSideLost, ProtocolError: see `Executor.call`.
+        """
+        executor = self._executor
+        executor.ran += 1
+        head = _HEAD.pack(header, function, beside.size, beside.size != 0, len(arguments))
+        payload = executor.call_address(
+            executor.address(bootstrap.CALL),
+            head + arguments,
+            timeout=timeout,
+            descriptor=beside.descriptor if beside.size else None,
+        )
+        with Guard(executor):
+            outcome = decode_outcome(payload)
+        if isinstance(outcome, sps.Failure):
+            raise RemoteError(f"The executor refused the call: {outcome.text}.")
+        return outcome
+
+    def share(self, key: int, buffer: Beside) -> None:
+        """Have the program, and those that take its place, map memory that both sides see.
+
+        Raises:
+            RemoteError: it cannot be mapped.
+        """
+        self._map(key, buffer)
+        self.shared[key] = buffer
+
+    def _map(self, key: int, buffer: Beside) -> None:
+        executor = self._executor
+        request = _SHARE.pack(key, buffer.size)
+        payload = executor.call_address(
+            executor.address(bootstrap.SHARE), request, descriptor=buffer.descriptor
+        )
+        with Guard(executor):
+            failure = sps.ERROR.decode(sps.Reader(payload))
+        if failure is not None:
+            raise RemoteError(f"The executor cannot share the buffer: {failure.text}.")
