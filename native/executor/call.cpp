@@ -26,7 +26,7 @@ class Mapped {
 public:
   static Expected<Mapped> make(uint64_t size, bool shared) {
     UniqueFd memory = Server::get().takePassed();
-    struct stat file {};
+    struct stat file{};
     if (!memory || ::fstat(memory.get(), &file) != 0)
       return Error("the descriptor of the memory did not come with the request");
     if (size == 0 || static_cast<uint64_t>(file.st_size) < size)

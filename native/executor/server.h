@@ -65,7 +65,7 @@ private:
   void serveAnew(Connection connection);
 
   Connection Link;
-  uint64_t Links = 0; // how many there were; a call is answered on the one that it came by
+  uint64_t Links = 0;         // how many there were; a call is answered on the one that it came by
   std::atomic<int> Depth = 0; // of calls on the main thread
   std::atomic<uint64_t> OuterCall = 0; // the number of the call at depth 1
   std::mutex SendMutex;

@@ -36,9 +36,7 @@ struct ValueSink {
   }
 };
 
-ValueCollector *&ValueCollector::place() const {
-  return Thread ? ofThreads()[*Thread] : current;
-}
+ValueCollector *&ValueCollector::place() const { return Thread ? ofThreads()[*Thread] : current; }
 
 ValueCollector::ValueCollector(Scope scope) {
   std::lock_guard lock(mutex);

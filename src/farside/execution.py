@@ -50,7 +50,7 @@ from farside.remote.start import start_executor
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence
 
     from farside.link import LinkedImage, Places
     from farside.object import Archive, ObjectFile
@@ -350,9 +350,10 @@ class ExecutionSession:
         found = {name: dylib.lookup(name) for name in image.redefined if name in self._redefines}
         return {name: each for name, each in found.items() if each is not None}
 
-    def has_image(self, name: str) -> bool:
-        """Tell whether an image is part of the program."""
-        return name in self._committed
+    @property
+    def images(self) -> KeysView[str]:
+        """The names of the committed images, oldest first."""
+        return self._committed.keys()
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""

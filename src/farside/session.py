@@ -320,6 +320,7 @@ class Session(Calling):
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
             names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
+            names = self._with_calls(names)
             state = self._execution.keeps_before(names)
             users = self._execution.users_of(names)
             if users:

@@ -320,7 +320,8 @@ struct ArrayView {
       view.data = in.beside(in.raw<std::uint64_t>(), bytes);
     } else {
       // The message is not aligned.
-      auto *copy = in.keeper().keep(std::vector<std::max_align_t>(bytes / sizeof(std::max_align_t) + 1));
+      auto *copy =
+          in.keeper().keep(std::vector<std::max_align_t>(bytes / sizeof(std::max_align_t) + 1));
       view.data = reinterpret_cast<char *>(copy->data());
       const char *from = in.take(bytes);
       if (bytes != 0)
@@ -382,21 +383,18 @@ struct ArrayView {
 };
 
 template <class C>
-concept sequence = requires(C &c, typename C::value_type v) {
-  c.push_back(std::move(v));
-} && !std::is_convertible_v<C, std::string_view>;
+concept sequence = requires(C &c, typename C::value_type v) { c.push_back(std::move(v)); } &&
+                   !std::is_convertible_v<C, std::string_view>;
 template <class C>
 concept mapping = requires(C &c, typename C::key_type k, typename C::mapped_type v) {
   c.emplace(std::move(k), std::move(v));
 };
 template <class C>
-concept setlike = requires(C &c, typename C::key_type k) {
-  c.emplace(std::move(k));
-} && !mapping<C>;
+concept setlike =
+    requires(C &c, typename C::key_type k) { c.emplace(std::move(k)); } && !mapping<C>;
 
 /// Calls `each(reader)` for the elements of a sequence, or `whole(view)` for an array.
-template <class T, class Each, class Whole>
-void forElements(Reader &in, Each each, Whole whole) {
+template <class T, class Each, class Whole> void forElements(Reader &in, Each each, Whole whole) {
   Tag tag = in.tag();
   if (tag == Tag::Array)
     return whole(ArrayView::from(in));
@@ -554,7 +552,9 @@ template <class T> T *Read<T *>::from(Reader &in) {
     in.tag();
     return nullptr;
   }
-  if constexpr (std::is_const_v<T> && (std::is_void_v<T> || sizeof(std::conditional_t<std::is_void_v<T>, char, Bare>) == 1)) {
+  if constexpr (std::is_const_v<T> &&
+                (std::is_void_v<T> ||
+                 sizeof(std::conditional_t<std::is_void_v<T>, char, Bare>) == 1)) {
     if (tag == Tag::String || tag == Tag::Bytes)
       return reinterpret_cast<T *>(readText(in).data());
   }
@@ -748,7 +748,8 @@ template <class T> unsigned numberKind() {
   return std::is_signed_v<T> ? 7 : 8;
 }
 
-template <class T> constexpr bool isCharacter =
+template <class T>
+constexpr bool isCharacter =
     std::is_same_v<T, char> || std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> ||
     std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
 
@@ -761,6 +762,7 @@ template <class T> void give(T &&value) {
 #ifdef FARSIDE_GIVE
     bool hasForm = __farside::give(value);
 #else
+    static_assert(std::is_arithmetic_v<Bare>, "only numbers can be given to Python");
     bool hasForm = true;
 #endif
     if constexpr (!std::is_lvalue_reference_v<T> && std::is_object_v<Bare> &&

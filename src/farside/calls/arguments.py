@@ -114,7 +114,8 @@ _INTEGERS = frozenset(
 ) | {"signed char"}
 
 _NARROWED = (
-    "$ @ = farside::wire::argument(#, [&] {{ return farside::wire::number<$>(__fs_in.raw<{}>()); }});"
+    "$ @ = farside::wire::argument(#,"
+    " [&] {{ return farside::wire::number<$>(__fs_in.raw<{}>()); }});"
 )
 
 
@@ -149,7 +150,7 @@ _CONST_CHAR = tagged("const char *")
 _COMPLEX = tagged("std::complex<double>", ("complex",))
 _NULL = tagged("std::nullptr_t")
 _CALLABLE = Form(
-    "const farside::wire::Callable @ = farside::wire::Read<farside::wire::Callable>::from(__fs_in);",
+    "const auto @ = farside::wire::Read<farside::wire::Callable>::from(__fs_in);",
     "@",
     ("functional",),
 )
@@ -325,7 +326,9 @@ def _array(view: memoryview, said: str) -> Argument:
     kind = _array_type(view, constant=True)
     read = f"farside::wire::readArray<{kind}>"
     form = Form(
-        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});", "@", ("complex",)
+        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
+        "@",
+        ("complex",),
     )
     shape = "×".join(map(str, view.shape or ()))
     return Argument(
@@ -344,7 +347,9 @@ def _changed_array(ref: Ref, view: memoryview) -> Argument:
     kind = _array_type(view, constant=False)
     read = f"farside::wire::readArray<{kind}>"
     form = Form(
-        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});", "@", ("complex",)
+        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
+        "@",
+        ("complex",),
     )
 
     def encode(encoder: Encoder) -> None:

@@ -1,7 +1,7 @@
 """Calls of C++ from Python, for one session.
 
-For each function and kinds of arguments Clang compiles one small function, the **stub** (`stub.py`),
-which the far side then runs with the bytes of the arguments. The compiler forgets the stub at once:
+For each function and kinds of arguments Clang compiles one small function, the **stub**
+(`stub.py`), which the far side then runs with the bytes of the arguments. The compiler forgets the stub at once:
 it goes back to the state after the last cell, so stubs are no part of the session's history, of its
 file, or of what a recovery compiles again. What stays is the linked image.
 
@@ -29,8 +29,8 @@ from farside.errors import (
     ArgumentMismatch,
     CallError,
     CppException,
-    FarsideError,
     FarSideError,
+    FarsideError,
     OptionError,
     SetupError,
 )
@@ -102,6 +102,7 @@ class Calls:
         self,
         options: Options,
         compiler: Compiler,
+        *,
         execution: ExecutionSession,
         rescue: Rescue,
         output: Output,
@@ -144,7 +145,9 @@ class Calls:
             if len(outcome.values) == 1:
                 return python_of(*outcome.values[0], self._blocks())
             return given(outcome.values, self._blocks())[0]
-        return self._call_with(callee, [describe(each) for each in arguments], arguments, recovering)
+        return self._call_with(
+            callee, [describe(each) for each in arguments], arguments, recovering
+        )
 
     def _call_with(
         self,
@@ -195,7 +198,7 @@ class Calls:
 
     def _find(self, callee: str, key: str) -> Stub | None:
         stub = self._stubs.get((callee, key))
-        return stub if stub is not None and self._execution.has_image(stub.image) else None
+        return stub if stub is not None and stub.image in self._execution.images else None
 
     def _run(
         self,
@@ -404,7 +407,7 @@ class Calls:
     def _make_one_again(self, made: Made) -> bool:
         try:
             stub = made.stub
-            if not self._execution.has_image(stub.image):
+            if stub.image not in self._execution.images:
                 stub = stub._replace(address=self._link(stub))
             assert made.payload is not None
             with self._gate.wait():

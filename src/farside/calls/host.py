@@ -72,14 +72,29 @@ class Calling:
         if self._calls is None:
             from farside.calls.caller import Calls
 
-            parts = (self._compiler, self._execution, self._rescue, self._output, self._gate)
-            self._calls = Calls(self.options, *parts)
+            self._calls = Calls(
+                self.options,
+                self._compiler,
+                execution=self._execution,
+                rescue=self._rescue,
+                output=self._output,
+                gate=self._gate,
+            )
         return self._calls
 
     def _declared(self, compiled: CompiledCell, code: str) -> None:
         """Note what a new cell declares."""
         if self._calls is not None:
             self._calls.declared(compiled, code)
+
+    def _with_calls(self, cells: list[str]) -> list[str]:
+        """Return images of cells, and those of calls that were compiled after the first of them."""
+        images = list(self._execution.images)
+        first = min([images.index(name) for name in cells if name in images], default=len(images))
+        return [
+            *[name for name in images[first:] if name in cells or name.startswith("call ")],
+            *[name for name in cells if name not in images],
+        ]
 
     def _make_calls_again(self, error: FarsideError) -> None:
         """Make calls again where the program went back to a state before them."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from farside.errors import ProtocolError
 from farside.result.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from mmap import mmap
 
-    from farside.result.python import Blocks
 
 _POINTER = 12
 _BYTES = 34  # the elements of an array that a call may have changed
@@ -20,12 +19,24 @@ _I1, _I2, _I4, _I8 = (Struct(f"<{letter}") for letter in "bhiq")
 _U1, _U2, _U4, _U8 = (Struct(f"<{letter}") for letter in "BHIQ")
 _F4, _F8 = Struct("<f"), Struct("<d")
 
+
+class Blocks(Protocol):
+    """Memory that came beside an answer."""
+
+    def take(self, number: int, size: int) -> memoryview | mmap:
+        """Return what lies in the memory of that number."""
+
+
+def _first(unpack: Callable[[bytes], tuple[Any, ...]]) -> Callable[[bytes], Any]:
+    return lambda data: unpack(data)[0]
+
+
 # (kind, size) of plain numbers, which are most of what calls return.
 _PLAIN: dict[tuple[int, int], Callable[[bytes], Any]] = {
     (0, 0): lambda _: None,
     (1, 1): lambda data: data != b"\0",
     **{
-        (kind, packer.size): (lambda data, unpack=packer.unpack: unpack(data)[0])
+        (kind, packer.size): _first(packer.unpack)
         for kind, packers in (
             (7, (_I1, _I2, _I4, _I8)),
             (8, (_U1, _U2, _U4, _U8)),
@@ -48,9 +59,7 @@ def python_of(kind: int, data: bytes, blocks: Blocks | None) -> Any:
         return plain(data)
     if kind == _BYTES:
         return data
-    from farside.result.python import to_python
-
-    return to_python(kind, data, blocks=blocks)
+    raise ProtocolError(f"the far side gave {len(data)} bytes of the unknown kind {kind}")
 
 
 def given(values: Sequence[tuple[int, bytes]], blocks: Blocks | None) -> list[Any]:
@@ -83,4 +92,4 @@ def living(value: Any, address: int) -> Any:
         raise ProtocolError("the far side gave an address where it should give an object")
     if "(" in value.type:
         return value
-    return replace(value, name=f"*reinterpret_cast<{value.type} *>({address:#x}ul)")
+    return value

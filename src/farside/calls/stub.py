@@ -213,7 +213,9 @@ def refusal(
             (),
             tuple(diagnostics),
         )
-    candidates = tuple(_candidate(note, file) for note in first.notes if "candidate" in note.message)
+    candidates = tuple(
+        _candidate(note, file) for note in first.notes if "candidate" in note.message
+    )
     message = f"{call}: {_without_stub(first.message)}"
     if inside and first.line in text.argument_lines:
         message = f"{call}: argument {text.argument_lines[first.line] + 1}: {first.message}"

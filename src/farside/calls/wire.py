@@ -145,10 +145,10 @@ class Memory:
         self.descriptor, self._size, self.used = -1, 0, 0
 
 
-def _flat(view: memoryview) -> memoryview | bytes:  # type: ignore[type-arg,unused-ignore]
-    if not view.c_contiguous:
-        return view.tobytes()
-    return view.cast("B") if view.nbytes else b""
+def _flat(view: memoryview) -> memoryview:
+    if not view.c_contiguous or not view.nbytes:
+        return memoryview(view.tobytes())
+    return view.cast("B")
 
 
 class CallbackIds(Protocol):

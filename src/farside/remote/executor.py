@@ -234,9 +234,7 @@ class Executor:
             deadline = None if timeout is None else time.monotonic() + timeout
             conversation = self._conversation
             if then is None:
-                sequence = conversation.call(
-                    function, payload, deadline, descriptor=descriptor
-                )
+                sequence = conversation.call(function, payload, deadline, descriptor=descriptor)
             else:
                 request = self._snapshot_request(then)
                 with then.far_end() as far:
