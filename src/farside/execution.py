@@ -44,6 +44,7 @@ from farside.recovery.thrift import Thrift
 from farside.remote.calls import FarCalls
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
+from farside.remote.given import GivenMemory
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
 from farside.remote.start import start_executor
@@ -67,6 +68,10 @@ _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 class ExecutionSession:
     """One executor and the program in it.
+
+    Attributes:
+        found: the libraries that are found by themselves.
+        given: memory that large values of the last call came in.
 
     Raises:
         OptionError: the address range that the options ask for is too small.
@@ -97,10 +102,8 @@ class ExecutionSession:
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
-        self.states_kept = 0
-        self.unsettled = False
-        self.went_back = False
         self.calls = FarCalls()
+        self.given = GivenMemory()
         self._start()
 
     def _start(self) -> None:
@@ -150,6 +153,7 @@ class ExecutionSession:
         if self._executor.offers(bootstrap.DISPLAY_TAG):
             self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
         self.calls.begin(self._executor)
+        self.given.serve(self._executor)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
             self._libraries.open("libc++.so.1")
@@ -429,8 +433,7 @@ class ExecutionSession:
             snapshot.close()
             raise
         self._kept.add(KeptState(snapshot, self._mark()))
-        self.states_kept += 1
-        self.unsettled = False
+        self.calls.kept()
         self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:
@@ -441,7 +444,7 @@ class ExecutionSession:
 
     def settle(self) -> None:
         """Keep the present state if calls have changed it since the last and a copy is cheap."""
-        if self.unsettled and self._thrift.may_fork():
+        if self.calls.unsettled and self._thrift.may_fork():
             self.keep()
 
     def _mark(self) -> Mark:
@@ -513,7 +516,7 @@ class ExecutionSession:
             again.close()
             raise
         state.snapshot = again
-        self.went_back = True
+        self.calls.went_back = True
         mark = state.mark
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
@@ -675,7 +678,7 @@ class ExecutionSession:
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
-        self.went_back = True
+        self.calls.went_back = True
         self._kept.close()
         self.found.close()
         self._executor.kill()

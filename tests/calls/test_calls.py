@@ -12,7 +12,7 @@ from farside.errors import (
     Crashed,
     OptionError,
     SessionClosed,
-    UnknownName,
+    UndefinedName,
 )
 from farside.session import Session
 from tests.session.conftest import NewSession, shown
@@ -117,7 +117,7 @@ def test_arguments_that_a_call_changes(session: Session) -> None:
 def test_wrong_use_is_told_in_terms_of_the_call(new_session: NewSession) -> None:
     session = new_session()
     session.run("int add(int a, int b) { return a + b; }\nint add(double a);")
-    with pytest.raises(UnknownName, match=r"nope\(int\): use of undeclared identifier 'nope'"):
+    with pytest.raises(UndefinedName, match=r"nope\(int\): use of undeclared identifier 'nope'"):
         session.fn.nope(1)
     with pytest.raises(ArgumentCount) as count:
         session.fn.add(1, 2, 3)
@@ -189,7 +189,7 @@ def test_stubs_are_no_cells(session: Session) -> None:
     assert [past.cell for past in session.history()] == [1]
     assert session.fn.f(1) == 2
     session.undo()
-    with pytest.raises(UnknownName):
+    with pytest.raises(UndefinedName):
         session.fn.f(1)
     session.run("double f(int x) { return x + 0.5; }")
     assert session.fn.f(1) == 1.5

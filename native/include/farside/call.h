@@ -753,18 +753,33 @@ constexpr bool isCharacter =
     std::is_same_v<T, char> || std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> ||
     std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
 
+/// Gives an object as what it is and where it is; a value lives on from here.
+template <class T> void giveAlive(T &&value) {
+  using Bare = std::remove_cvref_t<T>;
+  constexpr std::string_view name = nameOf<Bare>();
+  const volatile void *at = nullptr;
+  if constexpr (std::is_lvalue_reference_v<T>)
+    at = std::addressof(value);
+  else
+    at = new Bare(static_cast<T &&>(value));
+  __farside_value(18, name.data(), name.size());
+  __farside_value(12, &at, sizeof at);
+}
+
+/// Whether a type has no name by which other code could mention it.
+template <class T>
+constexpr bool isUnnamed = nameOf<T>().find("(lambda") != std::string_view::npos ||
+                           nameOf<T>().find("(unnamed") != std::string_view::npos;
+
 template <class T> void give(T &&value) {
   using Bare = std::remove_cvref_t<T>;
-  if constexpr (std::is_arithmetic_v<Bare> && !isCharacter<Bare>) {
+  if constexpr (std::is_class_v<Bare> && isUnnamed<Bare>) {
+    giveAlive(static_cast<T &&>(value));
+  } else if constexpr (std::is_arithmetic_v<Bare> && !isCharacter<Bare>) {
     Bare copy = value;
     __farside_value(numberKind<Bare>(), &copy, sizeof copy);
   } else {
-#ifdef FARSIDE_GIVE
     bool hasForm = __farside::give(value);
-#else
-    static_assert(std::is_arithmetic_v<Bare>, "only numbers can be given to Python");
-    bool hasForm = true;
-#endif
     if constexpr (!std::is_lvalue_reference_v<T> && std::is_object_v<Bare> &&
                   std::is_move_constructible_v<Bare>) {
       if (!hasForm) {
@@ -774,6 +789,15 @@ template <class T> void give(T &&value) {
     }
   }
 }
+
+/// As `Result`, for what is to live on.
+struct Alive {
+  bool &Given;
+  template <class T> void operator,(T &&value) const {
+    Given = true;
+    giveAlive(static_cast<T &&>(value));
+  }
+};
 
 /// `(Result(), f(x))` gives what f returns, also where that is nothing.
 struct Result {

@@ -16,8 +16,8 @@ from farside.orc import sps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farside.calls.results import Blocks
     from farside.remote.commit import RunOutcome
+    from farside.result.python import Blocks
 
 _ARGUMENTS = sps.Sequence(sps.Tuple(sps.U8, sps.BYTES))
 _TYPE = "farside::PythonError"

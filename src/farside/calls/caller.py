@@ -1,9 +1,9 @@
 """Calls of C++ from Python, for one session.
 
 For each function and kinds of arguments Clang compiles one small function, the **stub**
-(`stub.py`), which the far side then runs with the bytes of the arguments. The compiler forgets the stub at once:
-it goes back to the state after the last cell, so stubs are no part of the session's history, of its
-file, or of what a recovery compiles again. What stays is the linked image.
+(`stub.py`), which the far side then runs with the bytes of the arguments. The compiler forgets the
+stub at once: it goes back to the state after the last cell, so stubs are no part of the session's
+history, of its file, or of what a recovery compiles again. What stays is the linked image.
 
 **States.** A fork after each call would cost more than the call. Before a call the state is kept if
 there were calls since the last kept state and that was more than `_PAUSE` ago. After a crash the
@@ -28,6 +28,7 @@ from farside.calls.wire import Encoder, Memory
 from farside.errors import (
     ArgumentMismatch,
     CallError,
+    CompileError,
     CppException,
     FarSideError,
     FarsideError,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from farside.calls.arguments import Form
-    from farside.calls.results import Blocks
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
     from farside.interrupts import InterruptGate
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from farside.remote.commit import RunOutcome
     from farside.rescue import Rescue
     from farside.result.output import Output
+    from farside.result.python import Blocks
 
 _MOST_ATTEMPTS = 6
 _PAUSE = 0.02  # seconds between two states that are kept in a burst of calls
@@ -119,7 +120,7 @@ class Calls:
         self._memory = Memory()
         self._since: list[Made] = []
         self._kept_at = 0.0
-        self._states = execution.states_kept
+        self._states = execution.calls.states_kept
         self.callbacks = Callbacks()
         self.compiled = 0
         execution.calls.on_callback = self.callbacks.answer
@@ -131,10 +132,12 @@ class Calls:
         callee: str,
         arguments: Sequence[object],
         recovering: Callable[[str], AbstractContextManager[None]],
+        *,
+        alive: bool = False,
     ) -> Any:
         """Call something of the program's; see `farside.session.Session.call`."""
         letters = "".join(map(letter_of, arguments))
-        if len(letters) == len(arguments):
+        if len(letters) == len(arguments) and not alive:
             stub = self._find(callee, letters)
             if stub is None:
                 stub = self._make(callee, [describe(each) for each in arguments], recovering)
@@ -145,9 +148,8 @@ class Calls:
             if len(outcome.values) == 1:
                 return python_of(*outcome.values[0], self._blocks())
             return given(outcome.values, self._blocks())[0]
-        return self._call_with(
-            callee, [describe(each) for each in arguments], arguments, recovering
-        )
+        described = [describe(each) for each in arguments]
+        return self._call_with(callee, described, arguments, recovering, alive=alive)
 
     def _call_with(
         self,
@@ -155,10 +157,12 @@ class Calls:
         described: list[Argument],
         arguments: Sequence[object],
         recovering: Callable[[str], AbstractContextManager[None]],
+        *,
+        alive: bool,
     ) -> Any:
-        stub = self._find(callee, _key(described))
+        stub = self._find(callee, _key(described, alive))
         if stub is None:
-            stub = self._make(callee, described, recovering)
+            stub = self._make(callee, described, recovering, alive=alive)
         memory = self._memory if self._execution.calls.is_local else None
         self._memory.begin()
         encoder = Encoder(self.callbacks, memory)
@@ -226,7 +230,7 @@ class Calls:
 
     def _blocks(self) -> Blocks | None:
         """Return the memory that large values of the last call came in."""
-        return None
+        return self._execution.given
 
     def _gentle(self) -> Callable[[], None] | None:
         return self._execution.ask_to_end if self._options.on_interrupt == "keep" else None
@@ -250,6 +254,8 @@ class Calls:
         callee: str,
         described: list[Argument],
         recovering: Callable[[str], AbstractContextManager[None]],
+        *,
+        alive: bool = False,
     ) -> Stub:
         """Compile and link the stub of a call.
 
@@ -265,9 +271,9 @@ class Calls:
                 _ = self._execution.platform  # waits for the executor
             if not self._execution.calls.offers(bootstrap.CALL):
                 raise SetupError("This executor does not offer calls from Python (farside_call).")
-            compiled, symbol = self._compile(callee, described)
+            compiled, symbol = self._compile(callee, described, alive)
             stub = self._place(callee, described, compiled.object or b"", symbol, what)
-        self._stubs[callee, _key(described)] = stub
+        self._stubs[callee, _key(described, alive)] = stub
         return stub
 
     def _place(
@@ -294,16 +300,18 @@ class Calls:
         assert address is not None
         return address
 
-    def _compile(self, callee: str, described: list[Argument]) -> tuple[CompiledCell, str]:
+    def _compile(
+        self, callee: str, described: list[Argument], alive: bool
+    ) -> tuple[CompiledCell, str]:
         """Compile a stub, with the best forms of its arguments that Clang accepts."""
         choices = sorted(
             islice(product(*(range(len(each.forms)) for each in described)), 64),
             key=lambda chosen: (max(chosen, default=0), sum(chosen)),
         )
-        first: CallError | None = None
+        first: CallError | CompileError | None = None
         for chosen in choices[:_MOST_ATTEMPTS]:
             forms = [each.forms[index] for each, index in zip(described, chosen, strict=True)]
-            compiled, symbol, error = self._attempt(callee, described, forms)
+            compiled, symbol, error = self._attempt(callee, described, forms, alive)
             if error is None:
                 return compiled, symbol
             first = first or error
@@ -313,15 +321,15 @@ class Calls:
         raise first
 
     def _attempt(
-        self, callee: str, described: list[Argument], forms: list[Form]
-    ) -> tuple[CompiledCell, str, CallError | None]:
+        self, callee: str, described: list[Argument], forms: list[Form], alive: bool
+    ) -> tuple[CompiledCell, str, CallError | CompileError | None]:
         """Compile a stub; once more where an integer would be cut to its parameter's type."""
         narrowed: dict[int, str] = {}
         said = [each.said for each in described]
         while True:
             self._number += 1
             number = self._rescue.journal.last_cell + 1  # the compiler forgets it at once
-            text = stub_text(self._number, callee, described, forms, narrowed)
+            text = stub_text(self._number, callee, described, forms, narrowed, alive=alive)
             file = f"cell {number}"
             with self._gate.window():
                 if self._rescue.compiler_is_behind:
@@ -359,20 +367,20 @@ class Calls:
     def _keep_state(self) -> None:
         """Keep the state before a call where that is due."""
         execution = self._execution
-        if execution.states_kept != self._states:
-            self._states = execution.states_kept
+        if execution.calls.states_kept != self._states:
+            self._states = execution.calls.states_kept
             self._since.clear()
             self._kept_at = monotonic()
         if not self._since:
             pass
         elif monotonic() - self._kept_at >= _PAUSE or len(self._since) >= _MOST_AGAIN:
             execution.settle()
-            if execution.states_kept != self._states:
+            if execution.calls.states_kept != self._states:
                 self._rescue.note()
-                self._states = execution.states_kept
+                self._states = execution.calls.states_kept
                 self._since.clear()
                 self._kept_at = monotonic()
-        execution.unsettled = True
+        execution.calls.unsettled = True
 
     def make_again(self, error: FarsideError) -> None:
         """After the program went back to a kept state: make the calls since then again.
@@ -381,7 +389,7 @@ class Calls:
             error: what is being raised; is given a sentence where calls are lost.
         """
         since, self._since = self._since, []
-        self._states = self._execution.states_kept
+        self._states = self._execution.calls.states_kept
         self._kept_at = monotonic()
         if not since:
             return
@@ -393,7 +401,7 @@ class Calls:
                 done += 1
         self._output.take()
         lost = since[done:]
-        self._execution.unsettled = bool(done)
+        self._execution.calls.unsettled = bool(done)
         self._since = since[:done] if self._execution.usable else []
         if lost and isinstance(error, FarSideError):
             names = list(dict.fromkeys(each.stub.what for each in lost))
@@ -428,5 +436,5 @@ class Calls:
         self._stubs.clear()
 
 
-def _key(described: Sequence[Argument]) -> str:
-    return "".join([each.key for each in described])
+def _key(described: Sequence[Argument], alive: bool) -> str:
+    return "".join([each.key for each in described]) + ("alive" if alive else "")

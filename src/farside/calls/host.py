@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from farside.options import Options
     from farside.rescue import Rescue
     from farside.result.output import Output
+    from farside.result.value import Value
 
 
 class Calling:
@@ -59,7 +60,7 @@ class Calling:
             the result as Python has it; None for ``void``.
 
         Raises:
-            UnknownName, ArgumentMismatch, ArgumentCount, StaleValue: nothing was called.
+            UndefinedName, ArgumentMismatch, ArgumentCount, ValueGone: nothing was called.
             CppException: what the call did before it stays.
             Crashed, Interrupted, TimedOut, FarSideLost: the call is taken back; ``recovery`` says
                 how.
@@ -67,6 +68,20 @@ class Calling:
         """
         with self._exclusive():
             return self._caller().call(callee, arguments, self._recovering)
+
+    def new(self, callee: str, *arguments: object) -> Value:
+        """Call a constructor, or a function, and keep its result alive in the program.
+
+        Returns:
+            a handle of the object, to be an argument of further calls: by reference, so that what
+            they change stays. It lasts as long as the session, or until it is taken back.
+
+        Raises: as `call`.
+        """
+        with self._exclusive():
+            found = self._caller().call(callee, arguments, self._recovering, alive=True)
+            assert found is not None, "a call without a result"
+            return found  # type: ignore[no-any-return]
 
     def _caller(self) -> Calls:
         if self._calls is None:
@@ -98,9 +113,9 @@ class Calling:
 
     def _make_calls_again(self, error: FarsideError) -> None:
         """Make calls again where the program went back to a state before them."""
-        if self._calls is not None and self._execution.went_back:
+        if self._calls is not None and self._execution.calls.went_back:
             self._calls.make_again(error)
-        self._execution.went_back = False
+        self._execution.calls.went_back = False
 
     def _end_calls(self) -> None:
         """Give back what the calls hold."""

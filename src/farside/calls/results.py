@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from farside.errors import ProtocolError
+from farside.result.kinds import ValueKind as Kind
+from farside.result.text import without_cells
 from farside.result.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from mmap import mmap
+
+    from farside.result.python import Blocks
 
 
 _POINTER = 12
+_STRING = 18
 _BYTES = 34  # the elements of an array that a call may have changed
 _I1, _I2, _I4, _I8 = (Struct(f"<{letter}") for letter in "bhiq")
 _U1, _U2, _U4, _U8 = (Struct(f"<{letter}") for letter in "BHIQ")
 _F4, _F8 = Struct("<f"), Struct("<d")
-
-
-class Blocks(Protocol):
-    """Memory that came beside an answer."""
-
-    def take(self, number: int, size: int) -> memoryview | mmap:
-        """Return what lies in the memory of that number."""
 
 
 def _first(unpack: Callable[[bytes], tuple[Any, ...]]) -> Callable[[bytes], Any]:
@@ -59,7 +57,9 @@ def python_of(kind: int, data: bytes, blocks: Blocks | None) -> Any:
         return plain(data)
     if kind == _BYTES:
         return data
-    raise ProtocolError(f"the far side gave {len(data)} bytes of the unknown kind {kind}")
+    from farside.result.python import to_python
+
+    return to_python(kind, data, blocks=blocks)
 
 
 def given(values: Sequence[tuple[int, bytes]], blocks: Blocks | None) -> list[Any]:
@@ -75,6 +75,8 @@ def given(values: Sequence[tuple[int, bytes]], blocks: Blocks | None) -> list[An
     for kind, data in values:
         if kind == _POINTER and len(data) == 8 and found:
             found[-1] = living(found[-1], int.from_bytes(data, "little"))
+        elif kind == _STRING:  # only a type is given in this way
+            found.append(Value(without_cells(data.decode(errors="replace")), Kind.OBJECT, "", None))
         else:
             found.append(python_of(kind, data, blocks))
     return found
@@ -92,4 +94,6 @@ def living(value: Any, address: int) -> Any:
         raise ProtocolError("the far side gave an address where it should give an object")
     if "(" in value.type:
         return value
-    return value
+    return replace(
+        value, name=f"(*reinterpret_cast<{value.type} *>({address:#x}ul))", text=f"@{address:#x}"
+    )

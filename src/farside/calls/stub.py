@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from farside.errors import ArgumentCount, ArgumentMismatch, CallError, UnknownName
+from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,7 @@ _NARROWING = (
     "-Wfloat-conversion",
     "-Wliteral-conversion",
 )
+_QUOTED = re.compile(r"'([^']+)'")
 _TO = re.compile(r" to '([^']+)'(?: \(aka '([^']+)'\))?")
 _UNKNOWN = (
     "use of undeclared identifier",
@@ -75,6 +76,8 @@ def stub_text(
     arguments: Sequence[Argument],
     forms: Sequence[Form],
     narrowed: Mapping[int, str],
+    *,
+    alive: bool = False,
 ) -> StubText:
     """Return the code of a call.
 
@@ -84,6 +87,7 @@ def stub_text(
         arguments: of the call.
         forms: of each argument.
         narrowed: the integer types that some are to be given as, by their numbers.
+        alive: whether the result is to live on in the program.
     """
     symbol = f"__farside_call_{number}"
     headers = sorted({name for form in forms for name in form.headers} - {"call"})
@@ -108,7 +112,7 @@ def stub_text(
         gives.append(give.replace("@", name))
     lines.append("#pragma clang diagnostic push")
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
-    lines.append("farside::wire::Result{__fs_given},")
+    lines.append(f"farside::wire::{'Alive' if alive else 'Result'}{{__fs_given}},")
     before, between, after = _shape(callee, len(gives))
     lines.append(before)
     callee_line = len(lines)
@@ -197,7 +201,7 @@ def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
 
 def refusal(
     callee: str, said: Sequence[str], diagnostics: Sequence[Diagnostic], text: StubText, file: str
-) -> CallError:
+) -> CallError | CompileError:
     """Return what is raised for a call that Clang refused."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
     first = errors[0] if errors else None
@@ -206,12 +210,11 @@ def refusal(
         return ArgumentMismatch(f"{call} cannot be compiled", callee, (), tuple(diagnostics))
     inside = first.file == file
     if inside and first.line == text.callee_line and first.message.startswith(_UNKNOWN):
-        return UnknownName(
+        return UndefinedName(
             f"{call}: {_without_stub(first.message)}; define it in a cell first, or include what"
             " declares it",
-            callee,
-            (),
-            tuple(diagnostics),
+            diagnostics,
+            tuple(_QUOTED.findall(first.message)[:1]),
         )
     candidates = tuple(
         _candidate(note, file) for note in first.notes if "candidate" in note.message

@@ -270,8 +270,9 @@ def homogeneous(values: list[Any] | tuple[Any, ...]) -> array[Any] | None:
 
 def scalar_of(value: object) -> bool | int | float | complex | None:
     """Return a number of another library, such as numpy's, as Python's own; None if it is none."""
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        found = value.item()
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        found = value.item() if shape == () and hasattr(value, "item") else None
         return found if isinstance(found, bool | int | float | complex) else None
     if not isinstance(value, bool | int) and hasattr(type(value), "__index__"):
         return int(value.__index__())  # type: ignore[attr-defined]

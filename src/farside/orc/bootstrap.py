@@ -121,6 +121,8 @@ SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
 """Dispatch tag of the call Expected<Addr>(Addr header, String name)."""
 DISPLAY_TAG = "farside_display_tag"
 """Dispatch tag of the call void(String id, u8 update, Seq<char> tree)."""
+MEMORY_TAG = "farside_memory_tag"
+"""Dispatch tag of the call u64(u64 size), whose answer brings a descriptor unless it is 0."""
 
 CALLBACK_TAG = "farside_callback_tag"
 """Dispatch tag of the call Seq<char>(u64 id, Seq<(u8 kind, Seq<char>)>): a reply of farside's wire.
@@ -173,6 +175,7 @@ FARSIDE_SYMBOLS = frozenset(
         RUN_PROGRAM,
         SYMBOL_LOOKUP_TAG,
         DISPLAY_TAG,
+        MEMORY_TAG,
     )
 )
 

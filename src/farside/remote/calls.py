@@ -37,11 +37,17 @@ class FarCalls:
         on_callback: answers the program's calls of Python callables.
         shared: buffers that both sides see, by number: descriptor and size. They are mapped again
             by the next executor.
+        states_kept: how many states of the program were kept so far.
+        unsettled: whether calls have changed the program since.
+        went_back: whether it went back to one, or began anew, until somebody takes note.
     """
 
     def __init__(self) -> None:
         self.on_callback: Callable[[bytes], bytes] | None = None
         self.shared: dict[int, Beside] = {}
+        self.states_kept = 0
+        self.unsettled = False
+        self.went_back = False
 
     def begin(self, executor: Executor) -> None:
         """Take to an executor that is ready."""
@@ -50,6 +56,11 @@ class FarCalls:
             executor.handle(bootstrap.CALLBACK_TAG, self._answer)
         for key, buffer in self.shared.items():
             self._map(key, buffer)
+
+    def kept(self) -> None:
+        """Note that the present state is kept."""
+        self.states_kept += 1
+        self.unsettled = False
 
     def _answer(self, payload: bytes) -> bytes:
         """Answer a call of a Python callable; an empty answer says that there is nobody."""
