@@ -97,12 +97,11 @@ class ExecutionSession:
         self._sink = sink
         self._demangle = demangle
         self._interrupts = interrupts
-        self._show = show
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
-        self.calls = FarCalls()
+        self.calls = FarCalls(show)
         self.given = GivenMemory()
         self._start()
 
@@ -150,8 +149,6 @@ class ExecutionSession:
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
-        if self._executor.offers(bootstrap.DISPLAY_TAG):
-            self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
         self.calls.begin(self._executor)
         self.given.serve(self._executor)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
@@ -193,12 +190,6 @@ class ExecutionSession:
         """Return and forget what the user should know of the far side and the kept states."""
         notices, self._notices = self._notices or (), ()
         return (*notices, *self._thrift.take_notices())
-
-    def _answer_display(self, payload: bytes) -> bytes:
-        """Take what the program shows while it runs."""
-        if self._show is not None:
-            self._show(payload)
-        return b""
 
     # ------------------------------------------------------------------ link and commit
 

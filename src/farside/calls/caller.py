@@ -389,6 +389,8 @@ class Calls:
             error: what is being raised; is given a sentence where calls are lost.
         """
         since, self._since = self._since, []
+        if self._execution.calls.states_kept != self._states:
+            since.clear()  # a state was kept after them
         self._states = self._execution.calls.states_kept
         self._kept_at = monotonic()
         if not since:

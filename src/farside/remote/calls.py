@@ -35,6 +35,7 @@ class FarCalls:
 
     Attributes:
         on_callback: answers the program's calls of Python callables.
+        on_display: is given what the program shows while it runs.
         shared: buffers that both sides see, by number: descriptor and size. They are mapped again
             by the next executor.
         states_kept: how many states of the program were kept so far.
@@ -42,7 +43,8 @@ class FarCalls:
         went_back: whether it went back to one, or began anew, until somebody takes note.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_display: Callable[[bytes], None] | None = None) -> None:
+        self.on_display = on_display
         self.on_callback: Callable[[bytes], bytes] | None = None
         self.shared: dict[int, Beside] = {}
         self.states_kept = 0
@@ -54,6 +56,8 @@ class FarCalls:
         self._executor = executor
         if executor.offers(bootstrap.CALLBACK_TAG):
             executor.handle(bootstrap.CALLBACK_TAG, self._answer)
+        if executor.offers(bootstrap.DISPLAY_TAG):
+            executor.handle(bootstrap.DISPLAY_TAG, self._display)
         for key, buffer in self.shared.items():
             self._map(key, buffer)
 
@@ -65,6 +69,11 @@ class FarCalls:
     def _answer(self, payload: bytes) -> bytes:
         """Answer a call of a Python callable; an empty answer says that there is nobody."""
         return self.on_callback(payload) if self.on_callback is not None else b""
+
+    def _display(self, payload: bytes) -> bytes:
+        if self.on_display is not None:
+            self.on_display(payload)
+        return b""
 
     def offers(self, name: str) -> bool:
         """Tell whether the executor has a bootstrap symbol."""
