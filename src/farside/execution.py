@@ -346,9 +346,8 @@ class ExecutionSession:
             self._unconfirmed = None
         return outcome
 
-    @property
     def images(self) -> KeysView[str]:
-        """The names of the committed images, oldest first."""
+        """Return the names of the committed images, oldest first."""
         return self._committed.keys()
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:

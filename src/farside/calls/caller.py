@@ -202,7 +202,7 @@ class Calls:
 
     def _find(self, callee: str, key: str) -> Stub | None:
         stub = self._stubs.get((callee, key))
-        return stub if stub is not None and stub.image in self._execution.images else None
+        return stub if stub is not None and stub.image in self._execution.images() else None
 
     def _run(
         self,
@@ -417,7 +417,7 @@ class Calls:
     def _make_one_again(self, made: Made) -> bool:
         try:
             stub = made.stub
-            if stub.image not in self._execution.images:
+            if stub.image not in self._execution.images():
                 stub = stub._replace(address=self._link(stub))
             assert made.payload is not None
             with self._gate.wait():

@@ -104,7 +104,7 @@ class Calling:
 
     def _with_calls(self, cells: list[str]) -> list[str]:
         """Return images of cells, and those of calls that were compiled after the first of them."""
-        images = list(self._execution.images)
+        images = list(self._execution.images())
         first = min([images.index(name) for name in cells if name in images], default=len(images))
         return [
             *[name for name in images[first:] if name in cells or name.startswith("call ")],
