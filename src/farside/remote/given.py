@@ -16,10 +16,12 @@ import weakref
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import ProtocolError
-from farside.orc import sps
+from farside.orc import bootstrap, sps
 
 if TYPE_CHECKING:
     from mmap import mmap
+
+    from farside.remote.executor import Executor
 
 _MOST = 64  # pieces that wait to be taken; each holds a descriptor
 _LARGEST = 1 << 40
@@ -42,6 +44,11 @@ class _Piece(NamedTuple):
     size: int
 
 
+def _no_memory(_: bytes) -> bytes:
+    """Answer that bytes have to travel in the reply: the program is on another machine."""
+    return sps.pack((sps.U64,), (0,))
+
+
 class GivenMemory:
     """The memory that was asked for and has not been taken, and some that is free again."""
 
@@ -51,6 +58,12 @@ class GivenMemory:
         self._last = 0
         self._asked = False  # since the last `clear`
         self._closed = False
+
+    def serve(self, executor: Executor) -> None:
+        """Answer an executor that asks for memory; one on another machine cannot be given any."""
+        if executor.offers(bootstrap.MEMORY_TAG):
+            answer = self.answer if executor.is_child else _no_memory
+            executor.handle(bootstrap.MEMORY_TAG, answer)
 
     def answer(self, payload: bytes) -> bytes | Answer:
         """Answer ``farside_memory_tag``: u64 size → u64 number, 0 where there is no memory."""
