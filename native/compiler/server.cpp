@@ -178,7 +178,8 @@ std::string Server::startWithPch(const std::vector<std::string> &args, const std
 void Server::start(const Object &request) {
   std::vector<std::string> args = strings(request.getArray("args"));
   CompilerSettings settings{request.getBoolean("values").value_or(true),
-                            request.getBoolean("redefinition").value_or(true)};
+                            request.getBoolean("redefinition").value_or(true),
+                            request.getBoolean("instances").value_or(false)};
   std::string used = "none";
   if (auto pch = request.getString("pch")) {
     used = startWithPch(args, pch->str(), settings);

@@ -23,7 +23,7 @@ from farside.errors import (
     OptionError,
     RemoteError,
 )
-from farside.frontend.client import Compiler, find_compiler
+from farside.frontend.client import Compiler, brings_instances, find_compiler
 from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
@@ -90,7 +90,8 @@ class Session:
         self._displays: list[Display] = []
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
-        self._compiler = Compiler.spawn(self.options, program, pch)
+        instances = brings_instances(self.options)
+        self._compiler = Compiler.spawn(self.options, program, pch, instances=instances)
         # The compiler takes longest to start; the linker is imported meanwhile. Neither program is
         # waited for before the first cell needs it.
         from farside.execution import ExecutionSession
