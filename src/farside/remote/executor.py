@@ -488,10 +488,11 @@ class Executor:
             if self._supervisor.ended:
                 raise FarSideLost("The far side is gone: its supervisor ended.")
             try:
-                self._turn(deadline)
+                self._turn(min(deadline, time.monotonic() + _SLICE))
             except TimedOut:
-                self._supervisor.ended = True  # somebody has stopped it
-                raise
+                if time.monotonic() >= deadline or self._supervisor.is_stopped():
+                    self._supervisor.ended = True
+                    raise
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -531,7 +532,8 @@ class Executor:
             return
         # A child that the program left holds the connection open, so its end says nothing.
         child = self.is_child
-        while not (self._learn_end(time.monotonic() + _SLICE) if child else self._data_ended):
+        learn_end = self._supervisor.learn_end
+        while not (learn_end(time.monotonic() + _SLICE) if child else self._data_ended):
             if not child:
                 self._turn(deadline)
             elif time.monotonic() >= deadline:
@@ -607,8 +609,8 @@ class Executor:
                 self._poll.modify(self._data.fileno(), select.POLLIN | select.POLLOUT)
                 waited = True
                 self._turn(deadline)
-                if self._data_ended:
-                    self._raise_death()
+                if self.death is not None or not self.usable:
+                    self._raise_death()  # a child of a dead program may hold the connection open
         except FarSideLost:
             self._raise_death()
         finally:
@@ -630,19 +632,16 @@ class Executor:
         raise FarSideLost(f"The far side is gone: {what}.")
 
     def _await_death(self) -> bool:
-        deadline = time.monotonic() + _GRACE
+        stopped = self._supervisor.serves and self._supervisor.is_stopped()
+        deadline = time.monotonic() + (0.0 if stopped else _GRACE)
         if not self._supervisor.serves:
-            return self._learn_end(deadline)
+            return self._supervisor.learn_end(deadline)
         try:
             while self.death is None and not self._supervisor.ended:
                 self._turn(deadline)
         except TimedOut:
             return False
         return True
-
-    def _learn_end(self, deadline: float) -> bool:
-        """Learn how an executor without supervisor ended; False if it did not."""
-        return self._supervisor.learn_end(deadline)
 
     def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
         """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
