@@ -7,6 +7,7 @@
     ├── SetupError             a program or file that farside needs is missing or unusable
     ├── CompileError           Clang rejected the cell
     │   └── CompilerCrashed    Clang itself crashed or hung on the cell
+    │       └── CompilerKilled     something else ended it, again when it was tried again
     ├── ObjectError            bytes that are not the object file or archive they claim to be
     ├── LinkError              a well-formed object that cannot be linked
     │   ├── UndefinedSymbols   names that nothing defines
@@ -68,6 +69,10 @@ class CompileError(FarsideError):
 
 class CompilerCrashed(CompileError):
     """Clang itself crashed or hung on this input; the cell is taken back."""
+
+
+class CompilerKilled(CompilerCrashed):
+    """The compiler's process was ended by somebody else; the cell may be tried again."""
 
 
 class ObjectError(FarsideError):

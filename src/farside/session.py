@@ -170,16 +170,13 @@ class Session:
 
     def _compile(self, cell: int, code: str) -> CompiledCell:
         """Cell → CompiledCell: Clang, in its own process."""
-        limit = self.options.compile_limit
         with self._gate.window():
-            if self._rescue.compiler_is_behind:
-                self._rescue.rollback_compiler()
-            compiled = self._compiler.compile(cell, code, time_limit=limit)
+            compiled = self._rescue.compile(cell, code)
             if compiled.conflicts:
                 # A name of the precompiled library is in the user's way.
                 with suppress(CompilerCrashed):
                     if self._compiler.restart_without_pch(self._journal.entries):
-                        compiled = self._compiler.compile(cell, code, time_limit=limit)
+                        compiled = self._rescue.compile(cell, code)
             if compiled.clashes or compiled.display_failed:
                 compiled = self._compile_again(compiled, code)
         if not compiled.ok:
@@ -199,10 +196,7 @@ class Session:
         ):
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             plain = plain or compiled.display_failed
-            self._rescue.rollback_compiler()
-            limit = self.options.compile_limit
-            number = compiled.cell
-            compiled = self._compiler.compile(number, code, hidden, limit, plain=plain)
+            compiled = self._rescue.compile(compiled.cell, code, hidden, plain=plain)
         return compiled
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
@@ -252,6 +246,8 @@ class Session:
     ) -> None:
         """Make the cell part of the session."""
         self._rescue.running = None
+        if compiled.object is not None:
+            self._rescue.recent.add(compiled.cell, compiled.object)
         self._note_loaded()  # before the cell: it needs them when it is brought back
         keep = image is not None and (
             image.defined

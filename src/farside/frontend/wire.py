@@ -132,6 +132,17 @@ class Channel:
         except (BlockingIOError, Disconnected):
             return False
 
+    def ended(self) -> bool:
+        """Return whether the other end is closed; what it said before can be read. Never blocks."""
+        self._socket.settimeout(0)
+        try:
+            while True:
+                self._read()
+        except BlockingIOError:
+            return False
+        except Disconnected:
+            return True
+
     def close(self) -> None:
         """Close the socket, and descriptors that nobody took."""
         for descriptor in self._descriptors:
