@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from farside.dylibs import load_again, make_again
 from farside.errors import (
     CompilerCrashed,
-    CompilerKilled,
     CppException,
     Crashed,
     FarSideError,
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
 
     from farside.accounts import KeptState, WentBack
     from farside.execution import ExecutionSession
-    from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell, Compiler
     from farside.interrupts import InterruptGate
     from farside.options import Options
@@ -244,26 +242,6 @@ class Rescue:
         number = what.removeprefix("cell ")
         report = explain(error.report, int(number) if number.isdecimal() else None, evidence)
         return Crashed(report.text if report.cell else f"{what}: {report.text}", report)
-
-    def compile(
-        self, cell: int, code: str, hidden: Sequence[DeclarationId] = (), *, plain: bool = False
-    ) -> CompiledCell:
-        """Have a cell compiled; a compiler that somebody has killed costs nothing.
-
-        Args:
-            cell, code, hidden, plain: see `Compiler.compile`.
-
-        Raises:
-            CompilerCrashed: Clang crashed or hung on this cell, or was killed again and again.
-        """
-        compiler, limit = self._compiler, self._options.compile_limit
-        if self.compiler_is_behind or not compiler.lives:
-            self.rollback_compiler()
-        try:
-            return compiler.compile(cell, code, hidden, limit, plain=plain)
-        except CompilerKilled:
-            self.rollback_compiler()
-            return compiler.compile(cell, code, hidden, limit, plain=plain)
 
     def rollback_compiler(self, after: int | None = None) -> None:
         """Bring the compiler to the state after the accepted cells.

@@ -108,7 +108,8 @@ def lay(session: Session, place: str, after: int, strike: Callable[[], None]) ->
         if channel is not None:
             channel._socket = CutSocket(channel._socket, cut)
     elif who == "worker":
-        executor._data = CutTransport(executor._data, cut)
+        conversation: Any = executor._conversation
+        conversation._transport = CutTransport(conversation._transport, cut)
     else:
         supervisor: Any = executor._supervisor
         supervisor._control = CutTransport(supervisor._control, cut)
