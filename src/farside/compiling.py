@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from farside.interrupts import InterruptGate
     from farside.options import Options
     from farside.rescue import Rescue
+    from farside.trace import Tracing
 
 
 class CellCompiler:
@@ -27,13 +28,19 @@ class CellCompiler:
     """
 
     def __init__(
-        self, options: Options, compiler: Compiler, rescue: Rescue, gate: InterruptGate
+        self,
+        options: Options,
+        compiler: Compiler,
+        rescue: Rescue,
+        gate: InterruptGate,
+        tracing: Tracing,
     ) -> None:
         self.names = ValueNames()
         self._limit = options.compile_limit
         self._compiler = compiler
         self._rescue = rescue
         self._gate = gate
+        self._tracing = tracing
 
     def compile(self, cell: int, code: str, *, given: bool = False) -> tuple[CompiledCell, str]:
         """Compile a cell.
@@ -54,7 +61,7 @@ class CellCompiler:
         with self._gate.window():
             compiled = self._attempt(cell, code, given=given)
             if given and compiled.ok and compiled.value_opaque:
-                self._rescue.rollback_compiler()
+                self._roll_back()
                 code = bound(code, compiled.value_offset, self.names.name(cell))
                 compiled = replace(self._attempt(cell, code, given=False), value_opaque=True)
         if not compiled.ok:
@@ -67,6 +74,7 @@ class CellCompiler:
             # A name of the precompiled library is in the user's way.
             with suppress(CompilerCrashed):
                 if self._compiler.restart_without_pch(self._rescue.journal.entries):
+                    self._tracing.part("do without the precompiled library")
                     compiled = self._ask(cell, code, given=given)
         if compiled.clashes or compiled.display_failed:
             compiled = self._again(compiled, code, given=given)
@@ -104,9 +112,15 @@ class CellCompiler:
         """
         compiler, limit = self._compiler, self._limit
         if self._rescue.compiler_is_behind or not compiler.lives:
-            self._rescue.rollback_compiler()
+            self._roll_back()
         try:
-            return compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+            compiled = compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
         except CompilerKilled:
-            self._rescue.rollback_compiler()
-            return compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+            self._roll_back()
+            compiled = compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+        self._tracing.answered(compiled.timings)
+        return compiled
+
+    def _roll_back(self) -> None:
+        self._rescue.rollback_compiler()
+        self._tracing.part("roll the compiler back")

@@ -21,6 +21,7 @@ from farside.accounts import (
     Statistics,
     WentBack,
     definitions_of,
+    earlier_of,
     is_passing,
     stores_of,
     users_of,
@@ -47,6 +48,7 @@ from farside.remote.given import GivenMemory
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
 from farside.remote.start import start_executor
+from farside.trace import ROUND_TRIP
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from farside.remote.commit import RunOutcome
     from farside.remote.death import DeathReport
     from farside.remote.ports import Interrupts, OutputSink
+    from farside.trace import Passed
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
@@ -215,6 +218,7 @@ class ExecutionSession:
         *,
         dylib: str = MAIN,
         redefines: Sequence[str] = (),
+        passed: Passed = str,
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
 
@@ -224,20 +228,21 @@ class ExecutionSession:
             archives: members are taken as needed, besides those of the JITDylib's own archives.
             dylib: the JITDylib that the image goes into.
             redefines: functions that it defines again; callers of the old come to the new.
+            passed: is told the name of each part of the work when it has ended.
 
         Raises:
             LinkError: see `farside.link.link`.
             ObjectError: a member of an archive is malformed.
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
-        target = self.platform.jitdylib(dylib)
+        into = self.platform.jitdylib(dylib)
         if self._options.snapshots and self.present is None and self._thrift.may_fork():
             self.keep()  # what was not kept when it was new
         served: set[str] = set()
         low = False
         while True:
             try:
-                return self._link(objects, name, archives, target, redefines, low=low)
+                return self._link(objects, name, archives, into, redefines, low=low, passed=passed)
             except MembersNeeded as needed:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
@@ -268,6 +273,7 @@ class ExecutionSession:
         redefines: Sequence[str],
         *,
         low: bool,
+        passed: Passed,
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
@@ -282,6 +288,7 @@ class ExecutionSession:
             tls=self._tls,
             redefines=redefines,
             demangle=self._demangle,
+            passed=passed,
         )
 
     def _link_members(self, needed: Mapping[str, Sequence[tuple[Archive, int]]]) -> None:
@@ -308,7 +315,7 @@ class ExecutionSession:
                 self._linking.pop()
 
     def commit(
-        self, image: LinkedImage, *, statements: bool = True, run: bool = True
+        self, image: LinkedImage, *, statements: bool = True, run: bool = True, passed: Passed = str
     ) -> RunOutcome:
         """Place an image on the far side and run its initialisers: one message, one answer.
 
@@ -316,6 +323,7 @@ class ExecutionSession:
             image: from the last `link`.
             statements: whether initialisers that are statements of a cell are run, too.
             run: whether initialisers are run; else they wait for `open` or `update`.
+            passed: is told the name of each part of the work when it has ended.
 
         Raises:
             RemoteError: the far side refused it; `discard` must follow.
@@ -329,13 +337,13 @@ class ExecutionSession:
             write=[*pending.zero_writes(), *stores_of(image, statements)],
             actions=[
                 *self._platform.actions_of(image, dylib.header),
-                *self._platform.redirect(image, self._earlier(image, dylib)),
+                *self._platform.redirect(image, earlier_of(image, dylib, self._redefines)),
             ],
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),
         )
-        self._running = image
-        self._unconfirmed = image
+        self._running = self._unconfirmed = image
+        passed("make request")
         with self._keeping(in_any_case=False) as snapshot:
             try:
                 # A recovery takes its time.
@@ -343,20 +351,13 @@ class ExecutionSession:
                 outcome = self._executor.commit(request, timeout=limit, then=snapshot)
             finally:
                 self._running = None
+                passed(ROUND_TRIP)
             self._memory.commit()
             self._tls.keep()
             self._target = None
             self._enter(image, dylib, None if request.passing else outcome.key)
             self._unconfirmed = None
         return outcome
-
-    def _earlier(self, image: LinkedImage, dylib: JitDylib[Definition]) -> Mapping[str, Definition]:
-        """Return what the functions that an image defines again have been.
-
-        A strong definition that takes a weak one's place is another matter: old callers stay.
-        """
-        found = {name: dylib.lookup(name) for name in image.redefined if name in self._redefines}
-        return {name: each for name, each in found.items() if each is not None}
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""
@@ -645,6 +646,10 @@ class ExecutionSession:
         """The process that runs the program."""
         self._wait_ready()
         return self._executor.worker_pid or 0
+
+    def running(self) -> tuple[int, float]:
+        """Return the program's process, 0 for none, and the seconds that keeping its state took."""
+        return self._executor.worker_pid or 0, self._thrift.forks.seconds if self.present else 0.0
 
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""

@@ -66,6 +66,7 @@ class Options:
         token_file: holds the token that it asks for; None takes it from FARSIDE_TOKEN.
         insecure: whether an executor elsewhere that does not encrypt may be talked to.
         ssh: the machine on which ssh starts the executor.
+        trace: a file for the path of each cell, in Chrome's trace event format.
     """
 
     language: Language = "c++"
@@ -101,6 +102,7 @@ class Options:
     token_file: Path | None = None
     insecure: bool = False
     ssh: str | None = None
+    trace: str | None = None
 
     def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""

@@ -26,6 +26,7 @@ from farside.options import Options
 from farside.rescue import CAUGHT_UP, RUN_AGAIN, STARTED_AGAIN, TAKEN_BACK_TOO
 from farside.session import Session
 from tests.chaos import disk, events, model, saboteur
+from tests.traces import wait_for_end
 
 Change = Callable[[model.State, Random, Path], str]
 
@@ -223,9 +224,11 @@ class ChaosSession:
             self.fails(self.spoilt("counter = 1;"))
 
     def kill(self, victim: str) -> None:
-        """Kill one of the session's processes."""
+        """Kill one of the session's processes, and wait until it has ended."""
+        pid = getattr(self.session, f"{victim}_pid")
         with suppress(ProcessLookupError):
-            os.kill(getattr(self.session, f"{victim}_pid"), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+        wait_for_end(pid)
 
     def change_and_last(self, last: str) -> None:
         """Alter the program's variables, in an event with another name."""
@@ -301,8 +304,7 @@ class ChaosSession:
 
     def all_killed(self) -> None:
         """Kill the far side with all that sleeps."""
-        replay = self.session.options.on_loss == "replay"
-        if replay and not self.is_sum_of_cells:
+        if not self.is_sum_of_cells:
             return
         supervisor = self.session.supervisor_pid
         children = f"/proc/{supervisor}/task/{supervisor}/children"
