@@ -118,6 +118,7 @@ void announceEnds() {
   for (int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS})
     ::sigaction(fatal, &action, nullptr);
   std::set_new_handler(onOutOfMemory);
+  std::atexit([] { announceEnd("exit"); }); // LLVM's doing; farside leaves without it
   llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { onOutOfMemory(); });
 }
 
