@@ -42,6 +42,7 @@ from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.recovery.thrift import Thrift
+from farside.remote.calls import FarCalls
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
 from farside.remote.given import GivenMemory
@@ -52,7 +53,7 @@ from farside.trace import ROUND_TRIP
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence
 
     from farside.link import LinkedImage, Places
     from farside.object import Archive, ObjectFile
@@ -66,11 +67,6 @@ _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
 _LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
-
-
-def _no_memory(_: bytes) -> bytes:
-    """Answer that bytes have to travel in the reply: the program is on another machine."""
-    return sps.pack((sps.U64,), (0,))
 
 
 class ExecutionSession:
@@ -104,11 +100,12 @@ class ExecutionSession:
         self._sink = sink
         self._demangle = demangle
         self._interrupts = interrupts
-        self._show = show
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
+        self.noted: object = None  # by the owner of the session, for the next state that is kept
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
+        self.calls = FarCalls(show)
         self.given = GivenMemory()
         self._start()
 
@@ -156,11 +153,8 @@ class ExecutionSession:
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
-        if self._executor.offers(bootstrap.DISPLAY_TAG):
-            self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
-        if self._executor.offers(bootstrap.MEMORY_TAG):
-            local = self._executor.is_child
-            self._executor.handle(bootstrap.MEMORY_TAG, self.given.answer if local else _no_memory)
+        self.calls.begin(self._executor)
+        self.given.serve(self._executor)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
             self._libraries.open("libc++.so.1")
@@ -200,12 +194,6 @@ class ExecutionSession:
         """Return and forget what the user should know of the far side and the kept states."""
         notices, self._notices = self._notices or (), ()
         return (*notices, *self._thrift.take_notices())
-
-    def _answer_display(self, payload: bytes) -> bytes:
-        """Take what the program shows while it runs."""
-        if self._show is not None:
-            self._show(payload)
-        return b""
 
     # ------------------------------------------------------------------ link and commit
 
@@ -330,6 +318,7 @@ class ExecutionSession:
         """
         dylib = self._target
         assert dylib is not None, "commit without link"
+        self.settle()
         pending = self._memory.pending()
         request = CommitRequest(
             protect=pending.protect,
@@ -357,6 +346,10 @@ class ExecutionSession:
             self._enter(image, dylib, None if request.passing else outcome.key)
             self._unconfirmed = None
         return outcome
+
+    def images(self) -> KeysView[str]:
+        """Return the names of the committed images, oldest first."""
+        return self._committed.keys()
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""
@@ -431,7 +424,8 @@ class ExecutionSession:
         except BaseException:
             snapshot.close()
             raise
-        self._kept.add(KeptState(snapshot, self._mark()))
+        self._kept.add(KeptState(snapshot, self._mark(), self.noted))
+        self.calls.kept()
         self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:
@@ -439,6 +433,11 @@ class ExecutionSession:
         with self._keeping() as snapshot:
             if snapshot is not None:
                 self._executor.take_snapshot(snapshot)
+
+    def settle(self) -> None:
+        """Keep the present state if calls have changed it since the last and a copy is cheap."""
+        if self.calls.unsettled and self._thrift.may_fork():
+            self.keep()
 
     def _mark(self) -> Mark:
         return Mark(
@@ -509,6 +508,7 @@ class ExecutionSession:
             again.close()
             raise
         state.snapshot = again
+        self.calls.went_back = True
         mark = state.mark
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
@@ -674,6 +674,7 @@ class ExecutionSession:
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
+        self.calls.went_back = True
         self._kept.close()
         self.found.close()
         self._executor.kill()

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from farside.api.values import kept, result_of
+from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import (
@@ -59,7 +60,7 @@ T = TypeVar("T")
 _MAIN = "main"
 
 
-class Session:
+class Session(Calling):
     """An interactive C++ session with a compiler and an executor of its own.
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
@@ -195,6 +196,7 @@ class Session:
                 stages.run = outcome.nanoseconds * 1e-9 if outcome else 0.0
                 stages.end("commit")
             self._accept(compiled, code, image, dylib)
+            self._declared(compiled, code)
             self._rescue.note()
             notices = self._write_down()
             stages.end("accept")
@@ -253,6 +255,8 @@ class Session:
     ) -> None:
         """Make the cell part of the session."""
         self._rescue.running = None
+        if compiled.object is not None:
+            self._rescue.recent.add(compiled.cell, compiled.object)
         self._note_loaded()  # before the cell: it needs them when it is brought back
         keep = image is not None and (
             image.defined
@@ -332,6 +336,7 @@ class Session:
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
             names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
+            names = self._with_calls(names)
             state = self._execution.keeps_before(names)
             users = self._execution.users_of(names)
             if users:
@@ -349,6 +354,8 @@ class Session:
                         except RemoteError as error:
                             failure = failure or error  # a destructor threw; the cell is gone
                     self._keep()
+                    if (state := self._execution.present) is not None:
+                        state.snapshot.ready(1.0)  # no cells that could be run again lead here
                     notices = (
                         "only what the cells defined was taken back: the state before them is not"
                         " kept any more",
@@ -515,6 +522,7 @@ class Session:
             yield
         except (Exception, KeyboardInterrupt) as error:
             raised = self._rescue.take_back(what, error)
+            self._make_calls_again(raised)
             self._note_loaded()
             for notice in self._take_notices():
                 raised.add_note(f"{notice}; it stays loaded")
@@ -632,6 +640,7 @@ class Session:
         self._tracing.close()
         if self._file is not None:
             self._file.close()
+        self._end_calls()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts
