@@ -1,8 +1,8 @@
 """The far sides that sessions are tested on, and how to get one.
 
 FARSIDE_TEST_FAR_SIDE chooses what the tests of sessions run on: ``native`` (default), ``stock``
-(LLVM's own executor), ``tcp``, ``tls`` and ``ssh`` (farside's own, through a listening front or an
-ssh). docs/executors.md has the table of what passes with which.
+(LLVM's own executor), ``in-process``, ``tcp``, ``tls`` and ``ssh`` (farside's own, through a
+listening front or an ssh). docs/executors.md has the table of what passes with which.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ _ELSEWHERE = {
     "test_nothing_is_left_of_snapshots": "counts this machine's processes below the tests",
 }
 LEFT_OUT: dict[str, dict[str, str]] = {
+    "in-process": {
+        "test_deaths.py": "a death is that of the tests",
+        "test_snapshots.py": "no snapshots",
+    },
     "tcp": _ELSEWHERE,
     "tls": _ELSEWHERE,
     "ssh": _ELSEWHERE,
@@ -119,6 +123,8 @@ def far_side(name: str = CHOSEN) -> Iterator[dict[str, Any]]:
     """Provide a far side; gives the options that choose it."""
     if name == "native":
         yield {}
+    elif name == "in-process":
+        yield {"in_process": True}
     elif name == "stock":
         yield {"executor": STOCK}
     else:

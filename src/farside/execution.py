@@ -42,6 +42,7 @@ from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.recovery.thrift import Thrift
 from farside.remote.commit import CommitRequest
+from farside.remote.death import DeathReport
 from farside.remote.executor import Executor
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
-    from farside.remote.death import DeathReport
     from farside.remote.ports import Interrupts, OutputSink
 
 _CLOSING = 5.0  # seconds for exit handlers
@@ -662,6 +662,9 @@ class ExecutionSession:
     def exit(self, status: int) -> DeathReport:
         """Have the program call ``exit``, and return how it ended."""
         self._wait_ready()
+        if self._options.in_process:  # which goes on
+            self.close()
+            return DeathReport(os.getpid(), os.CLD_EXITED, status & 0xFF)
         return self._executor.exit(self.lookup(["exit"])["exit"], status)
 
     def kill(self) -> None:

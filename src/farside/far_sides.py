@@ -43,11 +43,15 @@ class FarSide(Protocol):
 class NativeFarSide:
     """farside's own executor."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, *, in_process: bool = False) -> None:
         self.memory = Slabs.of(executor.setup)
         self.tls = StaticTlsPool(executor)
         self.known: Mapping[str, int] = {}
         self.notices: tuple[str, ...] = ()
+        if in_process:
+            from farside.remote.in_process import NOTICE
+
+            self.notices = (NOTICE,)
 
     def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
         """Do nothing: it is told of link orders when they change."""
@@ -64,7 +68,7 @@ def make_far_side(executor: Executor, options: Options) -> FarSide:
         SetupError: it is not farside's own, and cannot be brought up to what a session needs.
     """
     if executor.is_native:
-        return NativeFarSide(executor)
+        return NativeFarSide(executor, in_process=options.in_process)
     from farside.stock import StockFarSide
 
     return StockFarSide(executor, options)

@@ -63,6 +63,8 @@ class Options:
         token_file: holds the token that it asks for; None takes it from FARSIDE_TOKEN.
         insecure: whether an executor elsewhere that does not encrypt may be talked to.
         ssh: the machine on which ssh starts the executor.
+        in_process: whether the cells run in this very process, on a thread of their own. A crash
+            of theirs is its end.
     """
 
     language: Language = "c++"
@@ -97,6 +99,7 @@ class Options:
     token_file: Path | None = None
     insecure: bool = False
     ssh: str | None = None
+    in_process: bool = False
 
     def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""

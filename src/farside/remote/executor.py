@@ -10,6 +10,7 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
@@ -50,8 +51,6 @@ _U64 = Struct("<Q")
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _NAMES = sps.Sequence(sps.STRING)
-_OFFSETS = sps.Sequence(sps.Optional(sps.I64))
-_MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
@@ -141,7 +140,7 @@ class Executor:
 
     @property
     def is_native(self) -> bool:
-        """Whether this is farside's own executor, with a supervisor, and not another of ORC's."""
+        """Whether this is farside's own executor, and not another of ORC's."""
         return self.setup.version > 0
 
     @property
@@ -182,6 +181,16 @@ class Executor:
     def is_child(self) -> bool:
         """Whether it was started by this process, on this machine."""
         return self._supervisor.pid != 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its program runs on this machine, started by this process or in it."""
+        return self.is_child or self.worker_pid == os.getpid()
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether there is a supervisor of farside's."""
+        return self._supervisor.serves and self._supervisor.exists
 
     def complete(self, symbols: Mapping[str, int], slab: bootstrap.Slab) -> None:
         """Note what the executor was given, as if its Setup message had offered it."""
@@ -272,7 +281,7 @@ class Executor:
         arguments = (self.address(bootstrap.DYLIB_MANAGER), path, 0)
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
         reply = self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
-        handle = self._decoded(_EXPECTED_ADDR, reply)
+        handle = self.decoded(_EXPECTED_ADDR, reply)
         if isinstance(handle, sps.Failure):
             raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
@@ -290,7 +299,7 @@ class Executor:
         wanted = [(name, False) for name in names]
         payload = sps.pack((sps.ADDR, _LOOKUP_SET), (library, wanted))
         reply = self.call(bootstrap.DYLIB_RESOLVE, payload, timeout=PATIENCE)
-        found = self._decoded(_EXPECTED_SYMBOLS, reply)
+        found = self.decoded(_EXPECTED_SYMBOLS, reply)
         if isinstance(found, sps.Failure):
             raise RemoteError(f"The executor cannot look symbols up: {found.text}.")
         if len(found) != len(wanted):
@@ -301,25 +310,6 @@ class Executor:
             for (name, _), symbol in zip(wanted, found, strict=True)
             if symbol is not None and symbol[0] != 0
         }
-
-    def tls_offsets(self, names: Sequence[str]) -> dict[str, int]:
-        """Find libraries' thread-local variables at a fixed offset from the thread pointer.
-
-        Returns:
-            the offsets in bytes, of those names that are such a variable.
-        """
-        arguments = sps.pack((_NAMES,), (names,))
-        payload = self.call(bootstrap.TLS_OFFSETS, arguments, timeout=PATIENCE)
-        found = self._decoded(_OFFSETS, payload)
-        return {
-            name: offset for name, offset in zip(names, found, strict=False) if offset is not None
-        }
-
-    def tls_modules(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return the words of TLS entries (module, offset) for libraries' dynamic variables."""
-        payload = self.call(bootstrap.TLS_MODULES, sps.pack((_NAMES,), (names,)))
-        found = self._decoded(_MODULES, payload)
-        return {name: words for name, words in zip(names, found, strict=False) if words is not None}
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
@@ -384,7 +374,7 @@ class Executor:
 
     def call_for_error(self, name: str, payload: bytes) -> None:
         """Call a wrapper function that returns an SPS Error. Raises RemoteError with its text."""
-        failure = self._decoded(sps.ERROR, self.call(name, payload))
+        failure = self.decoded(sps.ERROR, self.call(name, payload))
         if failure is not None:
             raise RemoteError(f"The executor reports: {failure.text}.")
 
@@ -393,7 +383,7 @@ class Executor:
     ) -> int:
         """Call a ``main`` function with arguments (the first is the program's name)."""
         payload = sps.pack((sps.ADDR, sps.Sequence(sps.STRING)), (address, arguments))
-        return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
+        return self.decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
 
     def exit(self, function: int, status: int) -> DeathReport:
         """Call C's ``exit``, which lies at an address, and return how the program ended."""
@@ -518,7 +508,8 @@ class Executor:
                 if self._unusable is None and not self._data_ended:
                     self._say_goodbye(time.monotonic() + timeout)
             served = self._supervisor.serves
-            return not served or self.death is not None or self._supervisor.ended
+            ended = self.death is not None or self._supervisor.ended or self._data_ended
+            return not served or ended
         finally:
             self.kill()
 
@@ -680,7 +671,7 @@ class Executor:
             if self._setup is not None or frame.sequence != 0:
                 raise ProtocolError("A second Setup message, or one with a sequence number.")
             self._setup = bootstrap.decode_setup(frame.payload)
-            self._supervisor.serves = self.is_native
+            self._supervisor.serves = self.is_native and self._supervisor.exists
         else:
             self._data_ended = True
 
@@ -694,7 +685,7 @@ class Executor:
         if pipe not in self._pipes.descriptors:
             self._unwatch(pipe)
 
-    def _decoded(self, codec: sps.Codec[T], payload: bytes) -> T:
-        """Decode a result; a malformed one makes the executor unusable."""
+    def decoded(self, codec: sps.Codec[T], payload: bytes) -> T:
+        """Decode a result; a malformed one makes the executor unusable. Raises ProtocolError."""
         with Guard(self):
             return codec.decode(sps.Reader(payload))

@@ -1,4 +1,4 @@
-"""Starts the executor that the user chose: a program here, one elsewhere."""
+"""Starts the executor that the user chose: a program here, one elsewhere, or none."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ def start_executor(options: Options, *, capture: bool) -> Spawned:
 
     Raises:
         SetupError: it cannot be started or reached, or does not let us in.
-        OptionError: an address or file is none.
+        OptionError: an address or file is none, or a choice excludes another.
         FarSideLost: it is not who it was before.
     """
+    if options.in_process:
+        from farside.remote.in_process import start_in_process
+
+        return start_in_process(options, capture=capture)
     if options.connect is not None:
         from farside.remote.connect import connect
 
