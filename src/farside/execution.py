@@ -34,6 +34,7 @@ from farside.errors import (
 )
 from farside.far_sides import make_far_side
 from farside.libraries.found import FoundLibraries, Program
+from farside.libraries.loaded import LoadedLibraries
 from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, MembersNeeded, find, members_for
 from farside.orc import bootstrap, sps
@@ -105,9 +106,7 @@ class ExecutionSession:
         self._ready = False
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
-        self._addresses: dict[str, int] = {}
-        # Handles; 0 for those that were found by themselves, whose names the whole process shows.
-        self._libraries: list[int] = []
+        self._libraries = LoadedLibraries(self._executor)
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
         self._redefines: Sequence[str] = ()  # of the same
         self._running: LinkedImage | None = None
@@ -138,7 +137,7 @@ class ExecutionSession:
         self._notices = self._far_side.notices if self._notices is None else ()
         self._memory = self._far_side.memory
         self._tls = self._far_side.tls
-        self._addresses.update(self._far_side.known)
+        self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
         self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
         self._platform = Platform(self._executor, self._memory)
@@ -148,7 +147,7 @@ class ExecutionSession:
             self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
-            self._libraries.append(self._executor.open_library("libc++.so.1"))
+            self._libraries.open("libc++.so.1")
 
     # ------------------------------------------------------------------ JITDylibs
 
@@ -244,8 +243,7 @@ class ExecutionSession:
         return Program(self._executor, self._load_found, self._platform.names)
 
     def _load_found(self, path: str) -> None:
-        self._executor.open_library(path, timeout=self._options.time_limit)
-        self._libraries.append(0)
+        self._libraries.open_found(path, self._options.time_limit)
 
     def _link(
         self,
@@ -504,8 +502,7 @@ class ExecutionSession:
         self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
-        del self._libraries[mark.libraries :]
-        self._addresses.clear()  # a cell may have loaded libraries, too
+        self._libraries.return_to(mark.libraries)
         self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
@@ -532,16 +529,7 @@ class ExecutionSession:
 
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         """Return what the far side's libraries define of `names`; hits are remembered."""
-        known = self._addresses
-        asked = [name for name in names if name not in known]
-        if asked:
-            known.update(self._executor.resolve(asked))
-            for library in filter(None, reversed(self._libraries)):
-                missing = [name for name in asked if name not in known]
-                if not missing:
-                    break
-                known.update(self._executor.resolve(missing, library))
-        return {name: known[name] for name in names if name in known}
+        return self._libraries.lookup(names)
 
     def address_of(self, name: str, dylib: str = MAIN, *, libraries: bool = False) -> int | None:
         """Return the address of a function or variable that code in a JITDylib can refer to.
@@ -593,10 +581,7 @@ class ExecutionSession:
             RemoteError: the loader refused it.
         """
         self._wait_ready()
-        # The loader looks for a bare name on its search path only, and the program may be in
-        # another directory by now.
-        found = os.path.abspath(path) if os.path.exists(path) else path
-        self._libraries.append(self._executor.open_library(found))
+        self._libraries.open(path)
         self.found.loaded_set_changed()
 
     def offer_members(self, archive: Archive, dylib: str) -> None:

@@ -9,7 +9,6 @@ crash and an interrupt.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -23,8 +22,6 @@ from farside.errors import (
     CppException,
     OptionError,
     RemoteError,
-    SessionBusy,
-    SessionClosed,
 )
 from farside.frontend.client import Compiler, find_compiler
 from farside.frontend.diagnostics import render
@@ -38,6 +35,7 @@ from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
+from farside.turns import Turns
 from farside.verdict import exception_of, value_of
 
 if TYPE_CHECKING:
@@ -60,7 +58,6 @@ __all__ = ["CellResult", "Closing", "Past", "Session"]
 
 T = TypeVar("T")
 _MAIN = "main"
-_INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
 
 
 class Session:
@@ -86,10 +83,7 @@ class Session:
         self.next_cell = 1
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
-        self._lock = threading.Lock()
-        self._runs_in: int | None = None  # the thread that has the lock
-        self._process = os.getpid()
-        self._closed = False
+        self._turns = Turns()
         self._notices: list[str] = []  # for the next result
         self.confirm: Callable[[str], bool] | None = None
         self.on_display: Callable[[Display], None] | None = None
@@ -117,7 +111,7 @@ class Session:
             raise
         self._compiler.interrupts = self._gate
         self._end = weakref.finalize(
-            self, abandon, self._process, self._execution, self._compiler, self._gate
+            self, abandon, self._turns.process, self._execution, self._compiler, self._gate
         )
         self._rescue = Rescue(
             self.options, self._compiler, self._execution, self._output, self._gate
@@ -468,7 +462,7 @@ class Session:
 
     def interrupt(self) -> None:
         """Stop the cell that runs, from any thread; it is taken back. Without one do nothing."""
-        if self._lock.locked():
+        if self._turns.busy:
             self._gate.interrupt()
 
     def _drop_checkpoint(self, name: str) -> None:
@@ -612,20 +606,15 @@ class Session:
         Raises:
             SessionBusy: a cell runs in this very thread, which called this from a signal handler.
         """
-        if self._closed or os.getpid() != self._process:
+        if not self._turns.last(self._gate.interrupt):
             return Closing("", "", ())
-        if self._runs_in == threading.get_ident():
-            raise SessionBusy("a session cannot be closed by what interrupts it; close it later")
-        self._closed = True
-        while not self._lock.acquire(timeout=_INSIST):
-            self._gate.interrupt()
         try:
             with self._gate.held():  # it takes a few seconds at most, and must not stop half way
                 notices = self._execution.close()
                 self._compiler.close()
         finally:
             self._end()
-            self._lock.release()
+            self._turns.over()
         if self._file is not None:
             self._file.close()
         return Closing(*self._output.take(), notices)
@@ -657,24 +646,11 @@ class Session:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the session for one operation, with Ctrl-C held back outside of waits."""
-        if os.getpid() != self._process:
-            raise SessionClosed("this session belongs to another process, which forked this one")
-        if not self._lock.acquire(blocking=False):
-            raise SessionBusy(
-                "another cell is running in this session; wait for it or interrupt it"
-            )
-        try:
-            self._runs_in = threading.get_ident()
-            if self._closed:
-                raise SessionClosed("this session was closed; start another")
-            with self._gate.held():
-                try:
-                    yield
-                finally:
-                    self._write_down()
-        finally:
-            self._runs_in = None
-            self._lock.release()
+        with self._turns.taken(), self._gate.held():
+            try:
+                yield
+            finally:
+                self._write_down()
 
     def __enter__(self) -> Self:
         return self
