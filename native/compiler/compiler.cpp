@@ -618,11 +618,10 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
 }
 
 Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
-                       bool plain) {
+                       bool plain, bool given) {
   Cell cell;
   Stopwatch watch;
-  if (Consumer->Show)
-    Consumer->Show->Plain = plain;
+  setDisplay(plain, given);
   cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
   cell.displayFailed = DisplayFailed;
@@ -638,6 +637,7 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   cell.parseMicros = watch.lap();
   cell.conflicts = conflicts(code, cell.ok);
   cell.cookie.plain = plain;
+  cell.cookie.given = given;
   if (cell.ok)
     emit(takeModule(number), number, cell);
   return cell;
@@ -652,8 +652,7 @@ std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
 }
 
 bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cookie) {
-  if (Consumer->Show)
-    Consumer->Show->Plain = cookie.plain;
+  setDisplay(cookie.plain, cookie.given);
   MayContinue = MayContinue && parse(number, code, cookie.hidden);
   if (!MayContinue)
     return false;
@@ -664,6 +663,14 @@ bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cooki
     Known.insert(symbol);
   MayContinue = NumberedNames == cookie.numberedNames;
   return MayContinue;
+}
+
+void Compiler::setDisplay(bool plain, bool given) {
+  if (!Consumer->Show)
+    return;
+  Consumer->Show->Plain = plain;
+  Consumer->Show->Given = given;
+  Consumer->Show->bodies().Giving = given;
 }
 
 void Compiler::warmUp() { Emit->warmUp(); }

@@ -59,9 +59,9 @@ public:
   ~Compiler();
 
   /// Compiles a cell, after hiding what it is to define again. `plain`: objects are shown by their
-  /// address alone.
+  /// address alone. `given`: its value is given to Python, and not shown.
   Cell compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
-               bool plain = false);
+               bool plain = false, bool given = false);
 
   /// Parses an accepted cell again. False where it fails or would now be named differently.
   bool replay(unsigned number, llvm::StringRef code, const Cookie &cookie);
@@ -87,6 +87,7 @@ private:
   bool parseDeclarations();
   bool openStatement();
   bool completeDisplay();
+  void setDisplay(bool plain, bool given);
   bool isModuleDeclaration();
   void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);

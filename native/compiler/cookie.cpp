@@ -6,7 +6,8 @@
 namespace farside {
 
 std::string Cookie::encode() const {
-  std::string text = (plain ? "p" : "") + std::to_string(numberedNames);
+  std::string text =
+      std::string(plain ? "p" : "") + (given ? "g" : "") + std::to_string(numberedNames);
   for (const DeclarationId &id : hidden)
     text += ' ' + std::to_string(id.cell) + (id.bodyOnly ? "/b" : "/") + std::to_string(id.index);
   for (const std::string &symbol : weakSymbols)
@@ -20,6 +21,7 @@ bool Cookie::decode(llvm::StringRef text, Cookie &cookie) {
   if (words.empty())
     return false;
   cookie.plain = words[0].consume_front("p");
+  cookie.given = words[0].consume_front("g");
   if (words[0].getAsInteger(10, cookie.numberedNames))
     return false;
   cookie.weakSymbols.clear();

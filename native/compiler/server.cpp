@@ -80,6 +80,10 @@ std::string demangled(const std::string &name) {
 
 Object describe(const ShownType &type) {
   Object value{{"type", type.name}};
+  if (type.opaque) {
+    value["opaque"] = true;
+    value["offset"] = type.offset;
+  }
   if (type.underlying.empty())
     return value;
   Array enumerators;
@@ -211,7 +215,8 @@ void Server::compile(const Object &request) {
     _exit(0);
   };
   Cell cell = Clang->compile(number, code, idsIn(request.getArray("hidden")),
-                             request.getBoolean("plain").value_or(false));
+                             request.getBoolean("plain").value_or(false),
+                             request.getBoolean("given").value_or(false));
   Collector.OnGivingUp = nullptr;
   bool ok = cell.ok;
   int64_t parseMicros = cell.parseMicros;

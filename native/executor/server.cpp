@@ -100,7 +100,9 @@ void Server::pump(Pending *until) {
     ReceiveStatus status = Link.receive(frame);
     lock.lock();
     SomeoneReads = false;
-    if (frame.Descriptor)
+    // One that comes with a result is for who waits for that; a snapshot may be waiting for
+    // another.
+    if (frame.Descriptor && frame.Header.Opcode != static_cast<uint64_t>(Opcode::Result))
       Passed = std::move(frame.Descriptor);
     Changed.notify_all();
     if (status == ReceiveStatus::Frame)
@@ -122,6 +124,7 @@ void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex>
     if (found == Waiting.end())
       return end(1);
     found->second->Result.emplace(frame.payload());
+    found->second->Descriptor = std::move(frame.Descriptor);
     Waiting.erase(found);
     return Changed.notify_all();
   }
@@ -174,7 +177,7 @@ void Server::send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag, std::str
   }
 }
 
-WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments) {
+WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments, UniqueFd *descriptor) {
   Pending pending;
   uint64_t sequenceNumber = 0;
   {
@@ -188,6 +191,8 @@ WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments) {
   pump(&pending);
   std::lock_guard lock(Mutex);
   Waiting.erase(sequenceNumber);
+  if (descriptor != nullptr)
+    *descriptor = std::move(pending.Descriptor);
   return pending.Result ? makeResult(*pending.Result) : makeOutOfBandError("disconnecting");
 }
 

@@ -59,12 +59,14 @@ public:
   /// Whether the user wants the call to end that the main thread serves.
   bool isInterrupted() const;
 
-  /// Calls the near side: blocks until its Result is there.
-  WrapperResult dispatch(uint64_t tag, std::string_view arguments);
+  /// Calls the near side: blocks until its Result is there. A descriptor that comes with it is put
+  /// into `descriptor`.
+  WrapperResult dispatch(uint64_t tag, std::string_view arguments, UniqueFd *descriptor = nullptr);
 
 private:
   struct Pending {
     std::optional<std::string> Result;
+    UniqueFd Descriptor;
   };
 
   void pump(Pending *until);

@@ -3,6 +3,8 @@
 #include "bootstrap.h"
 #include "careful_read.h"
 #include "exception_text.h"
+#include "given_memory.h"
+#include "given_tree.h"
 #include "platform.h"
 #include "server.h"
 #include "show_child.h"
@@ -47,7 +49,7 @@ std::string failure(const std::string &text) {
 
 /// Calls `entry`, and writes down what it throws.
 void showHere(TreeMemory &memory, ShowEntry entry, void *object, uint64_t limit) {
-  Tree tree(memory, limit);
+  ShownTree tree(memory, limit);
   try {
     entry(&tree, object);
   } catch (...) {
@@ -154,7 +156,8 @@ const char *findName(const char *table, const std::string &number) {
 } // namespace
 
 std::span<const BootstrapSymbol> showSymbols() {
-  static const BootstrapSymbol symbols[] = {symbol("farside_display_tag", &displayTag)};
+  static const BootstrapSymbol symbols[] = {symbol("farside_display_tag", &displayTag),
+                                            symbol("farside_memory_tag", &memoryTag)};
   return symbols;
 }
 
@@ -172,6 +175,12 @@ FARSIDE_SHOW void __farside_show(void (*entry)(void *, void *), const volatile v
   addValue(FARSIDE_VALUE_TREE, makeTree(entry, object, guarded != 0, limit));
 }
 
+FARSIDE_SHOW unsigned __farside_give(void (*entry)(void *, void *), const volatile void *object) {
+  GivenTree tree;
+  entry(&tree, const_cast<void *>(object)); // as its own type has it, says the entry
+  return tree.send() ? 1 : 0;
+}
+
 FARSIDE_SHOW void __farside_display(void (*entry)(void *, void *), const volatile void *object,
                                     uint64_t limit, const char *id, unsigned update) {
   std::string message;
@@ -185,7 +194,7 @@ FARSIDE_SHOW void __farside_display(void (*entry)(void *, void *), const volatil
 FARSIDE_SHOW void __farside_leaf(void *out, unsigned kind, const volatile void *data,
                                  uint64_t size) {
   if (isText(kind))
-    size = std::min<uint64_t>(size, FARSIDE_VALUE_STRING_LIMIT + unitOf(kind));
+    size = std::min(size, treeOf(out).textLimit(unitOf(kind)));
   treeOf(out).copied(kind, {}, addressOf(data), static_cast<size_t>(size));
 }
 
@@ -226,6 +235,44 @@ FARSIDE_SHOW void __farside_array(void *out, unsigned kind, const volatile void 
     tree.copied(FARSIDE_VALUE_ARRAY, head, addressOf(data), static_cast<size_t>(shown * size));
   if (shown < count)
     tree.token(FARSIDE_VALUE_CUT, {});
+  tree.close();
+}
+
+FARSIDE_SHOW void __farside_numbers(void *out, unsigned kind, const volatile void *data,
+                                    uint64_t size, uint64_t count, const char *inner) {
+  std::string head(1, static_cast<char>(kind));
+  std::string shape;
+  encode(shape, count);
+  uint64_t all = count;
+  uint8_t dimensions = 1;
+  for (; *inner != '\0'; ++dimensions) {
+    char *end = nullptr;
+    uint64_t dimension = std::strtoull(inner, &end, 10);
+    encode(shape, dimension);
+    all *= dimension;
+    inner = *end == ',' ? end + 1 : end;
+  }
+  encode(head, dimensions);
+  encode(head, size);
+  treeOf(out).copied(FARSIDE_VALUE_NUMBERS, head + shape, addressOf(data),
+                     static_cast<size_t>(all * size));
+}
+
+FARSIDE_SHOW void __farside_enumerator(void *out, unsigned kind, const volatile void *data,
+                                       uint64_t size, const char *table, const char *type) {
+  Tree &tree = treeOf(out);
+  char bytes[16];
+  size = std::min<uint64_t>(size, sizeof bytes);
+  std::memcpy(bytes, const_cast<const void *>(data), size);
+  bool isSigned = kind == FARSIDE_VALUE_ENUM;
+  uint64_t number = numberOf(bytes, size, isSigned);
+  const char *names = table + std::strlen(table) + 1;
+  const char *name = findName(names, isSigned ? std::to_string(static_cast<int64_t>(number))
+                                              : std::to_string(number));
+  tree.open(FARSIDE_VALUE_ENUMERATION, type);
+  tree.token(isSigned ? FARSIDE_VALUE_INT : FARSIDE_VALUE_UINT, {bytes, size});
+  if (name != nullptr)
+    tree.token(FARSIDE_VALUE_NAME, name);
   tree.close();
 }
 

@@ -32,4 +32,7 @@ private:
 /// Adds a value to what is being collected; one beyond the limit of a commit is left out.
 void addValue(uint8_t kind, std::string_view data);
 
+/// The same for a value that is given, which may be larger. False if it is left out.
+bool addGiven(uint8_t kind, std::string data);
+
 } // namespace farside

@@ -6,6 +6,7 @@
     ├── OptionError            an option or argument that cannot be honoured
     ├── SetupError             a program or file that farside needs is missing or unusable
     ├── CompileError           Clang rejected the cell
+    │   ├── UndefinedName      it refers to what nothing declares
     │   └── CompilerCrashed    Clang itself crashed or hung on the cell
     ├── ObjectError            bytes that are not the object file or archive they claim to be
     ├── LinkError              a well-formed object that cannot be linked
@@ -23,6 +24,7 @@
     │   ├── RemoteError        an ORC call returned an error
     │   └── FarSideLost        the connection to the far side is gone
     ├── ProtocolError          the peer sent what the protocol does not allow
+    ├── ValueGone              a value is used whose cell was taken back
     ├── SessionClosed          the session was closed by its owner
     ├── SessionBusy            another cell is running in this session
     └── InternalError          a defect of farside itself
@@ -64,6 +66,21 @@ class CompileError(FarsideError):
     def __init__(self, message: str, diagnostics: Sequence[Diagnostic] = ()) -> None:
         super().__init__(message)
         self.diagnostics = tuple(diagnostics)
+
+
+class UndefinedName(CompileError):
+    """The cell refers to names that nothing declares, and is well-formed for all that is known.
+
+    Attributes:
+        names: the names, in the order of their first use.
+    """
+
+    def __init__(
+        self, message: str, diagnostics: Sequence[Diagnostic], names: Sequence[str]
+    ) -> None:
+        hint = "define it in a cell, or include the header that declares it"
+        super().__init__(f"{message}\n{hint}", diagnostics)
+        self.names = tuple(names)
 
 
 class CompilerCrashed(CompileError):
@@ -235,6 +252,20 @@ class FarSideLost(FarSideError):
 
 class ProtocolError(FarsideError):
     """The peer sent what the protocol does not allow; the connection is no longer used."""
+
+
+class ValueGone(FarsideError):
+    """A value of the far side is used that is not there any more, or is another session's.
+
+    Attributes:
+        name: the C++ name that it had.
+        cell: the number of the cell that evaluated it.
+    """
+
+    def __init__(self, message: str, name: str, cell: int) -> None:
+        super().__init__(message)
+        self.name = name
+        self.cell = cell
 
 
 class SessionClosed(FarsideError):

@@ -45,6 +45,7 @@ from farside.recovery.thrift import Thrift
 from farside.remote.commit import CommitRequest
 from farside.remote.death import DeathReport
 from farside.remote.executor import Executor
+from farside.remote.given import GivenMemory
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
 from farside.remote.start import start_executor
@@ -65,8 +66,17 @@ _LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a t
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
+def _no_memory(_: bytes) -> bytes:
+    """Answer that bytes have to travel in the reply: the program is on another machine."""
+    return sps.pack((sps.U64,), (0,))
+
+
 class ExecutionSession:
     """One executor and the program in it.
+
+    Attributes:
+        found: the libraries that are found by themselves.
+        given: memory that large values of the last call came in.
 
     Raises:
         OptionError: the address range that the options ask for is too small.
@@ -97,6 +107,7 @@ class ExecutionSession:
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
+        self.given = GivenMemory()
         self._start()
 
     def _start(self) -> None:
@@ -145,6 +156,9 @@ class ExecutionSession:
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
         if self._executor.offers(bootstrap.DISPLAY_TAG):
             self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
+        if self._executor.offers(bootstrap.MEMORY_TAG):
+            local = self._executor.is_child
+            self._executor.handle(bootstrap.MEMORY_TAG, self.given.answer if local else _no_memory)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
             self._libraries.open("libc++.so.1")

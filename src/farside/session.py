@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from farside.api.values import kept, result_of
+from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import (
-    CompileError,
-    CompilerCrashed,
     CppException,
     OptionError,
     RemoteError,
 )
 from farside.frontend.client import Compiler, find_compiler
-from farside.frontend.diagnostics import render
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.loading import call_main, load
-from farside.options import Options
+from farside.options import Options, changed
 from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
 from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
@@ -41,13 +40,13 @@ from farside.verdict import exception_of, value_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
     from farside.accounts import Statistics
     from farside.execution import ExecutionSession
-    from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
+    from farside.options import OptionChanges
     from farside.recovery.file import SessionFile
     from farside.recovery.saved import SavedSession
     from farside.remote.commit import RunOutcome
@@ -78,8 +77,15 @@ class Session:
         SetupError: one of the two programs cannot be found or started.
     """
 
-    def __init__(self, options: Options | None = None) -> None:
-        self.options = options or Options()
+    def __init__(self, options: Options | None = None, **changes: Unpack[OptionChanges]) -> None:
+        """Start a session; its processes get ready while the program goes on.
+
+        Args:
+            options: how it works; None for the usual way.
+            changes: attributes of `Options` in place of those, by their names; ``include`` is a
+                directory, or several, for ``include_dirs``.
+        """
+        self.options = changed(options or Options(), changes)
         self.next_cell = 1
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
@@ -117,6 +123,7 @@ class Session:
             self.options, self._compiler, self._execution, self._output, self._gate
         )
         self._journal = self._rescue.journal
+        self._cells = CellCompiler(self.options, self._compiler, self._rescue, self._gate)
         self._file: SessionFile | None = None
         self.resumed: Resumed | None = None
         if self.options.use_pch and pch is None:
@@ -138,66 +145,62 @@ class Session:
             SessionBusy, SessionClosed: wrong use.
         """
         with self._exclusive():
-            cell = self.next_cell
-            self.next_cell += 1
-            self._displays.clear()
-            started = perf_counter()
-            with self._recovering(f"cell {cell}"):
-                compiled = self._compile(cell, code)
-                compiled_at = perf_counter()
-                image = self._link(compiled, dylib)
-                linked_at = perf_counter()
-                outcome = self._commit(image)
-                committed_at = perf_counter()
-            self._accept(compiled, code, image, dylib)
-            self._rescue.note()
-            notices = self._write_down()
-            if outcome is not None:
-                notices = (*self._by_the_way(), *notices)
-            timings = {
-                "compile": compiled_at - started,
-                "link": linked_at - compiled_at,
-                "commit": committed_at - linked_at,
-                "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
-            }
-            return self._result(compiled, outcome, timings, notices)
+            return self._result(*self._cell(code, dylib))
 
-    def _compile(self, cell: int, code: str) -> CompiledCell:
-        """Cell → CompiledCell: Clang, in its own process."""
-        limit = self.options.compile_limit
-        with self._gate.window():
-            if self._rescue.compiler_is_behind:
-                self._rescue.rollback_compiler()
-            compiled = self._compiler.compile(cell, code, time_limit=limit)
-            if compiled.conflicts:
-                # A name of the precompiled library is in the user's way.
-                with suppress(CompilerCrashed):
-                    if self._compiler.restart_without_pch(self._journal.entries):
-                        compiled = self._compiler.compile(cell, code, time_limit=limit)
-            if compiled.clashes or compiled.display_failed:
-                compiled = self._compile_again(compiled, code)
-        if not compiled.ok:
-            raise _rejected(compiled)
-        return compiled
+    def eval(self, expression: str) -> object:
+        """Evaluate an expression and return its value as a Python object.
 
-    def _compile_again(self, compiled: CompiledCell, code: str) -> CompiledCell:
-        """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
+        docs/python.md says what becomes what. What has no form in Python stays alive on the far
+        side, and a `Value` stands for it, which f-strings of C++ code can mention. What is written
+        meanwhile is there for `take_output`.
 
-        Where code of the program that only the display of the value needs does not compile, the
-        value is shown by its address.
+        Args:
+            expression: of C++, or a cell that ends in one; without one the result is None.
+
+        Raises:
+            UndefinedName: the expression refers to what nothing declares.
+            ValueGone: it mentions a `Value` whose cell was taken back.
+        And what `run` raises.
         """
-        hidden: tuple[DeclarationId, ...] = ()
-        plain = False
-        while not compiled.ok and (
-            not set(hidden).issuperset(compiled.clashes) or (compiled.display_failed and not plain)
-        ):
-            hidden = tuple(sorted({*hidden, *compiled.clashes}))
-            plain = plain or compiled.display_failed
-            self._rescue.rollback_compiler()
-            limit = self.options.compile_limit
-            number = compiled.cell
-            compiled = self._compiler.compile(number, code, hidden, limit, plain=plain)
-        return compiled
+        with self._exclusive():
+            compiled, outcome, _, notices = self._cell(expression, _MAIN, given=True)
+            try:
+                if outcome is not None and outcome.exception:
+                    raise self._thrown(compiled, outcome, notices)
+                if compiled.value_opaque:
+                    value = value_of(compiled, outcome)
+                    return value and kept(value, self._cells.names.name(compiled.cell))
+                return result_of(compiled, outcome, self._execution)
+            finally:
+                self._execution.given.clear()
+
+    def _cell(
+        self, code: str, dylib: str, *, given: bool = False
+    ) -> tuple[CompiledCell, RunOutcome | None, Mapping[str, float], tuple[str, ...]]:
+        """Take a cell along the path; its value is given to Python, or shown."""
+        cell = self.next_cell
+        self.next_cell += 1
+        self._displays.clear()
+        started = perf_counter()
+        with self._recovering(f"cell {cell}"):
+            compiled, code = self._cells.compile(cell, code, given=given)
+            compiled_at = perf_counter()
+            image = self._link(compiled, dylib)
+            linked_at = perf_counter()
+            outcome = self._commit(image)
+            committed_at = perf_counter()
+        self._accept(compiled, code, image, dylib)
+        self._rescue.note()
+        notices = self._write_down()
+        if outcome is not None:
+            notices = (*self._by_the_way(), *notices)
+        timings = {
+            "compile": compiled_at - started,
+            "link": linked_at - compiled_at,
+            "commit": committed_at - linked_at,
+            "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
+        }
+        return compiled, outcome, timings, notices
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
@@ -271,15 +274,9 @@ class Session:
         notices: tuple[str, ...],
     ) -> CellResult:
         """RunOutcome → CellResult, or the exception that ended the cell."""
-        stdout, stderr = self._output.take()
         if outcome is not None and outcome.exception:
-            error = exception_of(f"cell {compiled.cell}", outcome)
-            error.stdout, error.stderr, error.recovery = stdout, stderr, notices
-            if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
-                error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
-            for notice in self._take_notices():
-                error.add_note(notice)
-            raise error
+            raise self._thrown(compiled, outcome, notices)
+        stdout, stderr = self._output.take()
         return CellResult(
             cell=compiled.cell,
             value=value_of(compiled, outcome),
@@ -290,6 +287,19 @@ class Session:
             timings=timings,
             displays=tuple(self._displays),
         )
+
+    def _thrown(
+        self, compiled: CompiledCell, outcome: RunOutcome, notices: tuple[str, ...]
+    ) -> CppException:
+        """RunOutcome → the exception that ended the cell."""
+        error = exception_of(f"cell {compiled.cell}", outcome)
+        error.stdout, error.stderr = self._output.take()
+        error.recovery = notices
+        if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
+            error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
+        for notice in self._take_notices():
+            error.add_note(notice)
+        return error
 
     def take_display(self, payload: bytes) -> None:
         """Take a display that the program sent."""
@@ -622,6 +632,17 @@ class Session:
     # ------------------------------------------------------------------ facts
 
     @property
+    def on_output(self) -> Callable[[str, bytes], None] | None:
+        """What is given the output that the session captures, as it comes: ``stdout`` or
+        ``stderr``, and bytes. It may `interrupt` the cell, and do nothing else with the session.
+        """
+        return self._output.live
+
+    @on_output.setter
+    def on_output(self, listener: Callable[[str, bytes], None] | None) -> None:
+        self._output.live = listener
+
+    @property
     def recovery_seconds(self) -> tuple[float, ...]:
         """How long it took the far side to come back, each time it had to."""
         return tuple(self._rescue.seconds)
@@ -662,14 +683,3 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _rejected(compiled: CompiledCell) -> CompileError:
-    """Return the error of a cell that Clang rejected, with hints for headers that are missing."""
-    error = CompileError(render(compiled.diagnostics), compiled.diagnostics)
-    if any("file not found" in each.message for each in compiled.diagnostics):
-        from farside.libraries.headers import header_hints
-
-        for hint in header_hints(compiled.diagnostics):
-            error.add_note(hint)
-    return error

@@ -153,6 +153,7 @@ class Compiler:
         time_limit: float | None = None,
         *,
         plain: bool = False,
+        given: bool = False,
     ) -> CompiledCell:
         """Compile one cell.
 
@@ -165,6 +166,7 @@ class Compiler:
             hidden: declarations of earlier cells that it may define again.
             time_limit: seconds after which Clang is taken to hang; None means no limit.
             plain: whether an object is shown by its address alone.
+            given: whether its value is given to a Python program, and not shown.
 
         Raises:
             CompilerCrashed: the compiler process ended, or exceeded `time_limit`.
@@ -183,6 +185,7 @@ class Compiler:
             "code": code,
             "hidden": hidden,
             "plain": plain,
+            "given": given,
         }
         message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)

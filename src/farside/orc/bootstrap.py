@@ -119,6 +119,8 @@ SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
 """Dispatch tag of the call Expected<Addr>(Addr header, String name)."""
 DISPLAY_TAG = "farside_display_tag"
 """Dispatch tag of the call void(String id, u8 update, Seq<char> tree)."""
+MEMORY_TAG = "farside_memory_tag"
+"""Dispatch tag of the call u64(u64 size), whose answer brings a descriptor unless it is 0."""
 
 PUSH_INITIALIZERS_TAG = "__orc_rt_elfnix_push_initializers_tag"
 """Dispatch tag of ORC's runtime: Expected<Seq<(Addr header, Seq<Addr> dependencies)>>(Addr header).
@@ -164,6 +166,7 @@ FARSIDE_SYMBOLS = frozenset(
         RUN_PROGRAM,
         SYMBOL_LOOKUP_TAG,
         DISPLAY_TAG,
+        MEMORY_TAG,
     )
 )
 

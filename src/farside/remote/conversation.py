@@ -7,12 +7,14 @@ given to `watch`. It knows frames and no executor: why a connection ended is its
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from typing import TYPE_CHECKING
 
 from farside.errors import FarSideLost, ProtocolError, TimedOut
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
+from farside.remote.given import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +48,7 @@ class Conversation:
             set_up: takes the Setup frame.
         """
         self.ended = False
-        self.handlers: dict[int, Callable[[bytes], bytes]] = {}
+        self.handlers: dict[int, Callable[[bytes], bytes | Answer]] = {}
         self.outer_call = 0
         self._transport = transport
         self._lost = lost
@@ -182,12 +184,20 @@ class Conversation:
             handler = self.handlers.get(frame.tag)
             if handler is None:
                 raise ProtocolError(f"A call with the unknown tag {frame.tag:#x}.")
-            reply = handler(frame.payload)
-            self.send(encode_frame(Opcode.RESULT, frame.sequence, 0, reply), None)
+            self._answer(frame.sequence, handler(frame.payload))
         elif frame.opcode == Opcode.SETUP:
             self._set_up(frame)
         else:
             self.ended = True
+
+    def _answer(self, sequence: int, reply: bytes | Answer) -> None:
+        if not isinstance(reply, Answer):
+            return self.send(encode_frame(Opcode.RESULT, sequence, 0, reply), None)
+        try:
+            frame = encode_frame(Opcode.RESULT, sequence, 0, reply.payload)
+            return self.send(frame, None, reply.descriptor)
+        finally:
+            os.close(reply.descriptor)
 
     # --- the end -------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farside.remote.death import DeathReport
+    from farside.remote.given import Answer
 
 T = TypeVar("T")
 
@@ -251,7 +252,7 @@ class Executor:
             self._pipes.drain()
             return conversation.result(sequence)
 
-    def handle(self, tag_name: str, handler: Callable[[bytes], bytes]) -> None:
+    def handle(self, tag_name: str, handler: Callable[[bytes], bytes | Answer]) -> None:
         """Answer the far side's calls with this dispatch tag. The handler may make calls itself."""
         self._conversation.handlers[self.address(tag_name)] = handler
 

@@ -1,0 +1,94 @@
+"""A cell on its way through Clang: what is tried until it is accepted, or rejected for good."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farside.api.values import ValueNames, bound, rejected
+from farside.errors import CompilerCrashed
+
+if TYPE_CHECKING:
+    from farside.frontend.cell import CompiledCell, DeclarationId
+    from farside.frontend.client import Compiler
+    from farside.interrupts import InterruptGate
+    from farside.options import Options
+    from farside.rescue import Rescue
+
+
+class CellCompiler:
+    """Compiles the cells of one session.
+
+    Attributes:
+        names: of values that cells keep.
+    """
+
+    def __init__(
+        self, options: Options, compiler: Compiler, rescue: Rescue, gate: InterruptGate
+    ) -> None:
+        self.names = ValueNames()
+        self._limit = options.compile_limit
+        self._compiler = compiler
+        self._rescue = rescue
+        self._gate = gate
+
+    def compile(self, cell: int, code: str, *, given: bool = False) -> tuple[CompiledCell, str]:
+        """Compile a cell.
+
+        Args:
+            cell: its number.
+            code: its source.
+            given: whether its value is for a Python program, and not shown.
+
+        Returns:
+            the second is the code that was compiled. It is another where a value that was to be
+            given has no form in Python: then it keeps the value, under a name, and shows it.
+
+        Raises:
+            CompileError: Clang rejects it.
+            ValueGone: it mentions a value that is not there any more.
+        """
+        with self._gate.window():
+            if self._rescue.compiler_is_behind:
+                self._rescue.rollback_compiler()
+            compiled = self._attempt(cell, code, given=given)
+            if given and compiled.ok and compiled.value_opaque:
+                self._rescue.rollback_compiler()
+                code = bound(code, compiled.value_offset, self.names.name(cell))
+                compiled = replace(self._attempt(cell, code, given=False), value_opaque=True)
+        if not compiled.ok:
+            raise rejected(compiled.diagnostics, self.names)
+        return compiled, code
+
+    def _attempt(self, cell: int, code: str, *, given: bool) -> CompiledCell:
+        compiled = self._compiler.compile(cell, code, time_limit=self._limit, given=given)
+        if compiled.conflicts:
+            # A name of the precompiled library is in the user's way.
+            with suppress(CompilerCrashed):
+                if self._compiler.restart_without_pch(self._rescue.journal.entries):
+                    compiled = self._compiler.compile(
+                        cell, code, time_limit=self._limit, given=given
+                    )
+        if compiled.clashes or compiled.display_failed:
+            compiled = self._again(compiled, code, given=given)
+        return compiled
+
+    def _again(self, compiled: CompiledCell, code: str, *, given: bool) -> CompiledCell:
+        """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
+
+        Where code of the program that only the display of the value needs does not compile, the
+        value is shown by its address.
+        """
+        hidden: tuple[DeclarationId, ...] = ()
+        plain = False
+        while not compiled.ok and (
+            not set(hidden).issuperset(compiled.clashes) or (compiled.display_failed and not plain)
+        ):
+            hidden = tuple(sorted({*hidden, *compiled.clashes}))
+            plain = plain or compiled.display_failed
+            self._rescue.rollback_compiler()
+            compiled = self._compiler.compile(
+                compiled.cell, code, hidden, self._limit, plain=plain, given=given
+            )
+        return compiled
