@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 CHOSEN = os.environ.get("FARSIDE_TEST_FAR_SIDE", "native")
+LIMITED = CHOSEN in ("stock", "in-process")
 STOCK = Path(
     shutil.which("llvm-jitlink-executor-22") or "/usr/lib/llvm-22/bin/llvm-jitlink-executor"
 )
@@ -30,6 +31,10 @@ _ELSEWHERE = {
 LEFT_OUT: dict[str, dict[str, str]] = {
     "in-process": {
         "test_deaths.py": "a death is that of the tests",
+        "test_ends.py": "waits for the end of the process, which is that of the tests",
+        "test_recovery.py": "crashes the process, which is that of the tests",
+        "test_loss.py": "ends the process, which is that of the tests",
+        "test_a_new_executor_loads_the_library_again": "kills a parent, which is that of the tests",
         "test_snapshots.py": "no snapshots",
     },
     "tcp": _ELSEWHERE,
@@ -45,6 +50,8 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_a_destructor_that_throws_does_not_matter_where_the_state_is_kept": "no snapshots",
         "test_compiler_and_executor_are_separate_programs": "the program has another name",
         "test_children_of_the_program_end_with_the_session": "no supervisor",
+        "test_a_new_executor_loads_the_library_again": "kills a parent, which is that of the tests",
+        "test_the_second_interrupt_takes_the_cell_back": "no snapshots",
     },
 }
 """What cannot pass on a far side, by the name of a file or test, and why."""

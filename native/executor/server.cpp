@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "crash.h"
+#include "near_side.h"
 #include "snapshot.h"
 
 #include <cstdio>
@@ -189,6 +190,10 @@ WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments) {
   std::lock_guard lock(Mutex);
   Waiting.erase(sequenceNumber);
   return pending.Result ? makeResult(*pending.Result) : makeOutOfBandError("disconnecting");
+}
+
+WrapperResult callNearSide(uint64_t tag, std::string_view arguments) {
+  return Server::get().dispatch(tag, arguments);
 }
 
 bool Server::isInterrupted() const { return farside::isInterrupted(OuterCall); }

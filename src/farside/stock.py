@@ -64,9 +64,12 @@ _IN_PLACE = {
     bootstrap.RUN_AS_MAIN: "farside_run_as_main",
     bootstrap.RUN_AS_INT_FUNCTION: "farside_run_as_int_function",
 }
+# What farside-executor has its supervisor do.
+_BESIDES = {bootstrap.INTERRUPT_CALL: "farside_interrupt_call"}
+_SHOWS = "__farside_"  # functions that show values to the near side
 # What cells find before the libraries have a word.
 _FOR_CELLS = {
-    "__farside_value": "__farside_value",
+    "__farside_interrupted": "farside_interrupted",
     "__cxa_atexit": "farside_cxa_atexit",
     "atexit": "farside_atexit",
     "at_quick_exit": "farside_at_quick_exit",
@@ -174,9 +177,9 @@ class StockFarSide:
             raise SetupError(f"The ORC runtime {runtime} cannot be used: {error}") from error
         self.memory.commit()
         self._announce(image, size)
-        self.known: Mapping[str, int] = {
-            name: image.defined[own].address for name, own in _FOR_CELLS.items()
-        }
+        shows = {name: each.address for name, each in image.defined.items() if _SHOWS in name}
+        own = {name: image.defined[each].address for name, each in _FOR_CELLS.items()}
+        self.known: Mapping[str, int] = shows | own
         self.tls = StaticTlsPool(executor)
         self.tls.key = self._make_key(image)
 
@@ -266,7 +269,7 @@ class StockFarSide:
         symbols = {
             name: defined[name].address for name in bootstrap.FARSIDE_SYMBOLS if name in defined
         }
-        for names in (_FROM_RUNTIME, _IN_PLACE):
+        for names in (_FROM_RUNTIME, _IN_PLACE, _BESIDES):
             symbols |= {name: defined[own].address for name, own in names.items()}
         self._end = defined["farside_companion_end"].address
         self._executor.complete(symbols, bootstrap.Slab(self._base, slab_size))

@@ -29,6 +29,10 @@ MEMORY_MANAGER = _MEMORY_MANAGER + "Instance"
 MEMORY_RESERVE = _MEMORY_MANAGER + "reserve_wrapper"
 MEMORY_INITIALIZE = _MEMORY_MANAGER + "initialize_wrapper"
 MEMORY_RELEASE = _MEMORY_MANAGER + "release_wrapper"
+_MAPPER = "__llvm_orc_ExecutorSharedMemoryMapperService_"
+MAPPER = _MAPPER + "Instance"
+MAPPER_RESERVE = _MAPPER + "Reserve"
+MAPPER_INITIALIZE = _MAPPER + "Initialize"
 REGISTER_EH_FRAME = "llvm_orc_registerEHFrameAllocAction"
 DEREGISTER_EH_FRAME = "llvm_orc_deregisterEHFrameAllocAction"
 REGISTER_DEBUG_OBJECT = "llvm_orc_registerJITLoaderGDBAllocAction"
@@ -63,7 +67,7 @@ STOCK_SYMBOLS = frozenset(
             )
         ),
         *(
-            f"__llvm_orc_ExecutorSharedMemoryMapperService_{name}"
+            _MAPPER + name
             for name in ("Instance", "Reserve", "Initialize", "Deinitialize", "Release")
         ),
         *_MEMORY_ACCESS,
@@ -81,8 +85,10 @@ STOCK_SYMBOLS = frozenset(
 COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
 SNAPSHOT = "farside_snapshot"
+COPY_IN = "farside_copy_in"
 STATISTICS = "farside_statistics"
 LOADED_LIBRARIES = "farside_loaded_libraries"
+INTERRUPT_CALL = "farside_interrupt_call"  # the companion's
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
 REDIRECT = "farside_redirect"
@@ -128,6 +134,7 @@ FARSIDE_SYMBOLS = frozenset(
     (
         COMMIT,
         UNCOMMIT,
+        COPY_IN,
         SNAPSHOT,
         STATISTICS,
         LOADED_LIBRARIES,

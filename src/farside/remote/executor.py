@@ -325,7 +325,11 @@ class Executor:
 
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end; nothing is waited for."""
-        self._supervisor.interrupt_call(self._conversation.outer_call)
+        if self.offers(bootstrap.INTERRUPT_CALL):
+            frame = self._conversation.unread_call(self.address(bootstrap.INTERRUPT_CALL))
+            self._conversation.send(frame, time.monotonic() + _REAP_GRACE)
+        else:
+            self._supervisor.interrupt_call(self._conversation.outer_call)
 
     def commit(
         self,
@@ -571,6 +575,8 @@ class Executor:
             raise ProtocolError("A second Setup message, or one with a sequence number.")
         self._setup = bootstrap.decode_setup(frame.payload)
         self._supervisor.serves = self.is_native and self._supervisor.exists
+        if not self.is_native and self.is_child:
+            self._supervisor.worker_pid = self._supervisor.pid
 
     def _read_control(self) -> None:
         self._supervisor.read()
