@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from farside.options import Options
     from farside.remote.commit import RunOutcome
     from farside.remote.ports import Interrupts, OutputSink
+    from farside.remote.shared import SharedMemory
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
@@ -104,6 +105,7 @@ class ExecutionSession:
         spawned = start_executor(self._options, capture=self._sink is not None)
         self._executor = Executor(spawned, self._sink, self._interrupts)
         self._ready = False
+        self._shared: SharedMemory | None = None
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
         self._libraries = LoadedLibraries(self._executor)
@@ -140,6 +142,10 @@ class ExecutionSession:
         self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
         self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
+        if self._options.shared_memory:
+            from farside.remote.shared import share_memory
+
+            self._shared = share_memory(self._executor)
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
@@ -310,10 +316,13 @@ class ExecutionSession:
         dylib = self._target
         assert dylib is not None, "commit without link"
         pending = self._memory.pending()
+        stores = stores_of(image, statements)
+        stores, copies = self._shared.carry(stores) if self._shared else (stores, ())
         request = CommitRequest(
             protect=pending.protect,
-            write=[*pending.zero_writes(), *stores_of(image, statements)],
+            write=[*pending.zero_writes(), *stores],
             actions=[
+                *copies,
                 *self._platform.actions_of(image, dylib.header),
                 *self._platform.redirect(image, self._earlier(image, dylib)),
             ],
