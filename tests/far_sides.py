@@ -2,7 +2,7 @@
 
 FARSIDE_TEST_FAR_SIDE chooses what the tests of sessions run on: ``native`` (default), ``stock``
 (LLVM's own executor), ``in-process``, ``tcp``, ``tls`` and ``ssh`` (farside's own, through a
-listening front or an ssh). docs/executors.md has the table of what passes with which.
+listening front or an sshd). docs/executors.md has the table of what passes with which.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.sshd import HOST, sshd
+
 CHOSEN = os.environ.get("FARSIDE_TEST_FAR_SIDE", "native")
 LIMITED = CHOSEN in ("stock", "in-process")
 STOCK = Path(
     shutil.which("llvm-jitlink-executor-22") or "/usr/lib/llvm-22/bin/llvm-jitlink-executor"
 )
+STOCK_19 = Path("/usr/lib/llvm-19/bin/llvm-jitlink-executor")
+STOCKS = [each for each in (STOCK, STOCK_19) if each.exists()]
+"""LLVM's executors that are installed, 22's and 19's."""
 TOKEN = "a token that only the tests know"
 
 _ELSEWHERE = {
@@ -63,13 +68,6 @@ def left_out(item_path: str, name: str) -> bool:
     return "session" in item_path.split("/") and (
         item_path.rpartition("/")[2] in reasons or name.partition("[")[0] in reasons
     )
-
-
-FAKE_SSH = """#!/bin/sh
-# What ssh does, without another machine: the command line runs in a shell.
-shift
-exec sh -c "$*"
-"""
 
 
 class Front(NamedTuple):
@@ -141,17 +139,14 @@ def far_side(name: str = CHOSEN) -> Iterator[dict[str, Any]]:
 
 def _elsewhere(name: str, directory: Path) -> Iterator[dict[str, Any]]:
     if name == "ssh":
-        program = directory / "ssh"
-        program.write_text(FAKE_SSH)
-        program.chmod(0o755)
-        with environment(FARSIDE_SSH=str(program)):
-            yield {"ssh": "another-machine"}
+        with sshd(directory / "sshd") as running, environment(FARSIDE_SSH=running.command):
+            yield {"ssh": HOST}
     elif name in ("tcp", "tls"):
         arguments = ["--no-tls"] if name == "tcp" else []
         with (
-            front(directory, *arguments) as running,
+            front(directory, *arguments) as listening,
             environment(FARSIDE_KNOWN_EXECUTORS=str(directory / "known")),
         ):
-            yield {"connect": running.address, "token_file": directory / "token"}
+            yield {"connect": listening.address, "token_file": directory / "token"}
     else:
         raise ValueError(f"FARSIDE_TEST_FAR_SIDE={name}")
