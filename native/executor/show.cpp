@@ -21,7 +21,7 @@
 #include <sys/mman.h>
 
 /// The address of this names the dispatch of displays to the near side.
-extern "C" __attribute__((visibility("hidden"))) char farside_display_tag;
+extern "C" __attribute__((visibility("default"))) char farside_display_tag;
 char farside_display_tag;
 
 namespace farside {

@@ -71,6 +71,8 @@ def test_memory_is_as_it_was_after_a_crash() -> None:
 class Answering:
     """An executor that answers the mapper's calls as a test says."""
 
+    is_child = False
+
     def __init__(self, reserved: object, read: list[bytes] | None = None) -> None:
         self._answers = {
             bootstrap.MAPPER_RESERVE: sps.pack(

@@ -37,6 +37,11 @@ REGISTER_EH_FRAME = "llvm_orc_registerEHFrameAllocAction"
 DEREGISTER_EH_FRAME = "llvm_orc_deregisterEHFrameAllocAction"
 REGISTER_DEBUG_OBJECT = "llvm_orc_registerJITLoaderGDBAllocAction"
 
+# The same in LLVM 19, under other names and with other results.
+DYLIB_LOOKUP = "__llvm_orc_SimpleExecutorDylibManager_lookup_wrapper"
+MEMORY_FINALIZE = _MEMORY_MANAGER + "finalize_wrapper"
+MEMORY_DEALLOCATE = _MEMORY_MANAGER + "deallocate_wrapper"
+
 _MEMORY_ACCESS = tuple(
     f"__llvm_orc_bootstrap_mem_{direction}_{what}_wrapper"
     for direction, whats in (
@@ -174,7 +179,9 @@ FARSIDE_SYMBOLS = frozenset(
     )
 )
 
-QUIET_SYMBOLS = frozenset((DYLIB_RESOLVE, TLS_OFFSETS, TLS_MODULES, LOADED_LIBRARIES, STATISTICS))
+QUIET_SYMBOLS = frozenset(
+    (DYLIB_RESOLVE, DYLIB_LOOKUP, TLS_OFFSETS, TLS_MODULES, LOADED_LIBRARIES, STATISTICS)
+)
 """Calls that run nothing of the program's and change nothing in it."""
 
 # Control socket: tags of the supervisor's calls, and of calls to it.

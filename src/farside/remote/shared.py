@@ -72,7 +72,8 @@ class SharedMemory:
         placed = self._ask(bootstrap.MAPPER_INITIALIZE, sps.Expected(sps.ADDR), arguments)
         if isinstance(placed, sps.Failure):
             raise SetupError(f"The executor cannot share memory: {placed.text}.")
-        self._check()
+        if not executor.is_child:
+            self._check()
 
     def _open(self, name: str) -> int:
         """Open the memory by its name, and take the name away."""
