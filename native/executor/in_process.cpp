@@ -37,7 +37,7 @@ constexpr uint64_t usualSlab = (uint64_t{2} << 30) - 8192; // as in main.cpp
 constexpr uint64_t smallestSlab = uint64_t{64} << 20;
 constexpr uint64_t lowSlab = uint64_t{64} << 20;
 constexpr auto betweenSignals = std::chrono::milliseconds(2);
-constexpr int plainTries = 5; // before the way back into the cell is turned
+constexpr int plainTries = 20; // before the way back into the cell is turned
 
 /// What the cell thread is told by a signal to do.
 enum class Order : int { None, Leave, Turn, Sleep };
@@ -52,6 +52,7 @@ struct CellThread {
   int Data = -1;
   std::unique_ptr<OutputStreams> Streams;
   sigjmp_buf Base{};
+  uint64_t StackBase = 0; // the stack of cells ends there
   std::atomic<bool> InCall = false;
   volatile bool GivesUp = false;
   std::atomic<Order> Told = Order::None;
@@ -97,6 +98,7 @@ void endProgram() {
 
 void serve() {
   CellThread &cell = cellThread();
+  cell.StackBase = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
   initialiseTls();
   Server &server = Server::get();
   server.start(Connection(UniqueFd(cell.Data), UniqueFd()), &hooks());
@@ -118,6 +120,10 @@ void *runCellThread(void *held) {
     serve();
   else
     Server::get().abandon();
+  // The handler of a signal that comes from now on may be another's already.
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
   forgetThreadExits();
   std::lock_guard lock(cell.Mutex);
   cell.Ended = true;
@@ -131,10 +137,15 @@ void *runCellThread(void *held) {
 
 extern "C" __attribute__((visibility("hidden"), used)) void farsideLeaveCell() { leaveCell(); }
 
-// Where a function of a library returns to in place of the cell that called it.
+// Where a function of a library returns to in place of the cell that called it. An exception that
+// is on its way through such a function comes here, too. The unwinder looks for the instruction
+// before a return address, so there is one.
 extern "C" __attribute__((visibility("hidden"))) void farsideTurnedBack();
 __asm__(R"(
     .text
+    .cfi_startproc
+    .cfi_personality 0x1b, farsideCatchTurned
+    nop
     .hidden farsideTurnedBack
     .globl  farsideTurnedBack
     .type   farsideTurnedBack, @function
@@ -142,21 +153,31 @@ farsideTurnedBack:
     andq  $-16, %rsp
     call  farsideLeaveCell
     ud2
+    .cfi_endproc
     .size   farsideTurnedBack, . - farsideTurnedBack
 )");
 
-/// At the innermost frame of a cell: has what it called return elsewhere. The slot of the return
-/// address lies just below the callee's canonical frame address (x86-64 psABI, "The Stack Frame").
-_Unwind_Reason_Code turnFrame(_Unwind_Context *context, void *) {
-  uint64_t returnsTo = _Unwind_GetIP(context);
-  if (returnsTo == 0)
-    return _URC_END_OF_STACK;
-  if (!Slab::get().contains(returnsTo, 1))
-    return _URC_NO_REASON;
-  auto *slot = reinterpret_cast<uint64_t *>(_Unwind_GetCFA(context)) - 1;
-  if (*slot == returnsTo)
-    *slot = reinterpret_cast<uint64_t>(&farsideTurnedBack);
-  return _URC_END_OF_STACK;
+/// The personality routine of the above (Itanium C++ ABI, "The Unwind Process").
+extern "C" __attribute__((visibility("hidden"), used)) _Unwind_Reason_Code
+farsideCatchTurned(int, _Unwind_Action actions, _Unwind_Exception_Class, _Unwind_Exception *,
+                   _Unwind_Context *context) {
+  if ((actions & _UA_SEARCH_PHASE) != 0)
+    return _URC_HANDLER_FOUND;
+  _Unwind_SetIP(context, reinterpret_cast<_Unwind_Ptr>(&farsideTurnedBack));
+  return _URC_INSTALL_CONTEXT;
+}
+
+/// Has whatever would return into code of cells, or call it, come here instead: every word of the
+/// stack that is an address of such code. Nothing that takes a lock will do, as unwinding does: the
+/// interrupted thread may hold it.
+void turnStack(uint64_t from, uint64_t to) {
+  const Slab &slab = Slab::get();
+  constexpr uint64_t word = sizeof(uint64_t);
+  for (uint64_t at = from & ~(word - 1); at < to; at += word) {
+    auto *slot = reinterpret_cast<uint64_t *>(at);
+    if (slab.contains(*slot, 1) && (slab.protection(*slot) & 4) != 0)
+      *slot = reinterpret_cast<uint64_t>(&farsideTurnedBack);
+  }
 }
 
 [[noreturn]] void sleepForGood(CellThread &cell) {
@@ -178,7 +199,7 @@ void onSignal(int, siginfo_t *, void *context) {
     if (told == Order::Sleep)
       sleepForGood(cell);
     if (told == Order::Turn)
-      _Unwind_Backtrace(turnFrame, nullptr);
+      turnStack(static_cast<uint64_t>(registers[REG_RSP]), cell.StackBase);
   }
   errno = error;
 }

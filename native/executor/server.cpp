@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "crash.h"
+#include "near_side.h"
 #include "snapshot.h"
 
 #include <cstdio>
@@ -194,6 +195,10 @@ WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments, UniqueF
   if (descriptor != nullptr)
     *descriptor = std::move(pending.Descriptor);
   return pending.Result ? makeResult(*pending.Result) : makeOutOfBandError("disconnecting");
+}
+
+WrapperResult callNearSide(uint64_t tag, std::string_view arguments) {
+  return Server::get().dispatch(tag, arguments);
 }
 
 bool Server::isInterrupted() const { return farside::isInterrupted(OuterCall); }

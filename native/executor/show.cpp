@@ -5,8 +5,8 @@
 #include "exception_text.h"
 #include "given_memory.h"
 #include "given_tree.h"
-#include "platform.h"
-#include "server.h"
+#include "near_side.h"
+#include "run_report.h"
 #include "show_child.h"
 #include "show_tree.h"
 #include "values.h"
@@ -22,12 +22,13 @@
 #include <string>
 #include <sys/mman.h>
 
+/// The address of this names the dispatch of displays to the near side.
+extern "C" __attribute__((visibility("default"))) char farside_display_tag;
+char farside_display_tag;
+
 namespace farside {
 
 namespace {
-
-/// The address of this names the dispatch of displays to the near side.
-char displayTag;
 
 struct Unmap {
   void operator()(TreeMemory *memory) const { ::munmap(memory, sizeof *memory); }
@@ -156,7 +157,7 @@ const char *findName(const char *table, const std::string &number) {
 } // namespace
 
 std::span<const BootstrapSymbol> showSymbols() {
-  static const BootstrapSymbol symbols[] = {symbol("farside_display_tag", &displayTag),
+  static const BootstrapSymbol symbols[] = {symbol("farside_display_tag", &farside_display_tag),
                                             symbol("farside_memory_tag", &memoryTag)};
   return symbols;
 }
@@ -188,7 +189,7 @@ FARSIDE_SHOW void __farside_display(void (*entry)(void *, void *), const volatil
   encode(message, static_cast<uint8_t>(update != 0));
   encode(message, makeTree(entry, object, true, limit));
   flushOutput(); // what was printed before is there before
-  WrapperBuffer reply(Server::get().dispatch(addressOf(&displayTag), message));
+  WrapperBuffer reply(callNearSide(addressOf(&farside_display_tag), message));
 }
 
 FARSIDE_SHOW void __farside_leaf(void *out, unsigned kind, const volatile void *data,

@@ -28,7 +28,6 @@ from farside.accounts import (
 )
 from farside.errors import (
     FarsideError,
-    OptionError,
     RelocationError,
     UndefinedSymbols,
 )
@@ -48,7 +47,7 @@ from farside.remote.executor import Executor
 from farside.remote.given import GivenMemory
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
-from farside.remote.start import start_executor
+from farside.remote.start import shared_memory_of, start_executor
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
@@ -59,10 +58,10 @@ if TYPE_CHECKING:
     from farside.options import Options
     from farside.remote.commit import RunOutcome
     from farside.remote.ports import Interrupts, OutputSink
+    from farside.remote.shared import SharedMemory
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
-_LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
@@ -93,11 +92,6 @@ class ExecutionSession:
         *,
         show: Callable[[bytes], None] | None = None,
     ) -> None:
-        if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
-            raise OptionError(
-                f"an address range of {options.slab_bytes} bytes is too small (--slab-allocate); "
-                f"the least is {_LEAST_SLAB >> 20}MB"
-            )
         self._options = options
         self._sink = sink
         self._demangle = demangle
@@ -115,6 +109,7 @@ class ExecutionSession:
         spawned = start_executor(self._options, capture=self._sink is not None)
         self._executor = Executor(spawned, self._sink, self._interrupts)
         self._ready = False
+        self._shared: SharedMemory | None = None
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
         self._libraries = LoadedLibraries(self._executor)
@@ -151,13 +146,14 @@ class ExecutionSession:
         self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
         self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
+        self._shared = shared_memory_of(self._executor) if self._options.shared_memory else None
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
         if self._executor.offers(bootstrap.DISPLAY_TAG):
             self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
         if self._executor.offers(bootstrap.MEMORY_TAG):
-            local = self._executor.is_child
+            local = self._executor.is_here
             self._executor.handle(bootstrap.MEMORY_TAG, self.given.answer if local else _no_memory)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
@@ -324,10 +320,13 @@ class ExecutionSession:
         dylib = self._target
         assert dylib is not None, "commit without link"
         pending = self._memory.pending()
+        stores = stores_of(image, statements)
+        stores, copies = self._shared.carry(stores) if self._shared else (stores, ())
         request = CommitRequest(
             protect=pending.protect,
-            write=[*pending.zero_writes(), *stores_of(image, statements)],
+            write=[*pending.zero_writes(), *stores],
             actions=[
+                *copies,
                 *self._platform.actions_of(image, dylib.header),
                 *self._platform.redirect(image, self._earlier(image, dylib)),
             ],

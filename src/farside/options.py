@@ -66,6 +66,8 @@ class Options:
         ssh: the machine on which ssh starts the executor.
         in_process: whether the cells run in this very process, on a thread of their own. A crash
             of theirs is its end.
+        shared_memory: whether the bytes of large images travel through memory that is shared with
+            the executor, which must be on this machine.
     """
 
     language: Language = "c++"
@@ -101,6 +103,7 @@ class Options:
     insecure: bool = False
     ssh: str | None = None
     in_process: bool = False
+    shared_memory: bool = False
 
     def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""

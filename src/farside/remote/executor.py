@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from farside.errors import (
     Crashed,
@@ -51,6 +51,7 @@ T = TypeVar("T")
 _U64 = Struct("<Q")
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
+_EXPECTED_OLD_SYMBOLS = sps.Expected(sps.Sequence(sps.SYMBOL_DEF))
 _NAMES = sps.Sequence(sps.STRING)
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
@@ -285,9 +286,7 @@ class Executor:
                 self._process_handle = self.open_library("")
             library = self._process_handle
         wanted = [(name, False) for name in names]
-        payload = sps.pack((sps.ADDR, _LOOKUP_SET), (library, wanted))
-        reply = self.call(bootstrap.DYLIB_RESOLVE, payload, timeout=PATIENCE)
-        found = self.decoded(_EXPECTED_SYMBOLS, reply)
+        found = self._look_up(library, wanted)
         if isinstance(found, sps.Failure):
             raise RemoteError(f"The executor cannot look symbols up: {found.text}.")
         if len(found) != len(wanted):
@@ -298,6 +297,18 @@ class Executor:
             for (name, _), symbol in zip(wanted, found, strict=True)
             if symbol is not None and symbol[0] != 0
         }
+
+    def _look_up(
+        self, library: int, wanted: Sequence[tuple[str, bool]]
+    ) -> Sequence[Any] | sps.Failure:
+        payload = sps.pack((sps.ADDR, _LOOKUP_SET), (library, wanted))
+        if self.offers(bootstrap.DYLIB_RESOLVE) or not self.offers(bootstrap.DYLIB_LOOKUP):
+            reply = self.call(bootstrap.DYLIB_RESOLVE, payload, timeout=PATIENCE)
+            return self.decoded(_EXPECTED_SYMBOLS, reply)
+        # LLVM 19 has the manager as the first argument, and no options in the result.
+        payload = _U64.pack(self.address(bootstrap.DYLIB_MANAGER)) + payload
+        reply = self.call(bootstrap.DYLIB_LOOKUP, payload, timeout=PATIENCE)
+        return self.decoded(_EXPECTED_OLD_SYMBOLS, reply)
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
@@ -326,7 +337,11 @@ class Executor:
 
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end; nothing is waited for."""
-        self._supervisor.interrupt_call(self._conversation.outer_call)
+        if self.offers(bootstrap.INTERRUPT_CALL):
+            frame = self._conversation.unread_call(self.address(bootstrap.INTERRUPT_CALL))
+            self._conversation.send(frame, time.monotonic() + _REAP_GRACE)
+        else:
+            self._supervisor.interrupt_call(self._conversation.outer_call)
 
     def commit(
         self,
@@ -572,6 +587,8 @@ class Executor:
             raise ProtocolError("A second Setup message, or one with a sequence number.")
         self._setup = bootstrap.decode_setup(frame.payload)
         self._supervisor.serves = self.is_native and self._supervisor.exists
+        if not self.is_native and self.is_child:
+            self._supervisor.worker_pid = self._supervisor.pid
 
     def _read_control(self) -> None:
         self._supervisor.read()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farside.errors import OptionError
 from farside.remote.spawn import find_executor, spawn_executor
+
+_LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 
 if TYPE_CHECKING:
     from farside.options import Options
+    from farside.remote.executor import Executor
+    from farside.remote.shared import SharedMemory
     from farside.remote.spawn import Spawned
 
 
@@ -20,9 +25,15 @@ def start_executor(options: Options, *, capture: bool) -> Spawned:
 
     Raises:
         SetupError: it cannot be started or reached, or does not let us in.
-        OptionError: an address or file is none, or a choice excludes another.
+        OptionError: an address or file is none, the address range is too small, or a choice
+            excludes another.
         FarSideLost: it is not who it was before.
     """
+    if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
+        raise OptionError(
+            f"an address range of {options.slab_bytes} bytes is too small (--slab-allocate); "
+            f"the least is {_LEAST_SLAB >> 20}MB"
+        )
     if options.in_process:
         from farside.remote.in_process import start_in_process
 
@@ -36,3 +47,14 @@ def start_executor(options: Options, *, capture: bool) -> Spawned:
 
         return connect_by_ssh(options, find_executor(options), capture=capture)
     return spawn_executor(find_executor(options), slab_bytes=options.slab_bytes, capture=capture)
+
+
+def shared_memory_of(executor: Executor) -> SharedMemory:
+    """Make memory that is shared with an executor; see `farside.remote.shared`.
+
+    Raises:
+        SetupError: there can be none.
+    """
+    from farside.remote.shared import share_memory
+
+    return share_memory(executor)
