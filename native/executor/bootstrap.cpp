@@ -42,7 +42,7 @@ std::string encodeSetup(bool inProcess) {
   };
   for (auto service :
        {dylibManagerSymbols(), simpleMemoryManagerSymbols(), sharedMemoryMapperSymbols(),
-        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(),
+        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(), callSymbols(),
         tlsOffsetSymbols(), snapshotSymbols(), showSymbols(), loadedLibrariesSymbols()})
     for (const BootstrapSymbol &entry : service)
       if (!inProcess || !isWithheld(entry.Name))

@@ -31,11 +31,7 @@ void Server::serveAnew(Connection connection) {
 Error Server::takeSnapshot() {
   if (::gettid() != MainThread || Depth != 1)
     return Error("snapshot: only between the cells");
-  UniqueFd socket;
-  {
-    std::lock_guard lock(Mutex);
-    socket = std::move(Passed);
-  }
+  UniqueFd socket = takePassed();
   if (!socket)
     return Error("snapshot: no descriptor came with the request");
   Snapshot snapshot(std::move(socket));
@@ -54,6 +50,11 @@ Error Server::takeSnapshot() {
   new (&Changed) std::condition_variable;
   serveAnew(std::move(woken));
   return {};
+}
+
+UniqueFd Server::takePassed() {
+  std::lock_guard lock(Mutex);
+  return std::move(Passed);
 }
 
 int Server::run(const std::string &setup) {

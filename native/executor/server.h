@@ -59,6 +59,12 @@ public:
   /// Whether the user wants the call to end that the main thread serves.
   bool isInterrupted() const;
 
+  /// Whether the main thread serves a call, so that the near side listens.
+  bool serves() const { return Depth != 0; }
+
+  /// Takes the descriptor that came last, if it was not taken yet.
+  UniqueFd takePassed();
+
   /// Calls the near side: blocks until its Result is there. A descriptor that comes with it is put
   /// into `descriptor`.
   WrapperResult dispatch(uint64_t tag, std::string_view arguments, UniqueFd *descriptor = nullptr);
@@ -78,8 +84,8 @@ private:
 
   Connection Link;
   CallHooks *Hooks = nullptr;
-  uint64_t Links = 0; // how many there were; a call is answered on the one that it came by
-  int Depth = 0;      // of calls on the main thread
+  uint64_t Links = 0;         // how many there were; a call is answered on the one that it came by
+  std::atomic<int> Depth = 0; // of calls on the main thread
   std::atomic<uint64_t> OuterCall = 0; // the number of the call at depth 1
   std::mutex SendMutex;
   std::mutex Mutex; // guards what follows

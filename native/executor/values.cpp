@@ -1,5 +1,6 @@
 #include "values.h"
 
+#include <map>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -12,29 +13,45 @@ constexpr uint64_t maxGiven = uint64_t{768} << 20; // the near side takes no mes
 constexpr uint64_t entryCost = 16;                 // so that empty values are not free
 std::mutex mutex;
 ValueCollector *current = nullptr;
+
+/// Those of single threads. No thread-local variable: the companion object has none.
+std::map<pthread_t, ValueCollector *> &ofThreads() {
+  static auto *instance = new std::map<pthread_t, ValueCollector *>;
+  return *instance;
+}
+
+ValueCollector *collector() {
+  auto found = ofThreads().find(::pthread_self());
+  return found == ofThreads().end() ? current : found->second;
+}
 } // namespace
 
 struct ValueSink {
   template <typename Data> static bool add(uint8_t kind, Data &&data, uint64_t limit) {
     std::lock_guard lock(mutex);
-    if (current == nullptr || data.size() > limit ||
-        current->Size + data.size() + entryCost > limit)
+    ValueCollector *to = collector();
+    if (to == nullptr || data.size() > limit || to->Size + data.size() + entryCost > limit)
       return false;
-    current->Size += data.size() + entryCost;
-    current->Values.emplace_back(kind, std::forward<Data>(data));
+    to->Size += data.size() + entryCost;
+    to->Values.emplace_back(kind, std::forward<Data>(data));
     return true;
   }
 };
 
-ValueCollector::ValueCollector() {
+ValueCollector *&ValueCollector::place() const { return Thread ? ofThreads()[*Thread] : current; }
+
+ValueCollector::ValueCollector(Scope scope) {
   std::lock_guard lock(mutex);
-  Outer = current;
-  current = this;
+  if (scope == OfThread)
+    Thread = ::pthread_self();
+  Outer = std::exchange(place(), this);
 }
 
 ValueCollector::~ValueCollector() {
   std::lock_guard lock(mutex);
-  current = Outer;
+  place() = Outer;
+  if (Thread && Outer == nullptr)
+    ofThreads().erase(*Thread);
 }
 
 std::vector<ShownValue> ValueCollector::take() {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from farside.interrupts import InterruptGate
     from farside.options import Options
     from farside.rescue import Rescue
+    from farside.trace import Tracing
 
 
 class CellCompiler:
@@ -25,13 +26,19 @@ class CellCompiler:
     """
 
     def __init__(
-        self, options: Options, compiler: Compiler, rescue: Rescue, gate: InterruptGate
+        self,
+        options: Options,
+        compiler: Compiler,
+        rescue: Rescue,
+        gate: InterruptGate,
+        tracing: Tracing,
     ) -> None:
         self.names = ValueNames()
         self._limit = options.compile_limit
         self._compiler = compiler
         self._rescue = rescue
         self._gate = gate
+        self._tracing = tracing
 
     def compile(self, cell: int, code: str, *, given: bool = False) -> tuple[CompiledCell, str]:
         """Compile a cell.
@@ -51,10 +58,10 @@ class CellCompiler:
         """
         with self._gate.window():
             if self._rescue.compiler_is_behind:
-                self._rescue.rollback_compiler()
+                self._roll_back()
             compiled = self._attempt(cell, code, given=given)
             if given and compiled.ok and compiled.value_opaque:
-                self._rescue.rollback_compiler()
+                self._roll_back()
                 code = bound(code, compiled.value_offset, self.names.name(cell))
                 compiled = replace(self._attempt(cell, code, given=False), value_opaque=True)
         if not compiled.ok:
@@ -63,13 +70,16 @@ class CellCompiler:
 
     def _attempt(self, cell: int, code: str, *, given: bool) -> CompiledCell:
         compiled = self._compiler.compile(cell, code, time_limit=self._limit, given=given)
+        self._tracing.answered(compiled.timings)
         if compiled.conflicts:
             # A name of the precompiled library is in the user's way.
             with suppress(CompilerCrashed):
                 if self._compiler.restart_without_pch(self._rescue.journal.entries):
+                    self._tracing.part("do without the precompiled library")
                     compiled = self._compiler.compile(
                         cell, code, time_limit=self._limit, given=given
                     )
+                    self._tracing.answered(compiled.timings)
         if compiled.clashes or compiled.display_failed:
             compiled = self._again(compiled, code, given=given)
         return compiled
@@ -87,8 +97,13 @@ class CellCompiler:
         ):
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             plain = plain or compiled.display_failed
-            self._rescue.rollback_compiler()
+            self._roll_back()
             compiled = self._compiler.compile(
                 compiled.cell, code, hidden, self._limit, plain=plain, given=given
             )
+            self._tracing.answered(compiled.timings)
         return compiled
+
+    def _roll_back(self) -> None:
+        self._rescue.rollback_compiler()
+        self._tracing.part("roll the compiler back")

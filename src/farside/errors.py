@@ -23,6 +23,9 @@
     │   ├── Interrupted        the user stopped the cell
     │   ├── RemoteError        an ORC call returned an error
     │   └── FarSideLost        the connection to the far side is gone
+    ├── CallError              a call from Python that cannot be made
+    │   └── ArgumentMismatch   nothing of that name takes these arguments
+    │       └── ArgumentCount  nor so many of them
     ├── ProtocolError          the peer sent what the protocol does not allow
     ├── ValueGone              a value is used whose cell was taken back
     ├── SessionClosed          the session was closed by its owner
@@ -248,6 +251,36 @@ class RemoteError(FarSideError):
 
 class FarSideLost(FarSideError):
     """The connection to the far side is gone, from an outside cause."""
+
+
+class CallError(FarsideError):
+    """A call from Python that cannot be made; nothing was called.
+
+    Attributes:
+        callee: what was to be called, as it was written.
+        candidates: what Clang says of each function of that name, empty where it says nothing.
+        diagnostics: all that Clang said.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        callee: str = "",
+        candidates: Sequence[str] = (),
+        diagnostics: Sequence[Diagnostic] = (),
+    ) -> None:
+        super().__init__(message)
+        self.callee = callee
+        self.candidates = tuple(candidates)
+        self.diagnostics = tuple(diagnostics)
+
+
+class ArgumentMismatch(CallError):
+    """Nothing of that name takes these arguments, or one of them does not fit its type."""
+
+
+class ArgumentCount(ArgumentMismatch):
+    """Nothing of that name takes so many arguments."""
 
 
 class ProtocolError(FarsideError):

@@ -22,6 +22,7 @@ from farside.accounts import (
     Statistics,
     WentBack,
     definitions_of,
+    earlier_of,
     is_passing,
     stores_of,
     users_of,
@@ -41,33 +42,30 @@ from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.recovery.thrift import Thrift
+from farside.remote.calls import FarCalls
 from farside.remote.commit import CommitRequest
 from farside.remote.death import DeathReport
 from farside.remote.executor import Executor
 from farside.remote.given import GivenMemory
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
-from farside.remote.start import shared_memory_of, start_executor
+from farside.remote.start import carried, shared_memory_of, start_executor
+from farside.trace import ROUND_TRIP
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence
 
     from farside.link import LinkedImage, Places
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
     from farside.remote.ports import Interrupts, OutputSink
-    from farside.remote.shared import SharedMemory
+    from farside.trace import Passed
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
-
-
-def _no_memory(_: bytes) -> bytes:
-    """Answer that bytes have to travel in the reply: the program is on another machine."""
-    return sps.pack((sps.U64,), (0,))
 
 
 class ExecutionSession:
@@ -96,11 +94,11 @@ class ExecutionSession:
         self._sink = sink
         self._demangle = demangle
         self._interrupts = interrupts
-        self._show = show
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
+        self.calls = FarCalls(show)
         self.given = GivenMemory()
         self._start()
 
@@ -109,7 +107,6 @@ class ExecutionSession:
         spawned = start_executor(self._options, capture=self._sink is not None)
         self._executor = Executor(spawned, self._sink, self._interrupts)
         self._ready = False
-        self._shared: SharedMemory | None = None
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
         self._libraries = LoadedLibraries(self._executor)
@@ -146,15 +143,12 @@ class ExecutionSession:
         self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
         self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
-        self._shared = shared_memory_of(self._executor) if self._options.shared_memory else None
+        self._shared = shared_memory_of(self._executor, self._options)
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
-        if self._executor.offers(bootstrap.DISPLAY_TAG):
-            self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
-        if self._executor.offers(bootstrap.MEMORY_TAG):
-            local = self._executor.is_here
-            self._executor.handle(bootstrap.MEMORY_TAG, self.given.answer if local else _no_memory)
+        self.calls.begin(self._executor)
+        self.given.serve(self._executor)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
             self._libraries.open("libc++.so.1")
@@ -195,12 +189,6 @@ class ExecutionSession:
         notices, self._notices = self._notices or (), ()
         return (*notices, *self._thrift.take_notices())
 
-    def _answer_display(self, payload: bytes) -> bytes:
-        """Take what the program shows while it runs."""
-        if self._show is not None:
-            self._show(payload)
-        return b""
-
     # ------------------------------------------------------------------ link and commit
 
     def link(
@@ -211,6 +199,7 @@ class ExecutionSession:
         *,
         dylib: str = MAIN,
         redefines: Sequence[str] = (),
+        passed: Passed = str,
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
 
@@ -220,20 +209,21 @@ class ExecutionSession:
             archives: members are taken as needed, besides those of the JITDylib's own archives.
             dylib: the JITDylib that the image goes into.
             redefines: functions that it defines again; callers of the old come to the new.
+            passed: is told the name of each part of the work when it has ended.
 
         Raises:
             LinkError: see `farside.link.link`.
             ObjectError: a member of an archive is malformed.
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
-        target = self.platform.jitdylib(dylib)
+        into = self.platform.jitdylib(dylib)
         if self._options.snapshots and self.present is None and self._thrift.may_fork():
             self.keep()  # what was not kept when it was new
         served: set[str] = set()
         low = False
         while True:
             try:
-                return self._link(objects, name, archives, target, redefines, low=low)
+                return self._link(objects, name, archives, into, redefines, low=low, passed=passed)
             except MembersNeeded as needed:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
@@ -264,6 +254,7 @@ class ExecutionSession:
         redefines: Sequence[str],
         *,
         low: bool,
+        passed: Passed,
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
@@ -278,6 +269,7 @@ class ExecutionSession:
             tls=self._tls,
             redefines=redefines,
             demangle=self._demangle,
+            passed=passed,
         )
 
     def _link_members(self, needed: Mapping[str, Sequence[tuple[Archive, int]]]) -> None:
@@ -304,7 +296,7 @@ class ExecutionSession:
                 self._linking.pop()
 
     def commit(
-        self, image: LinkedImage, *, statements: bool = True, run: bool = True
+        self, image: LinkedImage, *, statements: bool = True, run: bool = True, passed: Passed = str
     ) -> RunOutcome:
         """Place an image on the far side and run its initialisers: one message, one answer.
 
@@ -312,6 +304,7 @@ class ExecutionSession:
             image: from the last `link`.
             statements: whether initialisers that are statements of a cell are run, too.
             run: whether initialisers are run; else they wait for `open` or `update`.
+            passed: is told the name of each part of the work when it has ended.
 
         Raises:
             RemoteError: the far side refused it; `discard` must follow.
@@ -319,22 +312,22 @@ class ExecutionSession:
         """
         dylib = self._target
         assert dylib is not None, "commit without link"
+        self.settle()
         pending = self._memory.pending()
-        stores = stores_of(image, statements)
-        stores, copies = self._shared.carry(stores) if self._shared else (stores, ())
+        stores, copies = carried(stores_of(image, statements), self._shared)
         request = CommitRequest(
             protect=pending.protect,
             write=[*pending.zero_writes(), *stores],
             actions=[
                 *copies,
                 *self._platform.actions_of(image, dylib.header),
-                *self._platform.redirect(image, self._earlier(image, dylib)),
+                *self._platform.redirect(image, earlier_of(image, dylib, self._redefines)),
             ],
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),
         )
-        self._running = image
-        self._unconfirmed = image
+        self._running = self._unconfirmed = image
+        passed("make request")
         with self._keeping(in_any_case=False) as snapshot:
             try:
                 # A recovery takes its time.
@@ -342,6 +335,7 @@ class ExecutionSession:
                 outcome = self._executor.commit(request, timeout=limit, then=snapshot)
             finally:
                 self._running = None
+                passed(ROUND_TRIP)
             self._memory.commit()
             self._tls.keep()
             self._target = None
@@ -349,13 +343,9 @@ class ExecutionSession:
             self._unconfirmed = None
         return outcome
 
-    def _earlier(self, image: LinkedImage, dylib: JitDylib[Definition]) -> Mapping[str, Definition]:
-        """Return what the functions that an image defines again have been.
-
-        A strong definition that takes a weak one's place is another matter: old callers stay.
-        """
-        found = {name: dylib.lookup(name) for name in image.redefined if name in self._redefines}
-        return {name: each for name, each in found.items() if each is not None}
+    def images(self) -> KeysView[str]:
+        """Return the names of the committed images, oldest first."""
+        return self._committed.keys()
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""
@@ -431,6 +421,7 @@ class ExecutionSession:
             snapshot.close()
             raise
         self._kept.add(KeptState(snapshot, self._mark()))
+        self.calls.kept()
         self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:
@@ -438,6 +429,11 @@ class ExecutionSession:
         with self._keeping() as snapshot:
             if snapshot is not None:
                 self._executor.take_snapshot(snapshot)
+
+    def settle(self) -> None:
+        """Keep the present state if calls have changed it since the last and a copy is cheap."""
+        if self.calls.unsettled and self._thrift.may_fork():
+            self.keep()
 
     def _mark(self) -> Mark:
         return Mark(
@@ -508,6 +504,7 @@ class ExecutionSession:
             again.close()
             raise
         state.snapshot = again
+        self.calls.went_back = True
         mark = state.mark
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
@@ -645,6 +642,10 @@ class ExecutionSession:
         self._wait_ready()
         return self._executor.worker_pid or 0
 
+    def running(self) -> tuple[int, float]:
+        """Return the program's process, 0 for none, and the seconds that keeping its state took."""
+        return self._executor.worker_pid or 0, self._thrift.forks.seconds if self.present else 0.0
+
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""
         return self._executor.run_main(address, arguments, timeout=self._options.time_limit)
@@ -672,6 +673,7 @@ class ExecutionSession:
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
+        self.calls.went_back = True
         self._kept.close()
         self.found.close()
         self._executor.kill()

@@ -68,6 +68,7 @@ class Options:
             of theirs is its end.
         shared_memory: whether the bytes of large images travel through memory that is shared with
             the executor, which must be on this machine.
+        trace: a file for the path of each cell, in Chrome's trace event format.
     """
 
     language: Language = "c++"
@@ -104,6 +105,7 @@ class Options:
     ssh: str | None = None
     in_process: bool = False
     shared_memory: bool = False
+    trace: str | None = None
 
     def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""

@@ -12,10 +12,10 @@ import os
 import weakref
 from contextlib import contextmanager
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from farside.api.values import kept, result_of
+from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import (
@@ -34,6 +34,7 @@ from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
+from farside.trace import Tracing
 from farside.turns import Turns
 from farside.verdict import exception_of, value_of
 
@@ -59,7 +60,7 @@ T = TypeVar("T")
 _MAIN = "main"
 
 
-class Session:
+class Session(Calling):
     """An interactive C++ session with a compiler and an executor of its own.
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
@@ -94,6 +95,7 @@ class Session:
         self.confirm: Callable[[str], bool] | None = None
         self.on_display: Callable[[Display], None] | None = None
         self._displays: list[Display] = []
+        self._tracing = Tracing(self.options.trace, self._notices.append)
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
         self._compiler = Compiler.spawn(self.options, program, pch)
@@ -123,7 +125,9 @@ class Session:
             self.options, self._compiler, self._execution, self._output, self._gate
         )
         self._journal = self._rescue.journal
-        self._cells = CellCompiler(self.options, self._compiler, self._rescue, self._gate)
+        self._cells = CellCompiler(
+            self.options, self._compiler, self._rescue, self._gate, self._tracing
+        )
         self._file: SessionFile | None = None
         self.resumed: Resumed | None = None
         if self.options.use_pch and pch is None:
@@ -181,26 +185,23 @@ class Session:
         cell = self.next_cell
         self.next_cell += 1
         self._displays.clear()
-        started = perf_counter()
-        with self._recovering(f"cell {cell}"):
-            compiled, code = self._cells.compile(cell, code, given=given)
-            compiled_at = perf_counter()
-            image = self._link(compiled, dylib)
-            linked_at = perf_counter()
-            outcome = self._commit(image)
-            committed_at = perf_counter()
-        self._accept(compiled, code, image, dylib)
-        self._rescue.note()
-        notices = self._write_down()
+        with self._tracing.cell(cell, code, self._compiler, self._execution) as stages:
+            with self._recovering(f"cell {cell}"):
+                compiled, code = self._cells.compile(cell, code, given=given)
+                stages.end("compile")
+                image = self._link(compiled, dylib)
+                stages.end("link")
+                outcome = self._commit(image)
+                stages.run = outcome.nanoseconds * 1e-9 if outcome else 0.0
+                stages.end("commit")
+            self._accept(compiled, code, image, dylib)
+            self._declared(compiled, code)
+            self._rescue.note()
+            notices = self._write_down()
+            stages.end("accept")
         if outcome is not None:
             notices = (*self._by_the_way(), *notices)
-        timings = {
-            "compile": compiled_at - started,
-            "link": linked_at - compiled_at,
-            "commit": committed_at - linked_at,
-            "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
-        }
-        return compiled, outcome, timings, notices
+        return compiled, outcome, stages.timings(), notices
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
@@ -216,7 +217,11 @@ class Session:
         name = f"cell {compiled.cell}"
         with self._gate.wait():
             parsed = parse_object(compiled.object, name)
-            return self._execution.link([parsed], name, dylib=dylib, redefines=compiled.redefined)
+            self._tracing.part("read object")
+            redefines, passed = compiled.redefined, self._tracing.part
+            return self._execution.link(
+                [parsed], name, dylib=dylib, redefines=redefines, passed=passed
+            )
 
     def _open(self, dylib: str) -> None:
         """Open the JITDylib of a cell that is not linked yet, so not accepted if this throws."""
@@ -230,7 +235,7 @@ class Session:
         if image is None:
             return None
         with self._gate.wait(self._gentle()):
-            return self._execution.commit(image)
+            return self._execution.commit(image, passed=self._tracing.part)
 
     def _by_the_way(self) -> tuple[str, ...]:
         """What the user should know of a cell that was accepted."""
@@ -328,6 +333,7 @@ class Session:
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
             names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
+            names = self._with_calls(names)
             state = self._execution.keeps_before(names)
             users = self._execution.users_of(names)
             if users:
@@ -511,6 +517,7 @@ class Session:
             yield
         except (Exception, KeyboardInterrupt) as error:
             raised = self._rescue.take_back(what, error)
+            self._make_calls_again(raised)
             self._note_loaded()
             for notice in self._take_notices():
                 raised.add_note(f"{notice}; it stays loaded")
@@ -625,8 +632,10 @@ class Session:
         finally:
             self._end()
             self._turns.over()
+        self._tracing.close()
         if self._file is not None:
             self._file.close()
+        self._end_calls()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts

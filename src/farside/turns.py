@@ -44,6 +44,11 @@ class Turns:
         if os.getpid() != self.process:
             raise SessionClosed("this session belongs to another process, which forked this one")
         if not self._lock.acquire(blocking=False):
+            if self._runs_in == threading.get_ident():
+                raise SessionBusy(
+                    "what the program calls while it runs (a Python callable, a display's handler)"
+                    " cannot use the session that waits for it; return first"
+                )
             raise SessionBusy(
                 "another cell is running in this session; wait for it or interrupt it"
             )

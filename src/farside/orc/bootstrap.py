@@ -87,6 +87,8 @@ STOCK_SYMBOLS = frozenset(
 """The 34 bootstrap symbols of LLVM 22's own executor."""
 
 # What farside adds.
+CALL = "farside_call"
+SHARE = "farside_share"
 COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
 SNAPSHOT = "farside_snapshot"
@@ -133,12 +135,19 @@ DISPLAY_TAG = "farside_display_tag"
 MEMORY_TAG = "farside_memory_tag"
 """Dispatch tag of the call u64(u64 size), whose answer brings a descriptor unless it is 0."""
 
+CALLBACK_TAG = "farside_callback_tag"
+"""Dispatch tag of the call Seq<char>(u64 id, Seq<(u8 kind, Seq<char>)>): a reply of farside's wire.
+"""
+
 PUSH_INITIALIZERS_TAG = "__orc_rt_elfnix_push_initializers_tag"
 """Dispatch tag of ORC's runtime: Expected<Seq<(Addr header, Seq<Addr> dependencies)>>(Addr header).
 """
 
 FARSIDE_SYMBOLS = frozenset(
     (
+        CALL,
+        SHARE,
+        CALLBACK_TAG,
         COMMIT,
         UNCOMMIT,
         COPY_IN,

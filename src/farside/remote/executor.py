@@ -238,13 +238,14 @@ class Executor:
         *,
         timeout: float | None = None,
         then: Snapshot | None = None,
+        descriptor: int | None = None,
     ) -> bytes:
-        """Call a wrapper function by its address; see `call`."""
+        """Call a wrapper function by its address; see `call`. A descriptor may go along."""
         with Guard(self):
             deadline = None if timeout is None else time.monotonic() + timeout
             conversation = self._conversation
             if then is None:
-                sequence = conversation.call(function, payload, deadline)
+                sequence = conversation.call(function, payload, deadline, descriptor=descriptor)
             else:
                 request = self._snapshot_request(then)
                 with then.far_end() as far:

@@ -12,10 +12,12 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import ProtocolError
-from farside.orc import sps
+from farside.orc import bootstrap, sps
 
 if TYPE_CHECKING:
     from mmap import mmap
+
+    from farside.remote.executor import Executor
 
 _MOST = 64  # pieces that wait to be taken; each holds a descriptor
 _LARGEST = 1 << 40
@@ -28,12 +30,23 @@ class Answer(NamedTuple):
     descriptor: int
 
 
+def _no_memory(_: bytes) -> bytes:
+    """Answer that bytes have to travel in the reply: the program is on another machine."""
+    return sps.pack((sps.U64,), (0,))
+
+
 class GivenMemory:
     """The memory that was asked for and has not been taken."""
 
     def __init__(self) -> None:
         self._pieces: dict[int, tuple[int, int]] = {}  # descriptor and size, by number
         self._last = 0
+
+    def serve(self, executor: Executor) -> None:
+        """Answer an executor that asks for memory; one on another machine cannot be given any."""
+        if executor.offers(bootstrap.MEMORY_TAG):
+            answer = self.answer if executor.is_here else _no_memory
+            executor.handle(bootstrap.MEMORY_TAG, answer)
 
     def answer(self, payload: bytes) -> bytes | Answer:
         """Answer ``farside_memory_tag``: u64 size → u64 number, 0 where there is no memory."""

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from farside.errors import OptionError
 from farside.remote.spawn import find_executor, spawn_executor
 
-_LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farside.options import Options
+    from farside.remote.commit import WrapperCall
     from farside.remote.executor import Executor
-    from farside.remote.shared import SharedMemory
+    from farside.remote.shared import SharedMemory, Stores
     from farside.remote.spawn import Spawned
+
+_LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 
 
 def start_executor(options: Options, *, capture: bool) -> Spawned:
@@ -49,12 +52,21 @@ def start_executor(options: Options, *, capture: bool) -> Spawned:
     return spawn_executor(find_executor(options), slab_bytes=options.slab_bytes, capture=capture)
 
 
-def shared_memory_of(executor: Executor) -> SharedMemory:
-    """Make memory that is shared with an executor; see `farside.remote.shared`.
+def shared_memory_of(executor: Executor, options: Options) -> SharedMemory | None:
+    """Make memory that is shared with an executor, if it is wanted.
 
     Raises:
         SetupError: there can be none.
     """
+    if not options.shared_memory:
+        return None
     from farside.remote.shared import share_memory
 
     return share_memory(executor)
+
+
+def carried(
+    stores: Stores, memory: SharedMemory | None
+) -> tuple[Stores, Sequence[tuple[WrapperCall, WrapperCall]]]:
+    """Put an image's bytes into shared memory, where there is any; see `SharedMemory.carry`."""
+    return (stores, ()) if memory is None else memory.carry(stores)

@@ -178,7 +178,7 @@ def hashable(value: Any) -> Any:
         )
     if hasattr(value, "tolist"):
         value = value.tolist()
-    return tuple(map(hashable, value))
+    return tuple(map(hashable, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def cpp_text(value: Any) -> str:

@@ -24,6 +24,7 @@ HELP = f"""\
        farside run [-l LIB] FILE... [-- ARGS]   runs main of objects (farside run --help)
        farside link [options] FILE...     (farside link --help)
        farside executor --listen HOST:PORT   (farside executor --help)
+       farside bench [GROUP]...           measures it beside its peers (farside bench --help)
 
 Interactive C++. With neither FILE nor CODE the cells come from standard input: with a prompt if
 that is a terminal, else one cell a line, or as many lines as it takes to close what is open.
@@ -74,6 +75,8 @@ options:
   --journal=FILE        keep the cells in FILE as they are accepted, as %save does from then on
   --resume=FILE         bring back the session in FILE by running its cells again, and go on with
                         it there; options that are given take the place of the session's
+  --trace=FILE          write the path of each cell to FILE, for ui.perfetto.dev or
+                        chrome://tracing
   --elements=N          elements of a container that are shown (default 100)
   --prepare             build the precompiled standard library for these options, then end
   --version, --help
@@ -300,6 +303,7 @@ class _Parser:
             "-on-interrupt": lambda value: self._choice("on_interrupt", value, ("restore", "keep")),
             "-journal": lambda value: self._file("journal", value),
             "-resume": lambda value: self._file("resume", value),
+            "-trace": self._trace,
             "-c": self._code,
         }
 
@@ -322,6 +326,11 @@ class _Parser:
         if not value:
             raise OptionError(f"--{name} needs the name of a file")
         self._files[name] = value
+
+    def _trace(self, value: str) -> None:
+        if not value:
+            raise OptionError("--trace needs the name of a file")
+        self._set(trace=value)
 
     def _choice(self, name: str, value: str, choices: tuple[str, str]) -> None:
         if value not in choices:
