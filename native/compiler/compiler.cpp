@@ -379,6 +379,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
     external->StartTranslationUnit(Consumer);
   Emit = std::make_unique<Emitter>(*Instance);
+  reportBackendErrors(Context, Instance->getDiagnostics());
   // What `-include` brings is parsed now; its code comes out with that of the first cell.
   Sema::GlobalEagerInstantiationScope global(Instance->getSema(), true, true);
   Sema::LocalEagerInstantiationScope local(Instance->getSema(), true);
@@ -614,6 +615,10 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     Known.insert(symbol);
   if (!definesNothing(m))
     cell.object = Emit->write(m, level);
+  if (Instance->getDiagnostics().hasErrorOccurred()) {
+    cell.ok = false;
+    cell.object = {};
+  }
   cell.emitMicros = watch.lap();
 }
 

@@ -180,6 +180,8 @@ std::string Server::startWithPch(const std::vector<std::string> &args, const std
 }
 
 void Server::start(const Object &request) {
+  if (auto bytes = request.getInteger("memory"))
+    limitMemory(static_cast<uint64_t>(*bytes));
   std::vector<std::string> args = strings(request.getArray("args"));
   CompilerSettings settings{request.getBoolean("values").value_or(true),
                             request.getBoolean("redefinition").value_or(true)};

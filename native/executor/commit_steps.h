@@ -43,8 +43,8 @@ Expected<RunOutcome> carryOut(CommitHost &host, const std::vector<Protection> &p
                               const std::vector<ActionPair> &actions, uint64_t header,
                               bool passing);
 
-/// Alloc action, Error(Seq<(u64 to, u64 from, u64 size)>): stores in the slab what lies elsewhere in
-/// the process, such as in shared memory.
+/// Alloc action, Error(Seq<(u64 to, u64 from, u64 size)>): stores in the slab what lies elsewhere
+/// in the process, such as in shared memory.
 WrapperResult copyInWrapper(const char *data, size_t size);
 
 /// Carries out farside_uncommit. Exit handlers that the commit's code registered come first: they

@@ -1,5 +1,5 @@
-// The way back: a call of the near side, for code that runs in farside's executor and, as part of the
-// companion, in others.
+// The way back: a call of the near side, for code that runs in farside's executor and, as part of
+// the companion, in others.
 #pragma once
 
 #include "wrapper.h"

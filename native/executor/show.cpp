@@ -103,7 +103,6 @@ FARSIDE_SHOW void __farside_display(void (*entry)(void *, void *), const volatil
   encode(message, static_cast<uint8_t>(update != 0));
   encode(message, makeTree(entry, object, true, limit));
   flushOutput(); // what was printed before is there before
-  WrapperBuffer reply(
-      callNearSide(reinterpret_cast<uint64_t>(&farside_display_tag), message));
+  WrapperBuffer reply(callNearSide(reinterpret_cast<uint64_t>(&farside_display_tag), message));
 }
 }

@@ -91,11 +91,11 @@ class KeptState:
         journal: what the owner of the session wrote down about it.
     """
 
-    def __init__(self, snapshot: Snapshot, mark: Mark) -> None:
+    def __init__(self, snapshot: Snapshot, mark: Mark, journal: object = None) -> None:
         self.snapshot = snapshot
         self.mark = mark
         self.pins = 0
-        self.journal: object = None
+        self.journal = journal
 
     @property
     def images(self) -> int:

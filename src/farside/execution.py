@@ -97,6 +97,7 @@ class ExecutionSession:
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
+        self.noted: object = None  # by the owner of the session, for the next state that is kept
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
         self.calls = FarCalls(show)
         self.given = GivenMemory()
@@ -420,7 +421,7 @@ class ExecutionSession:
         except BaseException:
             snapshot.close()
             raise
-        self._kept.add(KeptState(snapshot, self._mark()))
+        self._kept.add(KeptState(snapshot, self._mark(), self.noted))
         self.calls.kept()
         self._thrift.kept(self._executor.worker_pid)
 

@@ -254,6 +254,8 @@ class Session(Calling):
     ) -> None:
         """Make the cell part of the session."""
         self._rescue.running = None
+        if compiled.object is not None:
+            self._rescue.recent.add(compiled.cell, compiled.object)
         self._note_loaded()  # before the cell: it needs them when it is brought back
         keep = image is not None and (
             image.defined
@@ -351,6 +353,8 @@ class Session(Calling):
                         except RemoteError as error:
                             failure = failure or error  # a destructor threw; the cell is gone
                     self._keep()
+                    if (state := self._execution.present) is not None:
+                        state.snapshot.ready(1.0)  # no cells that could be run again lead here
                     notices = (
                         "only what the cells defined was taken back: the state before them is not"
                         " kept any more",
