@@ -7,11 +7,8 @@ socket closes. It does not wait for what it is told: the owner has its event loo
 from __future__ import annotations
 
 import os
-<<<<<<< HEAD
-=======
 import select
 import signal
->>>>>>> main
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
