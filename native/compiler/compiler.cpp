@@ -3,6 +3,7 @@
 #include "conflicts.h"
 #include "declared.h"
 #include "identity.h"
+#include "instances.h"
 #include "module.h"
 #include "shown_header.h"
 
@@ -386,6 +387,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   MayContinue = parseDeclarations();
   local.perform();
   global.perform();
+  Instances = settings.instances;
   if (settings.showValues)
     Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
@@ -570,6 +572,7 @@ std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
   std::unique_ptr<llvm::Module> module(Consumer->generator().ReleaseModule());
   Consumer->generator().StartModule("cell " + std::to_string(number + 1), Context);
   NumberedNames = numberedNames(*module);
+  Instances = Instances && !replacesAllocation(*module);
   return module;
 }
 
@@ -595,6 +598,8 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   for (const std::string &symbol : cell.redefined)
     Known.erase(symbol);
   dropRepeatedInitialisers(m, Known);
+  if (Instances)
+    withdrawInstances(m);
   withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
   dropUnused(m); // what only a display needs that an earlier cell has made
   if (level == 0 || runsOnce(m)) {

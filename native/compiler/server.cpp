@@ -184,7 +184,8 @@ void Server::start(const Object &request) {
     limitMemory(static_cast<uint64_t>(*bytes));
   std::vector<std::string> args = strings(request.getArray("args"));
   CompilerSettings settings{request.getBoolean("values").value_or(true),
-                            request.getBoolean("redefinition").value_or(true)};
+                            request.getBoolean("redefinition").value_or(true),
+                            request.getBoolean("instances").value_or(false)};
   std::string used = "none";
   if (auto pch = request.getString("pch")) {
     used = startWithPch(args, pch->str(), settings);

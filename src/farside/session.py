@@ -23,7 +23,7 @@ from farside.errors import (
     OptionError,
     RemoteError,
 )
-from farside.frontend.client import Compiler, find_compiler
+from farside.frontend.client import Compiler, brings_instances, find_compiler
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.loading import call_main, load
@@ -98,7 +98,8 @@ class Session(Calling):
         self._tracing = Tracing(self.options.trace, self._notices.append)
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
-        self._compiler = Compiler.spawn(self.options, program, pch)
+        instances = brings_instances(self.options)
+        self._compiler = Compiler.spawn(self.options, program, pch, instances=instances)
         # The compiler takes longest to start; the linker is imported meanwhile. Neither program is
         # waited for before the first cell needs it.
         from farside.execution import ExecutionSession

@@ -62,6 +62,17 @@ def find_compiler(options: Options | None = None) -> Path:
     return path
 
 
+def brings_instances(options: Options) -> bool:
+    """Tell whether the executor has the code of template instances that cells would make.
+
+    Farside's own has, as they come out of the library's headers if nothing is done to them.
+    """
+    installed = str(Path(__file__).parent.parent / "libexec" / "farside-executor")
+    chosen = options.executor or os.environ.get("FARSIDE_EXECUTOR") or installed
+    own = str(chosen) == installed and not options.connect and not options.ssh
+    return own and not options.xcc and not any("_GLIBCXX" in each for each in options.defines)
+
+
 class Compiler:
     """One incremental compiler.
 
@@ -75,7 +86,9 @@ class Compiler:
         interrupts: where the wish to stop waiting for Clang comes from, if from anywhere.
     """
 
-    def __init__(self, options: Options, path: Path, pch: Path | None, values: bool) -> None:
+    def __init__(
+        self, options: Options, path: Path, pch: Path | None, values: bool, instances: bool
+    ) -> None:
         self.pid = 0
         self.pch_status = ""
         self.version = ""
@@ -86,6 +99,7 @@ class Compiler:
         self._pch = pch
         self._renew_pch = False
         self._values = values
+        self._instances = instances
         self._snapshots = Snapshots()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
@@ -101,6 +115,7 @@ class Compiler:
         pch: Path | None = None,
         *,
         values: bool = True,
+        instances: bool = False,
     ) -> Compiler:
         """Start a compiler and return at once; its start-up goes on beside the caller's own.
 
@@ -111,6 +126,8 @@ class Compiler:
                 `Options.use_pch` says so; where it is missing or does not fit, one is built in the
                 background for the next session.
             values: whether a last expression without ``;`` is to be shown.
+            instances: whether the objects may leave common template instances to the executor;
+                see `brings_instances`.
 
         Raises:
             SetupError: the program cannot be run.
@@ -119,7 +136,7 @@ class Compiler:
         cached = pch is None and options.use_pch
         if cached:
             pch = find_pch(options, program)
-        compiler = cls(options, program, pch, values)
+        compiler = cls(options, program, pch, values, instances)
         compiler._renew_pch = cached
         compiler._launch()
         return compiler
@@ -328,6 +345,7 @@ class Compiler:
                     "values": self._values,
                     "elements": self._options.elements,
                     "redefinition": self._options.redefinition,
+                    "instances": self._instances,
                     "memory": self._options.compile_memory or _half_of_memory(),
                 }
             )
