@@ -515,6 +515,7 @@ class Session(Calling):
         """Bring the far side back if the block leaves it unusable."""
         try:
             yield
+            self._forget_calls()
         except (Exception, KeyboardInterrupt) as error:
             raised = self._rescue.take_back(what, error)
             self._make_calls_again(raised)

@@ -28,6 +28,7 @@ from farside.result.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_MADE = re.compile(r"\(\*reinterpret_cast<(.+) \*>\((0x[0-9a-f]+)ul\)\)")
 _INT32 = range(-(1 << 31), 1 << 31)
 _INT64 = range(-(1 << 63), 1 << 63)
 _UINT64 = range(1 << 64)
@@ -284,7 +285,16 @@ def _alive(value: Value) -> Argument:
             f"this value ({value.type}) is only what was shown of an object; it is not alive in the"
             " program and cannot be an argument"
         )
-    return Argument(f"@{name}", (Form("", f"({name})"),), _never, value.type)
+    made = _MADE.fullmatch(name)
+    if made is None:
+        return Argument(f"@{name}", (Form("", name),), _never, value.type)
+    # One that a call made: all of its type are served by the same code.
+    kind, address = made.group(1), int(made.group(2), 16)
+    declare = f"auto *@ = reinterpret_cast<{kind} *>(__fs_in.raw<unsigned long>());"
+    encode = address.to_bytes(8, "little")
+    return Argument(
+        f"*{kind}", (Form(declare, "(*@)"),), lambda encoder: encoder.parts.append(encode), kind
+    )
 
 
 def _reference(ref: Ref) -> Argument:

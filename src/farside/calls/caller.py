@@ -34,15 +34,18 @@ from farside.errors import (
     FarsideError,
     OptionError,
     SetupError,
+    ValueGone,
 )
 from farside.orc import bootstrap
 from farside.remote.calls import NOTHING, Beside
+from farside.result.value import Value
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from farside.api.values import ValueNames
     from farside.calls.arguments import Form
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
@@ -108,6 +111,7 @@ class Calls:
         rescue: Rescue,
         output: Output,
         gate: InterruptGate,
+        names: ValueNames,
     ) -> None:
         self._options = options
         self._compiler = compiler
@@ -121,6 +125,8 @@ class Calls:
         self._since: list[Made] = []
         self._kept_at = 0.0
         self._states = execution.calls.states_kept
+        self._alive: dict[str, int] = {}  # objects by name, with the number of states before them
+        self._names = names
         self.callbacks = Callbacks()
         self.compiled = 0
         execution.calls.on_callback = self.callbacks.answer
@@ -148,6 +154,9 @@ class Calls:
             if len(outcome.values) == 1:
                 return python_of(*outcome.values[0], self._blocks())
             return given(outcome.values, self._blocks())[0]
+        for each in arguments:
+            if isinstance(each, Value):
+                self._check_alive(each)
         described = [describe(each) for each in arguments]
         return self._call_with(callee, described, arguments, recovering, alive=alive)
 
@@ -176,7 +185,23 @@ class Calls:
             raise self._exception(stub, outcome)
         found = given(outcome.values, self._blocks())
         self._take_back_arguments(described, arguments, found)
+        if isinstance(found[0], Value) and found[0].name:
+            self._alive[found[0].name] = self._states
         return found[0]
+
+    def _check_alive(self, value: Value) -> None:
+        """Make sure that an object that a call made is there.
+
+        Raises:
+            ValueGone: it was taken back.
+        """
+        if value.name.startswith("(*") and value.name not in self._alive:
+            raise ValueGone(
+                f"this object ({value.type}) is gone, as the call that made it was taken back; make"
+                " it again",
+                value.name,
+                0,
+            )
 
     def _take_back_arguments(
         self, described: list[Argument], arguments: Sequence[object], found: list[Any]
@@ -347,6 +372,11 @@ class Calls:
                 continue
             if not compiled.ok:
                 error = refusal(callee, said, compiled.diagnostics, text, file)
+                for each in described:
+                    if each.key.startswith("@"):
+                        gone = self._names.why_gone(each.key[1:])
+                        if gone is not None and gone.name in str(error):
+                            raise gone
                 return compiled, text.symbol, error
             return compiled, text.symbol, None
 
@@ -391,6 +421,8 @@ class Calls:
         since, self._since = self._since, []
         if self._execution.calls.states_kept != self._states:
             since.clear()  # a state was kept after them
+        state = self._execution.calls.went_back
+        self._alive = {name: at for name, at in self._alive.items() if at < (state or 0)}
         self._states = self._execution.calls.states_kept
         self._kept_at = monotonic()
         if not since:
@@ -413,6 +445,11 @@ class Calls:
                 f"there was no state after {len(lost)} calls before it, which were taken back, too:"
                 f" {', '.join(names[:5])}{more}",
             )
+
+    def forget(self, state: int) -> None:
+        """Take note that the program went back, on purpose, to the state of this number."""
+        self._since.clear()
+        self._alive = {name: at for name, at in self._alive.items() if at < state}
 
     def _make_one_again(self, made: Made) -> bool:
         try:

@@ -144,6 +144,8 @@ def _afterwards(name: str, argument: Argument) -> list[str]:
 
 def _shape(callee: str, count: int) -> tuple[str, str, str]:
     """Return what comes before the first argument, after it, and after the last."""
+    if callee.startswith(".") and count:
+        return "", f"{callee}(", ")" if count > 1 else f"{callee}())"[:-1]
     found = _OPERATOR.fullmatch(callee)
     if found is None or callee.count("(") > 1:
         return f"{callee}(", ",", ")"
