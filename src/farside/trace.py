@@ -29,6 +29,7 @@ WORKER = "farside-executor (worker)"
 ANSWER = "wait for the compiler"
 ROUND_TRIP = "round trip to the far side"
 RECOVERY = "recovery"
+START = "start of the session, until the first cell"
 _PHASES = ("parse", "optimise", "emit")  # of the compiler, in the order of a cell's path
 _TITLE = 60  # characters of a cell that are shown
 
@@ -154,6 +155,11 @@ class Trace:
         if failure is not None:
             self._span(RECOVERY, who.near, inner, now)
 
+    def start(self, began: float, ended: float) -> None:
+        """Write the time from the making of a session to its first cell, in `perf_counter`."""
+        self._process(os.getpid(), NEAR_SIDE, 0)
+        self._span(START, os.getpid(), began, ended)
+
     def _compiler(self, phases: Mapping[str, int], pid: int, began: float, ended: float) -> None:
         took = sum(phases.values()) * 1e-6
         at = began + max(0.0, ended - began - took) / 2
@@ -270,6 +276,7 @@ class Tracing:
         """Begin; see `TraceFile`."""
         self.trace: Trace | None = None if path is None else TraceFile(path, complain)
         self._stages = Stages()
+        self._made: float | None = perf_counter()
 
     def part(self, name: str) -> None:
         """See `Stages.part`, of the cell that is being run."""
@@ -293,6 +300,9 @@ class Tracing:
             raise
         finally:
             if self.trace is not None:
+                if self._made is not None:
+                    self.trace.start(self._made, stages.began)
+                    self._made = None
                 worker, stages.fork = far_side.running()
                 who = Processes(os.getpid(), compiler.pid, worker)
                 self.trace.cell(number, code, stages, who, failure)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from farside.bench import growth, latency, programs, scale
 from farside.bench.figures import Interval, interval, ratios
+from farside.bench.report import number
 from farside.bench.rows import FARSIDE
 from farside.bench.run import Group
 from farside.bench.sources import PROGRAMS
@@ -151,7 +152,7 @@ def _verdict(run: Run, budget: Budget) -> Verdict:
     if row is None or FARSIDE not in row.samples:
         return Verdict(budget.what, limit, "", None)
     own = interval(row.samples[FARSIDE])
-    measured = f"{own.median:.3g} {row.unit}"
+    measured = f"{number(own.median)} {row.unit}"
     if budget.peer is not None and budget.times is not None and row.samples.get(budget.peer):
         quotient = interval(ratios(row.samples[FARSIDE], row.samples[budget.peer]))
         measured += f", {_text(quotient)} × {budget.peer}"

@@ -54,17 +54,18 @@ def measure(run: Run) -> None:
         memory: dict[int, dict[str, dict[str, int]]] = {}
         for goal in checkpoints:
             capped = {key: cap for key, cap in _CAPS.items() if cap < goal and key in prompts}
-            _fill(run, prompts, done, goal, capped)
+            lost = {key: f"not run beyond {cap:,} cells" for key, cap in capped.items()}
+            lost |= _fill(run, prompts, done, goal, capped)
             row = run.row(NAME, row_name(goal))
             actions = {
                 key: partial(_block, prompt, done, key)
                 for key, prompt in prompts.items()
-                if key not in capped
+                if key not in lost
             }
             run.measure(row, actions, run.rounds(11, 5), _PEERS)
-            row.missing |= {key: f"not run beyond {cap:,} cells" for key, cap in capped.items()}
+            row.missing |= lost
             for key in row.missing:
-                prompts.pop(key, None)
+                prompts.pop(key, None)  # one that was started again would be a young one
             memory[goal] = {key: _memory(prompts[key]) for key in prompts if key != "session"}
         _memory_rows(run, memory)
 
@@ -81,8 +82,12 @@ def _fill(
     done: dict[str, int],
     goal: int,
     capped: Mapping[str, int],
-) -> None:
-    """Bring every prompt to so many cells, in turn, a chunk at a time."""
+) -> dict[str, str]:
+    """Bring every prompt to so many cells, in turn, a chunk at a time.
+
+    Returns:
+        by column, what became of those that did not get there.
+    """
     keys = [key for key in prompts if key not in capped]
 
     def chunk(key: str) -> float:
@@ -95,9 +100,10 @@ def _fill(
 
     missing = goal - min((done[key] for key in keys), default=goal)
     rounds = -(-missing // _CHUNK)
+    way = Row(NAME, f"on the way to {goal:,} cells, {_CHUNK} at once", "s")
     if rounds > 0:
-        way = Row(NAME, f"on the way to {goal:,} cells, {_CHUNK} at once", "s")
         run.measure(way, {key: partial(chunk, key) for key in keys}, rounds)
+    return {key: f"{why}, before cell {done[key]:,}" for key, why in way.missing.items()}
 
 
 def _memory(standing: Standing) -> dict[str, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from itertools import count
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from farside.bench.python_session import PythonSession
 from farside.bench.repl import Repl
-from farside.bench.rows import PeerFailed
+from farside.bench.rows import PeerFailed, Row
 from farside.bench.run import Group, standing
 from farside.bench.sources import HEADERS, TRIVIAL, USE_HEADERS, function, long_cell, templates
 
@@ -36,6 +38,8 @@ def measure(run: Run) -> None:
     with ExitStack() as stack:
         prompts = standing(run, stack, HEADERS)
         _timed(run, prompts, "a cell full of templates", run.rounds(11, 3), templates)
+    large_displays(run)
+    from_python(run)
     crash(run)
 
 
@@ -44,8 +48,6 @@ def cold(run: Run, name: str, lines: Sequence[str]) -> None:
 
     def once(command: Sequence[str]) -> Callable[[], float]:
         def action() -> float:
-            from time import perf_counter
-
             started = perf_counter()
             with Repl(command) as prompt:
                 prompt.run(*lines)
@@ -148,6 +150,53 @@ def _timed(
         return action
 
     run.measure(run.row(NAME, name), {key: once(key) for key in prompts}, rounds, REPLS)
+
+
+def large_displays(run: Run) -> None:
+    """Measure the first and the next display of containers; Clang-Repl shows their addresses."""
+    variables = (
+        'std::map<std::string, std::vector<int>> m{{"a", {1, 2}}, {"b", {3}}};',
+        "std::vector<int> big(1'000'000, 123'456);",
+    )
+    for name, shown in (("a map of strings to vectors", "m"), ("a million ints", "big")):
+        first = run.row(NAME, f"first display of {name}")
+        again = run.row(NAME, f"the next display of {name}")
+
+        def once(shown: str = shown, again: Row = again) -> float:
+            prompt = PythonSession(run.opt)
+            try:
+                prompt.run(*HEADERS, *variables)
+                took = prompt.run(shown) * 1e3
+                again.samples.setdefault("session", []).append(prompt.run(shown) * 1e3)
+                return took
+            finally:
+                prompt.close()
+
+        run.measure(first, {"session": once}, run.rounds(7, 2))
+        run.done(again)
+
+
+def from_python(run: Run) -> None:
+    """Measure values that go to a Python program."""
+    with ExitStack() as stack:
+        prompt = PythonSession(run.opt)
+        stack.callback(prompt.close)
+        prompt.run("#include <vector>", "int twice(int a) { return 2 * a; }")
+        prompt.run("std::vector<double> numbers(1'000'000, 0.5);")
+
+        def evaluate(expression: str) -> Callable[[], float]:
+            def action() -> float:
+                started = perf_counter()
+                prompt.session.eval(expression)
+                return (perf_counter() - started) * 1e3
+
+            return action
+
+        for name, expression, rounds in (
+            ("session.eval of an expression with a call", "twice(21)", run.rounds(50, 10)),
+            ("session.eval of a million doubles", "numbers", run.rounds(7, 2)),
+        ):
+            run.measure(run.row(NAME, name), {"session": evaluate(expression)}, rounds)
 
 
 def crash(run: Run) -> None:

@@ -18,6 +18,7 @@ from farside.bench.repl import announce
 from farside.bench.rows import FARSIDE, PeerFailed
 from farside.bench.run import Group
 from farside.bench.sources import HEADERS, TRIVIAL, function, templates
+from farside.bench.updates import updates
 from farside.link import EntryTable, NoTls, link
 from farside.object import parse_object
 from farside.trace import ANSWER, ROUND_TRIP
@@ -62,7 +63,9 @@ def measure(run: Run) -> None:
     stages(run, "a trivial cell", (), lambda _: TRIVIAL, count)
     stages(run, "a function", (), function, count)
     stages(run, "templates", HEADERS, templates, max(1, count // 10))
+    snapshots(run)
     links(run)
+    updates(run, NAME)
 
 
 def stages(
@@ -90,6 +93,27 @@ def stages(
     run.done(row)
 
 
+def snapshots(run: Run) -> None:
+    """Add a trivial cell in a session that keeps its states and in one that does not."""
+    row = run.row(NAME, "a trivial cell, with snapshots", "ms", "turn by turn with the next")
+    bare = run.row(NAME, "a trivial cell, without snapshots", "ms")
+    prompts = [PythonSession(run.opt, snapshots=count) for count in (10, 0)]
+    try:
+        for prompt in prompts:
+            prompt.run("int x = 0;")
+
+        def once() -> float:
+            with_them, without = (prompt.run(TRIVIAL) * 1e3 for prompt in prompts)
+            bare.samples.setdefault("session", []).append(without)
+            return with_them
+
+        run.measure(row, {"session": once}, run.rounds(200, 50))
+        run.done(bare)
+    finally:
+        for prompt in prompts:
+            prompt.close()
+
+
 def spans(path: str) -> list[dict[str, float]]:
     """Return the microseconds of each span of each cell in a trace, those around others less them.
 
@@ -103,7 +127,7 @@ def spans(path: str) -> list[dict[str, float]]:
             continue
         if event["name"].startswith("cell "):
             cells.append(defaultdict(float, cell=event["dur"]))
-        else:
+        elif cells:
             cells[-1][event["name"]] += event["dur"]
     for each in cells:
         for around, within in _BETWEEN.items():

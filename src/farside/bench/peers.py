@@ -52,7 +52,8 @@ class Peers:
         self._repl(FARSIDE, [sys.executable, "-m", "farside", *level])
         self._clang_repl([] if opt is None else [f"--Xcc=-O{opt}"])
         if self._wanted("cppyy"):
-            if find_spec("cppyy") is None:
+            spec = find_spec("cppyy")
+            if spec is None or spec.origin is None:  # a directory of that name is none
                 self.missing["cppyy"] = ABSENT
             else:
                 self._repl("cppyy", [sys.executable, "-c", _CPPYY])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Colours that differ in lightness too (Okabe and Ito).
 _COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#cc79a7", "#999999", "#f0e442")
-_WIDTH, _LEFT, _RIGHT = 900, 300, 90
+_WIDTH, _LEFT, _RIGHT = 960, 370, 90
 _BAR, _GAP, _TOP = 12, 14, 60
 _FONT = 'font-family="sans-serif" font-size="11"'
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import ExitStack
 from functools import partial
 from time import perf_counter
@@ -30,6 +32,7 @@ def measure(run: Run) -> None:
     """Add the rows of this group."""
     idle(run)
     heaps(run)
+    supervisor(run)
     large_objects(run)
     zeros(run)
     many_sessions(run)
@@ -112,6 +115,27 @@ def _crash(prompt: PythonSession) -> float:
     if result.value is None or result.value.text != "true":
         raise PeerFailed("the heap is not as it was")
     return took * 1e3
+
+
+def supervisor(run: Run) -> None:
+    """Add the time from the supervisor's death to a session that is ready."""
+    row = run.row(NAME, "restore after the death of the supervisor", note="of it waking")
+    with ExitStack() as stack:
+        prompt = PythonSession(run.opt)
+        stack.callback(prompt.close)
+        prompt.run("int x = 1;")
+
+        def once() -> float:
+            _wait_for_snapshot(prompt.session)
+            os.kill(prompt.session.supervisor_pid, signal.SIGKILL)
+            try:
+                prompt.session.run("x = 2;")
+            except FarSideError as error:
+                if "as it was" not in error.recovery[0]:
+                    raise PeerFailed("the program is not as it was") from error
+            return prompt.session.recovery_seconds[-1] * 1e3
+
+        run.measure(row, {FARSIDE: once}, run.rounds(11, 3))
 
 
 def large_objects(run: Run) -> None:
