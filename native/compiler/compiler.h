@@ -43,6 +43,7 @@ struct Cell {
 struct CompilerSettings {
   bool showValues = true;
   bool redefinition = true; ///< whether a cell may define again what an earlier one defined
+  bool instances = false;   ///< whether the executor brings those of instances.h
 };
 
 /// Clang, set up once and fed cells.
@@ -103,6 +104,7 @@ private:
   CellConsumer *Consumer = nullptr;   // the instance owns it
   ConflictWatch *Conflicts = nullptr; // the preprocessor owns it; null without a PCH
   KnownSymbols Known;
+  bool Instances = false; // whether they are left to the executor
   Redefinitions Redefined;
   uint64_t NumberedNames = 0; // of the last module
   clang::SourceLocation CellEnd;

@@ -180,9 +180,12 @@ std::string Server::startWithPch(const std::vector<std::string> &args, const std
 }
 
 void Server::start(const Object &request) {
+  if (auto bytes = request.getInteger("memory"))
+    limitMemory(static_cast<uint64_t>(*bytes));
   std::vector<std::string> args = strings(request.getArray("args"));
   CompilerSettings settings{request.getBoolean("values").value_or(true),
-                            request.getBoolean("redefinition").value_or(true)};
+                            request.getBoolean("redefinition").value_or(true),
+                            request.getBoolean("instances").value_or(false)};
   std::string used = "none";
   if (auto pch = request.getString("pch")) {
     used = startWithPch(args, pch->str(), settings);

@@ -92,12 +92,14 @@ class KeptState:
         journal: what the owner of the session wrote down about it.
     """
 
-    def __init__(self, snapshot: Snapshot, mark: Mark, number: int = 0) -> None:
+    def __init__(
+        self, snapshot: Snapshot, mark: Mark, number: int = 0, journal: object = None
+    ) -> None:
         self.snapshot = snapshot
         self.mark = mark
         self.number = number
         self.pins = 0
-        self.journal: object = None
+        self.journal = journal
 
     @property
     def images(self) -> int:

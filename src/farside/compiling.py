@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farside.api.values import ValueNames, bound, rejected
-from farside.errors import CompilerCrashed
+from farside.errors import CompilerCrashed, CompilerKilled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farside.frontend.cell import CompiledCell, DeclarationId
     from farside.frontend.client import Compiler
     from farside.interrupts import InterruptGate
@@ -57,8 +59,6 @@ class CellCompiler:
             ValueGone: it mentions a value that is not there any more.
         """
         with self._gate.window():
-            if self._rescue.compiler_is_behind:
-                self._roll_back()
             compiled = self._attempt(cell, code, given=given)
             if given and compiled.ok and compiled.value_opaque:
                 self._roll_back()
@@ -69,17 +69,13 @@ class CellCompiler:
         return compiled, code
 
     def _attempt(self, cell: int, code: str, *, given: bool) -> CompiledCell:
-        compiled = self._compiler.compile(cell, code, time_limit=self._limit, given=given)
-        self._tracing.answered(compiled.timings)
+        compiled = self._ask(cell, code, given=given)
         if compiled.conflicts:
             # A name of the precompiled library is in the user's way.
             with suppress(CompilerCrashed):
                 if self._compiler.restart_without_pch(self._rescue.journal.entries):
                     self._tracing.part("do without the precompiled library")
-                    compiled = self._compiler.compile(
-                        cell, code, time_limit=self._limit, given=given
-                    )
-                    self._tracing.answered(compiled.timings)
+                    compiled = self._ask(cell, code, given=given)
         if compiled.clashes or compiled.display_failed:
             compiled = self._again(compiled, code, given=given)
         return compiled
@@ -97,11 +93,32 @@ class CellCompiler:
         ):
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             plain = plain or compiled.display_failed
+            compiled = self._ask(compiled.cell, code, hidden, plain=plain, given=given)
+        return compiled
+
+    def _ask(
+        self,
+        cell: int,
+        code: str,
+        hidden: Sequence[DeclarationId] = (),
+        *,
+        plain: bool = False,
+        given: bool = False,
+    ) -> CompiledCell:
+        """Ask a compiler that is in the state before the cell; one that was killed costs nothing.
+
+        Raises:
+            CompilerCrashed: Clang crashed or hung on this cell, or was killed again.
+        """
+        compiler, limit = self._compiler, self._limit
+        if self._rescue.compiler_is_behind or not compiler.lives:
             self._roll_back()
-            compiled = self._compiler.compile(
-                compiled.cell, code, hidden, self._limit, plain=plain, given=given
-            )
-            self._tracing.answered(compiled.timings)
+        try:
+            compiled = compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+        except CompilerKilled:
+            self._roll_back()
+            compiled = compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+        self._tracing.answered(compiled.timings)
         return compiled
 
     def _roll_back(self) -> None:

@@ -8,6 +8,7 @@
     ├── CompileError           Clang rejected the cell
     │   ├── UndefinedName      it refers to what nothing declares
     │   └── CompilerCrashed    Clang itself crashed or hung on the cell
+    │       └── CompilerKilled     something else ended it, again when it was tried again
     ├── ObjectError            bytes that are not the object file or archive they claim to be
     ├── LinkError              a well-formed object that cannot be linked
     │   ├── UndefinedSymbols   names that nothing defines
@@ -88,6 +89,10 @@ class UndefinedName(CompileError):
 
 class CompilerCrashed(CompileError):
     """Clang itself crashed or hung on this input; the cell is taken back."""
+
+
+class CompilerKilled(CompilerCrashed):
+    """The compiler's process was ended by somebody else; the cell may be tried again."""
 
 
 class ObjectError(FarsideError):

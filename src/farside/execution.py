@@ -103,6 +103,7 @@ class ExecutionSession:
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
+        self.noted: object = None  # by the owner of the session, for the next state that is kept
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
         self.calls = FarCalls(show)
         self.given = GivenMemory()
@@ -423,7 +424,7 @@ class ExecutionSession:
         except BaseException:
             snapshot.close()
             raise
-        self._kept.add(KeptState(snapshot, self._mark(), self.calls.kept()))
+        self._kept.add(KeptState(snapshot, self._mark(), self.calls.kept(), self.noted))
         self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:

@@ -42,6 +42,8 @@ class Options:
         autoload: whether a library is loaded by itself when a cell refers to what it defines.
         time_limit: seconds that a cell may run, None for as long as it takes.
         compile_limit: seconds that Clang may take for a cell, None for as long as it takes.
+        compile_memory: bytes that Clang may allocate; beyond it the cell is given up. None for half
+            of the machine's memory.
         memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
             fail: ``new`` throws, ``malloc`` returns null.
         process_limit: processes that the program may have beside its first, None for no limit.
@@ -84,6 +86,7 @@ class Options:
     autoload: AutoloadMode = "on"
     time_limit: float | None = None
     compile_limit: float | None = None
+    compile_memory: int | None = None
     memory_limit: int | None = None
     process_limit: int | None = None
     output_limit: int = 64 << 20

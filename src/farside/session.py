@@ -23,7 +23,7 @@ from farside.errors import (
     OptionError,
     RemoteError,
 )
-from farside.frontend.client import Compiler, find_compiler
+from farside.frontend.client import Compiler, brings_instances, find_compiler
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.loading import call_main, load
@@ -98,7 +98,8 @@ class Session(Calling):
         self._tracing = Tracing(self.options.trace, self._notices.append)
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
-        self._compiler = Compiler.spawn(self.options, program, pch)
+        instances = brings_instances(self.options)
+        self._compiler = Compiler.spawn(self.options, program, pch, instances=instances)
         # The compiler takes longest to start; the linker is imported meanwhile. Neither program is
         # waited for before the first cell needs it.
         from farside.execution import ExecutionSession
@@ -254,6 +255,8 @@ class Session(Calling):
     ) -> None:
         """Make the cell part of the session."""
         self._rescue.running = None
+        if compiled.object is not None:
+            self._rescue.recent.add(compiled.cell, compiled.object)
         self._note_loaded()  # before the cell: it needs them when it is brought back
         keep = image is not None and (
             image.defined
@@ -351,6 +354,8 @@ class Session(Calling):
                         except RemoteError as error:
                             failure = failure or error  # a destructor threw; the cell is gone
                     self._keep()
+                    if (state := self._execution.present) is not None:
+                        state.snapshot.ready(1.0)  # no cells that could be run again lead here
                     notices = (
                         "only what the cells defined was taken back: the state before them is not"
                         " kept any more",

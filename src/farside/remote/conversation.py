@@ -39,6 +39,7 @@ class Conversation:
         transport: Transport,
         lost: Callable[[], NoReturn],
         set_up: Callable[[Frame], None],
+        is_gone: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take over a connected transport.
 
@@ -46,6 +47,8 @@ class Conversation:
             transport: the connection.
             lost: raises what a send to a peer that is gone means.
             set_up: takes the Setup frame.
+            is_gone: tells whether the peer is known to have ended; a child of it may hold the
+                connection open.
         """
         self.ended = False
         self.handlers: dict[int, Callable[[bytes], bytes | Answer]] = {}
@@ -53,6 +56,7 @@ class Conversation:
         self._transport = transport
         self._lost = lost
         self._set_up = set_up
+        self._is_gone = is_gone
         self._frames = FrameDecoder()
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}
@@ -120,7 +124,7 @@ class Conversation:
                 self._poll.modify(own, select.POLLIN | select.POLLOUT)
                 waited = True
                 self.turn(deadline)
-                if self.ended:
+                if self.ended or self._is_gone():
                     self._lost()
         except FarSideLost:
             self._lost()

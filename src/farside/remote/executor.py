@@ -84,7 +84,9 @@ class Executor:
         self.ran = 0
 
         transport = SocketTransport(spawned.data)
-        self._conversation = Conversation(transport, self._raise_death, self._take_setup)
+        self._conversation = Conversation(
+            transport, self._raise_death, self._take_setup, lambda: self._has_ended
+        )
         if self._supervisor.exists:
             self._conversation.watch(self._supervisor.fileno(), self._read_control)
         if interrupts is not None:
@@ -158,6 +160,10 @@ class Executor:
     def death(self) -> DeathReport | None:
         """How its worker ended, None while it lives or nobody knows."""
         return self._supervisor.death
+
+    @property
+    def _has_ended(self) -> bool:
+        return self.death is not None or self._supervisor.ended
 
     @property
     def supervisor_pid(self) -> int:
@@ -468,10 +474,11 @@ class Executor:
             if self._supervisor.ended:
                 raise FarSideLost("The far side is gone: its supervisor ended.")
             try:
-                self._conversation.turn(deadline)
+                self._conversation.turn(min(deadline, time.monotonic() + _SLICE))
             except TimedOut:
-                self._supervisor.ended = True  # somebody has stopped it
-                raise
+                if time.monotonic() >= deadline or self._supervisor.is_stopped():
+                    self._supervisor.ended = True
+                    raise
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -511,9 +518,8 @@ class Executor:
             return
         # A child that the program left holds the connection open, so its end says nothing.
         child = self.is_child
-        while not (
-            self._learn_end(time.monotonic() + _SLICE) if child else self._conversation.ended
-        ):
+        learn_end = self._supervisor.learn_end
+        while not (learn_end(time.monotonic() + _SLICE) if child else self._conversation.ended):
             if not child:
                 self._conversation.turn(deadline)
             elif time.monotonic() >= deadline:
@@ -558,19 +564,16 @@ class Executor:
         raise FarSideLost(f"The far side is gone: {what}.")
 
     def _await_death(self) -> bool:
-        deadline = time.monotonic() + GRACE
+        stopped = self._supervisor.serves and self._supervisor.is_stopped()
+        deadline = time.monotonic() + (0.0 if stopped else GRACE)
         if not self._supervisor.serves:
-            return self._learn_end(deadline)
+            return self._supervisor.learn_end(deadline)
         try:
             while self.death is None and not self._supervisor.ended:
                 self._conversation.turn(deadline)
         except TimedOut:
             return False
         return True
-
-    def _learn_end(self, deadline: float) -> bool:
-        """Learn how an executor without supervisor ended; False if it did not."""
-        return self._supervisor.learn_end(deadline)
 
     def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
         """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""

@@ -61,6 +61,7 @@ options:
   --orc-runtime[=PATH]  LLVM's ORC runtime, for an executor other than farside's
   --time-limit=SECONDS  stop and take back a cell that runs longer
   --compile-limit=SECONDS  give a cell up for which Clang takes longer
+  --compile-memory=SIZE  give a cell up for which Clang needs more (default: half of the machine's)
   --memory-limit=SIZE   let allocations beyond this fail
   --process-limit=N     end a program with more processes beside its first
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
@@ -292,6 +293,7 @@ class _Parser:
             "-ssh": lambda value: self._set(ssh=value),
             "-time-limit": lambda value: self._seconds("time_limit", value),
             "-compile-limit": lambda value: self._seconds("compile_limit", value),
+            "-compile-memory": lambda value: self._set(compile_memory=parse_size(value)),
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
             "-on-loss": lambda value: self._choice("on_loss", value, ("definitions", "replay")),
             "-on-interrupt": lambda value: self._choice("on_interrupt", value, ("restore", "keep")),
@@ -399,7 +401,7 @@ def _unknown_option(word: str) -> str:
     names += ["--snapshots=", "--elements=", "--snapshot-memory=", "--journal=", "--resume="]
     names += ["--on-loss=", "--on-interrupt=", "--library-path=", "--autoload="]
     names += ["--oop-executor", "--oop-executor-connect=", "--token-file=", "--insecure", "--ssh="]
-    names += ["--prepare", "--version", "--help"]
+    names += ["--compile-memory=", "--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]
     if not near and not name.startswith(("-f", "-m", "-W")):  # those are Clang's
