@@ -114,10 +114,7 @@ _INTEGERS = frozenset(
     for size in ("char", "short", "int", "long", "long long")
 ) | {"signed char"}
 
-_NARROWED = (
-    "$ @ = farside::wire::argument(#,"
-    " [&] {{ return farside::wire::number<$>(__fs_in.raw<{}>()); }});"
-)
+_NARROWED = "$ @ = farside::wire::cut<$>(#, __fs_in.raw<{}>());"
 
 
 def _raw(kind: str, wire: str) -> Form:
@@ -237,7 +234,7 @@ def _is_type(text: object) -> bool:
 def _typed_number(value: int, kind: str) -> Argument:
     """Return an enumerator or a pointer, as a result of a call or of ``eval``."""
     read = "__fs_in.raw<long>()" if not kind.endswith("*") else "__fs_in.raw<unsigned long>()"
-    form = rvalue(kind, f"({kind}){read}")
+    form = Form(f"{kind} @ = ({kind}){read};", f"static_cast<{kind} &&>(@)")
     number = int(value)
 
     def encode(encoder: Encoder) -> None:
@@ -274,7 +271,7 @@ def _as(value: As) -> Argument:
     inner = value.value
     if isinstance(inner, As | Ref | Value):
         raise ArgumentMismatch(f"As({value.type!r}, …) takes a plain value")
-    return _plain(f"({value.type})", (tagged(value.type, ("call",)),), inner, value.type)
+    return _plain(f"({value.type})", (tagged(value.type),), inner, value.type)
 
 
 def _alive(value: Value) -> Argument:
@@ -327,6 +324,10 @@ def _retagged(described: Argument, value: object) -> Argument:
     return _plain(described.key, (tagged(kind[described.scalar]),), value, described.said)
 
 
+def _headers_of(view: memoryview) -> tuple[str, ...]:
+    return ("complex",) if elements_of(view).kind == "c" else ()
+
+
 def _array_type(view: memoryview, constant: bool) -> str:
     name = elements_of(view).type
     return f"{'const ' if constant else ''}{name}, {view.ndim}"
@@ -338,7 +339,7 @@ def _array(view: memoryview, said: str) -> Argument:
     form = Form(
         f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
         "@",
-        ("complex",),
+        _headers_of(view),
     )
     shape = "×".join(map(str, view.shape or ()))
     return Argument(
@@ -359,7 +360,7 @@ def _changed_array(ref: Ref, view: memoryview) -> Argument:
     form = Form(
         f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
         "@",
-        ("complex",),
+        _headers_of(view),
     )
 
     def encode(encoder: Encoder) -> None:

@@ -361,7 +361,10 @@ class Calls:
                     self._rescue.rollback_compiler()
                 try:
                     compiled = self._compiler.compile(
-                        number, text.code, time_limit=self._options.compile_limit
+                        number,
+                        text.code,
+                        time_limit=self._options.compile_limit,
+                        passing=True,
                     )
                 finally:
                     self._rescue.rollback_compiler()

@@ -149,8 +149,9 @@ class Calling:
         if self._calls is not None:
             self._calls.declared(compiled, code)
 
-    def _with_calls(self, cells: list[str]) -> list[str]:
-        """Return images of cells, and those of calls that were compiled after the first of them."""
+    def _newest_images(self, count: int) -> list[str]:
+        """Return the images of the newest cells, and of calls compiled after the first of them."""
+        cells = [f"cell {entry.cell}" for entry in self._rescue.journal.entries[-count:]]
         images = list(self._execution.images())
         first = min([images.index(name) for name in cells if name in images], default=len(images))
         return [
