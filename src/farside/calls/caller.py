@@ -87,11 +87,15 @@ class Stub(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A call that was made since the last kept state; no bytes if it cannot be made again."""
+    """A call that was made since the last kept state; no bytes if it cannot be made again.
+
+    `cell` is the newest at that time: calls do not mix with cells that are run again.
+    """
 
     stub: Stub
     payload: bytes | None
     seconds: float
+    cell: int
 
 
 class Calls:
@@ -250,7 +254,8 @@ class Calls:
                 self._options.time_limit,
             )
         again = None if beside or called_back != self.callbacks.made else payload
-        self._since.append(Made(stub, again, outcome.nanoseconds * 1e-9))
+        cell = self._rescue.journal.last_cell
+        self._since.append(Made(stub, again, outcome.nanoseconds * 1e-9, cell))
         return outcome
 
     def _blocks(self) -> Blocks | None:
@@ -433,7 +438,8 @@ class Calls:
         done = 0
         if sum(each.seconds for each in since) <= _LONGEST:
             for each in since:
-                if each.payload is None or not self._make_one_again(each):
+                known = each.payload is not None and each.cell == self._rescue.journal.last_cell
+                if not known or not self._make_one_again(each):
                     break
                 done += 1
         self._output.take()
