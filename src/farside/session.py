@@ -190,8 +190,9 @@ class Session:
         """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
 
         Where code of the program that only the display of the value needs does not compile, the
-        value is shown by its address.
+        value is shown by its address. What the cell takes for a macro's name may not be one.
         """
+        first = compiled
         hidden: tuple[DeclarationId, ...] = ()
         plain = False
         while not compiled.ok and (
@@ -201,9 +202,8 @@ class Session:
             plain = plain or compiled.display_failed
             self._rescue.rollback_compiler()
             limit = self.options.compile_limit
-            number = compiled.cell
-            compiled = self._compiler.compile(number, code, hidden, limit, plain=plain)
-        return compiled
+            compiled = self._compiler.compile(compiled.cell, code, hidden, limit, plain=plain)
+        return compiled if compiled.ok or not any(each.is_macro for each in hidden) else first
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
