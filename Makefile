@@ -1,7 +1,7 @@
 # The commands of this project. Each sets up what it needs first (scripts/setup), which costs next to
 # nothing when there is nothing to do.
 
-.PHONY: repl test chaos bench format lint clean setup setup-test
+.PHONY: repl test chaos bench bench-more count format lint clean setup setup-test
 .DEFAULT_GOAL := repl
 
 VENV := .venv/bin
@@ -26,8 +26,18 @@ SEED := 1
 chaos: setup-test
 	$(VENV)/python -m tests.chaos $(N) $(SEED)
 
+# ARGS picks groups and options: make bench ARGS='latency --quick'
 bench: setup-test
-	@for script in bench/*.py bench/programs/*.py; do \
+	$(VENV)/farside bench --json bench/results/bench.json --markdown bench/results/bench.md \
+	  --plots bench/results $(ARGS)
+
+# Instructions of fixed lists of cells, beside those that were accepted: make count ARGS=--accept
+count: setup-test
+	$(VENV)/farside bench instructions --accepted bench/instructions.json $(ARGS)
+
+# What `farside bench` does not measure: make bench-more
+bench-more: setup-test
+	@for script in bench/*.py; do \
 	  echo "== $$script"; $(VENV)/python $$script || exit; \
 	done
 

@@ -3,6 +3,7 @@
 #include "conflicts.h"
 #include "declared.h"
 #include "identity.h"
+#include "instances.h"
 #include "module.h"
 #include "shown_header.h"
 
@@ -379,12 +380,14 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
     external->StartTranslationUnit(Consumer);
   Emit = std::make_unique<Emitter>(*Instance);
+  reportBackendErrors(Context, Instance->getDiagnostics());
   // What `-include` brings is parsed now; its code comes out with that of the first cell.
   Sema::GlobalEagerInstantiationScope global(Instance->getSema(), true, true);
   Sema::LocalEagerInstantiationScope local(Instance->getSema(), true);
   MayContinue = parseDeclarations();
   local.perform();
   global.perform();
+  Instances = settings.instances;
   if (settings.showValues)
     Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
@@ -569,6 +572,7 @@ std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
   std::unique_ptr<llvm::Module> module(Consumer->generator().ReleaseModule());
   Consumer->generator().StartModule("cell " + std::to_string(number + 1), Context);
   NumberedNames = numberedNames(*module);
+  Instances = Instances && !replacesAllocation(*module);
   return module;
 }
 
@@ -594,6 +598,8 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   for (const std::string &symbol : cell.redefined)
     Known.erase(symbol);
   dropRepeatedInitialisers(m, Known);
+  if (Instances)
+    withdrawInstances(m);
   withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
   dropUnused(m); // what only a display needs that an earlier cell has made
   if (level == 0 || runsOnce(m)) {
@@ -614,15 +620,18 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     Known.insert(symbol);
   if (!definesNothing(m))
     cell.object = Emit->write(m, level);
+  if (Instance->getDiagnostics().hasErrorOccurred()) {
+    cell.ok = false;
+    cell.object = {};
+  }
   cell.emitMicros = watch.lap();
 }
 
 Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
-                       bool plain) {
+                       bool plain, bool given) {
   Cell cell;
   Stopwatch watch;
-  if (Consumer->Show)
-    Consumer->Show->Plain = plain;
+  setDisplay(plain, given);
   cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
   cell.displayFailed = DisplayFailed;
@@ -640,6 +649,7 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   cell.parseMicros = watch.lap();
   cell.conflicts = conflicts(code, cell.ok);
   cell.cookie.plain = plain;
+  cell.cookie.given = given;
   if (cell.ok)
     emit(takeModule(number), number, cell);
   return cell;
@@ -654,8 +664,7 @@ std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
 }
 
 bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cookie) {
-  if (Consumer->Show)
-    Consumer->Show->Plain = cookie.plain;
+  setDisplay(cookie.plain, cookie.given);
   MayContinue = MayContinue && parse(number, code, cookie.hidden);
   if (!MayContinue)
     return false;
@@ -666,6 +675,14 @@ bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cooki
     Known.insert(symbol);
   MayContinue = NumberedNames == cookie.numberedNames;
   return MayContinue;
+}
+
+void Compiler::setDisplay(bool plain, bool given) {
+  if (!Consumer->Show)
+    return;
+  Consumer->Show->Plain = plain;
+  Consumer->Show->Given = given;
+  Consumer->Show->bodies().Giving = given;
 }
 
 void Compiler::warmUp() { Emit->warmUp(); }

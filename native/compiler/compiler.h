@@ -43,6 +43,7 @@ struct Cell {
 struct CompilerSettings {
   bool showValues = true;
   bool redefinition = true; ///< whether a cell may define again what an earlier one defined
+  bool instances = false;   ///< whether the executor brings those of instances.h
 };
 
 /// Clang, set up once and fed cells.
@@ -59,9 +60,9 @@ public:
   ~Compiler();
 
   /// Compiles a cell, after hiding what it is to define again. `plain`: objects are shown by their
-  /// address alone.
+  /// address alone. `given`: its value is given to Python, and not shown.
   Cell compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
-               bool plain = false);
+               bool plain = false, bool given = false);
 
   /// Parses an accepted cell again. False where it fails or would now be named differently.
   bool replay(unsigned number, llvm::StringRef code, const Cookie &cookie);
@@ -91,6 +92,7 @@ private:
   bool parseDeclarations();
   bool openStatement();
   bool completeDisplay();
+  void setDisplay(bool plain, bool given);
   bool isModuleDeclaration();
   void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
@@ -106,6 +108,7 @@ private:
   CellConsumer *Consumer = nullptr;   // the instance owns it
   ConflictWatch *Conflicts = nullptr; // the preprocessor owns it; null without a PCH
   KnownSymbols Known;
+  bool Instances = false; // whether they are left to the executor
   Redefinitions Redefined;
   uint64_t NumberedNames = 0; // of the last module
   clang::SourceLocation CellEnd;

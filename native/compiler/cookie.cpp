@@ -7,7 +7,8 @@ namespace farside {
 
 std::string Cookie::encode() const {
   static constexpr const char *parts[] = {"/", "/b", "/m"}; // by DeclarationId::Part
-  std::string text = (plain ? "p" : "") + std::to_string(numberedNames);
+  std::string text =
+      std::string(plain ? "p" : "") + (given ? "g" : "") + std::to_string(numberedNames);
   for (const DeclarationId &id : hidden)
     text += ' ' + std::to_string(id.cell) + parts[id.part] + std::to_string(id.index);
   for (const std::string &symbol : weakSymbols)
@@ -21,6 +22,7 @@ bool Cookie::decode(llvm::StringRef text, Cookie &cookie) {
   if (words.empty())
     return false;
   cookie.plain = words[0].consume_front("p");
+  cookie.given = words[0].consume_front("g");
   if (words[0].getAsInteger(10, cookie.numberedNames))
     return false;
   cookie.weakSymbols.clear();

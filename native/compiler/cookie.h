@@ -25,6 +25,8 @@ struct Cookie {
   std::vector<DeclarationId> hidden;
   /// Whether its value was compiled to be shown by its address alone.
   bool plain = false;
+  /// Whether its value was compiled to be given to Python.
+  bool given = false;
 
   std::string encode() const;
   /// False where `text` is no cookie.

@@ -11,6 +11,7 @@
 #include "clang/AST/Expr.h"
 #include "clang/AST/ExprCXX.h"
 #include "clang/AST/Stmt.h"
+#include "clang/Basic/SourceManager.h"
 #include "clang/Sema/DeclSpec.h"
 #include "llvm/ADT/SmallString.h"
 
@@ -221,6 +222,8 @@ std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
     expression = withoutOpening(cleanups->getSubExpr());
   if (!Semantics.getLangOpts().CPlusPlus)
     expression = undecayed(expression);
+  if (Given)
+    return give(statement, expression);
   Builder b(Semantics, statement, valueFunction());
   QualType type = expression->getType();
   ShownType name = describe(b.C, type);
@@ -242,6 +245,7 @@ std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
     expression = loaded.get();
   }
   bool named = expression->isLValue();
+  Bodies.Giving = false;
   Expr *glvalue = materialise(b, expression);
   if (Plain || !Bodies.ready())
     showBytes(b, b.addressOf(glvalue), FARSIDE_VALUE_OBJECT);
@@ -249,6 +253,32 @@ std::optional<ShownType> Display::show(TopLevelStmtDecl &statement) {
     b.finish(Bodies.call(glvalue, statement.getBeginLoc()));
   if (named && type->isRecordType())
     name.name += " &";
+  return name;
+}
+
+/// As `show`, for a Python program. An opaque value is not given: the expression is to be bound to
+/// a name instead, by other code than this.
+std::optional<ShownType> Display::give(TopLevelStmtDecl &statement, Expr *expression) {
+  Builder b(Semantics, statement, valueFunction());
+  QualType type = expression->getType();
+  ShownType name{typeName(b.C, type), {}, {}};
+  const SourceManager &sources = Semantics.getSourceManager();
+  name.offset = sources.getFileOffset(sources.getExpansionLoc(statement.getBeginLoc()));
+  Bodies.Giving = true;
+  name.opaque = Plain || !Bodies.ready() || Bodies.isOpaque(type);
+  if (name.opaque)
+    return name;
+  if (type->isAtomicType() || scalarKind(b.C, type)) {
+    ExprResult loaded = Semantics.DefaultLvalueConversion(expression);
+    if (loaded.isInvalid())
+      return std::nullopt;
+    expression = loaded.get();
+    if (auto kind = numberKind(b.C, expression->getType()); kind && expression->isPRValue()) {
+      showBytes(b, expression, *kind);
+      return name;
+    }
+  }
+  b.finish(Bodies.call(materialise(b, expression), statement.getBeginLoc()));
   return name;
 }
 

@@ -22,6 +22,8 @@ struct ShownType {
   /// Of an enumeration: its underlying type, and its enumerators' values and qualified names.
   std::string underlying;
   std::vector<std::pair<std::string, std::string>> enumerators;
+  bool opaque = false; ///< was to be given to Python, and has no form there
+  unsigned offset = 0; ///< in the cell, of the expression's first character
 };
 
 /// Builds the calls of one session.
@@ -35,10 +37,13 @@ public:
 
   /// Whether objects are shown by their address alone, which never fails.
   bool Plain = false;
+  /// Whether values are given to Python, and not shown.
+  bool Given = false;
   /// Where the functions come from that the calls refer to.
   ShowBodies &bodies() { return Bodies; }
 
 private:
+  std::optional<ShownType> give(clang::TopLevelStmtDecl &statement, clang::Expr *expression);
   clang::FunctionDecl &valueFunction();
 
   clang::Sema &Semantics;

@@ -7,6 +7,10 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Frontend/Driver/CodeGenOptions.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LLVMContext.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/ErrorHandling.h"
 
@@ -75,7 +79,39 @@ std::unique_ptr<llvm::TargetMachine> makeMachine(const clang::CompilerInstance &
       llvm::Reloc::PIC_, llvm::CodeModel::Small, codegenLevel(level)));
 }
 
+/// What LLVM rejects when it makes code, such as an instruction in `asm` that there is not. By
+/// itself it would write that where nobody looks, and end the process.
+class BackendErrors : public llvm::DiagnosticHandler {
+public:
+  explicit BackendErrors(clang::DiagnosticsEngine &engine) : Engine(engine) {}
+
+  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+    if (info.getSeverity() != llvm::DS_Error)
+      return true;
+    clang::SourceLocation where;
+    std::string text;
+    if (const auto *assembly = llvm::dyn_cast<llvm::DiagnosticInfoSrcMgr>(&info)) {
+      where = clang::SourceLocation::getFromRawEncoding(
+          static_cast<clang::SourceLocation::UIntTy>(assembly->getLocCookie()));
+      text = assembly->getSMDiag().getMessage().str();
+    } else {
+      llvm::raw_string_ostream stream(text);
+      llvm::DiagnosticPrinterRawOStream printer(stream);
+      info.print(printer);
+    }
+    Engine.Report(where, Engine.getCustomDiagID(clang::DiagnosticsEngine::Error, "%0")) << text;
+    return true;
+  }
+
+private:
+  clang::DiagnosticsEngine &Engine;
+};
+
 } // namespace
+
+void reportBackendErrors(llvm::LLVMContext &context, clang::DiagnosticsEngine &engine) {
+  context.setDiagnosticHandler(std::make_unique<BackendErrors>(engine));
+}
 
 ObjectWriter::ObjectWriter(const clang::CompilerInstance &instance, unsigned level)
     : Stream(Buffer), Machine(makeMachine(instance, level)) {

@@ -32,6 +32,9 @@ private:
   llvm::legacy::PassManager Passes;
 };
 
+/// Has what LLVM rejects when it makes code reported as Clang's own errors are.
+void reportBackendErrors(llvm::LLVMContext &context, clang::DiagnosticsEngine &engine);
+
 /// Optimises and emits modules as the user's options say.
 class Emitter {
 public:

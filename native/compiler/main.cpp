@@ -25,7 +25,10 @@ int usage() {
 }
 
 /// A crash of Clang's is the near side's to report; nothing is written to the user's terminal.
-void onFatalError(void *, const char *, bool) { _exit(70); }
+void onFatalError(void *, const char *, bool) {
+  farside::announceEnd("fatal error");
+  _exit(70);
+}
 
 int serve(llvm::StringRef number) {
   int fd = -1;
@@ -58,6 +61,7 @@ int main(int argc, char **argv) {
   int status = farside::runOnLargeStack([&] {
     if (mode.consume_front("--fd=")) {
       farside::quietSignals();
+      farside::announceEnds();
       return serve(mode);
     }
     if (mode.consume_front("--build-pch="))

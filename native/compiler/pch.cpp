@@ -1,6 +1,7 @@
 #include "pch.h"
 
 #include "diagnostics.h"
+#include "instances.h"
 #include "invocation.h"
 #include "pch_names.h"
 #include "wire.h"
@@ -55,10 +56,12 @@ std::string headerText(bool cxx) {
     std::string name = std::string("<") + header + ">";
     text += "#if __has_include(" + name + ")\n#include " + name + "\n#endif\n";
   };
-  if (cxx)
+  if (cxx) {
     llvm::for_each(CxxHeaders, add);
-  else
+    text += commonUses(); // a cell finds their instances made, not to be made
+  } else {
     llvm::for_each(CHeaders, add);
+  }
   return text;
 }
 

@@ -1,5 +1,7 @@
 #include "process.h"
 
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
 
 #include <array>
@@ -7,7 +9,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
+#include <new>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -32,6 +36,22 @@ extern "C" void onSocketEvent(int) {
   if (::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)))
     _exit(0);
   errno = saved;
+}
+
+/// For the handler alone: the stack of the process may be what is used up.
+constexpr size_t SignalStackBytes = size_t(64) << 10;
+
+extern "C" void onFatalSignal(int number) {
+  char why[] = "signal 00";
+  why[sizeof why - 3] = static_cast<char>('0' + number / 10);
+  why[sizeof why - 2] = static_cast<char>('0' + number % 10);
+  announceEnd(why);
+  ::raise(number); // it has its default action again
+}
+
+[[noreturn]] void onOutOfMemory() {
+  announceEnd("memory");
+  _exit(70);
 }
 
 const std::function<int()> *PendingBody = nullptr;
@@ -85,6 +105,45 @@ void dieWithPeer(int fd) {
 }
 
 void forgetPeer() { PeerFd = -1; }
+
+void announceEnds() {
+  static std::array<char, SignalStackBytes> memory;
+  stack_t stack{};
+  stack.ss_sp = memory.data();
+  stack.ss_size = memory.size();
+  ::sigaltstack(&stack, nullptr);
+  struct sigaction action{};
+  action.sa_handler = onFatalSignal;
+  action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND | SA_NODEFER);
+  for (int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS})
+    ::sigaction(fatal, &action, nullptr);
+  std::set_new_handler(onOutOfMemory);
+  std::atexit([] { announceEnd("exit"); }); // LLVM's doing; farside leaves without it
+  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { onOutOfMemory(); });
+}
+
+void announceEnd(const char *why) {
+  static const char *begin = R"({"event":"ended","why":")";
+  static const char *end = R"("})";
+  std::array<char, 128> message{};
+  constexpr size_t header = 8; // the size of the text, and no attachments
+  size_t size = header;
+  for (const char *part : {begin, why, end})
+    for (; *part != '\0' && size < message.size(); ++part)
+      message[size++] = *part;
+  llvm::support::endian::write32le(message.data(), static_cast<uint32_t>(size - header));
+  if (int fd = PeerFd; fd >= 0)
+    (void)!::send(fd, message.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void limitMemory(uint64_t bytes) {
+  rlimit limit{};
+  // The large stack counts as a whole, touched or not.
+  if (::getrlimit(RLIMIT_DATA, &limit) != 0 || bytes + StackBytes >= limit.rlim_cur)
+    return;
+  limit.rlim_cur = bytes + StackBytes;
+  ::setrlimit(RLIMIT_DATA, &limit);
+}
 
 bool idleFor(int fd, int milliseconds) {
   pollfd state{fd, POLLIN | POLLRDHUP, 0};

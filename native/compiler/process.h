@@ -3,6 +3,7 @@
 
 #include "wire.h"
 
+#include <cstdint>
 #include <functional>
 #include <sys/types.h>
 
@@ -22,6 +23,16 @@ void dieWithPeer(int fd);
 
 /// Stops dieWithPeer; a snapshot has no peer until it is spoken to.
 void forgetPeer();
+
+/// Has the process tell its peer of its end, where that is Clang's doing: a fatal signal or want of
+/// memory. An end that was not told of is somebody else's doing, and the near side asks again.
+void announceEnds();
+
+/// Tells the peer now that this process is about to end, and of what. Allocates nothing.
+void announceEnd(const char *why);
+
+/// Lets allocations fail beyond `bytes`, for this process and all that it forks.
+void limitMemory(uint64_t bytes);
 
 /// True when nothing arrives on `fd` for the given time.
 bool idleFor(int fd, int milliseconds);

@@ -83,6 +83,10 @@ std::string demangled(const std::string &name) {
 
 Object describe(const ShownType &type) {
   Object value{{"type", type.name}};
+  if (type.opaque) {
+    value["opaque"] = true;
+    value["offset"] = type.offset;
+  }
   if (type.underlying.empty())
     return value;
   Array enumerators;
@@ -121,6 +125,7 @@ void Server::awaitRequest() {
 bool Server::snapshot() {
   Clang->warmUp();
   SnapshotDue = false;
+  HasSnapshot = true;
   ParsedMicros = 0;
   pid_t pid = -1;
   Descriptor near = forkSnapshot(Line, pid);
@@ -179,9 +184,12 @@ std::string Server::startWithPch(const std::vector<std::string> &args, const std
 }
 
 void Server::start(const Object &request) {
+  if (auto bytes = request.getInteger("memory"))
+    limitMemory(static_cast<uint64_t>(*bytes));
   std::vector<std::string> args = strings(request.getArray("args"));
   CompilerSettings settings{request.getBoolean("values").value_or(true),
-                            request.getBoolean("redefinition").value_or(true)};
+                            request.getBoolean("redefinition").value_or(true),
+                            request.getBoolean("instances").value_or(false)};
   std::string used = "none";
   if (auto pch = request.getString("pch")) {
     used = startWithPch(args, pch->str(), settings);
@@ -218,7 +226,8 @@ void Server::compile(const Object &request) {
     _exit(0);
   };
   Cell cell =
-      Clang->compile(number, code, std::move(hidden), request.getBoolean("plain").value_or(false));
+      Clang->compile(number, code, std::move(hidden), request.getBoolean("plain").value_or(false),
+                     request.getBoolean("given").value_or(false));
   Collector.OnGivingUp = nullptr;
   bool ok = cell.ok;
   int64_t parseMicros = cell.parseMicros;
@@ -269,9 +278,9 @@ void Server::replay(const Object &request) {
     SnapshotDue = true;
   }
   // What was taken back once is likely to be taken back again, as by cells that define something
-  // again; these cells are not to be read each time.
+  // again; these cells are not to be read each time, nor is a process to be started.
   auto took = std::chrono::steady_clock::now() - began;
-  if (took > LongReplay)
+  if (took > LongReplay || !HasSnapshot)
     ParsedMicros = MaxUnsavedMicros + 1;
   Collector.take(); // warnings were shown the first time
   Line.send(Object{{"ok", true}});

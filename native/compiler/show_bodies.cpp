@@ -1,6 +1,7 @@
 #include "show_bodies.h"
 
 #include "attempt.h"
+#include "shown_header.h"
 #include "shown_types.h"
 
 #include "farside/value_kinds.h"
@@ -59,15 +60,18 @@ Expr *ShowBodies::call(Expr *glvalue, SourceLocation where) {
   Expr *entry = nullptr;
   if (S.getLangOpts().CPlusPlus) {
     bool rich = bundleOf(stand(type)) != nullptr;
-    entry = helper(rich ? "rich_entry" : "entry", typeArguments(type));
+    entry = helper(rich && !Giving ? "rich_entry" : "entry", typeArguments(type));
     guarded |= rich;
   } else {
     entry = reference(functionForC(type));
   }
-  LookupResult found(S, &C.Idents.get("__farside_show"), Loc, Sema::LookupOrdinaryName);
+  const char *function = Giving ? "__farside_give" : "__farside_show";
+  LookupResult found(S, &C.Idents.get(function), Loc, Sema::LookupOrdinaryName);
   S.LookupQualifiedName(found, C.getTranslationUnitDecl());
   Expr *callee = built(S.BuildDeclarationNameExpr(CXXScopeSpec(), found, false));
-  Expr *arguments[] = {entry, addressOf(glvalue), kind(guarded), size(Elements)};
+  std::vector<Expr *> arguments = {entry, addressOf(glvalue)};
+  if (!Giving)
+    arguments.insert(arguments.end(), {kind(guarded), size(Elements)});
   return built(S.BuildCallExpr(nullptr, callee, Loc, arguments, Loc));
 }
 
@@ -108,8 +112,27 @@ void ShowBodies::complete(llvm::function_ref<void(FunctionDecl *)> emit) {
   DefinedForC = 0;
 }
 
-/// farside::display<T, G> (farside/display.h) is given the present G.
+namespace {
+
+/// Makes `number` the default of the last of two template parameters.
+void renewDefault(ASTContext &context, NamedDecl *decl, Expr *number) {
+  const auto *made = dyn_cast<FunctionTemplateDecl>(decl);
+  if (!made || made->getTemplateParameters()->size() != 2)
+    return;
+  auto *last = dyn_cast<NonTypeTemplateParmDecl>(made->getTemplateParameters()->getParam(1));
+  if (!last || !last->hasDefaultArgument())
+    return;
+  last->removeDefaultArgument();
+  last->setDefaultArgument(
+      context, TemplateArgumentLoc(TemplateArgument(number, /*IsCanonical=*/false), number));
+}
+
+} // namespace
+
+/// __farside::give<T, G> and farside::display<T, G> (farside/display.h) are given the present G.
 void ShowBodies::renewDefaults() {
+  if (FunctionTemplateDecl *given = find("give"))
+    renewDefault(C, given, number(Generation | GivenBit, C.UnsignedIntTy));
   LookupResult space(S, &C.Idents.get("farside"), SourceLocation(), Sema::LookupNamespaceName);
   space.suppressDiagnostics();
   auto *own = S.LookupQualifiedName(space, C.getTranslationUnitDecl())
@@ -123,16 +146,7 @@ void ShowBodies::renewDefaults() {
     found.suppressDiagnostics();
     S.LookupQualifiedName(found, own);
     for (NamedDecl *decl : found)
-      if (const auto *made = dyn_cast<FunctionTemplateDecl>(decl);
-          made && made->getTemplateParameters()->size() == 2)
-        if (auto *last =
-                dyn_cast<NonTypeTemplateParmDecl>(made->getTemplateParameters()->getParam(1));
-            last && last->hasDefaultArgument()) {
-          Expr *present = number(Generation, C.UnsignedIntTy);
-          last->removeDefaultArgument();
-          last->setDefaultArgument(
-              C, TemplateArgumentLoc(TemplateArgument(present, /*IsCanonical=*/false), present));
-        }
+      renewDefault(C, decl, number(Generation, C.UnsignedIntTy));
   }
 }
 
@@ -182,13 +196,19 @@ void ShowBodies::define(FunctionDecl &function, bool rich) {
                                      FPOptionsOverride());
     value = built(S.BuildUnaryOp(nullptr, Loc, UO_Deref, value));
   }
+  bool outerGiving = Giving;
+  if (const TemplateArgumentList *made = function.getTemplateSpecializationArgs())
+    Giving = (made->get(1).getAsIntegral().getZExtValue() & GivenBit) != 0;
   if (rich)
     if (Expr *bundle = bundleOf(value))
       run("bundle", {}, {reference(out), bundle, number(0, C.IntTy)});
   if (rich)
     show(reference(out), value);
+  else if (Giving)
+    give(reference(out), value);
   else
     fill(reference(out), value);
+  Giving = outerGiving;
   function.setBody(CompoundStmt::Create(C, Body, FPOptionsOverride(), Loc, Loc));
   function.setInstantiationIsPending(false);
   function.markUsed(C);
@@ -241,7 +261,7 @@ ShowBodies::Way ShowBodies::wayOf(QualType type) {
            : library == Library::atomic ? Way::library
                                         : Way::address;
   Expr *value = stand(type);
-  if (isStreamed(library) && textOf(value))
+  if (!Giving && isStreamed(library) && textOf(value))
     return Way::text;
   if (!isStreamed(library))
     return Way::library;

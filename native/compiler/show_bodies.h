@@ -9,6 +9,9 @@
 //   * for a type that its author has given a text (operator<<, to_string), that;
 //   * for what the library has, and for all ranges, a call of one of the templates of the header.
 //
+// A value that is given to a Python program goes the same way, by instances of their own, with a
+// bit set in G (show_given.cpp): whole, and by its parts where it is shown by a text.
+//
 // The instances are ordinary functions of the session: the second display of a type compiles the
 // call only. C has no templates, so there a function is made by hand for each type and cell.
 #pragma once
@@ -31,8 +34,11 @@ public:
   /// Whether the header is there.
   bool ready() const { return Show != nullptr || !S.getLangOpts().CPlusPlus; }
 
-  /// A call that shows what `glvalue` denotes; null where that cannot be.
+  /// A call that shows what `glvalue` denotes, or gives it; null where that cannot be.
   clang::Expr *call(clang::Expr *glvalue, clang::SourceLocation where);
+
+  /// Whether values of this type have no form in Python.
+  bool isOpaque(clang::QualType type);
 
   /// Makes the bodies that the cell needs. `emit` is given each function that was made.
   void complete(llvm::function_ref<void(clang::FunctionDecl *)> emit);
@@ -47,6 +53,7 @@ public:
   void declared(clang::DeclGroupRef decls);
 
   unsigned long Elements = 100; ///< how many elements of a container are shown
+  bool Giving = false;          ///< whether values are given, not shown
 
 private:
   void renewDefaults();
@@ -72,6 +79,16 @@ private:
   void fillTime(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
   void fillAny(clang::Expr *out, clang::Expr *value);
   void showAddress(clang::Expr *out, clang::Expr *value);
+
+  void give(clang::Expr *out, clang::Expr *value);
+  void giveScalar(clang::Expr *out, clang::Expr *value);
+  bool giveArray(clang::Expr *out, clang::Expr *value);
+  bool giveLibrary(clang::Expr *out, clang::Expr *value);
+  bool giveElements(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
+  bool giveHeld(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
+  void giveWithin(unsigned kind, clang::Expr *out, llvm::StringRef text,
+                  llvm::function_ref<void()> inner);
+  void giveOpaque(clang::Expr *out, clang::Expr *value);
 
   clang::Expr *textOf(clang::Expr *value);
   clang::Expr *bundleOf(clang::Expr *value);

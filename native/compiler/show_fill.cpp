@@ -2,6 +2,7 @@
 #include "show_bodies.h"
 
 #include "attempt.h"
+#include "shown_header.h"
 #include "shown_types.h"
 
 #include "farside/value_kinds.h"
@@ -68,6 +69,8 @@ void ShowBodies::fill(Expr *out, Expr *value) {
 
 /// As for a class of which nothing is known but where it lies.
 void ShowBodies::showAddress(Expr *out, Expr *value) {
+  if (Giving)
+    return giveOpaque(out, value);
   run("__farside_address", {out, addressOf(value)});
 }
 
@@ -155,11 +158,12 @@ void ShowBodies::fillMembers(Expr *out, Expr *value) {
   AccessOff off(S);
   RecordDecl *record = value->getType()->getAsRecordDecl()->getDefinition();
   auto *cxx = dyn_cast<CXXRecordDecl>(record);
-  bool dynamic = cxx && cxx->isPolymorphic();
+  bool dynamic = cxx && cxx->isPolymorphic() && !Giving;
   if (dynamic)
     run("__farside_open_dynamic",
         {out, addressOf(value), literal(typeName(C, value->getType().getUnqualifiedType()))});
-  run("__farside_open", {out, kind(FARSIDE_VALUE_RECORD), literal("")});
+  std::string name = Giving ? typeName(C, value->getType().getUnqualifiedType()) : "";
+  run("__farside_open", {out, kind(FARSIDE_VALUE_RECORD), literal(name)});
   if (cxx)
     fillBases(out, value, *cxx);
   fillFields(out, value, *record);
@@ -215,7 +219,8 @@ void ShowBodies::fillField(Expr *out, Expr *base, FieldDecl &field) {
   if (field.isBitField()) {
     ExprResult loaded = S.DefaultLvalueConversion(member);
     QualType bare = type.getCanonicalType();
-    auto known = scalarKind(C, bare);
+    auto number = numberKind(C, bare);
+    auto known = Giving && number ? number : scalarKind(C, bare);
     uint64_t bytes = static_cast<uint64_t>(C.getTypeSizeInChars(bare).getQuantity());
     if (known && bytes <= 8 && !loaded.isInvalid()) {
       Expr *wide = built(S.BuildCStyleCastExpr(
@@ -516,7 +521,8 @@ TemplateArgument ShowBodies::argument(uint64_t value, QualType type) {
 }
 
 std::vector<TemplateArgument> ShowBodies::typeArguments(QualType type) {
-  return {TemplateArgument(type.getCanonicalType()), argument(Generation, C.UnsignedIntTy)};
+  unsigned number = Generation | (Giving ? GivenBit : 0);
+  return {TemplateArgument(type.getCanonicalType()), argument(number, C.UnsignedIntTy)};
 }
 
 } // namespace farside

@@ -11,11 +11,14 @@ namespace {
 // The functions of native/executor/show.h.
 constexpr const char *Functions = R"(
 void __farside_show(void (*)(void *, void *), const volatile void *, unsigned, unsigned long);
+unsigned __farside_give(void (*)(void *, void *), const volatile void *);
 void __farside_leaf(void *, unsigned, const volatile void *, unsigned long);
 void __farside_address(void *, const volatile void *);
 void __farside_integer(void *, unsigned, unsigned long long, unsigned long);
 void __farside_chars(void *, unsigned, const volatile void *, unsigned long, unsigned long);
 void __farside_array(void *, unsigned, const volatile void *, unsigned long, unsigned long);
+void __farside_numbers(void *, unsigned, const volatile void *, unsigned long, unsigned long, const char *);
+void __farside_enumerator(void *, unsigned, const volatile void *, unsigned long, const char *, const char *);
 void __farside_enum(void *, unsigned, const volatile void *, unsigned long, const char *);
 void __farside_member(void *, const volatile void *, const char *);
 void __farside_open(void *, unsigned, const char *);
@@ -31,7 +34,8 @@ void __farside_close(void *);
 
 // `show<T, G>` and `rich<T, G>` are never defined here: the compiler gives each instance its body
 // (show_bodies.h), which most often is a call of one of the templates below. G changes when cells
-// have declared what may change how a type is shown.
+// have declared what may change how a type is shown; its highest bit says that the value is given
+// to Python instead.
 constexpr const char *Templates = R"(
 namespace __farside {
 typedef decltype(sizeof 0) size;
@@ -50,6 +54,12 @@ template <class T, unsigned G> void entry(void *out, void *object) {
 }
 template <class T, unsigned G> void rich_entry(void *out, void *object) {
   __farside::rich<T, G>(out, *(T *)object);
+}
+
+// What a call's result is sent with. The default of G is renewed as G changes.
+template <class T, unsigned G = __GIVEN> bool give(T &&value) {
+  return __farside_give(&__farside::entry<typename bare<T>::type, G>,
+                        &reinterpret_cast<const volatile char &>(value)) != 0;
 }
 
 template <class R> auto count(void *out, R &range, int) -> decltype((void)(size)range.size()) {
@@ -87,6 +97,57 @@ template <class T, unsigned G> void elements(void *out, T *first, size number) {
     __farside::show<T, G>(out, first[i]);
   __farside_close(out);
 }
+template <class T> void units(void *out, T &value, unsigned kind) {
+  __farside_leaf(out, kind, value.data(), value.size() * sizeof *value.data());
+}
+template <class T, unsigned G> void set(void *out, T &value) {
+  __farside_open(out, __SET, 0);
+  for (auto &element : value)
+    __farside::show<typename bare<decltype(element)>::type, G>(out, element);
+  __farside_close(out);
+}
+template <class T, unsigned G> void held(void *out, T &value) {
+  auto *pointer = value.get();
+  if (!pointer)
+    return __farside_leaf(out, __NULLPTR, 0, 0);
+  if (!__farside_enter(out, pointer))
+    return;
+  __farside::show<typename bare<decltype(*pointer)>::type, G>(out, *pointer);
+  __farside_leave(out);
+}
+template <class T, unsigned G, size I> void held_alternative(void *out, T &value) {
+  if (value.index() != I)
+    return;
+  auto &&found = get<I>(value);
+  __farside::show<typename bare<decltype(found)>::type, G>(out, found);
+}
+inline void none(void *out) { __farside_leaf(out, __NULLPTR, 0, 0); }
+template <class T> void none_if_valueless(void *out, T &value) {
+  if (value.valueless_by_exception())
+    __farside::none(out);
+}
+template <class T, unsigned G> void held_or_none(void *out, T &value) {
+  if (!value)
+    return __farside::none(out);
+  auto &&found = *value;
+  __farside::show<typename bare<decltype(found)>::type, G>(out, found);
+}
+template <class T, unsigned G> void locked_or_none(void *out, T &value) {
+  auto pointer = value.lock();
+  __farside::show<decltype(pointer), G>(out, pointer);
+}
+template <class T> void numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
+  __farside_numbers(out, kind, value.data(), bytes, (size)value.size(), inner);
+}
+template <class T> void listed_numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
+  __farside_numbers(out, kind, value.begin(), bytes, (size)value.size(), inner);
+}
+template <class T> void valarray_numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
+  __farside_numbers(out, kind, value.size() ? &value[0] : 0, bytes, (size)value.size(), inner);
+}
+template <class T> void listed_units(void *out, T &value, unsigned kind) {
+  __farside_leaf(out, kind, value.begin(), value.size() * sizeof *value.begin());
+}
 template <class T> void flat(void *out, T &value, unsigned kind, size bytes) {
   __farside_array(out, kind, value.data(), bytes, (size)value.size());
 }
@@ -95,6 +156,9 @@ template <class T> void list(void *out, T &value, unsigned kind, size bytes) {
 }
 template <class T> void string(void *out, T &value, unsigned kind) {
   __farside_leaf(out, kind, value.data(), value.size() * sizeof *value.data());
+}
+template <class T> void native_path(void *out, T &value) {
+  __farside::units(out, value.native(), __PATH);
 }
 template <class T> void path(void *out, T &value) {
   __farside::string(out, value.native(), __STRING);
@@ -363,6 +427,9 @@ std::string build(bool cxx) {
   define("POINTER", FARSIDE_VALUE_POINTER);
   define("CSTR", FARSIDE_VALUE_CSTR);
   define("STRING", FARSIDE_VALUE_STRING);
+  define("NULLPTR", FARSIDE_VALUE_NULLPTR);
+  define("SET", FARSIDE_VALUE_SET);
+  define("PATH", FARSIDE_VALUE_PATH);
   define("OBJECT", FARSIDE_VALUE_OBJECT);
   define("TIME", FARSIDE_VALUE_TIME);
   define("TEXT", FARSIDE_VALUE_TEXT);
@@ -378,8 +445,10 @@ std::string build(bool cxx) {
   define("DATA", FARSIDE_VALUE_DATA);
   define("BUNDLE", FARSIDE_VALUE_BUNDLE);
   define("STRING_LIMIT", FARSIDE_VALUE_STRING_LIMIT);
-  if (cxx)
+  if (cxx) {
+    text += "  __GIVEN = " + std::to_string(GivenBit) + "u,\n";
     text += std::string("}; }") + Templates;
+  }
   return text;
 }
 

@@ -110,6 +110,77 @@ std::optional<unsigned> stringKind(const ASTContext &context, QualType unit) {
   }
 }
 
+std::optional<unsigned> numberKind(const ASTContext &context, QualType type) {
+  type = type.getCanonicalType().getUnqualifiedType();
+  if (type->isEnumeralType())
+    return isByte(type) ? std::optional<unsigned>(FARSIDE_VALUE_UINT) : std::nullopt;
+  if (const auto *builtin = dyn_cast<BuiltinType>(type))
+    switch (builtin->getKind()) {
+    case BuiltinType::SChar:
+      return FARSIDE_VALUE_INT;
+    case BuiltinType::UChar:
+      return FARSIDE_VALUE_UINT;
+    case BuiltinType::BFloat16: // looks like a half
+      return std::nullopt;
+    default:
+      break;
+    }
+  if (const CXXRecordDecl *record = type->getAsCXXRecordDecl();
+      record && record->hasDefinition() && libraryClass(*record) == Library::complex)
+    return FARSIDE_VALUE_COMPLEX;
+  std::optional<unsigned> kind = scalarKind(context, type);
+  static constexpr unsigned kinds[] = {
+      FARSIDE_VALUE_BOOL,   FARSIDE_VALUE_INT,     FARSIDE_VALUE_UINT,   FARSIDE_VALUE_FLOAT,
+      FARSIDE_VALUE_DOUBLE, FARSIDE_VALUE_LDOUBLE, FARSIDE_VALUE_COMPLEX};
+  return kind && llvm::is_contained(kinds, *kind) ? kind : std::nullopt;
+}
+
+std::optional<Numbers> numbersOf(const ASTContext &context, QualType element) {
+  Numbers found{0, 0, ""};
+  auto add = [&](uint64_t dimension) {
+    found.inner += (found.inner.empty() ? "" : ",") + std::to_string(dimension);
+  };
+  while (!element.isVolatileQualified()) {
+    if (auto kind = numberKind(context, element)) {
+      found.kind = *kind;
+      found.size = static_cast<uint64_t>(context.getTypeSizeInChars(element).getQuantity());
+      // What has no machine type of that size is not for arrays of numbers.
+      bool wide =
+          found.size > 8 && *kind != FARSIDE_VALUE_LDOUBLE && *kind != FARSIDE_VALUE_COMPLEX;
+      if (wide || isByte(element) || found.size > 16)
+        return std::nullopt;
+      return found;
+    }
+    if (const auto *array = context.getAsConstantArrayType(element)) {
+      add(array->getZExtSize());
+      element = array->getElementType();
+      continue;
+    }
+    const auto *made =
+        dyn_cast_or_null<ClassTemplateSpecializationDecl>(element->getAsCXXRecordDecl());
+    if (!made || !made->hasDefinition() || libraryClass(*made) != Library::flat ||
+        made->getName() != "array")
+      return std::nullopt;
+    uint64_t count = made->getTemplateArgs()[1].getAsIntegral().getZExtValue();
+    QualType inner = made->getTemplateArgs()[0].getAsType();
+    if (inner->isIncompleteType() || inner->isDependentType() ||
+        context.getTypeSize(element) != context.getTypeSize(inner) * count)
+      return std::nullopt;
+    add(count);
+    element = inner;
+  }
+  return std::nullopt;
+}
+
+bool isByte(QualType element) {
+  QualType type = element.getCanonicalType().getUnqualifiedType();
+  if (const auto *builtin = dyn_cast<BuiltinType>(type))
+    return builtin->getKind() == BuiltinType::Char_S || builtin->getKind() == BuiltinType::Char_U;
+  const auto *enumeration = type->getAs<EnumType>();
+  const EnumDecl *decl = enumeration ? enumeration->getDecl() : nullptr;
+  return decl && decl->isInStdNamespace() && decl->getIdentifier() && decl->getName() == "byte";
+}
+
 namespace {
 
 /// A name that its author made up is told; one that only a library's insides have is not.

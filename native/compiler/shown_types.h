@@ -16,6 +16,23 @@ std::optional<unsigned> scalarKind(const clang::ASTContext &context, clang::Qual
 /// The kind of a string whose code units are of this type; nothing for types that are none.
 std::optional<unsigned> stringKind(const clang::ASTContext &context, clang::QualType unit);
 
+/// The kind of a number, as it is given to Python: not a character, nor an enumeration or pointer.
+std::optional<unsigned> numberKind(const clang::ASTContext &context, clang::QualType type);
+
+/// An array as numbers that lie one after the other.
+struct Numbers {
+  unsigned kind;
+  uint64_t size;     ///< of an element
+  std::string inner; ///< the inner dimensions, as __farside_numbers takes them
+};
+
+/// How an array whose elements are of this type is an array of numbers; nothing where it is none.
+/// Elements that are arrays themselves, C's or the library's, add dimensions.
+std::optional<Numbers> numbersOf(const clang::ASTContext &context, clang::QualType element);
+
+/// Whether an array whose elements are of this type is bytes rather than numbers.
+bool isByte(clang::QualType element);
+
 /// The type as it is shown to the user.
 std::string typeName(const clang::ASTContext &context, clang::QualType type);
 

@@ -37,7 +37,7 @@ std::string encodeSetup() {
   };
   for (auto service :
        {dylibManagerSymbols(), simpleMemoryManagerSymbols(), sharedMemoryMapperSymbols(),
-        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(),
+        memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(), callSymbols(),
         tlsOffsetSymbols(), snapshotSymbols(), showSymbols(), loadedLibrariesSymbols()})
     for (const BootstrapSymbol &entry : service)
       symbols.emplace_back(entry.Name, entry.Address);

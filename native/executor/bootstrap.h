@@ -25,6 +25,7 @@ std::span<const BootstrapSymbol> memoryAccessSymbols();
 std::span<const BootstrapSymbol> debuggerSymbols();
 std::span<const BootstrapSymbol> platformSymbols();
 std::span<const BootstrapSymbol> commitSymbols();
+std::span<const BootstrapSymbol> callSymbols();
 std::span<const BootstrapSymbol> tlsOffsetSymbols();
 std::span<const BootstrapSymbol> snapshotSymbols();
 std::span<const BootstrapSymbol> showSymbols();

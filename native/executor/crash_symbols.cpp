@@ -1,5 +1,7 @@
 #include "crash_symbols.h"
 
+#include "instances.h"
+
 #include <algorithm>
 #include <cstring>
 #include <dlfcn.h>
@@ -159,6 +161,12 @@ void nameFrame(CrashRecord &record, size_t index) {
   if (::_dl_find_object(reinterpret_cast<void *>(frame.Pc), &object) != 0)
     return;
   const link_map *library = object.dlfo_link_map;
+  const char *instance = library->l_name[0] == 0 ? instanceAt(frame.Pc) : nullptr;
+  if (instance != nullptr) { // to the user it belongs to the library that has the template
+    frame.Library = addText(record, "libstdc++", 512);
+    frame.Symbol = addText(record, instance, 512);
+    return;
+  }
   frame.Offset = frame.Pc - library->l_addr;
   for (size_t i = 0; i < index && frame.Library == 0; ++i)
     if (record.Frames[i].Library != 0 &&

@@ -1,5 +1,6 @@
 // ORC's SimpleExecutorDylibManager: opens libraries and looks symbols up in them.
 #include "bootstrap.h"
+#include "instances.h"
 #include "libc_table.h"
 #include "wrapper.h"
 
@@ -42,7 +43,10 @@ uint64_t lookUp(const Resolver &resolver, const std::string &name) {
   if (resolver.IsProcess)
     if (uint64_t own = findOwnSymbol(name))
       return own;
-  return reinterpret_cast<uint64_t>(::dlsym(resolver.Library, name.c_str()));
+  auto *found = ::dlsym(resolver.Library, name.c_str());
+  if (found == nullptr && resolver.IsProcess)
+    return findInstance(name);
+  return reinterpret_cast<uint64_t>(found);
 }
 
 using Names = std::vector<std::tuple<std::string, bool>>; // name, required

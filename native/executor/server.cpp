@@ -27,11 +27,7 @@ void Server::serveAnew(Connection connection) {
 Error Server::takeSnapshot() {
   if (::gettid() != MainThread || Depth != 1)
     return Error("snapshot: only between the cells");
-  UniqueFd socket;
-  {
-    std::lock_guard lock(Mutex);
-    socket = std::move(Passed);
-  }
+  UniqueFd socket = takePassed();
   if (!socket)
     return Error("snapshot: no descriptor came with the request");
   Snapshot snapshot(std::move(socket));
@@ -50,6 +46,11 @@ Error Server::takeSnapshot() {
   new (&Changed) std::condition_variable;
   serveAnew(std::move(woken));
   return {};
+}
+
+UniqueFd Server::takePassed() {
+  std::lock_guard lock(Mutex);
+  return std::move(Passed);
 }
 
 int Server::run(const std::string &setup) {
@@ -92,7 +93,9 @@ void Server::pump(Pending *until) {
     ReceiveStatus status = Link.receive(frame);
     lock.lock();
     SomeoneReads = false;
-    if (frame.Descriptor)
+    // One that comes with a result is for who waits for that; a snapshot may be waiting for
+    // another.
+    if (frame.Descriptor && frame.Header.Opcode != static_cast<uint64_t>(Opcode::Result))
       Passed = std::move(frame.Descriptor);
     Changed.notify_all();
     if (status == ReceiveStatus::Frame)
@@ -113,6 +116,7 @@ void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex>
     if (found == Waiting.end())
       return end(1);
     found->second->Result.emplace(frame.payload());
+    found->second->Descriptor = std::move(frame.Descriptor);
     Waiting.erase(found);
     return Changed.notify_all();
   }
@@ -160,7 +164,7 @@ void Server::send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag, std::str
   }
 }
 
-WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments) {
+WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments, UniqueFd *descriptor) {
   Pending pending;
   uint64_t sequenceNumber = 0;
   {
@@ -174,6 +178,8 @@ WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments) {
   pump(&pending);
   std::lock_guard lock(Mutex);
   Waiting.erase(sequenceNumber);
+  if (descriptor != nullptr)
+    *descriptor = std::move(pending.Descriptor);
   return pending.Result ? makeResult(*pending.Result) : makeOutOfBandError("disconnecting");
 }
 

@@ -43,12 +43,20 @@ public:
   /// Whether the user wants the call to end that the main thread serves.
   bool isInterrupted() const;
 
-  /// Calls the near side: blocks until its Result is there.
-  WrapperResult dispatch(uint64_t tag, std::string_view arguments);
+  /// Whether the main thread serves a call, so that the near side listens.
+  bool serves() const { return Depth != 0; }
+
+  /// Takes the descriptor that came last, if it was not taken yet.
+  UniqueFd takePassed();
+
+  /// Calls the near side: blocks until its Result is there. A descriptor that comes with it is put
+  /// into `descriptor`.
+  WrapperResult dispatch(uint64_t tag, std::string_view arguments, UniqueFd *descriptor = nullptr);
 
 private:
   struct Pending {
     std::optional<std::string> Result;
+    UniqueFd Descriptor;
   };
 
   void pump(Pending *until);
@@ -59,8 +67,8 @@ private:
   void serveAnew(Connection connection);
 
   Connection Link;
-  uint64_t Links = 0; // how many there were; a call is answered on the one that it came by
-  int Depth = 0;      // of calls on the main thread
+  uint64_t Links = 0;         // how many there were; a call is answered on the one that it came by
+  std::atomic<int> Depth = 0; // of calls on the main thread
   std::atomic<uint64_t> OuterCall = 0; // the number of the call at depth 1
   std::mutex SendMutex;
   std::mutex Mutex; // guards what follows

@@ -26,6 +26,11 @@ void __farside_show(void (*entry)(void *, void *), const volatile void *object, 
 void __farside_display(void (*entry)(void *, void *), const volatile void *object, uint64_t limit,
                        const char *id, unsigned update);
 
+/// Gives the object to the near side, whole, as one more value of the running commit: calls
+/// `entry`, here and not in a child. Returns 1 if it has a form there, 0 if only type and address
+/// are given. What code of the program throws comes out of this. See given_tree.h.
+unsigned __farside_give(void (*entry)(void *, void *), const volatile void *object);
+
 /// A value of `size` bytes; of a string, or text, as much as is shown.
 void __farside_leaf(void *out, unsigned kind, const volatile void *data, uint64_t size);
 
@@ -43,10 +48,19 @@ void __farside_chars(void *out, unsigned kind, const volatile void *data, uint64
 void __farside_array(void *out, unsigned kind, const volatile void *data, uint64_t size,
                      uint64_t count);
 
+/// An array of numbers that lie one after the other, as a given value: `count` times as many as the
+/// product of the numbers in `inner`, which are separated by commas.
+void __farside_numbers(void *out, unsigned kind, const volatile void *data, uint64_t size,
+                       uint64_t count, const char *inner);
+
 /// An enumeration; `table`: its underlying type, then value and name by turns, each with a NUL, and
 /// an empty one.
 void __farside_enum(void *out, unsigned kind, const volatile void *data, uint64_t size,
                     const char *table);
+
+/// The same as a given value: number and name.
+void __farside_enumerator(void *out, unsigned kind, const volatile void *data, uint64_t size,
+                          const char *table, const char *type);
 
 /// A pointer to a data member; `table`: offset and name by turns.
 void __farside_member(void *out, const volatile void *data, const char *table);

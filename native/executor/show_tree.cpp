@@ -18,7 +18,7 @@ constexpr size_t enough = size_t{1} << 20;
 } // namespace
 
 /// Room for a token; null where there is none.
-char *Tree::claim(unsigned kind, size_t size) {
+char *ShownTree::claim(unsigned kind, size_t size) {
   uint64_t used = Memory.Size.load(std::memory_order_relaxed);
   size_t keep = kind == FARSIDE_VALUE_CLOSE || kind == FARSIDE_VALUE_CUT ? 0 : reserve;
   if (used + headSize + size + keep > sizeof Memory.Bytes)
@@ -27,7 +27,7 @@ char *Tree::claim(unsigned kind, size_t size) {
 }
 
 /// Makes the token that was written to what claim() gave part of the tree.
-void Tree::seal(unsigned kind, size_t size) {
+void ShownTree::seal(unsigned kind, size_t size) {
   uint64_t used = Memory.Size.load(std::memory_order_relaxed);
   char *head = Memory.Bytes + used;
   head[0] = static_cast<char>(kind);
@@ -37,14 +37,14 @@ void Tree::seal(unsigned kind, size_t size) {
   Memory.Size.store(used + headSize + size, std::memory_order_release);
 }
 
-void Tree::token(unsigned kind, std::string_view payload) {
+void ShownTree::token(unsigned kind, std::string_view payload) {
   if (char *place = claim(kind, payload.size())) {
     std::memcpy(place, payload.data(), payload.size());
     seal(kind, payload.size());
   }
 }
 
-void Tree::copied(unsigned kind, std::string_view head, uint64_t from, size_t size) {
+void ShownTree::copied(unsigned kind, std::string_view head, uint64_t from, size_t size) {
   char *place = claim(kind, head.size() + size);
   if (place == nullptr)
     return;
@@ -54,9 +54,8 @@ void Tree::copied(unsigned kind, std::string_view head, uint64_t from, size_t si
   token(FARSIDE_VALUE_UNREADABLE, {reinterpret_cast<const char *>(&from), sizeof from});
 }
 
-void Tree::terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit) {
-  // One unit more than is shown says that the string goes on.
-  size_t limit = FARSIDE_VALUE_STRING_LIMIT + unit;
+void ShownTree::terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit) {
+  size_t limit = textLimit(unit);
   size_t wanted = most > limit / unit ? limit : static_cast<size_t>(most) * unit;
   char *place = claim(kind, wanted);
   if (place == nullptr)
@@ -77,19 +76,19 @@ void Tree::terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit) 
   seal(kind, got);
 }
 
-void Tree::open(unsigned kind, std::string_view text) {
+void ShownTree::open(unsigned kind, std::string_view text) {
   token(kind, text);
   Depth += 1;
   if (Depth <= maxDepth)
     Shown[Depth] = 0;
 }
 
-void Tree::close() {
+void ShownTree::close() {
   token(FARSIDE_VALUE_CLOSE, {});
   Depth -= Depth > 0;
 }
 
-bool Tree::more() {
+bool ShownTree::more() {
   bool room = Depth < maxDepth && Shown[Depth] < Limit && Tokens < totalFactor * Limit &&
               Memory.Size.load(std::memory_order_relaxed) < enough;
   if (room)
@@ -99,7 +98,7 @@ bool Tree::more() {
   return room;
 }
 
-bool Tree::enter(uint64_t object) {
+bool ShownTree::enter(uint64_t object) {
   if (std::find(Path, Path + Entered, object) != Path + Entered) {
     token(FARSIDE_VALUE_CYCLE, {});
     return false;
@@ -112,6 +111,9 @@ bool Tree::enter(uint64_t object) {
   return true;
 }
 
-void Tree::leave() { Entered -= Entered > 0; }
+// One unit more than is shown says that the string goes on.
+uint64_t ShownTree::textLimit(size_t unit) const { return FARSIDE_VALUE_STRING_LIMIT + unit; }
+
+void ShownTree::leave() { Entered -= Entered > 0; }
 
 } // namespace farside

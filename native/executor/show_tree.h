@@ -8,6 +8,31 @@
 
 namespace farside {
 
+/// What the functions of show.h write to.
+class Tree {
+public:
+  Tree() = default;
+  virtual ~Tree() = default;
+  Tree(const Tree &) = delete;
+  Tree &operator=(const Tree &) = delete;
+
+  virtual void token(unsigned kind, std::string_view payload) = 0;
+  /// A token whose payload is `head`, then `size` bytes of the program's memory.
+  virtual void copied(unsigned kind, std::string_view head, uint64_t from, size_t size) = 0;
+  /// A string of units of `unit` bytes at `from`, up to `most` of them, or to a NUL.
+  virtual void terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit) = 0;
+  virtual void open(unsigned kind, std::string_view text) = 0;
+  virtual void close() = 0;
+  virtual bool more() = 0;
+  virtual bool enter(uint64_t object) = 0;
+  virtual void leave() = 0;
+
+  /// How many elements of a container are wanted.
+  virtual uint64_t limit() const = 0;
+  /// How many bytes of a string are wanted.
+  virtual uint64_t textLimit(size_t unit) const = 0;
+};
+
 /// Memory that a tree is written to. It may be shared with another process, which may read it at
 /// any time: the bytes below `Size` are whole tokens.
 struct TreeMemory {
@@ -19,24 +44,23 @@ struct TreeMemory {
   char Bytes[capacity - 16];
 };
 
-/// Writes a tree. Beyond the limits of elements, depth and bytes it writes nothing but ends.
+/// A tree that is shown. Beyond the limits of elements, depth and bytes it writes nothing but ends.
 /// Neither allocates nor locks.
-class Tree {
+class ShownTree : public Tree {
 public:
-  Tree(TreeMemory &memory, uint64_t limit) : Memory(memory), Limit(limit) {}
+  ShownTree(TreeMemory &memory, uint64_t limit) : Memory(memory), Limit(limit) {}
 
-  void token(unsigned kind, std::string_view payload);
-  /// A token whose payload is `head`, then `size` bytes of the program's memory.
-  void copied(unsigned kind, std::string_view head, uint64_t from, size_t size);
-  /// A string of units of `unit` bytes at `from`, up to `most` of them, or to a NUL.
-  void terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit);
-  void open(unsigned kind, std::string_view text);
-  void close();
-  bool more();
-  bool enter(uint64_t object);
-  void leave();
+  void token(unsigned kind, std::string_view payload) override;
+  void copied(unsigned kind, std::string_view head, uint64_t from, size_t size) override;
+  void terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit) override;
+  void open(unsigned kind, std::string_view text) override;
+  void close() override;
+  bool more() override;
+  bool enter(uint64_t object) override;
+  void leave() override;
 
-  uint64_t limit() const { return Limit; }
+  uint64_t limit() const override { return Limit; }
+  uint64_t textLimit(size_t unit) const override;
 
 private:
   static constexpr size_t maxDepth = 48;

@@ -8,20 +8,134 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from farside.asynchronous import AsyncSession
+    from farside.errors import (
+        CompileError,
+        CompilerCrashed,
+        CppException,
+        Crashed,
+        DuplicateDefinition,
+        FarSideError,
+        FarsideError,
+        FarSideLost,
+        InternalError,
+        Interrupted,
+        LinkError,
+        ObjectError,
+        OptionError,
+        OutOfAddressSpace,
+        ProtocolError,
+        RelocationError,
+        RemoteError,
+        SessionBusy,
+        SessionClosed,
+        SetupError,
+        TimedOut,
+        TooManyProcesses,
+        TooMuchOutput,
+        UndefinedName,
+        UndefinedSymbols,
+        ValueGone,
+    )
+    from farside.frontend.diagnostics import Diagnostic
     from farside.options import Options
+    from farside.outcome import CellResult, Checkpoint, Closing, Past
+    from farside.result.bundle import Display
+    from farside.result.objects import CppObject, Enumerator, Pointer, Unexpected
     from farside.result.value import Value
-    from farside.session import CellResult, Closing, Session
+    from farside.session import Session
+    from farside.ui.ipython import load_ipython_extension
 
 __version__ = "0.1.0"
-__all__ = ["CellResult", "Closing", "Options", "Session", "Value", "__version__"]
 
 _HOMES = {
-    "CellResult": "farside.session",
-    "Closing": "farside.session",
+    "AsyncSession": "farside.asynchronous",
+    "CellResult": "farside.outcome",
+    "Checkpoint": "farside.outcome",
+    "Closing": "farside.outcome",
+    "CompileError": "farside.errors",
+    "CompilerCrashed": "farside.errors",
+    "CppException": "farside.errors",
+    "CppObject": "farside.result.objects",
+    "Crashed": "farside.errors",
+    "Diagnostic": "farside.frontend.diagnostics",
+    "Display": "farside.result.bundle",
+    "DuplicateDefinition": "farside.errors",
+    "Enumerator": "farside.result.objects",
+    "FarSideError": "farside.errors",
+    "FarSideLost": "farside.errors",
+    "FarsideError": "farside.errors",
+    "InternalError": "farside.errors",
+    "Interrupted": "farside.errors",
+    "LinkError": "farside.errors",
+    "ObjectError": "farside.errors",
+    "OptionError": "farside.errors",
     "Options": "farside.options",
+    "OutOfAddressSpace": "farside.errors",
+    "Past": "farside.outcome",
+    "Pointer": "farside.result.objects",
+    "ProtocolError": "farside.errors",
+    "RelocationError": "farside.errors",
+    "RemoteError": "farside.errors",
     "Session": "farside.session",
+    "SessionBusy": "farside.errors",
+    "SessionClosed": "farside.errors",
+    "SetupError": "farside.errors",
+    "TimedOut": "farside.errors",
+    "TooManyProcesses": "farside.errors",
+    "TooMuchOutput": "farside.errors",
+    "UndefinedName": "farside.errors",
+    "UndefinedSymbols": "farside.errors",
+    "Unexpected": "farside.result.objects",
     "Value": "farside.result.value",
+    "ValueGone": "farside.errors",
+    "load_ipython_extension": "farside.ui.ipython",
 }
+
+__all__ = [
+    "AsyncSession",
+    "CellResult",
+    "Checkpoint",
+    "Closing",
+    "CompileError",
+    "CompilerCrashed",
+    "CppException",
+    "CppObject",
+    "Crashed",
+    "Diagnostic",
+    "Display",
+    "DuplicateDefinition",
+    "Enumerator",
+    "FarSideError",
+    "FarSideLost",
+    "FarsideError",
+    "InternalError",
+    "Interrupted",
+    "LinkError",
+    "ObjectError",
+    "OptionError",
+    "Options",
+    "OutOfAddressSpace",
+    "Past",
+    "Pointer",
+    "ProtocolError",
+    "RelocationError",
+    "RemoteError",
+    "Session",
+    "SessionBusy",
+    "SessionClosed",
+    "SetupError",
+    "TimedOut",
+    "TooManyProcesses",
+    "TooMuchOutput",
+    "UndefinedName",
+    "UndefinedSymbols",
+    "Unexpected",
+    "Value",
+    "ValueGone",
+    "__version__",
+    "load_ipython_extension",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -30,4 +144,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'farside' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(home), name)
+    found = getattr(import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,7 +14,7 @@ from farside.errors import OptionError
 from farside.link import Definition, Prot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from farside.link import Entry, LinkedImage, Places
     from farside.orc.jitdylib import JitDylib
@@ -91,11 +91,11 @@ class KeptState:
         journal: what the owner of the session wrote down about it.
     """
 
-    def __init__(self, snapshot: Snapshot, mark: Mark) -> None:
+    def __init__(self, snapshot: Snapshot, mark: Mark, journal: object = None) -> None:
         self.snapshot = snapshot
         self.mark = mark
         self.pins = 0
-        self.journal: object = None
+        self.journal = journal
 
     @property
     def images(self) -> int:
@@ -159,6 +159,17 @@ def stores_of(image: LinkedImage, statements: bool) -> list[tuple[int, bytes]]:
         if content:
             writes.append((segment.address, bytes(content)))
     return writes
+
+
+def earlier_of(
+    image: LinkedImage, dylib: JitDylib[Definition], redefines: Collection[str]
+) -> dict[str, Definition]:
+    """Return what the functions that an image defines again have been.
+
+    A strong definition that takes a weak one's place is another matter: old callers stay.
+    """
+    found = {name: dylib.lookup(name) for name in image.redefined if name in redefines}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def is_passing(image: LinkedImage) -> bool:

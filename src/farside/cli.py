@@ -41,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from farside.executor_command import main as executor_main
 
             return executor_main(words[1:])
+        if words and words[0] == "bench":
+            from farside.bench.command import main as bench_main
+
+            return bench_main(words[1:])
         return _dispatch(parse_arguments(words))
     except FarsideError as error:
         _complain(str(error))

@@ -6,7 +6,9 @@
     ├── OptionError            an option or argument that cannot be honoured
     ├── SetupError             a program or file that farside needs is missing or unusable
     ├── CompileError           Clang rejected the cell
+    │   ├── UndefinedName      it refers to what nothing declares
     │   └── CompilerCrashed    Clang itself crashed or hung on the cell
+    │       └── CompilerKilled     something else ended it, again when it was tried again
     ├── ObjectError            bytes that are not the object file or archive they claim to be
     ├── LinkError              a well-formed object that cannot be linked
     │   ├── UndefinedSymbols   names that nothing defines
@@ -22,7 +24,11 @@
     │   ├── Interrupted        the user stopped the cell
     │   ├── RemoteError        an ORC call returned an error
     │   └── FarSideLost        the connection to the far side is gone
+    ├── CallError              a call from Python that cannot be made
+    │   └── ArgumentMismatch   nothing of that name takes these arguments
+    │       └── ArgumentCount  nor so many of them
     ├── ProtocolError          the peer sent what the protocol does not allow
+    ├── ValueGone              a value is used whose cell was taken back
     ├── SessionClosed          the session was closed by its owner
     ├── SessionBusy            another cell is running in this session
     └── InternalError          a defect of farside itself
@@ -66,8 +72,27 @@ class CompileError(FarsideError):
         self.diagnostics = tuple(diagnostics)
 
 
+class UndefinedName(CompileError):
+    """The cell refers to names that nothing declares, and is well-formed for all that is known.
+
+    Attributes:
+        names: the names, in the order of their first use.
+    """
+
+    def __init__(
+        self, message: str, diagnostics: Sequence[Diagnostic], names: Sequence[str]
+    ) -> None:
+        hint = "define it in a cell, or include the header that declares it"
+        super().__init__(f"{message}\n{hint}", diagnostics)
+        self.names = tuple(names)
+
+
 class CompilerCrashed(CompileError):
     """Clang itself crashed or hung on this input; the cell is taken back."""
+
+
+class CompilerKilled(CompilerCrashed):
+    """The compiler's process was ended by somebody else; the cell may be tried again."""
 
 
 class ObjectError(FarsideError):
@@ -233,8 +258,52 @@ class FarSideLost(FarSideError):
     """The connection to the far side is gone, from an outside cause."""
 
 
+class CallError(FarsideError):
+    """A call from Python that cannot be made; nothing was called.
+
+    Attributes:
+        callee: what was to be called, as it was written.
+        candidates: what Clang says of each function of that name, empty where it says nothing.
+        diagnostics: all that Clang said.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        callee: str = "",
+        candidates: Sequence[str] = (),
+        diagnostics: Sequence[Diagnostic] = (),
+    ) -> None:
+        super().__init__(message)
+        self.callee = callee
+        self.candidates = tuple(candidates)
+        self.diagnostics = tuple(diagnostics)
+
+
+class ArgumentMismatch(CallError):
+    """Nothing of that name takes these arguments, or one of them does not fit its type."""
+
+
+class ArgumentCount(ArgumentMismatch):
+    """Nothing of that name takes so many arguments."""
+
+
 class ProtocolError(FarsideError):
     """The peer sent what the protocol does not allow; the connection is no longer used."""
+
+
+class ValueGone(FarsideError):
+    """A value of the far side is used that is not there any more, or is another session's.
+
+    Attributes:
+        name: the C++ name that it had.
+        cell: the number of the cell that evaluated it.
+    """
+
+    def __init__(self, message: str, name: str, cell: int) -> None:
+        super().__init__(message)
+        self.name = name
+        self.cell = cell
 
 
 class SessionClosed(FarsideError):

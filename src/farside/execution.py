@@ -11,7 +11,6 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from farside.accounts import (
     Statistics,
     WentBack,
     definitions_of,
+    earlier_of,
     is_passing,
     stores_of,
     users_of,
@@ -34,6 +34,7 @@ from farside.errors import (
 )
 from farside.far_sides import make_far_side
 from farside.libraries.found import FoundLibraries, Program
+from farside.libraries.loaded import LoadedLibraries
 from farside.link import Definition, EntryTable, link, places_of
 from farside.lookup import Lookup, MembersNeeded, find, members_for
 from farside.orc import bootstrap, sps
@@ -41,15 +42,18 @@ from farside.orc.jitdylib import JitDylib
 from farside.platform import MAIN, Platform
 from farside.recovery.keeping import KeptStates
 from farside.recovery.thrift import Thrift
+from farside.remote.calls import FarCalls
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
+from farside.remote.given import GivenMemory
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
 from farside.remote.start import start_executor
+from farside.trace import ROUND_TRIP
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence
 
     from farside.link import LinkedImage, Places
     from farside.object import Archive, ObjectFile
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from farside.remote.commit import RunOutcome
     from farside.remote.death import DeathReport
     from farside.remote.ports import Interrupts, OutputSink
+    from farside.trace import Passed
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
@@ -66,6 +71,9 @@ _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 class ExecutionSession:
     """One executor and the program in it.
+
+    Attributes:
+        found, given: libraries found by themselves; memory that large values came in.
 
     Raises:
         OptionError: the address range that the options ask for is too small.
@@ -91,11 +99,13 @@ class ExecutionSession:
         self._sink = sink
         self._demangle = demangle
         self._interrupts = interrupts
-        self._show = show
         self._kept: KeptStates[KeptState] = KeptStates(options.snapshots)
         self._notices: tuple[str, ...] | None = None  # until an executor was ready
         self._thrift = Thrift(self._kept, options.snapshot_memory)
+        self.noted: object = None  # by the owner of the session, for the next state that is kept
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
+        self.calls = FarCalls(show)
+        self.given = GivenMemory()
         self._start()
 
     def _start(self) -> None:
@@ -105,9 +115,7 @@ class ExecutionSession:
         self._ready = False
         self._entries = EntryTable()
         self._committed: dict[str, Committed | None] = {}  # None: nothing is left of it
-        self._addresses: dict[str, int] = {}
-        # Handles; 0 for those that were found by themselves, whose names the whole process shows.
-        self._libraries: list[int] = []
+        self._libraries = LoadedLibraries(self._executor)
         self._target: JitDylib[Definition] | None = None  # of the link that is not committed yet
         self._redefines: Sequence[str] = ()  # of the same
         self._running: LinkedImage | None = None
@@ -138,17 +146,17 @@ class ExecutionSession:
         self._notices = self._far_side.notices if self._notices is None else ()
         self._memory = self._far_side.memory
         self._tls = self._far_side.tls
-        self._addresses.update(self._far_side.known)
+        self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
         self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
-        if self._executor.offers(bootstrap.DISPLAY_TAG):
-            self._executor.handle(bootstrap.DISPLAY_TAG, self._answer_display)
+        self.calls.begin(self._executor)
+        self.given.serve(self._executor)
         if self._options.stdlib == "libc++" and self._options.language == "c++":
             # The executor itself brings GCC's library only.
-            self._libraries.append(self._executor.open_library("libc++.so.1"))
+            self._libraries.open("libc++.so.1")
 
     # ------------------------------------------------------------------ JITDylibs
 
@@ -186,12 +194,6 @@ class ExecutionSession:
         notices, self._notices = self._notices or (), ()
         return (*notices, *self._thrift.take_notices())
 
-    def _answer_display(self, payload: bytes) -> bytes:
-        """Take what the program shows while it runs."""
-        if self._show is not None:
-            self._show(payload)
-        return b""
-
     # ------------------------------------------------------------------ link and commit
 
     def link(
@@ -202,6 +204,7 @@ class ExecutionSession:
         *,
         dylib: str = MAIN,
         redefines: Sequence[str] = (),
+        passed: Passed = str,
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
 
@@ -211,20 +214,21 @@ class ExecutionSession:
             archives: members are taken as needed, besides those of the JITDylib's own archives.
             dylib: the JITDylib that the image goes into.
             redefines: functions that it defines again; callers of the old come to the new.
+            passed: is told the name of each part of the work when it has ended.
 
         Raises:
             LinkError: see `farside.link.link`.
             ObjectError: a member of an archive is malformed.
             Crashed, FarSideLost: the far side ended before or while symbols were looked up.
         """
-        target = self.platform.jitdylib(dylib)
+        into = self.platform.jitdylib(dylib)
         if self._options.snapshots and self.present is None and self._thrift.may_fork():
             self.keep()  # what was not kept when it was new
         served: set[str] = set()
         low = False
         while True:
             try:
-                return self._link(objects, name, archives, target, redefines, low=low)
+                return self._link(objects, name, archives, into, redefines, low=low, passed=passed)
             except MembersNeeded as needed:
                 # Archives of other JITDylibs in the link order give their members to those.
                 self.discard()
@@ -244,8 +248,7 @@ class ExecutionSession:
         return Program(self._executor, self._load_found, self._platform.names)
 
     def _load_found(self, path: str) -> None:
-        self._executor.open_library(path, timeout=self._options.time_limit)
-        self._libraries.append(0)
+        self._libraries.open_found(path, self._options.time_limit)
 
     def _link(
         self,
@@ -256,6 +259,7 @@ class ExecutionSession:
         redefines: Sequence[str],
         *,
         low: bool,
+        passed: Passed,
     ) -> LinkedImage:
         self._memory.mark()
         self._target = target
@@ -270,6 +274,7 @@ class ExecutionSession:
             tls=self._tls,
             redefines=redefines,
             demangle=self._demangle,
+            passed=passed,
         )
 
     def _link_members(self, needed: Mapping[str, Sequence[tuple[Archive, int]]]) -> None:
@@ -296,7 +301,7 @@ class ExecutionSession:
                 self._linking.pop()
 
     def commit(
-        self, image: LinkedImage, *, statements: bool = True, run: bool = True
+        self, image: LinkedImage, *, statements: bool = True, run: bool = True, passed: Passed = str
     ) -> RunOutcome:
         """Place an image on the far side and run its initialisers: one message, one answer.
 
@@ -304,6 +309,7 @@ class ExecutionSession:
             image: from the last `link`.
             statements: whether initialisers that are statements of a cell are run, too.
             run: whether initialisers are run; else they wait for `open` or `update`.
+            passed: is told the name of each part of the work when it has ended.
 
         Raises:
             RemoteError: the far side refused it; `discard` must follow.
@@ -311,19 +317,20 @@ class ExecutionSession:
         """
         dylib = self._target
         assert dylib is not None, "commit without link"
+        self.settle()
         pending = self._memory.pending()
         request = CommitRequest(
             protect=pending.protect,
             write=[*pending.zero_writes(), *stores_of(image, statements)],
             actions=[
                 *self._platform.actions_of(image, dylib.header),
-                *self._platform.redirect(image, self._earlier(image, dylib)),
+                *self._platform.redirect(image, earlier_of(image, dylib, self._redefines)),
             ],
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),
         )
-        self._running = image
-        self._unconfirmed = image
+        self._running = self._unconfirmed = image
+        passed("make request")
         with self._keeping(in_any_case=False) as snapshot:
             try:
                 # A recovery takes its time.
@@ -331,6 +338,7 @@ class ExecutionSession:
                 outcome = self._executor.commit(request, timeout=limit, then=snapshot)
             finally:
                 self._running = None
+                passed(ROUND_TRIP)
             self._memory.commit()
             self._tls.keep()
             self._target = None
@@ -338,13 +346,9 @@ class ExecutionSession:
             self._unconfirmed = None
         return outcome
 
-    def _earlier(self, image: LinkedImage, dylib: JitDylib[Definition]) -> Mapping[str, Definition]:
-        """Return what the functions that an image defines again have been.
-
-        A strong definition that takes a weak one's place is another matter: old callers stay.
-        """
-        found = {name: dylib.lookup(name) for name in image.redefined if name in self._redefines}
-        return {name: each for name, each in found.items() if each is not None}
+    def images(self) -> KeysView[str]:
+        """Return the names of the committed images, oldest first."""
+        return self._committed.keys()
 
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""
@@ -419,7 +423,8 @@ class ExecutionSession:
         except BaseException:
             snapshot.close()
             raise
-        self._kept.add(KeptState(snapshot, self._mark()))
+        self._kept.add(KeptState(snapshot, self._mark(), self.noted))
+        self.calls.kept()
         self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:
@@ -427,6 +432,11 @@ class ExecutionSession:
         with self._keeping() as snapshot:
             if snapshot is not None:
                 self._executor.take_snapshot(snapshot)
+
+    def settle(self) -> None:
+        """Keep the present state if calls have changed it since the last and a copy is cheap."""
+        if self.calls.unsettled and self._thrift.may_fork():
+            self.keep()
 
     def _mark(self) -> Mark:
         return Mark(
@@ -497,6 +507,7 @@ class ExecutionSession:
             again.close()
             raise
         state.snapshot = again
+        self.calls.went_back = True
         mark = state.mark
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
@@ -504,8 +515,7 @@ class ExecutionSession:
         self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
-        del self._libraries[mark.libraries :]
-        self._addresses.clear()  # a cell may have loaded libraries, too
+        self._libraries.return_to(mark.libraries)
         self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
@@ -532,16 +542,7 @@ class ExecutionSession:
 
     def lookup(self, names: Collection[str]) -> Mapping[str, int]:
         """Return what the far side's libraries define of `names`; hits are remembered."""
-        known = self._addresses
-        asked = [name for name in names if name not in known]
-        if asked:
-            known.update(self._executor.resolve(asked))
-            for library in filter(None, reversed(self._libraries)):
-                missing = [name for name in asked if name not in known]
-                if not missing:
-                    break
-                known.update(self._executor.resolve(missing, library))
-        return {name: known[name] for name in names if name in known}
+        return self._libraries.lookup(names)
 
     def address_of(self, name: str, dylib: str = MAIN, *, libraries: bool = False) -> int | None:
         """Return the address of a function or variable that code in a JITDylib can refer to.
@@ -593,10 +594,7 @@ class ExecutionSession:
             RemoteError: the loader refused it.
         """
         self._wait_ready()
-        # The loader looks for a bare name on its search path only, and the program may be in
-        # another directory by now.
-        found = os.path.abspath(path) if os.path.exists(path) else path
-        self._libraries.append(self._executor.open_library(found))
+        self._libraries.open(path)
         self.found.loaded_set_changed()
 
     def offer_members(self, archive: Archive, dylib: str) -> None:
@@ -647,6 +645,10 @@ class ExecutionSession:
         self._wait_ready()
         return self._executor.worker_pid or 0
 
+    def running(self) -> tuple[int, float]:
+        """Return the program's process, 0 for none, and the seconds that keeping its state took."""
+        return self._executor.worker_pid or 0, self._thrift.forks.seconds if self.present else 0.0
+
     def run_main(self, address: int, arguments: Sequence[str]) -> int:
         """Call a ``main`` function and return its result."""
         return self._executor.run_main(address, arguments, timeout=self._options.time_limit)
@@ -667,10 +669,12 @@ class ExecutionSession:
     def kill(self) -> None:
         """End the executor at once; nothing is run any more."""
         self._kept.close()
+        self.given.close()
         self._executor.kill()
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
+        self.calls.went_back = True
         self._kept.close()
         self.found.close()
         self._executor.kill()

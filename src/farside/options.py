@@ -6,9 +6,10 @@ to the compiler process before anything heavy is imported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 Language = Literal["c++", "c"]
 StandardLibrary = Literal["libstdc++", "libc++"]
@@ -41,6 +42,8 @@ class Options:
         autoload: whether a library is loaded by itself when a cell refers to what it defines.
         time_limit: seconds that a cell may run, None for as long as it takes.
         compile_limit: seconds that Clang may take for a cell, None for as long as it takes.
+        compile_memory: bytes that Clang may allocate; beyond it the cell is given up. None for half
+            of the machine's memory.
         memory_limit: bytes that the program may allocate, None for no limit. Beyond it allocations
             fail: ``new`` throws, ``malloc`` returns null.
         process_limit: processes that the program may have beside its first, None for no limit.
@@ -63,6 +66,7 @@ class Options:
         token_file: holds the token that it asks for; None takes it from FARSIDE_TOKEN.
         insecure: whether an executor elsewhere that does not encrypt may be talked to.
         ssh: the machine on which ssh starts the executor.
+        trace: a file for the path of each cell, in Chrome's trace event format.
     """
 
     language: Language = "c++"
@@ -82,6 +86,7 @@ class Options:
     autoload: AutoloadMode = "on"
     time_limit: float | None = None
     compile_limit: float | None = None
+    compile_memory: int | None = None
     memory_limit: int | None = None
     process_limit: int | None = None
     output_limit: int = 64 << 20
@@ -97,6 +102,7 @@ class Options:
     token_file: Path | None = None
     insecure: bool = False
     ssh: str | None = None
+    trace: str | None = None
 
     def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""
@@ -124,6 +130,67 @@ class Options:
         args.append("-gline-tables-only")
         args += self.xcc
         return tuple(args)
+
+
+class OptionChanges(TypedDict, total=False):
+    """The attributes of `Options` as keywords; paths may be strings."""
+
+    language: Language
+    std: str | None
+    stdlib: StandardLibrary
+    opt: int | None
+    include: str | Path | Sequence[str | Path]
+    include_dirs: Sequence[str | Path]
+    defines: Sequence[str]
+    includes: Sequence[str]
+    xcc: Sequence[str]
+    use_pch: bool
+    redefinition: bool
+    output: OutputMode
+    slab_bytes: int | None
+    libraries: Sequence[str]
+    library_dirs: Sequence[str]
+    autoload: AutoloadMode
+    time_limit: float | None
+    compile_limit: float | None
+    memory_limit: int | None
+    process_limit: int | None
+    output_limit: int
+    snapshots: int
+    snapshot_memory: int | None
+    on_loss: OnLoss
+    on_interrupt: OnInterrupt
+    elements: int
+    compiler: str | Path | None
+    executor: str | Path | None
+    orc_runtime: str | Path | None
+    connect: str | None
+    token_file: str | Path | None
+    insecure: bool
+    ssh: str | None
+
+
+_PATHS = frozenset(("compiler", "executor", "orc_runtime", "token_file"))
+_SEVERAL = frozenset(("include_dirs", "defines", "includes", "xcc", "libraries", "library_dirs"))
+
+
+def changed(options: Options, changes: OptionChanges) -> Options:
+    """Return options with those that are given as keywords in place of their own.
+
+    Raises:
+        TypeError: there is no option of that name.
+    """
+    if not changes:
+        return options
+    given: dict[str, Any] = dict(changes)
+    if "include" in given:
+        given["include_dirs"] = given.pop("include")
+    for name, value in given.items():
+        if name in _PATHS:
+            given[name] = None if value is None else Path(value)
+        elif name in _SEVERAL:
+            given[name] = (str(value),) if isinstance(value, str | Path) else tuple(map(str, value))
+    return options.with_(**given)
 
 
 def _own_headers() -> str | None:

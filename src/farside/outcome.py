@@ -24,7 +24,8 @@ class CellResult:
         diagnostics: Clang's warnings and remarks.
         notices: what the user should know besides, a sentence each.
         stdout, stderr: what it wrote, where the session captures output; else empty.
-        timings: seconds by phase: ``compile``, ``link``, ``commit``, ``run`` (a part of commit).
+        timings: seconds by phase: ``compile``, ``link``, ``commit``, ``accept`` (what is written
+            down of it), ``run`` (a part of commit).
         displays: what it showed with ``farside::display``, in order.
     """
 

@@ -9,8 +9,9 @@ executor is started and filled from the journal.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from farside.dylibs import load_again, make_again
 from farside.errors import (
@@ -34,9 +35,10 @@ from farside.errors import (
 from farside.orc import bootstrap
 from farside.outcome import Past
 from farside.recovery.journal import Journal, JournalEntry, JournalState, LoadedFile
+from farside.recovery.recent import RecentObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from farside.accounts import KeptState, WentBack
     from farside.execution import ExecutionSession
@@ -46,12 +48,19 @@ if TYPE_CHECKING:
     from farside.outcome import Checkpoint
     from farside.result.output import Output
 
+AS_IT_WAS = "the program's state is as it was before the cell"
+CAUGHT_UP = (
+    "there was no snapshot of the last state, so these cells were run again; what they wrote to"
+    " files or other places was written again"
+)
 TAKEN_BACK_TOO = "there was no snapshot of the last state; these cells were taken back, too"
 STARTED_AGAIN = "the far side was started again; variables have their initial values"
+
 RUN_AGAIN = (
     "the far side was started again and the cells were run again; what they got from files, input,"
     " clock, addresses or random numbers may differ, and what they wrote was written again"
 )
+_PATIENCE = 10.0  # seconds for a snapshot to be there
 
 
 def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
@@ -64,7 +73,10 @@ def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
     notices = []
     written = remarks.get(bootstrap.REMARK_WRITTEN, 0) - captured
     if written > 0:
-        notices.append(f"{written} bytes that it wrote to files or other places stay written")
+        were = "a byte that it wrote to a file or another place stays"
+        if written > 1:
+            were = f"{written} bytes that it wrote to files or other places stay"
+        notices.append(f"{were} written")
     if others := remarks.get(bootstrap.REMARK_OTHERS_ENDED, 0):
         were = "a process that the program had started was"
         if others > 1:
@@ -73,12 +85,62 @@ def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
     return tuple(notices)
 
 
+def _not_undone(went_back: WentBack) -> list[str]:
+    """Say what a snapshot could not hold."""
+    notices = []
+    if went_back.threads:
+        were = "a thread" if went_back.threads == 1 else f"{went_back.threads} threads"
+        notices.append(f"{were} that ran beside the program's main one did not come back")
+    if went_back.streams:
+        were = "a pipe or socket" if went_back.streams == 1 else f"{went_back.streams} pipes"
+        were += " and sockets" if went_back.streams > 1 else ""
+        notices.append(f"{were} may have been read from or written to; that is not undone")
+    return notices
+
+
+class Step(NamedTuple):
+    """Something that is to be done again.
+
+    Attributes:
+        what: the cell, or the file to be loaded.
+        object_bytes: of a cell, where the journal does not keep it.
+        had_code: whether there is anything to be done for the cell.
+    """
+
+    what: JournalEntry | LoadedFile
+    object_bytes: bytes | None = None
+    had_code: bool = False
+
+    @property
+    def cell(self) -> int:
+        """The cell's number; 0 for a file."""
+        return self.what.cell if isinstance(self.what, JournalEntry) else 0
+
+
+def _taken_back(lost: Sequence[Step]) -> list[str]:
+    """Say what could not be done again."""
+    cells = ", ".join([str(step.cell) for step in lost if step.cell])
+    notices = [f"{TAKEN_BACK_TOO}: {cells}"] if cells else []
+    paths = [step.what.path for step in lost if isinstance(step.what, LoadedFile)]
+    return notices + [_not_loaded(path) for path in paths if path]
+
+
+def _known(state: KeptState) -> JournalState:
+    """Return what the journal said besides the cells when a state was kept."""
+    return state.journal if isinstance(state.journal, JournalState) else JournalState((), ())
+
+
+def _not_loaded(path: str) -> str:
+    return f"{path} is not loaded any more"
+
+
 class Rescue:
     """What a session needs to come back, over the parts that it is made of.
 
     Attributes:
         journal: the accepted cells.
         checkpoints: the user's, by name.
+        recent: objects of the newest cells, to run them again where no snapshot has their effects.
         running: the cell that is being run, for the report of its death.
         compiler_is_behind: the compiler did not accept the accepted cells again; see
             `rollback_compiler`.
@@ -102,6 +164,7 @@ class Rescue:
         self._said: list[tuple[str, str]] = []  # by cells that were run again
         self.journal = Journal()
         self.checkpoints: dict[str, Checkpoint] = {}
+        self.recent = RecentObjects()
         self.running: CompiledCell | None = None
         self.compiler_is_behind = False
         self.seconds: list[float] = []
@@ -180,15 +243,19 @@ class Rescue:
         report = explain(error.report, int(number) if number.isdecimal() else None, evidence)
         return Crashed(report.text if report.cell else f"{what}: {report.text}", report)
 
-    def rollback_compiler(self) -> None:
+    def rollback_compiler(self, after: int | None = None) -> None:
         """Bring the compiler to the state after the accepted cells.
+
+        Args:
+            after: the last cell up to which nothing has changed, None for the newest.
 
         Raises:
             CompilerCrashed: it does not accept one of them any more, such as after a change of an
                 included file. The next cell tries again; `undo` takes the cell away.
         """
         self.compiler_is_behind = True
-        self._compiler.rollback(self.journal.last_cell, self.journal.entries)
+        last = self.journal.last_cell if after is None else after
+        self._compiler.rollback(last, self.journal.entries)
         self.compiler_is_behind = False
 
     def recover(self) -> tuple[str, ...]:
@@ -204,40 +271,107 @@ class Rescue:
             state = self._execution.present
             if went_back is None or state is None:
                 return self._start_again()
-            notices = self.follow(state, went_back)
-            return ("the program's state is as it was before the cell", *notices)
+            return (AS_IT_WAS, *self._catch_up(state, went_back))
         finally:
             self.seconds.append(perf_counter() - started)
+
+    def _catch_up(self, state: KeptState, went_back: WentBack) -> tuple[str, ...]:
+        """Do again what was done since the newest snapshot; return what is to be said.
+
+        A snapshot follows every cell, but the program can die before it is taken, and a fork that
+        takes long is left out now and then. From the first cell on that cannot be run again, all
+        are taken back.
+        """
+        notices = _not_undone(went_back)
+        steps = self._cut_back(state, went_back)
+        done: list[int] = []
+        lost: list[Step] = []
+        while steps:
+            step = steps.pop(0)
+            if self._done_again(step):
+                done.append(step.cell)
+                self._accept_again(step)
+                continue
+            lost = [step, *steps, *lost]
+            self._execution.discard()
+            if self._execution.usable:
+                break
+            # What has been done again may have gone again; it can be done once more.
+            again, state_now = self._execution.recover(), self._execution.present
+            if again is None or state_now is None:
+                return (*self._start_again(), *_taken_back(lost))
+            steps = self._cut_back(state_now, again)
+        if done and self._execution.present is None:
+            self._execution.keep()
+        self.note()
+        if lost:
+            with suppress(CompilerCrashed):
+                self.rollback_compiler()
+        gone = {step.cell for step in lost}
+        if cells := ", ".join([str(cell) for cell in sorted(set(done) - gone) if cell]):
+            notices.append(f"{CAUGHT_UP}: {cells}")
+        return (*notices, *_taken_back(lost), *self._drop_lost_checkpoints())
+
+    def _cut_back(self, state: KeptState, went_back: WentBack) -> list[Step]:
+        """Bring the journal to where the program went back to; return what is missing, in order."""
+        entries = self.journal.entries
+        lost = [n for n, each in enumerate(entries) if f"cell {each.cell}" in went_back.lost]
+        first = lost[0] if lost else len(entries)
+        known = _known(state)
+        files = [each for each in self.journal.files if each not in known.files]
+        steps: list[Step] = []
+        for entry in entries[first:]:
+            while files and files[0].before_cell <= entry.cell:
+                steps.append(Step(files.pop(0)))
+            had_code = f"cell {entry.cell}" in went_back.lost
+            steps.append(Step(entry, self.recent.get(entry.cell), had_code=had_code))
+        self.journal.keep_only(entries[:first])
+        self.journal.files = list(known.files)
+        return steps + [Step(file) for file in files]
+
+    def _done_again(self, step: Step) -> bool:
+        """Load a file or run a cell again, whose output the user has; tell whether it went well."""
+        said = len(self._said)
+        what = step.what
+        try:
+            if isinstance(what, JournalEntry):
+                if not step.had_code:
+                    return True
+                code = step.object_bytes or what.object_bytes
+                if code is None:
+                    return False
+                what = replace(what, object_bytes=code)
+            if self.journal.dylibs:
+                make_again(self._execution, self.journal)
+            return self._do_again(what, statements=True)
+        except (FarsideError, KeyboardInterrupt):
+            return False
+        finally:
+            del self._said[said:]
+
+    def _accept_again(self, step: Step) -> None:
+        if isinstance(step.what, JournalEntry):
+            self.journal.accept(step.what)
+        else:
+            self.journal.files.append(step.what)
+        self.note()
 
     def note(self) -> None:
         """Write down with the newest kept state what the journal says of it."""
         state = self._execution.present
+        self._execution.noted = self.journal.state()
         if state is not None:
-            state.journal = self.journal.state()
+            state.journal = self._execution.noted
 
     def follow(self, state: KeptState, went_back: WentBack) -> tuple[str, ...]:
-        """Bring journal, compiler and checkpoints to where the program went back to."""
+        """Bring journal and checkpoints to where the user wanted to go back to."""
         notices: list[str] = []
-        entries = self.journal.entries
-        gone = [n for n, each in enumerate(entries) if f"cell {each.cell}" in went_back.lost]
-        if gone:
-            cells = ", ".join(str(each.cell) for each in entries[gone[0] :])
-            notices.append(f"{TAKEN_BACK_TOO}: {cells}")
-            self.journal.keep_only(entries[: gone[0]])
-            self.rollback_compiler()
-        if isinstance(state.journal, JournalState):
-            files = [each.path for each in self.journal.files if each not in state.journal.files]
-            notices += [f"{path} is not loaded any more" for path in files if path]
-            self.journal.return_to(state.journal)
-        if went_back.threads:
-            were = "a thread" if went_back.threads == 1 else f"{went_back.threads} threads"
-            notices.append(f"{were} that ran beside the program's main one did not come back")
-        if went_back.streams:
-            were = "a pipe or socket" if went_back.streams == 1 else f"{went_back.streams} pipes"
-            were += " and sockets" if went_back.streams > 1 else ""
-            notices.append(f"{were} may have been read from or written to; that is not undone")
-        notices += self._drop_lost_checkpoints()
-        return tuple(notices)
+        known = _known(state)
+        files = [each.path for each in self.journal.files if each not in known.files]
+        notices += [_not_loaded(path) for path in files if path]
+        self.journal.return_to(known)
+        self._execution.noted = known
+        return (*notices, *_not_undone(went_back), *self._drop_lost_checkpoints())
 
     def _drop_lost_checkpoints(self) -> list[str]:
         """Forget the checkpoints whose state is not kept any more; say so."""
@@ -270,9 +404,15 @@ class Rescue:
         if lost:
             survivors = [each for each in self.journal if each not in lost]
             self.journal.keep_only(survivors)
-            self._compiler.rollback(0, survivors)
+            with suppress(CompilerCrashed):
+                self.rollback_compiler(0)
             cells = ", ".join(str(each.cell) for each in lost)
             notices.append(f"these cells could not be brought back: {cells}")
+        # What comes after it can be run again; this state could not.
+        self._execution.keep()
+        self.note()
+        if (state := self._execution.present) is not None:
+            state.snapshot.ready(_PATIENCE)
         return (*notices, *self._drop_lost_checkpoints())
 
     def _fill(self, failed: list[JournalEntry | LoadedFile], *, statements: bool) -> None:

@@ -9,47 +9,45 @@ crash and an interrupt.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from farside.api.values import kept, result_of
+from farside.calls.host import Calling
+from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import (
-    CompileError,
-    CompilerCrashed,
     CppException,
     OptionError,
     RemoteError,
-    SessionBusy,
-    SessionClosed,
 )
-from farside.frontend.client import Compiler, find_compiler
-from farside.frontend.diagnostics import render
+from farside.frontend.client import Compiler, brings_instances, find_compiler
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.loading import call_main, load
-from farside.options import Options
+from farside.options import Options, changed
 from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
 from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
+from farside.trace import Tracing
+from farside.turns import Turns
 from farside.verdict import exception_of, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
     from farside.accounts import Statistics
     from farside.execution import ExecutionSession
-    from farside.frontend.cell import DeclarationId
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
+    from farside.options import OptionChanges
     from farside.recovery.file import SessionFile
     from farside.recovery.saved import SavedSession
     from farside.remote.commit import RunOutcome
@@ -60,10 +58,9 @@ __all__ = ["CellResult", "Closing", "Past", "Session"]
 
 T = TypeVar("T")
 _MAIN = "main"
-_INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
 
 
-class Session:
+class Session(Calling):
     """An interactive C++ session with a compiler and an executor of its own.
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
@@ -81,22 +78,28 @@ class Session:
         SetupError: one of the two programs cannot be found or started.
     """
 
-    def __init__(self, options: Options | None = None) -> None:
-        self.options = options or Options()
+    def __init__(self, options: Options | None = None, **changes: Unpack[OptionChanges]) -> None:
+        """Start a session; its processes get ready while the program goes on.
+
+        Args:
+            options: how it works; None for the usual way.
+            changes: attributes of `Options` in place of those, by their names; ``include`` is a
+                directory, or several, for ``include_dirs``.
+        """
+        self.options = changed(options or Options(), changes)
         self.next_cell = 1
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
-        self._lock = threading.Lock()
-        self._runs_in: int | None = None  # the thread that has the lock
-        self._process = os.getpid()
-        self._closed = False
+        self._turns = Turns()
         self._notices: list[str] = []  # for the next result
         self.confirm: Callable[[str], bool] | None = None
         self.on_display: Callable[[Display], None] | None = None
         self._displays: list[Display] = []
+        self._tracing = Tracing(self.options.trace, self._notices.append)
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
-        self._compiler = Compiler.spawn(self.options, program, pch)
+        instances = brings_instances(self.options)
+        self._compiler = Compiler.spawn(self.options, program, pch, instances=instances)
         # The compiler takes longest to start; the linker is imported meanwhile. Neither program is
         # waited for before the first cell needs it.
         from farside.execution import ExecutionSession
@@ -117,12 +120,15 @@ class Session:
             raise
         self._compiler.interrupts = self._gate
         self._end = weakref.finalize(
-            self, abandon, self._process, self._execution, self._compiler, self._gate
+            self, abandon, self._turns.process, self._execution, self._compiler, self._gate
         )
         self._rescue = Rescue(
             self.options, self._compiler, self._execution, self._output, self._gate
         )
         self._journal = self._rescue.journal
+        self._cells = CellCompiler(
+            self.options, self._compiler, self._rescue, self._gate, self._tracing
+        )
         self._file: SessionFile | None = None
         self.resumed: Resumed | None = None
         if self.options.use_pch and pch is None:
@@ -144,66 +150,59 @@ class Session:
             SessionBusy, SessionClosed: wrong use.
         """
         with self._exclusive():
-            cell = self.next_cell
-            self.next_cell += 1
-            self._displays.clear()
-            started = perf_counter()
+            return self._result(*self._cell(code, dylib))
+
+    def eval(self, expression: str) -> object:
+        """Evaluate an expression and return its value as a Python object.
+
+        docs/python.md says what becomes what. What has no form in Python stays alive on the far
+        side, and a `Value` stands for it, which f-strings of C++ code can mention. What is written
+        meanwhile is there for `take_output`.
+
+        Args:
+            expression: of C++, or a cell that ends in one; without one the result is None.
+
+        Raises:
+            UndefinedName: the expression refers to what nothing declares.
+            ValueGone: it mentions a `Value` whose cell was taken back.
+        And what `run` raises.
+        """
+        with self._exclusive():
+            compiled, outcome, _, notices = self._cell(expression, _MAIN, given=True)
+            try:
+                if outcome is not None and outcome.exception:
+                    raise self._thrown(compiled, outcome, notices)
+                if compiled.value_opaque:
+                    value = value_of(compiled, outcome)
+                    return value and kept(value, self._cells.names.name(compiled.cell))
+                return result_of(compiled, outcome, self._execution)
+            finally:
+                self._execution.given.clear()
+
+    def _cell(
+        self, code: str, dylib: str, *, given: bool = False
+    ) -> tuple[CompiledCell, RunOutcome | None, Mapping[str, float], tuple[str, ...]]:
+        """Take a cell along the path; its value is given to Python, or shown."""
+        cell = self.next_cell
+        self.next_cell += 1
+        self._displays.clear()
+        with self._tracing.cell(cell, code, self._compiler, self._execution) as stages:
             with self._recovering(f"cell {cell}"):
-                compiled = self._compile(cell, code)
-                compiled_at = perf_counter()
+                compiled, code = self._cells.compile(cell, code, given=given)
+                stages.end("compile")
                 image = self._link(compiled, dylib)
-                linked_at = perf_counter()
+                stages.end("link")
                 outcome = self._commit(image)
-                committed_at = perf_counter()
+                stages.run = outcome.nanoseconds * 1e-9 if outcome else 0.0
+                stages.end("commit")
             self._accept(compiled, code, image, dylib)
+            self._declared(compiled, code)
             self._rescue.note()
             notices = self._write_down()
-            if outcome is not None:
-                notices = (*self._by_the_way(), *notices)
-            timings = {
-                "compile": compiled_at - started,
-                "link": linked_at - compiled_at,
-                "commit": committed_at - linked_at,
-                "run": outcome.nanoseconds * 1e-9 if outcome else 0.0,
-            }
-            return self._result(compiled, outcome, timings, notices)
-
-    def _compile(self, cell: int, code: str) -> CompiledCell:
-        """Cell → CompiledCell: Clang, in its own process."""
-        limit = self.options.compile_limit
-        with self._gate.window():
-            if self._rescue.compiler_is_behind:
-                self._rescue.rollback_compiler()
-            compiled = self._compiler.compile(cell, code, time_limit=limit)
-            if compiled.conflicts:
-                # A name of the precompiled library is in the user's way.
-                with suppress(CompilerCrashed):
-                    if self._compiler.restart_without_pch(self._journal.entries):
-                        compiled = self._compiler.compile(cell, code, time_limit=limit)
-            if compiled.clashes or compiled.display_failed:
-                compiled = self._compile_again(compiled, code)
-        if not compiled.ok:
-            raise _rejected(compiled)
-        return compiled
-
-    def _compile_again(self, compiled: CompiledCell, code: str) -> CompiledCell:
-        """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
-
-        Where code of the program that only the display of the value needs does not compile, the
-        value is shown by its address. What the cell takes for a macro's name may not be one.
-        """
-        first = compiled
-        hidden: tuple[DeclarationId, ...] = ()
-        plain = False
-        while not compiled.ok and (
-            not set(hidden).issuperset(compiled.clashes) or (compiled.display_failed and not plain)
-        ):
-            hidden = tuple(sorted({*hidden, *compiled.clashes}))
-            plain = plain or compiled.display_failed
-            self._rescue.rollback_compiler()
-            limit = self.options.compile_limit
-            compiled = self._compiler.compile(compiled.cell, code, hidden, limit, plain=plain)
-        return compiled if compiled.ok or not any(each.is_macro for each in hidden) else first
+            stages.end("accept")
+        if outcome is not None:
+            notices = (*self._by_the_way(), *notices)
+        return compiled, outcome, stages.timings(), notices
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
@@ -219,7 +218,11 @@ class Session:
         name = f"cell {compiled.cell}"
         with self._gate.wait():
             parsed = parse_object(compiled.object, name)
-            return self._execution.link([parsed], name, dylib=dylib, redefines=compiled.redefined)
+            self._tracing.part("read object")
+            redefines, passed = compiled.redefined, self._tracing.part
+            return self._execution.link(
+                [parsed], name, dylib=dylib, redefines=redefines, passed=passed
+            )
 
     def _open(self, dylib: str) -> None:
         """Open the JITDylib of a cell that is not linked yet, so not accepted if this throws."""
@@ -233,7 +236,7 @@ class Session:
         if image is None:
             return None
         with self._gate.wait(self._gentle()):
-            return self._execution.commit(image)
+            return self._execution.commit(image, passed=self._tracing.part)
 
     def _by_the_way(self) -> tuple[str, ...]:
         """What the user should know of a cell that was accepted."""
@@ -252,6 +255,8 @@ class Session:
     ) -> None:
         """Make the cell part of the session."""
         self._rescue.running = None
+        if compiled.object is not None:
+            self._rescue.recent.add(compiled.cell, compiled.object)
         self._note_loaded()  # before the cell: it needs them when it is brought back
         keep = image is not None and (
             image.defined
@@ -277,15 +282,9 @@ class Session:
         notices: tuple[str, ...],
     ) -> CellResult:
         """RunOutcome → CellResult, or the exception that ended the cell."""
-        stdout, stderr = self._output.take()
         if outcome is not None and outcome.exception:
-            error = exception_of(f"cell {compiled.cell}", outcome)
-            error.stdout, error.stderr, error.recovery = stdout, stderr, notices
-            if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
-                error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
-            for notice in self._take_notices():
-                error.add_note(notice)
-            raise error
+            raise self._thrown(compiled, outcome, notices)
+        stdout, stderr = self._output.take()
         return CellResult(
             cell=compiled.cell,
             value=value_of(compiled, outcome),
@@ -296,6 +295,19 @@ class Session:
             timings=timings,
             displays=tuple(self._displays),
         )
+
+    def _thrown(
+        self, compiled: CompiledCell, outcome: RunOutcome, notices: tuple[str, ...]
+    ) -> CppException:
+        """RunOutcome → the exception that ended the cell."""
+        error = exception_of(f"cell {compiled.cell}", outcome)
+        error.stdout, error.stderr = self._output.take()
+        error.recovery = notices
+        if self.options.memory_limit is not None and outcome.exception_type == "std::bad_alloc":
+            error.add_note(f"the program may allocate {self.options.memory_limit} bytes")
+        for notice in self._take_notices():
+            error.add_note(notice)
+        return error
 
     def take_display(self, payload: bytes) -> None:
         """Take a display that the program sent."""
@@ -324,6 +336,7 @@ class Session:
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
             names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
+            names = self._with_calls(names)
             state = self._execution.keeps_before(names)
             users = self._execution.users_of(names)
             if users:
@@ -341,6 +354,8 @@ class Session:
                         except RemoteError as error:
                             failure = failure or error  # a destructor threw; the cell is gone
                     self._keep()
+                    if (state := self._execution.present) is not None:
+                        state.snapshot.ready(1.0)  # no cells that could be run again lead here
                     notices = (
                         "only what the cells defined was taken back: the state before them is not"
                         " kept any more",
@@ -468,7 +483,7 @@ class Session:
 
     def interrupt(self) -> None:
         """Stop the cell that runs, from any thread; it is taken back. Without one do nothing."""
-        if self._lock.locked():
+        if self._turns.busy:
             self._gate.interrupt()
 
     def _drop_checkpoint(self, name: str) -> None:
@@ -507,6 +522,7 @@ class Session:
             yield
         except (Exception, KeyboardInterrupt) as error:
             raised = self._rescue.take_back(what, error)
+            self._make_calls_again(raised)
             self._note_loaded()
             for notice in self._take_notices():
                 raised.add_note(f"{notice}; it stays loaded")
@@ -612,25 +628,33 @@ class Session:
         Raises:
             SessionBusy: a cell runs in this very thread, which called this from a signal handler.
         """
-        if self._closed or os.getpid() != self._process:
+        if not self._turns.last(self._gate.interrupt):
             return Closing("", "", ())
-        if self._runs_in == threading.get_ident():
-            raise SessionBusy("a session cannot be closed by what interrupts it; close it later")
-        self._closed = True
-        while not self._lock.acquire(timeout=_INSIST):
-            self._gate.interrupt()
         try:
             with self._gate.held():  # it takes a few seconds at most, and must not stop half way
                 notices = self._execution.close()
                 self._compiler.close()
         finally:
             self._end()
-            self._lock.release()
+            self._turns.over()
+        self._tracing.close()
         if self._file is not None:
             self._file.close()
+        self._end_calls()
         return Closing(*self._output.take(), notices)
 
     # ------------------------------------------------------------------ facts
+
+    @property
+    def on_output(self) -> Callable[[str, bytes], None] | None:
+        """What is given the output that the session captures, as it comes: ``stdout`` or
+        ``stderr``, and bytes. It may `interrupt` the cell, and do nothing else with the session.
+        """
+        return self._output.live
+
+    @on_output.setter
+    def on_output(self, listener: Callable[[str, bytes], None] | None) -> None:
+        self._output.live = listener
 
     @property
     def recovery_seconds(self) -> tuple[float, ...]:
@@ -657,24 +681,11 @@ class Session:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the session for one operation, with Ctrl-C held back outside of waits."""
-        if os.getpid() != self._process:
-            raise SessionClosed("this session belongs to another process, which forked this one")
-        if not self._lock.acquire(blocking=False):
-            raise SessionBusy(
-                "another cell is running in this session; wait for it or interrupt it"
-            )
-        try:
-            self._runs_in = threading.get_ident()
-            if self._closed:
-                raise SessionClosed("this session was closed; start another")
-            with self._gate.held():
-                try:
-                    yield
-                finally:
-                    self._write_down()
-        finally:
-            self._runs_in = None
-            self._lock.release()
+        with self._turns.taken(), self._gate.held():
+            try:
+                yield
+            finally:
+                self._write_down()
 
     def __enter__(self) -> Self:
         return self
@@ -686,14 +697,3 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _rejected(compiled: CompiledCell) -> CompileError:
-    """Return the error of a cell that Clang rejected, with hints for headers that are missing."""
-    error = CompileError(render(compiled.diagnostics), compiled.diagnostics)
-    if any("file not found" in each.message for each in compiled.diagnostics):
-        from farside.libraries.headers import header_hints
-
-        for hint in header_hints(compiled.diagnostics):
-            error.add_note(hint)
-    return error

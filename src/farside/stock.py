@@ -64,9 +64,32 @@ _IN_PLACE = {
     bootstrap.RUN_AS_MAIN: "farside_run_as_main",
     bootstrap.RUN_AS_INT_FUNCTION: "farside_run_as_int_function",
 }
+_SHOW = (
+    "value",
+    "show",
+    "give",
+    "leaf",
+    "address",
+    "integer",
+    "chars",
+    "array",
+    "numbers",
+    "enum",
+    "enumerator",
+    "member",
+    "open",
+    "open_dynamic",
+    "open_type",
+    "label",
+    "count",
+    "more",
+    "enter",
+    "leave",
+    "close",
+)
 # What cells find before the libraries have a word.
 _FOR_CELLS = {
-    "__farside_value": "__farside_value",
+    **{f"__farside_{name}": f"__farside_{name}" for name in _SHOW},
     "__cxa_atexit": "farside_cxa_atexit",
     "atexit": "farside_atexit",
     "at_quick_exit": "farside_at_quick_exit",

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+# Options of the sessions, which some events run into.
+MOST_OUTPUT = 1 << 20
+MOST_PROCESSES = 200
+MOST_MEMORY = 3 << 30
+
 # The cell's process ends, or is of no use any more. `session` must report it and go back.
 DEATHS = {
     "null pointer": "*(volatile int *)nullptr = 1;",
     "wild jump": "((void (*)())0x10)();",
     "trap": "__builtin_trap();",
+    "behind the end of a file": (
+        '{ int empty = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);'
+        " *(volatile char *)mmap(nullptr, 4096, PROT_READ, MAP_SHARED, empty, 0); }"
+    ),
     "division": "volatile int zero = 0; volatile int quotient = 77 / zero;",
     "abort": "std::abort();",
     "terminate": "std::thread([] { throw 1; }).join();",
+    "exception out of noexcept": "[]() noexcept { throw 1; }();",
     "double free": "volatile auto p = new long[9]; delete[] p; delete[] p; std::abort();",
     "exit": "std::exit(3);",
     "_exit": "_exit(4);",
@@ -17,7 +27,7 @@ DEATHS = {
     "exec": 'execl("/bin/true", "true", nullptr);',
     "file size limit": (
         "{ rlimit small{100, 100}; setrlimit(RLIMIT_FSIZE, &small); std::signal(SIGXFSZ, SIG_DFL);"
-        ' int full = open("full", O_CREAT | O_WRONLY, 0600); char bytes[200];'
+        ' int full = open("/dev/shm", O_TMPFILE | O_WRONLY, 0600); char bytes[200];'
         " for (;;) if (write(full, bytes, sizeof bytes) < 0) std::abort(); }"
     ),
     "kill -9 self": "kill(getpid(), SIGKILL);",
@@ -35,6 +45,21 @@ DEATHS = {
     ),
     "unmapped libc": "munmap((void *)((unsigned long)&std::abort & ~4095ul), 1 << 20); abort();",
     "heap overwritten": "std::memset((char *)sbrk(0) - 60000, 0xff, 60000); std::abort();",
+    "executor's data overwritten": (
+        "dl_iterate_phdr([](dl_phdr_info *file, size_t, void *) {"
+        " for (int n = 0; n < file->dlpi_phnum; ++n)"
+        " if (auto &part = file->dlpi_phdr[n]; part.p_type == PT_LOAD && part.p_flags & PF_W)"
+        " std::memset((void *)((file->dlpi_addr + part.p_vaddr + part.p_memsz) & ~4095ul), 0x7f,"
+        " (file->dlpi_addr + part.p_vaddr + part.p_memsz) & 4095);"
+        " return 1; }, nullptr); std::abort();"
+    ),
+    "executor unmapped": (
+        "dl_iterate_phdr([](dl_phdr_info *file, size_t, void *) {"
+        " for (int n = 0; n < file->dlpi_phnum; ++n)"
+        " if (auto &part = file->dlpi_phdr[n]; part.p_type == PT_LOAD)"
+        " munmap((void *)((file->dlpi_addr + part.p_vaddr) & ~4095ul), part.p_memsz);"
+        " return 1; }, nullptr);"
+    ),
     "handlers": (
         "for (int n = 1; n < 64; ++n) std::signal(n, SIG_IGN);"
         " sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, nullptr); _exit(6);"
@@ -60,6 +85,12 @@ DEATHS = {
         "for (int n = 0; n < 3; ++n) if (fork() == 0) { setsid(); if (fork()) _exit(0);"
         " for (;;) pause(); } std::abort();"
     ),
+    "output without end": 'for (;;) std::puts("again and again and again and again");',
+    "too many processes": (
+        f"for (int n = 0; n < {MOST_PROCESSES * 3 // 2}; ++n) if (fork() == 0) for (;;) pause();"
+        " for (;;) pause();"
+    ),
+    "supervisor stopped by the cell": "kill(getppid(), SIGSTOP); *(volatile int *)nullptr = 1;",
     "supervisor killed by the cell": "kill(getppid(), SIGKILL); for (;;) pause();",
 }
 
@@ -86,6 +117,9 @@ REFUSED = {
     "type error": "numbers = 5;",
     "Clang crashes": "#pragma clang __debug crash",
     "LLVM gives up": "#pragma clang __debug llvm_fatal_error",
+    "Clang's assertion": "#pragma clang __debug llvm_unreachable",
+    "template without end": "template <int N> struct Deep { Deep<N + 1> next; }; Deep<0> deep;",
+    "constant without end": "constexpr int spin() { for (;;) {} } constexpr int spun = spin();",
     "link error": "long nobody_defines_this(); counter = nobody_defines_this();",
 }
 
@@ -103,9 +137,21 @@ HARMLESS = {
         '{ int full = open("/dev/full", O_WRONLY); if (write(full, "x", 1) == 1) counter = -1;'
         " close(full); }"
     ),
+    "memory used up": (
+        "{ std::vector<void *> all; while (void *more = std::malloc(256 << 20))"
+        " all.push_back(more); for (void *each : all) std::free(each); }"
+    ),
     "program started": 'if (std::system("sleep 1000000 &")) counter = -1;',
     "low descriptors used": "for (int fd = 100; fd < 200; ++fd) dup2(2, fd);",
 }
+
+# What fills the disk of a few kilobytes, where there is one, and frees it again.
+FILL = (
+    '{{ int full = open("{0}/fill", O_CREAT | O_WRONLY | O_APPEND, 0600); static char bytes[4096];'
+    " while (write(full, bytes, sizeof bytes) > 0) {{}} if (errno != ENOSPC) counter = -1;"
+    " close(full); }}"
+)
+FREE = 'unlink("{0}/fill");'
 
 # Something outside ends, while the session is idle or at any moment of a cell.
 KILLED = ("worker", "compiler", "supervisor")

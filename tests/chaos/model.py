@@ -11,16 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+Row = list[int]
+
 FILE_SIZE = 4096
 
 HEADERS = """
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
+#include <link.h>
 #include <map>
 #include <mutex>
 #include <pthread.h>
@@ -40,6 +44,8 @@ std::vector<long> numbers;
 std::map<long, std::string> names;
 struct Node { long value; Node *next; };
 Node *list = nullptr;
+struct Vertex { long id; std::vector<Vertex *> next; };
+std::vector<Vertex *> graph;
 thread_local long local = 7;
 std::mutex gate;
 bool gate_is_closed = false;
@@ -47,6 +53,7 @@ volatile sig_atomic_t signals = 0;
 extern "C" void on_signal(int) { signals = signals + 1; }
 long next_id() { static long id = 0; return ++id; }
 long last_id = 0;
+long twist(long n) { return n; }
 bool is_blocked() {
   sigset_t now;
   pthread_sigmask(SIG_BLOCK, nullptr, &now);
@@ -63,6 +70,11 @@ void report() {
   for (auto &[key, name] : names) std::printf("%ld:%s ", key, name.c_str());
   std::printf("|");
   for (Node *node = list; node; node = node->next) std::printf("%ld ", node->value);
+  for (Vertex *vertex : graph) {
+    std::printf("|%ld:", vertex->id);
+    for (Vertex *next : vertex->next) std::printf("%ld ", next->id);
+  }
+  std::printf("|%ld", twist(1));
   char where[4096];
   std::printf("|%s", getcwd(where, sizeof where));
 }
@@ -84,6 +96,8 @@ class State:
     numbers: list[int] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     list: list[int] = field(default_factory=list)
+    graph: dict[int, Row] = field(default_factory=dict)  # ids of the next ones, by id
+    twist: int = 0
     extras: dict[str, tuple[int, int]] = field(default_factory=dict)  # value, initial value
 
     def text(self) -> str:
@@ -96,14 +110,18 @@ class State:
             + "".join(f"{key}:{name} " for key, name in sorted(self.names.items()))
             + "|"
             + "".join(f"{n} " for n in self.list)
-            + f"|{self.where}"
+            + "".join(
+                f"|{vertex}:" + "".join(f"{each} " for each in following)
+                for vertex, following in self.graph.items()
+            )
+            + f"|{self.twist + 1}|{self.where}"
             + "".join(f" {value}" for value, _ in self.extras.values())
         )
 
     def started_again(self, where: str) -> State:
         """Return the state after definitions only."""
         extras = {name: (first, first) for name, (_, first) in self.extras.items()}
-        return State(where, extras=extras)
+        return State(where, twist=self.twist, extras=extras)
 
     def copy(self) -> State:
         """Return a copy that shares nothing."""
@@ -152,6 +170,25 @@ def change(state: State, random: Random, directory: Path) -> str:
         case "unlink" if state.list:
             state.list.pop(0)
             return "{ Node *gone = list; list = list->next; delete gone; }"
+        case "vertex":
+            vertex = len(state.graph)
+            targets: Row = [random.randrange(vertex + 1) for _ in range(k % 3)]
+            state.graph[vertex] = targets
+            edges = "".join(f" graph.back()->next.push_back(graph[{each}]);" for each in targets)
+            return f"graph.push_back(new Vertex{{{vertex}, {{}}}});{edges}"
+        case "edge" if state.graph:
+            a, b = (random.randrange(len(state.graph)) for _ in range(2))
+            state.graph[a].append(b)
+            return f"graph[{a}]->next.push_back(graph[{b}]);"
+        case "prune" if state.graph:
+            last = len(state.graph) - 1
+            del state.graph[last]
+            for following in state.graph.values():
+                following[:] = [each for each in following if each != last]
+            return (
+                "for (Vertex *each : graph) std::erase(each->next, graph.back());"
+                " delete graph.back(); graph.pop_back();"
+            )
         case "static":
             state.last_id += 1
             return "last_id = next_id();"
@@ -192,6 +229,17 @@ def define(state: State, random: Random, number: int) -> str:
     return f"long {name} = {k}; long get_{number}() {{ return {name}; }}"
 
 
+def redefine(state: State, random: Random) -> str:
+    """Define a function again that an earlier cell calls; return the code."""
+    state.twist = random.randrange(1000)
+    return f"long twist(long n) {{ return n + {state.twist}; }}"
+
+
+def large(code: str) -> str:
+    """Make a cell's text, object and commit larger than any socket takes at once."""
+    return f"/* {'x' * 300_000} */ {{ static char many[300000] = {{1}}; many[1] = 2; }} {code}"
+
+
 def touch(state: State, random: Random) -> str:
     """Alter one of the added variables; return the code."""
     name = random.choice(list(state.extras))
@@ -201,6 +249,7 @@ def touch(state: State, random: Random) -> str:
 
 
 KINDS = (
-    "count push push sort name link link unlink static thread_local read close open chdir"
+    "count push push sort name link link unlink vertex vertex edge edge prune static"
+    " thread_local read close open chdir"
     " signal mask"
 ).split()

@@ -7,20 +7,33 @@ import re
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from farside.errors import CompileError, CppException, FarSideError, FarsideError, LinkError
+from farside.errors import (
+    CompileError,
+    CompilerCrashed,
+    CppException,
+    FarSideError,
+    FarsideError,
+    Interrupted,
+    LinkError,
+)
 from farside.options import Options
-from farside.rescue import STARTED_AGAIN, TAKEN_BACK_TOO
+from farside.rescue import CAUGHT_UP, RUN_AGAIN, STARTED_AGAIN, TAKEN_BACK_TOO
 from farside.session import Session
-from tests.chaos import events, model
+from tests.chaos import disk, events, model, saboteur
+from tests.traces import wait_for_end
+
+Change = Callable[[model.State, Random, Path], str]
 
 WEIGHTS = {
     "change": 30,
-    "define": 5,
+    "define": 4,
+    "redefine": 3,
     "touch": 5,
     "exception": 4,
     "death": 25,
@@ -29,6 +42,11 @@ WEIGHTS = {
     "harmless": 5,
     "killed": 4,
     "killed_midway": 6,
+    "killed_in_a_message": 12,
+    "compiler_stopped": 1,
+    "all_killed": 2,
+    "near_side_lost": 1,
+    "small_disk": 3,
     "undo": 5,
     "checkpoint": 2,
     "restore": 2,
@@ -36,6 +54,7 @@ WEIGHTS = {
 
 
 LONGEST_CELL = 0.005  # seconds from its text to its outcome, more or less
+LONGEST_MESSAGE = 400_000  # bytes
 
 
 @dataclass
@@ -44,6 +63,9 @@ class Tally:
 
     Attributes:
         events: how many of each kind.
+        caught_up: how often cells were run again that no snapshot had the effects of.
+        run_again, started_again: how often another executor was filled, with and without
+            statements.
         recoveries: seconds from the report of an end to a program in the state before.
         lost: sessions that could not go on, a description each.
         different: states that were not the model's, a description each.
@@ -51,6 +73,8 @@ class Tally:
 
     events: Counter[str] = field(default_factory=Counter)
     recoveries: list[float] = field(default_factory=list)
+    caught_up: int = 0
+    run_again: int = 0
     started_again: int = 0
     shown: int = 0
     lost: list[str] = field(default_factory=list)
@@ -60,7 +84,7 @@ class Tally:
 class ChaosSession:
     """A session, the model of its program, and the states that can be gone back to."""
 
-    def __init__(self, seed: int, directory: Path, tally: Tally) -> None:
+    def __init__(self, seed: int, directory: Path, tally: Tally, *, own_mounts: bool) -> None:
         self.random = Random(seed)
         self.seed = seed
         self.directory = directory
@@ -71,7 +95,23 @@ class ChaosSession:
         self.past: list[tuple[int, model.State]] = []
         self.checkpoints: dict[str, tuple[int, model.State]] = {}
         self.last = "start"
-        self.session = Session(Options(output="capture"))
+        self.struck = False  # whether a process may still be ending
+        # Whether the accepted cells, run from the beginning, give the present state.
+        self.is_sum_of_cells = True
+        options = Options(
+            output="capture",
+            output_limit=events.MOST_OUTPUT,
+            process_limit=events.MOST_PROCESSES,
+            memory_limit=events.MOST_MEMORY,
+            on_loss="replay" if seed % 3 == 0 else "definitions",
+        )
+        self.disk = directory / "disk"
+        self.has_disk = own_mounts and disk.mount(self.disk)
+        self.session = Session(options)
+        # A journal on a disk that is full cannot follow, which is told, and not to be resumed from.
+        self.resumes = not self.has_disk or seed % 2 == 0
+        self.journal = (directory if self.resumes else self.disk) / "journal"
+        self.session.save(str(self.journal))
         self.pipe = os.pipe()
 
     def close(self) -> None:
@@ -80,6 +120,8 @@ class ChaosSession:
         self.session.close()
         for end in self.pipe:
             os.close(end)
+        if self.has_disk:
+            disk.unmount(self.disk)
 
     def run(self, count: int) -> None:
         """Have so many events happen; the first that breaks the session ends it."""
@@ -113,6 +155,10 @@ class ChaosSession:
     def define(self) -> None:
         """Define something more."""
         self.cell(model.define(self.state, self.random, self.session.next_cell))
+
+    def redefine(self) -> None:
+        """Define a function again."""
+        self.cell(model.redefine(self.state, self.random))
 
     def touch(self) -> None:
         """Alter what was defined."""
@@ -171,41 +217,123 @@ class ChaosSession:
         """Kill one of the session's processes from outside."""
         victim = self.random.choice(events.KILLED)
         self.last = f"{victim} killed"
-        os.kill(getattr(self.session, f"{victim}_pid"), signal.SIGKILL)
-        if victim == "compiler":
-            with suppress(CompileError):
-                self.session.run(self.spoilt("counter = 1;"))
-                self.tally.different.append(f"seed {self.seed}: the compiler outlived a kill")
+        self.kill(victim)
+        if victim == "compiler":  # which costs nothing, not even the cell
+            self.change_and_last(self.last)
         else:
             self.fails(self.spoilt("counter = 1;"))
+
+    def kill(self, victim: str) -> None:
+        """Kill one of the session's processes, and wait until it has ended."""
+        pid = getattr(self.session, f"{victim}_pid")
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        wait_for_end(pid)
+
+    def change_and_last(self, last: str) -> None:
+        """Alter the program's variables, in an event with another name."""
+        self.change()
+        self.last = last
 
     def killed_midway(self) -> None:
         """Kill one of the processes at some moment while a cell is compiled, linked and run."""
         victim = self.random.choice(events.KILLED)
         self.last = f"{victim} killed midway"
-        pid = getattr(self.session, f"{victim}_pid")
+        timer = threading.Timer(self.random.random() * LONGEST_CELL, self.kill, (victim,))
+        timer.start()
+        self.may_fail(model.change, large=False)
+        timer.join()
+        self.notice()
 
-        def strike() -> None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def killed_in_a_message(self) -> None:
+        """Kill one of the processes when so many bytes of a conversation have passed."""
+        victim = self.random.choice(events.KILLED)
+        place = self.random.choice(saboteur.PLACES)
+        self.last = f"{victim} killed in a message, {place}"
+        large = self.random.random() < 0.5
+        most = LONGEST_MESSAGE if large else 4000
+        after = int(most ** self.random.random())
+        cut = saboteur.lay(self.session, place, after, lambda: self.kill(victim))
+        if place.startswith("supervisor"):
+            # It is spoken to when the worker has died.
+            self.fails(self.spoilt("*(volatile int *)nullptr = 1;"))
+        else:
+            self.may_fail(model.change, large=large)
+        cut.disarm()
+        self.notice()
 
+    def may_fail(self, change: Change, *, large: bool) -> None:
+        """Run a cell that is accepted or fails, which the far side's death may be the cause of."""
         before = self.state.copy()
         number = self.session.next_cell
-        code = model.change(self.state, self.random, self.directory)
-        timer = threading.Timer(self.random.random() * LONGEST_CELL, strike)
-        timer.start()
+        code = change(self.state, self.random, self.directory)
         try:
-            self.session.run(code)
+            self.session.run(model.large(code) if large else code)
             self.past.append((number, self.state.copy()))
-        except (FarSideError, CompileError) as error:
+        except FarSideError as error:
             self.state = before
-            self.recovered(getattr(error, "recovery", ()))
-        timer.join()
-        # If it came after the cell, it is noticed now.
+            self.recovered(error.recovery)
+        except CompilerCrashed as error:
+            self.state = before
+            self.tally.different.append(f"seed {self.seed}, {self.last}: cost the cell: {error}")
+
+    def notice(self) -> None:
+        """Run a cell that notices what was struck since the last, if it has come to an end."""
+        self.struck = True
         try:
             self.cell("(void)counter;")
-        except (FarSideError, CompileError) as error:
-            self.recovered(getattr(error, "recovery", ()))
+        except FarSideError as error:
+            self.recovered(error.recovery)
+
+    def compiler_stopped(self) -> None:
+        """Stop the compiler; the cell that waits for it is interrupted."""
+        os.kill(self.session.compiler_pid, signal.SIGSTOP)
+        ended = threading.Event()
+
+        def strike() -> None:
+            while not ended.wait(0.02):
+                self.session.interrupt()
+
+        thread = threading.Thread(target=strike)
+        thread.start()
+        with suppress(Interrupted):
+            self.session.run(self.spoilt("counter = 1;"))
+            self.tally.different.append(f"seed {self.seed}: a stopped compiler has answered")
+        ended.set()
+        thread.join()
+
+    def all_killed(self) -> None:
+        """Kill the far side with all that sleeps."""
+        if not self.is_sum_of_cells:
+            return
+        supervisor = self.session.supervisor_pid
+        children = f"/proc/{supervisor}/task/{supervisor}/children"
+        for pid in (supervisor, *map(int, Path(children).read_text().split())):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.fails(self.spoilt("counter = 1;"))
+
+    def near_side_lost(self) -> None:
+        """Start from the journal, as after the near side's death."""
+        if not (self.resumes and self.is_sum_of_cells):
+            return
+        for victim in events.KILLED:
+            self.kill(victim)
+        self.tally.recoveries += self.session.recovery_seconds
+        self.session.close()
+        self.session = Session.resume(str(self.journal), output="capture")
+        resumed = self.session.resumed
+        if resumed is None or resumed.failed:
+            self.tally.different.append(f"seed {self.seed}: not all was resumed: {resumed}")
+        self.checkpoints.clear()
+
+    def small_disk(self) -> None:
+        """Fill the small disk, where the journal may be, or make room on it."""
+        if not self.has_disk:
+            return
+        code = events.FREE if (self.disk / "fill").exists() else events.FILL
+        self.last = "small disk freed" if code == events.FREE else "small disk filled"
+        self.cell(code.format(self.disk))
 
     def undo(self) -> None:
         """Take some cells back."""
@@ -221,6 +349,8 @@ class ChaosSession:
             # What the cells did to older variables stays; their own variables go.
             known = self.past[-1][1].extras
             self.state.extras = {n: v for n, v in self.state.extras.items() if n in known}
+            self.state.twist = self.past[-1][1].twist
+            self.is_sum_of_cells = False
             self.past[-1] = (self.past[-1][0], self.state.copy())
         else:
             self.state = self.past[-1][1].copy()
@@ -272,21 +402,35 @@ class ChaosSession:
 
     def recovered(self, recovery: tuple[str, ...]) -> None:
         """Bring the model to what the session says it has done."""
+        self.tally.caught_up += any(each.startswith(CAUGHT_UP) for each in recovery)
+        if RUN_AGAIN in recovery:
+            self.tally.run_again += 1
+            self.checkpoints.clear()
         if STARTED_AGAIN in recovery:
             self.tally.started_again += 1
+            self.is_sum_of_cells = False
             self.state = self.past[-1][1].started_again(self.near)
             self.past = [(cell, past.started_again(self.near)) for cell, past in self.past]
             self.past[-1] = (self.past[-1][0], self.state.copy())
             self.checkpoints.clear()
         for notice in recovery:
+            if gone := re.fullmatch("the checkpoint (.) is gone", notice):
+                self.checkpoints.pop(gone[1], None)
             if notice.startswith(TAKEN_BACK_TOO):
-                gone = [int(n) for n in re.findall(r"\d+", notice)]
-                self.past = [each for each in self.past if each[0] not in gone]
+                cells = [int(n) for n in re.findall(r"\d+", notice)]
+                self.past = [each for each in self.past if each[0] not in cells]
                 self.state = self.past[-1][1].copy()
 
     def compare(self) -> bool:
         """Compare every value with the model."""
-        printed = self.cell(model.show(self.state))
+        try:
+            printed = self.cell(model.show(self.state))
+        except FarSideError as error:
+            if not self.struck:
+                raise
+            self.recovered(error.recovery)  # what was killed has ended only now
+            printed = self.cell(model.show(self.state))
+        self.struck = False
         if printed == self.state.text():
             return True
         self.tally.different.append(

@@ -24,6 +24,7 @@ POSIX = "#include <csignal>\n#include <unistd.h>\n#include <vector>\n"
 def lose_everything(session: Session) -> tuple[str, ...]:
     """Kill a session's supervisor that keeps no snapshots; return the report."""
     os.kill(session.supervisor_pid, signal.SIGKILL)
+    assert wait_for_end(session.supervisor_pid)
     with pytest.raises(FarSideError) as caught:
         session.run("0;")
     return caught.value.recovery
@@ -105,6 +106,7 @@ def lose_snapshots(session: Session) -> None:
     below = [*map(int, Path(task).read_text().split())]
     for pid in (session.supervisor_pid, *below):
         os.kill(pid, signal.SIGKILL)
+    assert all(map(wait_for_end, (session.supervisor_pid, *below)))
     session.run("0;")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
-from farside.errors import CompileError, Crashed, Interrupted
+from farside.errors import Crashed, Interrupted
 from farside.rescue import STARTED_AGAIN
 from farside.session import Session
+from tests.traces import wait_for_end
 
 from .conftest import NewSession, run_all, shown
 
@@ -105,10 +107,45 @@ def test_far_side_killed_while_idle(session: Session) -> None:
 def test_compiler_killed_while_idle(session: Session) -> None:
     session.run("int x = 3; struct P { int a, b; }; static int hidden = 2;")
     session.run("x = 5;")
-    os.kill(session.compiler_pid, signal.SIGKILL)
-    with pytest.raises(CompileError, match="Clang"):
-        session.run("int y = 1;")
-    assert shown(session.run("x + hidden + (int)sizeof(P)")) == "15"
+    for number in range(3):
+        os.kill(session.compiler_pid, signal.SIGKILL)
+        result = session.run(f"int y{number} = hidden; x + y{number} + (int)sizeof(P)")
+        assert (shown(result), result.notices) == ("15", ())
+
+
+def test_compiler_killed_with_all_its_snapshots(session: Session) -> None:
+    session.run("int x = 3; static int hidden = 2;")
+    session.run("x = 5;")
+    pids = [session.compiler_pid, *[each.pid for each in session._compiler._snapshots._all]]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert shown(session.run("x + hidden")) == "7"
+
+
+def test_compiler_killed_while_it_compiles(session: Session, tmp_path: Path) -> None:
+    pipe = tmp_path / "header.h"
+    os.mkfifo(pipe)
+    session.run("int x = 3;")
+
+    def strike() -> None:
+        # It can be opened when Clang waits to read it, the second time when it is asked again.
+        with pipe.open("w"):
+            os.kill(session.compiler_pid, signal.SIGKILL)
+            wait_for_end(session.compiler_pid)
+        pipe.write_text("int from_header = x + 1;\n")
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    session.run(f'#include "{pipe}"')
+    thread.join()
+    assert shown(session.run("from_header")) == "4"
+
+
+def test_compiler_killed_while_a_crash_is_explained(session: Session) -> None:
+    session.run("#include <csignal>\nint x = 3; void deep() { __builtin_trap(); }")
+    with pytest.raises(Crashed, match="SIGILL"):
+        session.run(f"x = 4; kill({session.compiler_pid}, SIGKILL); deep();")
+    assert shown(session.run("x")) == "3"
 
 
 def test_interrupt_of_an_endless_loop(session: Session) -> None:

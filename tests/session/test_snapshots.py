@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from farside.errors import Crashed, FarSideError, FarSideLost, Interrupted, OptionError
-from farside.rescue import STARTED_AGAIN, TAKEN_BACK_TOO
+from farside.rescue import CAUGHT_UP, STARTED_AGAIN
 from farside.session import Session
 
 from .conftest import NewSession, run_all, shown
@@ -329,8 +329,8 @@ def test_a_dead_snapshot_gives_way_to_an_older_one(session: Session) -> None:
     assert newest is not None
     assert newest.snapshot.ready(10)
     os.kill(newest.snapshot.pid, signal.SIGKILL)
-    assert crash(session) == (AS_BEFORE, f"{TAKEN_BACK_TOO}: {number}")
-    assert shown(session.run("x")) == "2"
+    assert crash(session) == (AS_BEFORE, f"{CAUGHT_UP}: {number}")
+    assert shown(session.run("x")) == "3"
 
 
 def test_all_snapshots_dead(session: Session) -> None:

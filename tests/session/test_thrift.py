@@ -6,13 +6,13 @@ import pytest
 
 from farside.errors import Crashed
 from farside.recovery.thrift import ForkBudget
-from farside.rescue import TAKEN_BACK_TOO
+from farside.rescue import CAUGHT_UP
 from farside.session import Session
 
 from .conftest import NewSession, shown
 
 
-def test_what_is_not_kept_is_taken_back_with_the_crash(
+def test_what_is_not_kept_is_run_again_after_a_crash(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.run("int x = 1;")
@@ -30,9 +30,10 @@ def test_what_is_not_kept_is_taken_back_with_the_crash(
         assert [past.kept for past in session.history()] == [True, True, False, False]
         with pytest.raises(Crashed) as caught:
             session.run("*(volatile int *)nullptr = 1;")
-        assert caught.value.recovery[1] == f"{TAKEN_BACK_TOO}: {first.cell}, {second.cell}"
+        assert caught.value.recovery[1] == f"{CAUGHT_UP}: {first.cell}, {second.cell}"
+    assert shown(session.run("x + y")) == "7"
+    assert session.undo(3) == ()
     assert shown(session.run("x")) == "2"
-    session.run("int y = 5;")
 
 
 def test_the_next_cell_makes_up_for_what_was_left_out(

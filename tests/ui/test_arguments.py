@@ -57,6 +57,7 @@ def test_nothing() -> None:
         (["-L", "/a", "-L/b", "--library-path=/c"], {"library_dirs": ("/a", "/b", "/c")}),
         (["-L", "a"], {"library_dirs": (os.path.abspath("a"),)}),
         (["--autoload=ask"], {"autoload": "ask"}),
+        (["--compile-memory=3GB"], {"compile_memory": 3 << 30}),
         (["--memory-limit=1GB"], {"memory_limit": 1 << 30}),
         (["-slab-allocate", "512KB"], {"slab_bytes": 512 << 10}),
     ],

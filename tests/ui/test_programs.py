@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Farside
 
-PROGRAMS = Path(__file__).parents[2] / "bench" / "programs"
+PROGRAMS = Path(__file__).parents[2] / "src" / "farside" / "bench" / "programs"
 
 PRINTED = {
     "primes": "5761455 primes below 100000000, the last thousand add up to 99990732360\n",

@@ -3,7 +3,9 @@
  * A plain number, a pointer or a string goes through __farside_value(kind, data, size). All else is
  * a *tree*: a sequence of tokens, each `u8 kind, u32 size, size bytes`, little-endian, that code
  * writes in the order of display through the functions of native/executor/show.h. The tree travels
- * as one value of kind FARSIDE_VALUE_TREE.
+ * as one value of kind FARSIDE_VALUE_TREE. A value that is *given*, to a Python program, is a tree
+ * as well, but whole: nothing of it is cut, and it has no texts in place of values. Some kinds are
+ * there for such trees alone.
  *
  * Code that farside-compiler makes says the kinds, farside-executor passes them on, and
  * farside/result/value.py and tree.py read them. Each line below is `#define NAME number`; the
@@ -46,7 +48,9 @@
 #define FARSIDE_VALUE_NAME 31       /* a name, as of an enumerator, that stands for a value */
 #define FARSIDE_VALUE_UNREADABLE 32 /* memory that cannot be read: its address; size 8 */
 #define FARSIDE_VALUE_ARRAY 33      /* u8 kind, u64 element size, then the elements' bytes */
-#define FARSIDE_VALUE_DATA 34       /* bytes of a bundle, whole */
+#define FARSIDE_VALUE_DATA 34       /* bytes, whole */
+#define FARSIDE_VALUE_NUMBERS 35    /* u8 kind, u8 n, u64 element size, n u64 (shape), bytes */
+#define FARSIDE_VALUE_PATH 36       /* std::filesystem::path: its bytes */
 
 /* Tokens that are no values themselves. */
 #define FARSIDE_VALUE_LABEL 40 /* the name of the value that follows */
@@ -55,21 +59,29 @@
 #define FARSIDE_VALUE_CYCLE 43 /* stands for a value that is being shown further out */
 #define FARSIDE_VALUE_ERROR 44 /* the display ended here; the text says why */
 #define FARSIDE_VALUE_CLOSE 45 /* ends the value that was opened last */
+/* u8 kind, u64 number, u64 size, head: a token of that kind, head and then memory of that number */
+#define FARSIDE_VALUE_BLOCK 46
 
 /* Tokens that open a value made of those that follow, up to its CLOSE. */
-#define FARSIDE_VALUE_SEQUENCE 50   /* elements */
-#define FARSIDE_VALUE_MAP 51        /* keys and values by turns */
-#define FARSIDE_VALUE_TUPLE 52      /* elements of several types */
-#define FARSIDE_VALUE_RECORD 53     /* labelled members */
-#define FARSIDE_VALUE_POINTEE 54    /* a pointer and, unless null or opaque, what it points to */
-#define FARSIDE_VALUE_TYPED 55      /* one value, and as text its type */
-#define FARSIDE_VALUE_QUANTITY 56   /* one number, and as text its unit */
-#define FARSIDE_VALUE_OPTIONAL 57   /* no value, then the text stands for it, or one */
-#define FARSIDE_VALUE_UNEXPECTED 58 /* one value: std::expected holds an error */
-#define FARSIDE_VALUE_BUNDLE 59     /* labelled texts: a value by MIME type */
+#define FARSIDE_VALUE_SEQUENCE 50    /* elements */
+#define FARSIDE_VALUE_MAP 51         /* keys and values by turns */
+#define FARSIDE_VALUE_TUPLE 52       /* elements of several types */
+#define FARSIDE_VALUE_RECORD 53      /* labelled members */
+#define FARSIDE_VALUE_POINTEE 54     /* a pointer and, unless null or opaque, what it points to */
+#define FARSIDE_VALUE_TYPED 55       /* one value, and as text its type */
+#define FARSIDE_VALUE_QUANTITY 56    /* one number, and as text its unit */
+#define FARSIDE_VALUE_OPTIONAL 57    /* no value, then the text stands for it, or one */
+#define FARSIDE_VALUE_UNEXPECTED 58  /* one value: std::expected holds an error */
+#define FARSIDE_VALUE_BUNDLE 59      /* labelled texts: a value by MIME type */
+#define FARSIDE_VALUE_ENUMERATION 60 /* a number, then its name if it has one; as text its type */
+#define FARSIDE_VALUE_OPAQUE 61      /* an OBJECT without a Python form; as text its type */
+#define FARSIDE_VALUE_SET 62         /* elements, each of which is there once */
+#define FARSIDE_VALUE_EXCEPTION 63   /* what() as TYPED or OPTIONAL; as text the static type */
+#define FARSIDE_VALUE_DATE 64        /* a RECORD of year, month and day */
+#define FARSIDE_VALUE_BITS 65        /* a TEXT of binary digits */
 
-/* At most this many bytes of a string travel. One byte more means that the string goes on: show the
- * first FARSIDE_VALUE_STRING_LIMIT and a mark. */
+/* At most this many bytes of a string travel to be shown. One byte more means that the string goes
+ * on: show the first FARSIDE_VALUE_STRING_LIMIT and a mark. */
 #define FARSIDE_VALUE_STRING_LIMIT 10000
 
 #endif

@@ -80,6 +80,9 @@ class CompiledCell:
         value_type: the type of the value that the cell shows, or None where it shows none.
         value_underlying: of an enumeration, its underlying type; else empty.
         value_enumerators: of an enumeration, the qualified names by value.
+        value_opaque: whether a value that was to be given has no form in Python. It is not
+            evaluated for anything then.
+        value_offset: where the expression begins in such a cell, in bytes.
         object: the relocatable object, or None where the cell has no code and no data.
         cookie: to be kept with the accepted cell, see `AcceptedCell`.
         only_line: the line that all code of the object comes from, where the object does not tell
@@ -100,6 +103,8 @@ class CompiledCell:
     value_type: str | None = None
     value_underlying: str = ""
     value_enumerators: dict[int, str] = field(default_factory=dict)
+    value_opaque: bool = False
+    value_offset: int = 0
     object: bytes | None = None
     cookie: str = ""
     only_line: int = 0
@@ -129,6 +134,9 @@ def parse_cell(
     timings = body.get("timings", {})
     if not isinstance(timings, dict) or not all(isinstance(v, int) for v in timings.values()):
         raise ProtocolError("The compiler sent timings that are not numbers.")
+    offset = value.get("offset", 0)
+    if not isinstance(offset, int):
+        raise ProtocolError("The compiler sent a place that is not a number.")
     line = body.get("line", 0)
     if not isinstance(line, int):
         raise ProtocolError("The compiler sent a line that is not a number.")
@@ -140,6 +148,8 @@ def parse_cell(
         value_type=_text(value["type"]) if "type" in value else None,
         value_underlying=_text(value.get("underlying", "")),
         value_enumerators=_enumerators(_list(value.get("enumerators", []))),
+        value_opaque=value.get("opaque") is True,
+        value_offset=offset,
         object=attachments[0] if attachments else None,
         cookie=_text(body.get("cookie", "")),
         only_line=line,

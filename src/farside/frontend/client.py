@@ -19,11 +19,18 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from farside.errors import CompilerCrashed, InternalError, OptionError, ProtocolError, SetupError
+from farside.errors import (
+    CompilerCrashed,
+    CompilerKilled,
+    InternalError,
+    OptionError,
+    ProtocolError,
+    SetupError,
+)
 from farside.frontend.cell import AcceptedCell, CompiledCell, DeclarationId, Declared, parse_cell
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics, render
 from farside.frontend.pch import build_pch, discard_pch, find_pch
-from farside.frontend.snapshots import Snapshot, Snapshots
+from farside.frontend.snapshots import Snapshot, Snapshots, let_go
 from farside.frontend.wire import Channel, Disconnected, Interrupts, Message, TimeUp
 from farside.options import Options
 
@@ -55,6 +62,17 @@ def find_compiler(options: Options | None = None) -> Path:
     return path
 
 
+def brings_instances(options: Options) -> bool:
+    """Tell whether the executor has the code of template instances that cells would make.
+
+    Farside's own has, as they come out of the library's headers if nothing is done to them.
+    """
+    installed = str(Path(__file__).parent.parent / "libexec" / "farside-executor")
+    chosen = options.executor or os.environ.get("FARSIDE_EXECUTOR") or installed
+    own = str(chosen) == installed and not options.connect and not options.ssh
+    return own and not options.xcc and not any("_GLIBCXX" in each for each in options.defines)
+
+
 class Compiler:
     """One incremental compiler.
 
@@ -68,7 +86,9 @@ class Compiler:
         interrupts: where the wish to stop waiting for Clang comes from, if from anywhere.
     """
 
-    def __init__(self, options: Options, path: Path, pch: Path | None, values: bool) -> None:
+    def __init__(
+        self, options: Options, path: Path, pch: Path | None, values: bool, instances: bool
+    ) -> None:
         self.pid = 0
         self.pch_status = ""
         self.version = ""
@@ -79,6 +99,7 @@ class Compiler:
         self._pch = pch
         self._renew_pch = False
         self._values = values
+        self._instances = instances
         self._snapshots = Snapshots()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
@@ -94,6 +115,7 @@ class Compiler:
         pch: Path | None = None,
         *,
         values: bool = True,
+        instances: bool = False,
     ) -> Compiler:
         """Start a compiler and return at once; its start-up goes on beside the caller's own.
 
@@ -104,6 +126,8 @@ class Compiler:
                 `Options.use_pch` says so; where it is missing or does not fit, one is built in the
                 background for the next session.
             values: whether a last expression without ``;`` is to be shown.
+            instances: whether the objects may leave common template instances to the executor;
+                see `brings_instances`.
 
         Raises:
             SetupError: the program cannot be run.
@@ -112,7 +136,7 @@ class Compiler:
         cached = pch is None and options.use_pch
         if cached:
             pch = find_pch(options, program)
-        compiler = cls(options, program, pch, values)
+        compiler = cls(options, program, pch, values, instances)
         compiler._renew_pch = cached
         compiler._launch()
         return compiler
@@ -153,6 +177,7 @@ class Compiler:
         time_limit: float | None = None,
         *,
         plain: bool = False,
+        given: bool = False,
     ) -> CompiledCell:
         """Compile one cell.
 
@@ -165,9 +190,11 @@ class Compiler:
             hidden: declarations of earlier cells that it may define again.
             time_limit: seconds after which Clang is taken to hang; None means no limit.
             plain: whether an object is shown by its address alone.
+            given: whether its value is given to a Python program, and not shown.
 
         Raises:
-            CompilerCrashed: the compiler process ended, or exceeded `time_limit`.
+            CompilerCrashed: Clang crashed, ran out of memory, or exceeded `time_limit`.
+            CompilerKilled: something else ended the process, before the cell or with it.
             OptionError: Clang rejects the options of the session (first cell only).
             ProtocolError: the compiler's answer is malformed.
         """
@@ -183,6 +210,7 @@ class Compiler:
             "code": code,
             "hidden": hidden,
             "plain": plain,
+            "given": given,
         }
         message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)
@@ -207,6 +235,8 @@ class Compiler:
             self.pid = snapshot.pid
             self._busy = False
             try:
+                if snapshot.channel.ended():
+                    raise CompilerKilled("The compiler's snapshot was killed.")
                 self._replay([cell for cell in accepted if cell.cell > snapshot.after])
             except CompilerCrashed:
                 self._drop_current()
@@ -248,9 +278,9 @@ class Compiler:
             return list(names)
         try:
             self.wait_started()
+            found = self._call({"op": "demangle", "names": list(names)}).body.get("names")
         except (OptionError, CompilerCrashed):
-            return list(names)  # the next cell says why
-        found = self._call({"op": "demangle", "names": list(names)}).body.get("names")
+            return list(names)  # the next cell says why, if there is anything to say
         if not isinstance(found, list) or [type(name) for name in found] != [str] * len(names):
             raise ProtocolError("The compiler's answer to a question for names is malformed.")
         return found
@@ -259,6 +289,11 @@ class Compiler:
     def uses_pch(self) -> bool:
         """Whether a precompiled header is in use."""
         return self.pch_status == "used"
+
+    @property
+    def lives(self) -> bool:
+        """Whether there is a process that can be asked for the next cell, as far as is known."""
+        return self._channel is not None and not self._busy and not self._channel.ended()
 
     def close(self) -> None:
         """End the compiler and all its snapshots; may be called twice."""
@@ -310,6 +345,8 @@ class Compiler:
                     "values": self._values,
                     "elements": self._options.elements,
                     "redefinition": self._options.redefinition,
+                    "instances": self._instances,
+                    "memory": self._options.compile_memory or _half_of_memory(),
                 }
             )
         except Disconnected as error:
@@ -363,6 +400,8 @@ class Compiler:
                 ) from error
             if "event" not in message.body:
                 return message
+            if message.body["event"] == "ended":
+                raise self._ended(message, cell)
             self._event(message)
 
     def _event(self, message: Message) -> None:
@@ -384,30 +423,44 @@ class Compiler:
             # A message that has begun will be complete soon, but a dead process sends no more.
             while self._channel is not None and self._channel.pending():
                 message = self._channel.receive(monotonic() + 1)
-                if "event" in message.body:
+                if "event" in message.body and message.body["event"] != "ended":
                     self._event(message)
         except (Disconnected, TimeUp, ProtocolError):
             return
 
+    def _ended(self, message: Message, cell: int | None) -> CompilerCrashed:
+        """Return the error of a process that has told why it ends."""
+        self._drop_current(kill=False)
+        where = "" if cell is None else f" on cell {cell}"
+        why = message.body.get("why")
+        if why == "memory":
+            return CompilerCrashed(
+                f"Clang ran out of memory{where} (compile_memory). The cell is taken back."
+            )
+        name = _signal_name(why)
+        return CompilerCrashed(
+            f"Clang crashed{where}{f' ({name})' if name else ''}. The cell is taken back."
+        )
+
     def _crashed(self, cell: int | None) -> CompilerCrashed:
-        status = None
+        """Return the error of a process that has ended without a word."""
         process = self._process
         self._absorb_events()
         self._drop_current(kill=False)
-        if process is not None:
-            status = process.returncode
-        what = "Clang crashed"
-        if cell is not None:
-            what += f" on cell {cell}"
-        if status is not None and status < 0:
-            what += f" (signal {-status})"
-        return CompilerCrashed(f"{what}. The cell is taken back.")
+        status = None if process is None else process.returncode
+        where = "" if cell is None else f" on cell {cell}"
+        if status is None or status == -signal.SIGKILL:
+            return CompilerKilled(f"The compiler was killed{where}. The cell is taken back.")
+        what = f" (signal {-status})" if status < 0 else ""
+        return CompilerCrashed(f"Clang crashed{where}{what}. The cell is taken back.")
 
     def _drop_current(self, *, kill: bool = True) -> None:
         """Leave the present process. It ends when its socket closes; ours is also waited for."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+            if self._process is None:
+                let_go(self.pid)
         self._starting = False
         self._busy = True
         if self._process is not None:
@@ -419,6 +472,22 @@ class Compiler:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+
+def _signal_name(why: object) -> str:
+    """Return the name of the signal that a compiler says it dies of; empty where it is none."""
+    number = why.removeprefix("signal ") if isinstance(why, str) else ""
+    if not (number.isascii() and number.isdecimal()):
+        return ""
+    try:
+        return signal.Signals(int(number)).name
+    except ValueError:
+        return ""
+
+
+def _half_of_memory() -> int:
+    """Return half of the machine's memory, in bytes; but what any header needs."""
+    return max(2 << 30, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
 
 
 def _text(body: dict[str, Any], key: str) -> str:

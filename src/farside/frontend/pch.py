@@ -19,11 +19,11 @@ from zlib import crc32
 from farside.options import Options
 
 KEPT = 6
-"""How many PCHs the cache keeps; one takes about 20 MB. Those in use of late are kept besides."""
+"""How many PCHs the cache keeps; one takes about 30 MB. Those in use of late are kept besides."""
 
 _IN_USE = 3600.0  # seconds after its last use for which a PCH may still be in use
 
-_FORMAT = "1"
+_FORMAT = "2"
 _HEADER_DIRS = ("/usr/include", "/usr/include/c++", "/usr/local/include")
 _SUFFIX = ".pch"
 

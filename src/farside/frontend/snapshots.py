@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
 from typing import NamedTuple
 
 from farside.frontend.wire import Channel
@@ -21,6 +24,22 @@ class Snapshot(NamedTuple):
     after: int
     pid: int
     channel: Channel
+
+    def close(self) -> None:
+        """End the process."""
+        self.channel.close()
+        let_go(self.pid)
+
+
+def let_go(pid: int) -> None:
+    """Let a process that ends with its socket see the end of it, should somebody have stopped it.
+
+    The number is what the process said of itself; to continue a process that is not stopped does
+    nothing, whoever it is.
+    """
+    if pid > 1:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGCONT)
 
 
 class Snapshots:
@@ -42,7 +61,7 @@ class Snapshots:
         self._all.append(snapshot)
         self._all.sort(key=lambda kept: kept.after)
         if len(self._all) > KEPT:
-            self._all.pop(self._dispensable()).channel.close()
+            self._all.pop(self._dispensable()).close()
 
     def take(self, after: int) -> Snapshot | None:
         """Return the newest snapshot not younger than cell `after`; the caller owns it.
@@ -53,13 +72,13 @@ class Snapshots:
             snapshot = self._all.pop()
             if snapshot.after <= after:
                 return snapshot
-            snapshot.channel.close()
+            snapshot.close()
         return None
 
     def close(self) -> None:
         """Close all."""
         for snapshot in self._all:
-            snapshot.channel.close()
+            snapshot.close()
         self._all.clear()
 
     def _dispensable(self) -> int:

@@ -12,6 +12,7 @@ import select
 import socket
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
@@ -132,6 +133,17 @@ class Channel:
         except (BlockingIOError, Disconnected):
             return False
 
+    def ended(self) -> bool:
+        """Return whether the other end is closed; what it said before can be read. Never blocks."""
+        self._socket.settimeout(0)
+        try:
+            while True:
+                self._read()
+        except BlockingIOError:
+            return False
+        except Disconnected:
+            return True
+
     def close(self) -> None:
         """Close the socket, and descriptors that nobody took."""
         for descriptor in self._descriptors:
@@ -141,24 +153,20 @@ class Channel:
 
     def _fill(self, size: int, deadline: float | None) -> None:
         while len(self._buffer) < size:
-            if deadline is None:
-                self._socket.settimeout(None)
+            if deadline is not None and monotonic() >= deadline:
+                raise TimeUp
+            if self.interrupts is not None:
+                self._await_readable(self.interrupts, deadline)
+                self._socket.settimeout(0)
             else:
-                left = deadline - monotonic()
-                if left <= 0:
-                    raise TimeUp
+                left = None if deadline is None else max(0.001, deadline - monotonic())
                 self._socket.settimeout(left)
-            self._await_readable(deadline)
-            try:
+            with suppress(TimeoutError, BlockingIOError):
                 self._read()
-            except (TimeoutError, BlockingIOError) as error:
-                raise TimeUp from error
 
-    def _await_readable(self, deadline: float | None) -> None:
+    def _await_readable(self, interrupts: Interrupts, deadline: float | None) -> None:
         """Wait for bytes, or for the deadline, and see to interrupts meanwhile."""
-        if self.interrupts is None:
-            return
-        wake = self.interrupts.fileno()
+        wake = interrupts.fileno()
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         poll.register(wake, select.POLLIN)
@@ -166,7 +174,7 @@ class Channel:
             left = None if deadline is None else max(0.0, deadline - monotonic()) * 1000
             ready = [descriptor for descriptor, _ in poll.poll(left)]
             if wake in ready:
-                self.interrupts.deliver()
+                interrupts.deliver()
             if not ready or ready != [wake]:
                 return
 

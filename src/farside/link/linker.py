@@ -54,6 +54,7 @@ def link(
     roots: Collection[str] | None = None,
     redefines: Collection[str] = (),
     demangle: Callable[[str], str] = str,
+    passed: Callable[[str], object] = str,
 ) -> LinkedImage:
     """Link relocatable objects into an image at its final addresses.
 
@@ -73,6 +74,7 @@ def link(
             others could ask for.
         redefines: names whose definition here takes the place of an earlier link's, weak or strong.
         demangle: makes a name readable, for messages.
+        passed: is told the name of each pass when it has ended.
 
     Raises:
         LinkError: the objects cannot be linked; see `farside.errors` for its kinds.
@@ -82,30 +84,39 @@ def link(
     with _Collected(graph):
         for obj in objects:
             add_object(graph, obj)
+        passed("build graph")
         # Every loaded section is a block, every relocation an edge, every global name one symbol.
 
         choose_definitions(graph, archives, resolver, roots, redefines)
+        passed("choose definitions")
         # Each name has one definition: this link's, an earlier one's, or one to be looked up.
 
         prune(graph, roots)
         place_commons(graph)
+        passed("prune")
         # Every block is live, and what this image defines lies in one of them or is absolute.
 
         relation = look_up(graph, resolver, tls, demangle)
+        passed("look up")
         # Every external name has an address, or is a weak one that nothing defines; what is left to
         # fail is an image that does not fit.
 
         segments = lay_out(graph, allocator)
         settle(graph, segments, tls)
+        passed("lay out")
         # Every block has its final address, and so has every symbol; the blocks' bytes lie in a
         # segment's buffer or are zeros.
 
         maker = EntryMaker(graph, entries, tls)
         maker.survey()
         entry_segments, new_entries = maker.place(allocator)
+        passed("entries")
         # Every edge that needs a GOT slot, stub or TLS entry finds its address in its symbol.
 
         fix_up(graph)
+        passed("fix up")
         # The segments' bytes are final.
 
-        return make_image(graph, [*segments, *entry_segments], new_entries, relation, tls)
+        image = make_image(graph, [*segments, *entry_segments], new_entries, relation, tls)
+        passed("make image")
+        return image

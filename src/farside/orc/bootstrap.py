@@ -78,6 +78,8 @@ STOCK_SYMBOLS = frozenset(
 """The 34 bootstrap symbols of LLVM 22's own executor."""
 
 # What farside adds.
+CALL = "farside_call"
+SHARE = "farside_share"
 COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
 SNAPSHOT = "farside_snapshot"
@@ -119,6 +121,12 @@ SYMBOL_LOOKUP_TAG = "farside_platform_symbol_lookup_tag"
 """Dispatch tag of the call Expected<Addr>(Addr header, String name)."""
 DISPLAY_TAG = "farside_display_tag"
 """Dispatch tag of the call void(String id, u8 update, Seq<char> tree)."""
+MEMORY_TAG = "farside_memory_tag"
+"""Dispatch tag of the call u64(u64 size), whose answer brings a descriptor unless it is 0."""
+
+CALLBACK_TAG = "farside_callback_tag"
+"""Dispatch tag of the call Seq<char>(u64 id, Seq<(u8 kind, Seq<char>)>): a reply of farside's wire.
+"""
 
 PUSH_INITIALIZERS_TAG = "__orc_rt_elfnix_push_initializers_tag"
 """Dispatch tag of ORC's runtime: Expected<Seq<(Addr header, Seq<Addr> dependencies)>>(Addr header).
@@ -126,6 +134,9 @@ PUSH_INITIALIZERS_TAG = "__orc_rt_elfnix_push_initializers_tag"
 
 FARSIDE_SYMBOLS = frozenset(
     (
+        CALL,
+        SHARE,
+        CALLBACK_TAG,
         COMMIT,
         UNCOMMIT,
         SNAPSHOT,
@@ -164,6 +175,7 @@ FARSIDE_SYMBOLS = frozenset(
         RUN_PROGRAM,
         SYMBOL_LOOKUP_TAG,
         DISPLAY_TAG,
+        MEMORY_TAG,
     )
 )
 

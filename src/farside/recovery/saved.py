@@ -45,7 +45,7 @@ _LONGEST_LINE = 1 << 28
 _MOST = 1 << 62
 _KINDS: tuple[str, ...] = get_args(FileKind)
 # What belongs to the near side that writes, and not to the session.
-_NOT_SAVED = frozenset(("output", "compiler", "executor"))
+_NOT_SAVED = frozenset(("output", "compiler", "executor", "trace"))
 
 
 class SavedCell(NamedTuple):

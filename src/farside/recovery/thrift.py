@@ -54,7 +54,7 @@ class ForkBudget:
         """Return what the user should know once copies are left out."""
         return (
             f"copying the program takes {self.seconds * 1e3:.0f} ms, so while cells follow each"
-            " other quickly not every state is kept; a crash can take back a few cells more"
+            " other quickly not every state is kept; after a crash a few cells are run again"
         )
 
 

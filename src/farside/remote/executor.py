@@ -10,7 +10,6 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 
 from __future__ import annotations
 
-import select
 import socket
 import time
 from contextlib import suppress
@@ -28,21 +27,23 @@ from farside.errors import (
     TimedOut,
 )
 from farside.orc import bootstrap, sps
-from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
+from farside.orc.frames import Frame, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
+from farside.remote.conversation import GRACE, Conversation
 from farside.remote.guard import Guard
 from farside.remote.pipes import OutputPipes
 from farside.remote.ports import Interrupts, OutputSink
 from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import Spawned, spawn_executor
 from farside.remote.supervisor import Supervisor
-from farside.remote.transport import SocketTransport, Transport
+from farside.remote.transport import SocketTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from farside.remote.death import DeathReport
+    from farside.remote.given import Answer
 
 T = TypeVar("T")
 
@@ -57,7 +58,6 @@ _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
-_GRACE = 2.0  # seconds between the end of a stream and the report of the death that explains it
 
 
 class Executor:
@@ -78,29 +78,22 @@ class Executor:
         self._remarks: dict[int, int] = {}
         self._most_processes = 0
         self._supervisor = Supervisor(spawned, self._remarks)
-        self._data: Transport = SocketTransport(spawned.data)
-        self._frames = FrameDecoder()
-        self._poll = select.poll()
-        self._readers: dict[int, Callable[[], None]] = {}
-        self._results: dict[int, bytes | None] = {}
-        self._unread: set[int] = set()  # calls whose results say nothing
-        self._handlers: dict[int, Callable[[bytes], bytes]] = {}
-        self._next_sequence = 0
-        self._outer_call = 0  # not those that are made while it waits
         self._setup: bootstrap.Setup | None = None
-        self._data_ended = False
         self._unusable: str | None = None
         self._process_handle: int | None = None
         self.ran = 0
 
-        self._watch(self._data.fileno(), self._read_data)
+        transport = SocketTransport(spawned.data)
+        self._conversation = Conversation(
+            transport, self._raise_death, self._take_setup, lambda: self._has_ended
+        )
         if self._supervisor.exists:
-            self._watch(self._supervisor.fileno(), self._read_control)
+            self._conversation.watch(self._supervisor.fileno(), self._read_control)
         if interrupts is not None:
-            self._watch(interrupts.fileno(), interrupts.deliver)
+            self._conversation.watch(interrupts.fileno(), interrupts.deliver)
         self._pipes = OutputPipes(spawned, sink)
         for pipe in self._pipes.descriptors:
-            self._watch(pipe, partial(self._read_pipe, pipe))
+            self._conversation.watch(pipe, partial(self._read_pipe, pipe))
 
     @classmethod
     def spawn(
@@ -169,6 +162,10 @@ class Executor:
         return self._supervisor.death
 
     @property
+    def _has_ended(self) -> bool:
+        return self.death is not None or self._supervisor.ended
+
+    @property
     def supervisor_pid(self) -> int:
         """Process id of the supervisor."""
         return self._supervisor.pid
@@ -176,7 +173,9 @@ class Executor:
     @property
     def usable(self) -> bool:
         """Whether calls can still be made."""
-        return self._unusable is None and not self._data_ended and not self._supervisor.ended
+        return (
+            self._unusable is None and not self._conversation.ended and not self._supervisor.ended
+        )
 
     @property
     def is_child(self) -> bool:
@@ -235,29 +234,25 @@ class Executor:
         *,
         timeout: float | None = None,
         then: Snapshot | None = None,
+        descriptor: int | None = None,
     ) -> bytes:
-        """Call a wrapper function by its address; see `call`."""
+        """Call a wrapper function by its address; see `call`. A descriptor may go along."""
         with Guard(self):
-            sequence = self._new_sequence()
-            if not self._results:
-                self._outer_call = sequence
-            self._results[sequence] = None
             deadline = None if timeout is None else time.monotonic() + timeout
-            frame = encode_frame(Opcode.CALL, sequence, function, payload)
+            conversation = self._conversation
             if then is None:
-                self._send(frame, deadline)
+                sequence = conversation.call(function, payload, deadline, descriptor=descriptor)
             else:
-                self._send_with_snapshot(frame, then, deadline)
-            results = self._results
-            self._pump_until(lambda: results[sequence] is not None, deadline)
+                request = self._snapshot_request(then)
+                with then.far_end() as far:
+                    sequence = conversation.call(function, payload, deadline, request, far.fileno())
+            self._pump_until(lambda: conversation.has_result(sequence), deadline)
             self._pipes.drain()
-            result = results.pop(sequence)
-            assert result is not None
-            return result
+            return conversation.result(sequence)
 
-    def handle(self, tag_name: str, handler: Callable[[bytes], bytes]) -> None:
+    def handle(self, tag_name: str, handler: Callable[[bytes], bytes | Answer]) -> None:
         """Answer the far side's calls with this dispatch tag. The handler may make calls itself."""
-        self._handlers[self.address(tag_name)] = handler
+        self._conversation.handlers[self.address(tag_name)] = handler
 
     def open_library(self, path: str, *, timeout: float | None = None) -> int:
         """Load a shared library into the executor; ``""`` is the process itself.
@@ -324,15 +319,13 @@ class Executor:
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
         with Guard(self):
-            self._send_with_snapshot(b"", snapshot, None)
+            request = self._snapshot_request(snapshot)
+            with snapshot.far_end() as far:
+                self._conversation.send(request, None, far.fileno())
 
-    def _send_with_snapshot(self, frame: bytes, snapshot: Snapshot, deadline: float | None) -> None:
-        sequence = self._new_sequence()
-        self._unread.add(sequence)
+    def _snapshot_request(self, snapshot: Snapshot) -> bytes:
         snapshot.supervisor = self._supervisor.pid
-        request = encode_frame(Opcode.CALL, sequence, self.address(bootstrap.SNAPSHOT))
-        with snapshot.far_end() as far:
-            self._send(frame + request, deadline, far.fileno())
+        return self._conversation.unread_call(self.address(bootstrap.SNAPSHOT))
 
     def limit_processes(self, most: int) -> None:
         """Let the program have so many processes beside its first.
@@ -350,7 +343,7 @@ class Executor:
 
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end; nothing is waited for."""
-        self._supervisor.interrupt_call(self._outer_call)
+        self._supervisor.interrupt_call(self._conversation.outer_call)
 
     def commit(
         self,
@@ -418,10 +411,10 @@ class Executor:
             Crashed: the snapshot died at once.
         """
         self._unusable = "its program is being put back"
-        if not snapshot.ready(_GRACE):
+        if not snapshot.ready(GRACE):
             raise FarSideLost("The snapshot is gone.")
         # Not closed before the worker has ended, which would else run its exit handlers.
-        self._unwatch(self._data.fileno())
+        self._conversation.pause()
         keep = tuple(keep)
         if not self._adopt(snapshot, keep):
             if not self.is_child:
@@ -452,12 +445,12 @@ class Executor:
         The supervisor before was killed; or it is not the snapshot's, which outlived its own, and
         then it has nothing any more that is to be kept.
         """
-        self._unwatch(self._supervisor.fileno())
-        self._supervisor.end([each.pid for each in (snapshot, *keep) if each.ready(_GRACE)])
+        self._conversation.unwatch(self._supervisor.fileno())
+        self._supervisor.end([each.pid for each in (snapshot, *keep) if each.ready(GRACE)])
         near, far = socket.socketpair()
         self._supervisor = self._supervisor.successor(snapshot.pid, near)
         self._supervisor.limit_processes(self._most_processes)
-        self._watch(self._supervisor.fileno(), self._read_control)
+        self._conversation.watch(self._supervisor.fileno(), self._read_control)
         with far:
             snapshot.found_family(far)
         self._await_supervisor(lambda: self.worker_pid is not None)
@@ -466,19 +459,12 @@ class Executor:
     def _connect(self, snapshot: Snapshot) -> None:
         """Take a snapshot's socket for the connection; the worker before has ended."""
         self._pipes.drain()
-        self._unwatch(self._data.fileno())
-        self._data.close()
-        self._data = SocketTransport(snapshot.socket)
-        self._watch(self._data.fileno(), self._read_data)
-        self._frames = FrameDecoder()
-        self._results.clear()
-        self._unread.clear()
+        self._conversation.reconnect(SocketTransport(snapshot.socket))
         self._process_handle = None
-        self._data_ended = False
 
     def _end_worker(self, keep: Sequence[Snapshot]) -> None:
         """Let the supervisor end what is below it, but for snapshots, and wait for the worker."""
-        pids = [each.pid for each in keep if each.ready(_GRACE)]
+        pids = [each.pid for each in keep if each.ready(GRACE)]
         self._supervisor.kill_worker(pids)
         self._await_supervisor(lambda: self.death is not None)
 
@@ -488,17 +474,18 @@ class Executor:
             if self._supervisor.ended:
                 raise FarSideLost("The far side is gone: its supervisor ended.")
             try:
-                self._turn(deadline)
+                self._conversation.turn(min(deadline, time.monotonic() + _SLICE))
             except TimedOut:
-                self._supervisor.ended = True  # somebody has stopped it
-                raise
+                if time.monotonic() >= deadline or self._supervisor.is_stopped():
+                    self._supervisor.ended = True
+                    raise
 
     # --- the end -------------------------------------------------------------------------------
 
     def kill(self) -> None:
         """End the whole process tree at once; may be called again, and in any state."""
         self._unusable = self._unusable or "the executor was killed"
-        self._data.close()
+        self._conversation.close()
         try:
             with suppress(FarsideError):  # nobody is left to be told of too much output
                 self._pipes.drain()
@@ -515,7 +502,7 @@ class Executor:
         try:
             # Whatever goes wrong here, the executor is ended below.
             with suppress(FarsideError):
-                if self._unusable is None and not self._data_ended:
+                if self._unusable is None and not self._conversation.ended:
                     self._say_goodbye(time.monotonic() + timeout)
             served = self._supervisor.serves
             return not served or self.death is not None or self._supervisor.ended
@@ -524,16 +511,17 @@ class Executor:
 
     def _say_goodbye(self, deadline: float) -> None:
         self._unusable = "the executor was closed"
-        self._send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), deadline)
+        self._conversation.send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), deadline)
         if self._supervisor.serves:
             while self.death is None and not self._supervisor.ended:
-                self._turn(deadline)
+                self._conversation.turn(deadline)
             return
         # A child that the program left holds the connection open, so its end says nothing.
         child = self.is_child
-        while not (self._learn_end(time.monotonic() + _SLICE) if child else self._data_ended):
+        learn_end = self._supervisor.learn_end
+        while not (learn_end(time.monotonic() + _SLICE) if child else self._conversation.ended):
             if not child:
-                self._turn(deadline)
+                self._conversation.turn(deadline)
             elif time.monotonic() >= deadline:
                 raise TimedOut("The executor did not end in the time it was given.")
             self._pipes.drain()
@@ -551,74 +539,20 @@ class Executor:
                 self._pipes.drain()
         finally:
             self._pipes.close()
-            self._readers.clear()
-            self._poll = select.poll()
+            self._conversation.forget()
 
     # --- waiting -------------------------------------------------------------------------------
 
-    def _watch(self, descriptor: int, reader: Callable[[], None]) -> None:
-        self._readers[descriptor] = reader
-        self._poll.register(descriptor, select.POLLIN)
-
-    def _unwatch(self, descriptor: int) -> None:
-        if self._readers.pop(descriptor, None) is not None:
-            self._poll.unregister(descriptor)
-
-    def _turn(self, deadline: float | None) -> None:
-        """Wait for one event or more and serve them. Raises TimedOut at the deadline."""
-        milliseconds = None
-        if deadline is not None:
-            milliseconds = max(0.0, deadline - time.monotonic()) * 1000
-        events = self._poll.poll(milliseconds)
-        if not events and deadline is not None and time.monotonic() >= deadline:
-            raise TimedOut("The far side did not answer in the time it was given.")
-        for descriptor, _ in events:
-            reader = self._readers.get(descriptor)
-            if reader is not None:
-                reader()
-        # One that talks without end must not keep anybody waiting without end.
-        if deadline is not None and time.monotonic() >= deadline + _GRACE:
-            raise TimedOut("The far side did not answer in the time it was given.")
-
     def _pump_until(self, done: Callable[[], bool], deadline: float | None) -> None:
         while not done():
-            self._turn(deadline)
-            ended = self._data_ended or self.death is not None or self._supervisor.ended
+            self._conversation.turn(deadline)
+            ended = self._conversation.ended or self.death is not None or self._supervisor.ended
             if ended and not done():
                 self._raise_death()
 
-    def _new_sequence(self) -> int:
-        sequence = self._next_sequence
-        self._next_sequence += 1
-        return sequence
-
-    def _send(self, frame: bytes, deadline: float | None, descriptor: int | None = None) -> None:
-        """Send all of a frame, and a descriptor with its first byte."""
-        rest = memoryview(frame)
-        waited = False
-        try:
-            while True:
-                sent = self._data.send(rest, descriptor)
-                rest = rest[sent:]
-                if not rest:
-                    return
-                if sent:
-                    descriptor = None
-                self._poll.modify(self._data.fileno(), select.POLLIN | select.POLLOUT)
-                waited = True
-                self._turn(deadline)
-                if self._data_ended:
-                    self._raise_death()
-        except FarSideLost:
-            self._raise_death()
-        finally:
-            if waited and self._data.fileno() in self._readers:
-                self._poll.modify(self._data.fileno(), select.POLLIN)
-
     def _raise_death(self) -> NoReturn:
         """Say why the stream ended: the supervisor knows how the worker did."""
-        self._data_ended = True
-        self._unwatch(self._data.fileno())
+        self._conversation.stop_reading()
         gone = self._supervisor.serves and self._supervisor.ended
         if not gone and (self._supervisor.worker_lives() or not self._await_death()):
             # It does not hold its connection any more. `wake` or `kill` will end it.
@@ -630,19 +564,16 @@ class Executor:
         raise FarSideLost(f"The far side is gone: {what}.")
 
     def _await_death(self) -> bool:
-        deadline = time.monotonic() + _GRACE
+        stopped = self._supervisor.serves and self._supervisor.is_stopped()
+        deadline = time.monotonic() + (0.0 if stopped else GRACE)
         if not self._supervisor.serves:
-            return self._learn_end(deadline)
+            return self._supervisor.learn_end(deadline)
         try:
             while self.death is None and not self._supervisor.ended:
-                self._turn(deadline)
+                self._conversation.turn(deadline)
         except TimedOut:
             return False
         return True
-
-    def _learn_end(self, deadline: float) -> bool:
-        """Learn how an executor without supervisor ended; False if it did not."""
-        return self._supervisor.learn_end(deadline)
 
     def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
         """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
@@ -650,49 +581,21 @@ class Executor:
 
     # --- what arrives --------------------------------------------------------------------------
 
-    def _read_data(self) -> None:
-        data = self._data.receive()
-        if data is None:
-            return
-        if not data:
-            self._data_ended = True
-            self._unwatch(self._data.fileno())
-            return
-        self._frames.feed(data)
-        while (frame := self._frames.next()) is not None:
-            self._serve(frame)
-
-    def _serve(self, frame: Frame) -> None:
-        if frame.opcode == Opcode.RESULT:
-            if frame.sequence in self._unread:
-                self._unread.discard(frame.sequence)
-                return
-            if self._results.get(frame.sequence, b"") is not None:
-                raise ProtocolError(f"A result for call {frame.sequence}, which is not open.")
-            self._results[frame.sequence] = frame.payload
-        elif frame.opcode == Opcode.CALL:
-            handler = self._handlers.get(frame.tag)
-            if handler is None:
-                raise ProtocolError(f"A call with the unknown tag {frame.tag:#x}.")
-            reply = handler(frame.payload)
-            self._send(encode_frame(Opcode.RESULT, frame.sequence, 0, reply), None)
-        elif frame.opcode == Opcode.SETUP:
-            if self._setup is not None or frame.sequence != 0:
-                raise ProtocolError("A second Setup message, or one with a sequence number.")
-            self._setup = bootstrap.decode_setup(frame.payload)
-            self._supervisor.serves = self.is_native
-        else:
-            self._data_ended = True
+    def _take_setup(self, frame: Frame) -> None:
+        if self._setup is not None or frame.sequence != 0:
+            raise ProtocolError("A second Setup message, or one with a sequence number.")
+        self._setup = bootstrap.decode_setup(frame.payload)
+        self._supervisor.serves = self.is_native
 
     def _read_control(self) -> None:
         self._supervisor.read()
         if self._supervisor.ended:
-            self._unwatch(self._supervisor.fileno())
+            self._conversation.unwatch(self._supervisor.fileno())
 
     def _read_pipe(self, pipe: int) -> None:
         self._pipes.read(pipe)
         if pipe not in self._pipes.descriptors:
-            self._unwatch(pipe)
+            self._conversation.unwatch(pipe)
 
     def _decoded(self, codec: sps.Codec[T], payload: bytes) -> T:
         """Decode a result; a malformed one makes the executor unusable."""

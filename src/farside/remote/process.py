@@ -75,6 +75,15 @@ def is_living(worker: int | None, supervisor: int) -> bool:
     return fields[0] not in b"ZX" and not int(fields[6]) & _PF_EXITING
 
 
+def is_stopped(pid: int) -> bool:
+    """Tell whether a process is stopped, by a signal or a debugger."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] in b"Tt"
+    except (OSError, IndexError):
+        return False
+
+
 def kill_group(pid: int) -> None:
     """Kill a child that leads a process group, and all that is in the group."""
     with suppress(ProcessLookupError, PermissionError):

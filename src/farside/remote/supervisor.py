@@ -6,6 +6,9 @@ socket closes. It does not wait for what it is told: the owner has its event loo
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame
 from farside.remote.death import DeathReport
 from farside.remote.leftovers import end_leftovers
-from farside.remote.process import await_end, collect, is_living, kill_group
+from farside.remote.process import await_end, collect, is_living, is_stopped, kill_group
 from farside.remote.record import decode_record
 from farside.remote.transport import SocketTransport
 
@@ -59,6 +62,10 @@ class Supervisor:
         self._frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._sequence = 0
         self._reaped = False
+        self._handle = -1  # the process, whatever becomes of its number
+        if self.pid:
+            with suppress(OSError):
+                self._handle = os.pidfd_open(self.pid)
 
     def successor(self, pid: int, control: socket.socket) -> Supervisor:
         """Return another in its place, for the same executor; it shares the remarks."""
@@ -107,6 +114,10 @@ class Supervisor:
         worker = self.worker_pid if self.serves else self.pid
         return self.pid != 0 and is_living(worker, self.pid)
 
+    def is_stopped(self) -> bool:
+        """Tell whether somebody has stopped it, such as the program."""
+        return self.pid != 0 and is_stopped(self.pid)
+
     def learn_end(self, deadline: float) -> bool:
         """Learn from the kernel how an executor without supervisor ended; False if it did not."""
         if self.pid and not self._reaped:
@@ -139,10 +150,21 @@ class Supervisor:
         self._sequence += 1
         if self._control is None:
             raise FarSideLost("This executor has no supervisor.")
+        rest = memoryview(frame)
         try:
-            self._control.send(memoryview(frame), descriptor)
+            while rest and not self.ended:
+                if sent := self._control.send(rest, descriptor):
+                    rest, descriptor = rest[sent:], None
+                else:
+                    self.ended = not self._takes_more()
         except FarSideLost:
             self.ended = True
+
+    def _takes_more(self) -> bool:
+        """Wait for it to read what it was sent; False if it does not."""
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLOUT)
+        return bool(poll.poll(_REAP_GRACE * 1000))
 
     # --- its end -------------------------------------------------------------------------------
 
@@ -158,6 +180,12 @@ class Supervisor:
             with suppress(ProtocolError):
                 self.read()
         was_killed, self.ended = self.ended, True
+        if was_killed and self._handle >= 0:
+            # It may be alive and too slow, and must not end what is to be kept when it wakes up.
+            with suppress(OSError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        if self._handle >= 0:
+            os.close(self._handle)
         if self._control is not None:
             self._control.close()  # it ends all below it, and itself
         if self._spawned.relay is not None:

@@ -43,12 +43,15 @@ class ValueKind(IntEnum):
     UNREADABLE = 32
     ARRAY = 33
     DATA = 34
+    NUMBERS = 35
+    PATH = 36
     LABEL = 40
     COUNT = 41
     CUT = 42
     CYCLE = 43
     ERROR = 44
     CLOSE = 45
+    BLOCK = 46
     SEQUENCE = 50
     MAP = 51
     TUPLE = 52
@@ -59,3 +62,9 @@ class ValueKind(IntEnum):
     OPTIONAL = 57
     UNEXPECTED = 58
     BUNDLE = 59
+    ENUMERATION = 60
+    OPAQUE = 61
+    SET = 62
+    EXCEPTION = 63
+    DATE = 64
+    BITS = 65

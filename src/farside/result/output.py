@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from farside.errors import TooMuchOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Output:
@@ -12,6 +17,7 @@ class Output:
         capture: whether the far side writes into pipes at all; without, it has the near side's own
             stdout and stderr, and there is nothing to collect.
         taken: how many bytes of both streams have come before the last `take`, in all.
+        live: is given the name of the stream and what came, at once, if anybody wants that.
     """
 
     def __init__(self, capture: bool, limit: int = 64 << 20) -> None:
@@ -20,22 +26,25 @@ class Output:
         self._over = False
         self._received = 0
         self.taken = 0
+        self.live: Callable[[str, bytes], None] | None = None
         self._stdout = bytearray()
         self._stderr = bytearray()
 
     def stdout(self, data: bytes) -> None:
         """Take bytes from the far side's standard output. Raises TooMuchOutput once."""
-        self._add(self._stdout, data)
+        self._add("stdout", self._stdout, data)
 
     def stderr(self, data: bytes) -> None:
         """Take bytes from the far side's standard error. Raises TooMuchOutput once."""
-        self._add(self._stderr, data)
+        self._add("stderr", self._stderr, data)
 
-    def _add(self, stream: bytearray, data: bytes) -> None:
+    def _add(self, name: str, stream: bytearray, data: bytes) -> None:
         """Add to a stream. What comes beyond the limit is dropped; the first time, it raises."""
         self._received += len(data)
         room = self._limit - len(self._stdout) - len(self._stderr)
         stream += data[: max(room, 0)]
+        if self.live is not None and room > 0:
+            self.live(name, data[:room])
         if len(data) > room and not self._over:
             self._over = True
             raise TooMuchOutput(f"it wrote more than {self._limit} bytes (output_limit)")

@@ -43,7 +43,7 @@ PythonValue = bool | int | float | complex | str | bytes | None
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """The value of a cell's last expression.
+    """A value as farside shows it: of a cell's last expression, or one without a Python form.
 
     Attributes:
         type: the C++ type as Clang spells it.
@@ -55,6 +55,8 @@ class Value:
         bundle: texts by MIME type, where the type has a ``mime_bundle``; binary ones in base64.
         problem: what ended the display before its end, such as a crash, else empty.
         tree: what a value made of others is made of, else None.
+        name: the C++ expression that denotes the value, where it is still alive and a Python
+            program may use it: ``session.eval(f"{value}.size()")``. Else empty.
     """
 
     type: str
@@ -64,9 +66,14 @@ class Value:
     bundle: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
     tree: Node | None = None
+    name: str = ""
 
     def __str__(self) -> str:
         return f"({self.type}) {self.text}"
+
+    def __format__(self, spec: str) -> str:
+        """Return the name, so that an f-string of C++ code can mention the value; else the text."""
+        return format(self.name or str(self), spec)
 
 
 def decode_value(

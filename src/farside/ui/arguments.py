@@ -24,6 +24,7 @@ HELP = f"""\
        farside run [-l LIB] FILE... [-- ARGS]   runs main of objects (farside run --help)
        farside link [options] FILE...     (farside link --help)
        farside executor --listen HOST:PORT   (farside executor --help)
+       farside bench [GROUP]...           measures it beside its peers (farside bench --help)
 
 Interactive C++. With neither FILE nor CODE the cells come from standard input: with a prompt if
 that is a terminal, else one cell a line, or as many lines as it takes to close what is open.
@@ -60,6 +61,7 @@ options:
   --orc-runtime[=PATH]  LLVM's ORC runtime, for an executor other than farside's
   --time-limit=SECONDS  stop and take back a cell that runs longer
   --compile-limit=SECONDS  give a cell up for which Clang takes longer
+  --compile-memory=SIZE  give a cell up for which Clang needs more (default: half of the machine's)
   --memory-limit=SIZE   let allocations beyond this fail
   --process-limit=N     end a program with more processes beside its first
   --snapshots=N         states of the program that are kept, for recovery after a crash and for
@@ -72,6 +74,8 @@ options:
   --journal=FILE        keep the cells in FILE as they are accepted, as %save does from then on
   --resume=FILE         bring back the session in FILE by running its cells again, and go on with
                         it there; options that are given take the place of the session's
+  --trace=FILE          write the path of each cell to FILE, for ui.perfetto.dev or
+                        chrome://tracing
   --elements=N          elements of a container that are shown (default 100)
   --prepare             build the precompiled standard library for these options, then end
   --version, --help
@@ -289,11 +293,13 @@ class _Parser:
             "-ssh": lambda value: self._set(ssh=value),
             "-time-limit": lambda value: self._seconds("time_limit", value),
             "-compile-limit": lambda value: self._seconds("compile_limit", value),
+            "-compile-memory": lambda value: self._set(compile_memory=parse_size(value)),
             "-memory-limit": lambda value: self._set(memory_limit=parse_size(value)),
             "-on-loss": lambda value: self._choice("on_loss", value, ("definitions", "replay")),
             "-on-interrupt": lambda value: self._choice("on_interrupt", value, ("restore", "keep")),
             "-journal": lambda value: self._file("journal", value),
             "-resume": lambda value: self._file("resume", value),
+            "-trace": self._trace,
             "-c": self._code,
         }
 
@@ -316,6 +322,11 @@ class _Parser:
         if not value:
             raise OptionError(f"--{name} needs the name of a file")
         self._files[name] = value
+
+    def _trace(self, value: str) -> None:
+        if not value:
+            raise OptionError("--trace needs the name of a file")
+        self._set(trace=value)
 
     def _choice(self, name: str, value: str, choices: tuple[str, str]) -> None:
         if value not in choices:
@@ -390,7 +401,7 @@ def _unknown_option(word: str) -> str:
     names += ["--snapshots=", "--elements=", "--snapshot-memory=", "--journal=", "--resume="]
     names += ["--on-loss=", "--on-interrupt=", "--library-path=", "--autoload="]
     names += ["--oop-executor", "--oop-executor-connect=", "--token-file=", "--insecure", "--ssh="]
-    names += ["--prepare", "--version", "--help"]
+    names += ["--compile-memory=", "--prepare", "--version", "--help"]
     name = word.partition("=")[0]
     near = [each for each in names if each.startswith(name)]
     if not near and not name.startswith(("-f", "-m", "-W")):  # those are Clang's

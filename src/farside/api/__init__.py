@@ -1,0 +1,1 @@
+"""What a Python program does with a session, besides running cells."""

@@ -1,0 +1,209 @@
+"""Python values as C++ source: declarations of variables that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from math import isnan
+from typing import Any
+
+from farside.errors import OptionError
+from farside.result.objects import CppObject, Enumerator, Pointer
+from farside.result.value import Value
+
+_MOST = 100_000  # elements that are written down in source
+
+_INTEGERS = (("int", 31), ("long", 63))
+
+# numpy's names of element types.
+_ELEMENTS = {
+    "bool": "bool",
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long",
+    "uint8": "unsigned char",
+    "uint16": "unsigned short",
+    "uint32": "unsigned int",
+    "uint64": "unsigned long",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "std::complex<float>",
+    "complex128": "std::complex<double>",
+}
+
+_HEADERS = {
+    "std::string": "string",
+    "std::vector": "vector",
+    "std::map": "map",
+    "std::set": "set",
+    "std::tuple": "tuple",
+    "std::complex": "complex",
+    "std::nullptr_t": "cstddef",
+}
+
+
+def declaration(name: str, value: object) -> str:
+    """Return C++ source that defines a variable which holds a Python value.
+
+    Args:
+        name: of the variable.
+        value: see docs/python.md for what becomes what.
+
+    Raises:
+        OptionError: it has no form in C++.
+    """
+    if isinstance(value, Value):
+        if not value.name:
+            raise OptionError(f"{name}: this value is not alive on the far side")
+        return f"auto &&{name} = {value.name};"
+    kind = cpp_type(value)
+    headers = "".join(
+        f"#include <{header}>\n" for start, header in _HEADERS.items() if start in kind
+    )
+    return f"{headers}{kind} {name} = {initialiser(value, kind)};"
+
+
+def cpp_type(value: Any) -> str:
+    """Return the C++ type that fits a Python value.
+
+    Raises:
+        OptionError: there is none.
+    """
+    match value:
+        case None:
+            return "std::nullptr_t"
+        case bool():
+            return "bool"
+        case Enumerator() | Pointer():
+            return value.type
+        case int():
+            return _integer(value)
+        case float():
+            return "double"
+        case complex():
+            return "std::complex<double>"
+        case str():
+            return "std::string"
+        case bytes() | bytearray():
+            return "std::vector<unsigned char>"
+        case CppObject():
+            return value.__cpp_type__
+        case tuple():
+            return f"std::tuple<{', '.join(map(cpp_type, value))}>"
+        case dict():
+            return f"std::map<{_common(list(value))}, {_common(list(value.values()))}>"
+        case set() | frozenset():
+            return f"std::set<{_common(list(value))}>"
+        case list():
+            return f"std::vector<{_common(value)}>"
+    dtype = getattr(value, "dtype", None)
+    element = _ELEMENTS.get(getattr(dtype, "name", ""))
+    if element is None:
+        raise OptionError(f"there is no C++ type for a {type(value).__name__}")
+    for _ in value.shape:
+        element = f"std::vector<{element}>"
+    return element
+
+
+def _integer(value: int) -> str:
+    for name, bits in _INTEGERS:
+        if -(2**bits) <= value < 2**bits:
+            return name
+    if value >= 2**64 or value < 0:
+        raise OptionError(f"{value} does not fit 64 bits")
+    return "unsigned long"
+
+
+def _common(values: list[Any]) -> str:
+    """Return one type for all elements of a container."""
+    if not values:
+        return "int"
+    kinds = set(map(cpp_type, values))
+    if len(kinds) == 1:
+        return kinds.pop()
+    if kinds <= {"int", "long"}:
+        return "long"
+    if kinds <= {"int", "long", "unsigned long", "double"}:
+        return "double"
+    raise OptionError(f"the elements are of several types in C++: {', '.join(sorted(kinds))}")
+
+
+def initialiser(value: Any, kind: str = "") -> str:
+    """Return what a variable is initialised with.
+
+    Args:
+        value: the Python value.
+        kind: the type of the variable.
+
+    Raises:
+        OptionError: it is too large for source.
+    """
+    match value:
+        case None:
+            return "nullptr"
+        case bool():
+            return "true" if value else "false"
+        case Pointer():
+            return f"({value.type}){int(value):#x}"
+        case Enumerator():
+            return f"({value.type}){int(value)}"
+        case int():
+            # The smallest number has no literal of its own.
+            return f"({value + 1} - 1)" if value in (-(2**31), -(2**63)) else _suffixed(value)
+        case float():
+            return _floating(value)
+        case complex():
+            return f"{{{_floating(value.real)}, {_floating(value.imag)}}}"
+        case str():
+            return f"std::string({_string(value)}, {len(_bytes(value))})"
+        case bytes() | bytearray():
+            return _braced([str(each) for each in value])
+        case CppObject():
+            names = [each.name for each in fields(value)]  # type: ignore[arg-type]
+            return _braced([initialiser(getattr(value, name)) for name in names])
+        case dict():
+            return _braced(
+                [f"{{{initialiser(key)}, {initialiser(each)}}}" for key, each in value.items()]
+            )
+        case list() | tuple() | set() | frozenset():
+            return _braced([initialiser(each) for each in value])
+    if hasattr(value, "tolist"):
+        found = value.tolist()
+        return initialiser(found) if isinstance(found, list) else f"{kind}({initialiser(found)})"
+    raise OptionError(f"there is no C++ value for a {type(value).__name__}")
+
+
+def _suffixed(value: int) -> str:
+    if -(2**31) <= value < 2**31:
+        return str(value)
+    return f"{value}L" if value < 2**63 else f"{value}UL"
+
+
+def _floating(value: float) -> str:
+    if isnan(value):
+        return '__builtin_nan("")'
+    if value in (float("inf"), float("-inf")):
+        return f"{'-' if value < 0 else ''}__builtin_inf()"
+    return repr(value)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _string(text: str) -> str:
+    """Return a literal; three octal digits end an escape wherever they stand."""
+    return (
+        '"'
+        + "".join(
+            chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}"
+            for byte in _bytes(text)
+        )
+        + '"'
+    )
+
+
+def _braced(parts: list[str]) -> str:
+    if len(parts) > _MOST:
+        raise OptionError(f"{len(parts)} elements are too many to be written as C++ source")
+    return f"{{{', '.join(parts)}}}"

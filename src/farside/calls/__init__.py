@@ -1,0 +1,1 @@
+"""Calls of C++ from Python: ``session.fn.name(...)``, arrays, callbacks, shared buffers."""

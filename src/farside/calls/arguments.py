@@ -1,0 +1,425 @@
+"""What a Python argument can be in C++: its forms, best first, and how its bytes are made.
+
+Overloads are for Clang to choose between, so a form is an ordinary C++ value of the type that a C++
+programmer would have written: ``int``, ``double``, ``std::string``, ``std::vector<double>``. Only
+where no function takes the first forms are the others tried, the last of which converts to
+whatever the parameter's type is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from farside.calls.wire import (
+    Encoder,
+    array_of,
+    elements_of,
+    encoded,
+    integer,
+    scalar_of,
+)
+from farside.errors import ArgumentMismatch
+from farside.result.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_INT32 = range(-(1 << 31), 1 << 31)
+_INT64 = range(-(1 << 63), 1 << 63)
+_UINT64 = range(1 << 64)
+_TYPE = re.compile(r"[\w:<>,*&\s\[\]()]+")
+
+
+class Form(NamedTuple):
+    """One way to give an argument.
+
+    Attributes:
+        declare: statements that read it; ``@`` stands for its name, ``#`` for its number.
+        give: the expression that the function is given.
+        headers: what they need.
+        narrowed: as `declare`, where the parameter is an integer type, ``$``, that does not hold
+            all values of this one; empty where there is no such form.
+    """
+
+    declare: str
+    give: str
+    headers: tuple[str, ...] = ()
+    narrowed: str = ""
+
+
+class Argument(NamedTuple):
+    """One argument.
+
+    Attributes:
+        key: equal for arguments that the same code serves.
+        forms: best first.
+        encode: appends its bytes.
+        said: what it is, for messages.
+        ref: what is to be changed after the call, None for most.
+        scalar: the letter of the struct module for what has no tag, empty for all else.
+    """
+
+    key: str
+    forms: tuple[Form, ...]
+    encode: Callable[[Encoder], object]
+    said: str
+    ref: Ref | None = None
+    scalar: str = ""
+
+
+@dataclass(eq=False)
+class Ref:
+    """An argument that the function may change: a variable that lives as long as the call.
+
+    ``value`` is what it holds, before the call and after it. An array (numpy's, for example) is
+    changed in place. ``type`` is the C++ type where the value does not say it: ``Ref(3, "long")``.
+    """
+
+    value: Any
+    type: str = ""
+    offset: int | None = field(default=None, repr=False)
+    """Where an array lies beside the bytes of the call that runs."""
+
+
+@dataclass(frozen=True)
+class As:
+    """A value given as a certain C++ type: ``As("unsigned char", 7)``, ``As("Color", 1)``."""
+
+    type: str
+    value: Any
+
+
+def rvalue(kind: str, read: str, headers: tuple[str, ...] = ()) -> Form:
+    """Return the form of a value of a type."""
+    declare = f"{kind} @ = farside::wire::argument(#, [&]() -> {kind} {{ return {read}; }});"
+    return Form(declare, f"static_cast<{kind} &&>(@)", headers)
+
+
+def tagged(kind: str, headers: tuple[str, ...] = ()) -> Form:
+    """Return the form of a type that ``farside::wire::Read`` reads."""
+    read = "farside::wire::Read<{}>::from(__fs_in)".format
+    form = rvalue(kind, read(kind), headers)
+    cut = f"$ @ = farside::wire::argument(#, [&] {{ return {read('$')}; }});"
+    return form._replace(narrowed=cut) if kind in _INTEGERS else form
+
+
+_INTEGERS = frozenset(
+    f"{sign}{size}"
+    for sign in ("", "unsigned ")
+    for size in ("char", "short", "int", "long", "long long")
+) | {"signed char"}
+
+_NARROWED = (
+    "$ @ = farside::wire::argument(#,"
+    " [&] {{ return farside::wire::number<$>(__fs_in.raw<{}>()); }});"
+)
+
+
+def _raw(kind: str, wire: str) -> Form:
+    declare = f"{kind} @ = static_cast<{kind}>(__fs_in.raw<{wire}>());"
+    return Form(declare, f"static_cast<{kind} &&>(@)", (), _NARROWED.format(wire))
+
+
+_BOOL = (Form("bool @ = __fs_in.raw<unsigned char>() != 0;", "static_cast<bool &&>(@)"),)
+_INT = (_raw("int", "long"),)
+_LONG = (_raw("long", "long"),)
+_ULONG = (_raw("unsigned long", "unsigned long"),)
+_DOUBLE = (Form("double @ = __fs_in.raw<double>();", "static_cast<double &&>(@)"),)
+
+FLEXIBLE = Form("farside::wire::Flexible @(#, farside::wire::skip(__fs_in));", "@")
+
+SCALARS: dict[str, tuple[Form, ...]] = {
+    "?": _BOOL,
+    "i": _INT,
+    "q": _LONG,
+    "Q": _ULONG,
+    "d": _DOUBLE,
+}
+"""The forms of plain numbers, by the letter that stands for them in a key."""
+
+LETTERS = {"?": "?", "i": "q", "q": "q", "Q": "Q", "d": "d"}
+"""How plain numbers are packed."""
+
+_SCALAR_NAMES = {"?": "bool", "i": "int", "q": "int", "Q": "int", "d": "float"}
+_STRING = tagged("std::string", ("string",))
+_CONST_CHAR = tagged("const char *")
+_COMPLEX = tagged("std::complex<double>", ("complex",))
+_NULL = tagged("std::nullptr_t")
+_CALLABLE = Form(
+    "const auto @ = farside::wire::Read<farside::wire::Callable>::from(__fs_in);",
+    "@",
+    ("functional",),
+)
+
+
+def letter_of(value: object) -> str:
+    """Return the letter of a plain Python number, empty for all else.
+
+    Raises:
+        ArgumentMismatch: an integer does not fit 64 bits.
+    """
+    kind = type(value)
+    if kind is int:
+        assert isinstance(value, int)
+        if value in _INT32:
+            return "i"
+        if value in _INT64:
+            return "q"
+        if value in _UINT64:
+            return "Q"
+        integer(value)
+    if kind is float:
+        return "d"
+    return "?" if kind is bool else ""
+
+
+def describe(value: object) -> Argument:
+    """Return what an argument can be.
+
+    Raises:
+        ArgumentMismatch: it has no form in C++.
+    """
+    letter = letter_of(value)
+    if letter:
+        return Argument(letter, SCALARS[letter], _never, _SCALAR_NAMES[letter], None, letter)
+    if isinstance(value, Value):
+        return _alive(value)
+    if isinstance(value, Ref):
+        return _reference(value)
+    if isinstance(value, As):
+        return _as(value)
+    if isinstance(value, str):
+        encoded(value)
+        return _plain("s", (_STRING, _CONST_CHAR, FLEXIBLE), value, "str")
+    if (kind := getattr(value, "type", "")) and isinstance(value, int) and _is_type(kind):
+        return _typed_number(value, kind)
+    scalar = scalar_of(value)
+    if scalar is not None:
+        return _of_library(value, scalar)
+    if value is None:
+        return _plain("n", (_NULL, FLEXIBLE), None, "None")
+    if isinstance(value, complex):
+        return _plain("c", (_COMPLEX, FLEXIBLE), value, "complex")
+    if isinstance(value, bytes):
+        return _plain("b", (_STRING, FLEXIBLE), value, "bytes")
+    view = array_of(value)
+    if view is not None:
+        return _array(view, type(value).__name__)
+    if isinstance(value, Mapping | Sequence | AbstractSet):
+        found = cpp_type(value)
+        forms = (FLEXIBLE,) if found is None else (tagged(found.text, found.headers), FLEXIBLE)
+        key = f"<{'' if found is None else found.text}>"
+        return _plain(key, forms, value, type(value).__name__)
+    if callable(value):
+        return _plain("f", (_CALLABLE,), value, "callable")
+    if isinstance(value, int | float):  # a subclass, such as an enumeration of Python's
+        return describe(int(value) if isinstance(value, int) else float(value))
+    raise ArgumentMismatch(f"a Python {type(value).__name__} has no form in C++")
+
+
+def _never(_: Encoder) -> None:
+    """Plain numbers are packed by the signature's own struct."""
+
+
+def _plain(key: str, forms: tuple[Form, ...], value: object, said: str) -> Argument:
+    return Argument(key, forms, lambda encoder: encoder.value(value), said)
+
+
+def _is_type(text: object) -> bool:
+    return isinstance(text, str) and _TYPE.fullmatch(text) is not None
+
+
+def _typed_number(value: int, kind: str) -> Argument:
+    """Return an enumerator or a pointer, as a result of a call or of ``eval``."""
+    read = "__fs_in.raw<long>()" if not kind.endswith("*") else "__fs_in.raw<unsigned long>()"
+    form = rvalue(kind, f"({kind}){read}")
+    number = int(value)
+
+    def encode(encoder: Encoder) -> None:
+        mask = number & ((1 << 64) - 1)
+        encoder.parts.append(mask.to_bytes(8, "little"))
+
+    return Argument(f"#{kind}", (form,), encode, kind)
+
+
+_LIBRARY_TYPES = {
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long",
+    "uint8": "unsigned char",
+    "uint16": "unsigned short",
+    "uint32": "unsigned int",
+    "uint64": "unsigned long",
+    "float32": "float",
+}
+
+
+def _of_library(value: object, scalar: bool | int | float | complex) -> Argument:
+    """Return a number of numpy's, which knows its own type."""
+    kind = _LIBRARY_TYPES.get(str(getattr(value, "dtype", "")))
+    if kind is None:
+        return describe(scalar)
+    return _plain(f"({kind})", (tagged(kind),), scalar, type(value).__name__)
+
+
+def _as(value: As) -> Argument:
+    if not _is_type(value.type):
+        raise ArgumentMismatch(f"{value.type!r} is no type of C++")
+    inner = value.value
+    if isinstance(inner, As | Ref | Value):
+        raise ArgumentMismatch(f"As({value.type!r}, …) takes a plain value")
+    return _plain(f"({value.type})", (tagged(value.type, ("call",)),), inner, value.type)
+
+
+def _alive(value: Value) -> Argument:
+    """Return an object of the program, which is given by reference."""
+    name = getattr(value, "name", "")
+    if not name:
+        raise ArgumentMismatch(
+            f"this value ({value.type}) is only what was shown of an object; it is not alive in the"
+            " program and cannot be an argument"
+        )
+    return Argument(f"@{name}", (Form("", f"({name})"),), _never, value.type)
+
+
+def _reference(ref: Ref) -> Argument:
+    inner = ref.value
+    view = None if isinstance(inner, str | bytes) else array_of(inner)
+    if view is not None:
+        return _changed_array(ref, view)
+    if isinstance(inner, Ref | As):
+        raise ArgumentMismatch("Ref takes a plain value; a type is its second argument")
+    if ref.type:
+        described = _as(As(ref.type, inner))
+    else:
+        described = describe(inner)
+        if described.scalar:
+            described = _retagged(described, inner)
+    form = described.forms[0]
+    if "@" not in form.declare or form is FLEXIBLE or not form.give.startswith("static_cast<"):
+        raise ArgumentMismatch(
+            f'Ref({described.said}) needs its C++ type, as in Ref(value, "std::vector<int>")'
+        )
+    changed = Form(form.declare, "@", form.headers)
+    return Argument(
+        f"&{described.key}", (changed,), described.encode, f"Ref({described.said})", ref
+    )
+
+
+def _retagged(described: Argument, value: object) -> Argument:
+    """Return a plain number as it is within other values, with its tag."""
+    kind = {"?": "bool", "i": "int", "q": "long", "Q": "unsigned long", "d": "double"}
+    return _plain(described.key, (tagged(kind[described.scalar]),), value, described.said)
+
+
+def _array_type(view: memoryview, constant: bool) -> str:
+    name = elements_of(view).type
+    return f"{'const ' if constant else ''}{name}, {view.ndim}"
+
+
+def _array(view: memoryview, said: str) -> Argument:
+    kind = _array_type(view, constant=True)
+    read = f"farside::wire::readArray<{kind}>"
+    form = Form(
+        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
+        "@",
+        ("complex",),
+    )
+    shape = "×".join(map(str, view.shape or ()))
+    return Argument(
+        f"[{kind}]",
+        (form, FLEXIBLE),
+        lambda encoder: encoder.array(view),
+        f"{said} of {elements_of(view).type}, {shape}",
+    )
+
+
+def _changed_array(ref: Ref, view: memoryview) -> Argument:
+    if view.readonly or not view.c_contiguous:
+        raise ArgumentMismatch(
+            "an array that a call is to change must be writable and contiguous; give a copy"
+        )
+    kind = _array_type(view, constant=False)
+    read = f"farside::wire::readArray<{kind}>"
+    form = Form(
+        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
+        "@",
+        ("complex",),
+    )
+
+    def encode(encoder: Encoder) -> None:
+        ref.offset = encoder.array(view)
+
+    return Argument(f"&[{kind}]", (form,), encode, f"Ref(array of {elements_of(view).type})", ref)
+
+
+class CppType(NamedTuple):
+    """A type that holds a Python value, and the headers that it needs."""
+
+    text: str
+    headers: tuple[str, ...] = ()
+
+
+def cpp_type(value: object, depth: int = 0) -> CppType | None:
+    """Return the type that a C++ programmer would choose for a value; None where there is none."""
+    if depth > 8:
+        return None
+    kind = type(value)
+    if kind is bool:
+        return CppType("bool")
+    if kind is int:
+        assert isinstance(value, int)
+        wide = "long" if value in _INT64 else "unsigned long"
+        return CppType("int" if value in _INT32 else wide)
+    if kind is float:
+        return CppType("double")
+    if kind is complex:
+        return CppType("std::complex<double>", ("complex",))
+    if isinstance(value, str):
+        return CppType("std::string", ("string",))
+    if isinstance(value, tuple):
+        parts = [cpp_type(each, depth + 1) for each in value]
+        return _made("std::tuple", "tuple", parts) if parts else None
+    if isinstance(value, Mapping):
+        of_keys, of_values = common(value.keys(), depth), common(value.values(), depth)
+        return _made("std::map", "map", [of_keys, of_values])
+    if isinstance(value, AbstractSet):
+        return _made("std::set", "set", [common(value, depth)])
+    if isinstance(value, list):
+        return _made("std::vector", "vector", [common(value, depth)])
+    return None
+
+
+def _made(template: str, header: str, parts: Sequence[CppType | None]) -> CppType | None:
+    known = [each for each in parts if each is not None]
+    if len(known) != len(parts):
+        return None
+    headers = {header, *(name for each in known for name in each.headers)}
+    inner = ", ".join(each.text for each in known)
+    return CppType(f"{template}<{inner}>", tuple(sorted(headers)))
+
+
+_RANKS = ("int", "long", "unsigned long", "double")
+
+
+def common(values: Any, depth: int) -> CppType | None:
+    """Return the type that all elements have; numbers are widened."""
+    if isinstance(values, list) and set(map(type, values)) == {float}:
+        return CppType("double")
+    found: CppType | None = None
+    for each in values:
+        kind = cpp_type(each, depth + 1)
+        if kind is None:
+            return None
+        if found is None or found == kind:
+            found = kind
+        elif found.text in _RANKS and kind.text in _RANKS:
+            found = max(found, kind, key=lambda one: _RANKS.index(one.text))
+        else:
+            return None
+    return found

@@ -1,0 +1,443 @@
+"""Calls of C++ from Python, for one session.
+
+For each function and kinds of arguments Clang compiles one small function, the **stub**
+(`stub.py`), which the far side then runs with the bytes of the arguments. The compiler forgets the
+stub at once: it goes back to the state after the last cell, so stubs are no part of the session's
+history, of its file, or of what a recovery compiles again. What stays is the linked image.
+
+**States.** A fork after each call would cost more than the call. Before a call the state is kept if
+there were calls since the last kept state and that was more than `_PAUSE` ago. After a crash the
+calls made since then, `_PAUSE` worth of work at most, are made again from their bytes, so that the
+program comes back as it was before the call that crashed. Calls that cannot be made again (they
+called back, or had large arrays) end the list; those are named as taken back.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice, product
+from struct import Struct
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from farside.calls.arguments import LETTERS, Argument, describe, letter_of
+from farside.calls.callbacks import Callbacks
+from farside.calls.results import given, python_of
+from farside.calls.stub import may_try_again, narrowings, refusal, stub_text
+from farside.calls.wire import Encoder, Memory
+from farside.errors import (
+    ArgumentMismatch,
+    CallError,
+    CompileError,
+    CppException,
+    FarSideError,
+    FarsideError,
+    OptionError,
+    SetupError,
+)
+from farside.orc import bootstrap
+from farside.remote.calls import NOTHING, Beside
+from farside.verdict import exception_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from farside.calls.arguments import Form
+    from farside.execution import ExecutionSession
+    from farside.frontend.client import CompiledCell, Compiler
+    from farside.interrupts import InterruptGate
+    from farside.options import Options
+    from farside.remote.commit import RunOutcome
+    from farside.rescue import Rescue
+    from farside.result.output import Output
+    from farside.result.python import Blocks
+
+_MOST_ATTEMPTS = 6
+_PAUSE = 0.02  # seconds between two states that are kept in a burst of calls
+_LONGEST = 2.0  # seconds of calls that are made again
+_MOST_AGAIN = 10_000
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_ARGUMENT_ERROR = "farside::ArgumentError"
+
+
+class Stub(NamedTuple):
+    """A compiled call.
+
+    Attributes:
+        image: the name of its image.
+        symbol: of its function.
+        address: of its function.
+        object_bytes: the object, to link it again.
+        what: is called, for messages.
+        words: the names that the callee's text mentions.
+        pack: makes the bytes where all arguments are plain numbers.
+    """
+
+    image: str
+    symbol: str
+    address: int
+    object_bytes: bytes
+    what: str
+    words: frozenset[str]
+    pack: Callable[..., bytes] | None
+
+
+class Made(NamedTuple):
+    """A call that was made since the last kept state; no bytes if it cannot be made again."""
+
+    stub: Stub
+    payload: bytes | None
+    seconds: float
+
+
+class Calls:
+    """The calls of one session.
+
+    Attributes:
+        callbacks: the Python callables that the program knows.
+        compiled: how many stubs were compiled.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        compiler: Compiler,
+        *,
+        execution: ExecutionSession,
+        rescue: Rescue,
+        output: Output,
+        gate: InterruptGate,
+    ) -> None:
+        self._options = options
+        self._compiler = compiler
+        self._execution = execution
+        self._rescue = rescue
+        self._output = output
+        self._gate = gate
+        self._stubs: dict[tuple[str, str], Stub] = {}
+        self._number = 0
+        self._memory = Memory()
+        self._since: list[Made] = []
+        self._kept_at = 0.0
+        self._states = execution.calls.states_kept
+        self.callbacks = Callbacks()
+        self.compiled = 0
+        execution.calls.on_callback = self.callbacks.answer
+
+    # ------------------------------------------------------------------ a call
+
+    def call(
+        self,
+        callee: str,
+        arguments: Sequence[object],
+        recovering: Callable[[str], AbstractContextManager[None]],
+        *,
+        alive: bool = False,
+    ) -> Any:
+        """Call something of the program's; see `farside.session.Session.call`."""
+        letters = "".join(map(letter_of, arguments))
+        if len(letters) == len(arguments) and not alive:
+            stub = self._find(callee, letters)
+            if stub is None:
+                stub = self._make(callee, [describe(each) for each in arguments], recovering)
+            assert stub.pack is not None
+            outcome = self._run(stub, stub.pack(*arguments), recovering)
+            if outcome.exception:
+                raise self._exception(stub, outcome)
+            if len(outcome.values) == 1:
+                return python_of(*outcome.values[0], self._blocks())
+            return given(outcome.values, self._blocks())[0]
+        described = [describe(each) for each in arguments]
+        return self._call_with(callee, described, arguments, recovering, alive=alive)
+
+    def _call_with(
+        self,
+        callee: str,
+        described: list[Argument],
+        arguments: Sequence[object],
+        recovering: Callable[[str], AbstractContextManager[None]],
+        *,
+        alive: bool,
+    ) -> Any:
+        stub = self._find(callee, _key(described, alive))
+        if stub is None:
+            stub = self._make(callee, described, recovering, alive=alive)
+        memory = self._memory if self._execution.calls.is_local else None
+        self._memory.begin()
+        encoder = Encoder(self.callbacks, memory)
+        for each, value in zip(described, arguments, strict=True):
+            if each.scalar:
+                encoder.parts.append(Struct("<" + LETTERS[each.scalar]).pack(value))
+            else:
+                each.encode(encoder)
+        outcome = self._run(stub, b"".join(encoder.parts), recovering)
+        if outcome.exception:
+            raise self._exception(stub, outcome)
+        found = given(outcome.values, self._blocks())
+        self._take_back_arguments(described, arguments, found)
+        return found[0]
+
+    def _take_back_arguments(
+        self, described: list[Argument], arguments: Sequence[object], found: list[Any]
+    ) -> None:
+        """Give references what the call left in them, and forget callables that were not kept."""
+        position = 1
+        for each, value in zip(described, arguments, strict=True):
+            if each.key == "f":
+                if not found[position]:
+                    self.callbacks.forget(value)  # type: ignore[arg-type]
+                position += 1
+            elif each.ref is not None and each.key.startswith("&["):
+                with memoryview(each.ref.value) as into:
+                    if self._memory.used == 0:
+                        into.cast("B")[:] = found[position]
+                        position += 1
+                    elif each.ref.offset is not None:
+                        self._memory.get(each.ref.offset, into)
+                each.ref.offset = None
+            elif each.ref is not None:
+                each.ref.value = found[position]
+                position += 1
+
+    def _find(self, callee: str, key: str) -> Stub | None:
+        stub = self._stubs.get((callee, key))
+        return stub if stub is not None and stub.image in self._execution.images() else None
+
+    def _run(
+        self,
+        stub: Stub,
+        payload: bytes,
+        recovering: Callable[[str], AbstractContextManager[None]],
+    ) -> RunOutcome:
+        """Run a stub: one message, one answer."""
+        execution = self._execution
+        self._keep_state()
+        beside = self._memory.used
+        called_back = self.callbacks.made
+        self.callbacks.begin()
+        execution.given.clear()  # what a call that threw has left
+        with recovering(stub.what), self._gate.wait(self._gentle()):
+            outcome = execution.calls.call(
+                execution.platform.jitdylib("main").header,
+                stub.address,
+                payload,
+                Beside(self._memory.descriptor, beside) if beside else NOTHING,
+                self._options.time_limit,
+            )
+        again = None if beside or called_back != self.callbacks.made else payload
+        self._since.append(Made(stub, again, outcome.nanoseconds * 1e-9))
+        return outcome
+
+    def _blocks(self) -> Blocks | None:
+        """Return the memory that large values of the last call came in."""
+        return self._execution.given
+
+    def _gentle(self) -> Callable[[], None] | None:
+        return self._execution.ask_to_end if self._options.on_interrupt == "keep" else None
+
+    def _exception(self, stub: Stub, outcome: RunOutcome) -> Exception:
+        """Return what a call raises whose function threw."""
+        raised = self.callbacks.raised(outcome)
+        if raised is not None:
+            return raised
+        if outcome.exception_type == _ARGUMENT_ERROR:
+            callee = stub.what.removeprefix("call of ")
+            return ArgumentMismatch(f"{callee}: {outcome.what}; nothing was called", callee)
+        error = exception_of(stub.what, outcome)
+        error.stdout, error.stderr = self._output.take()
+        return error
+
+    # ------------------------------------------------------------------ making stubs
+
+    def _make(
+        self,
+        callee: str,
+        described: list[Argument],
+        recovering: Callable[[str], AbstractContextManager[None]],
+        *,
+        alive: bool = False,
+    ) -> Stub:
+        """Compile and link the stub of a call.
+
+        Raises:
+            CallError: Clang refuses the call.
+            OptionError: the session's language has no calls from Python.
+        """
+        if self._options.language != "c++":
+            raise OptionError("calls from Python need a session of C++ (language)")
+        what = f"call of {callee}({', '.join(each.said for each in described)})"
+        with recovering(what):
+            with self._gate.wait():
+                _ = self._execution.platform  # waits for the executor
+            if not self._execution.calls.offers(bootstrap.CALL):
+                raise SetupError("This executor does not offer calls from Python (farside_call).")
+            compiled, symbol = self._compile(callee, described, alive)
+            stub = self._place(callee, described, compiled.object or b"", symbol, what)
+        self._stubs[callee, _key(described, alive)] = stub
+        return stub
+
+    def _place(
+        self, callee: str, described: list[Argument], content: bytes, symbol: str, what: str
+    ) -> Stub:
+        image = symbol.removeprefix("__farside_").replace("_", " ")
+        scalars = [each.scalar for each in described]
+        letters = "".join([LETTERS.get(each, "") for each in scalars])
+        pack = Struct("<" + letters).pack if all(scalars) else None
+        words = frozenset(_WORD.findall(callee))
+        stub = Stub(image, symbol, 0, content, what, words, pack)
+        return stub._replace(address=self._link(stub))
+
+    def _link(self, stub: Stub) -> int:
+        """Place a stub in the program; return the address of its function."""
+        from farside.object import parse_object
+
+        with self._gate.wait():
+            parsed = parse_object(stub.object_bytes, stub.image)
+            linked = self._execution.link([parsed], stub.image)
+            self._execution.commit(linked)
+        self._rescue.note()
+        address = self._execution.address_of(stub.symbol)
+        assert address is not None
+        return address
+
+    def _compile(
+        self, callee: str, described: list[Argument], alive: bool
+    ) -> tuple[CompiledCell, str]:
+        """Compile a stub, with the best forms of its arguments that Clang accepts."""
+        choices = sorted(
+            islice(product(*(range(len(each.forms)) for each in described)), 64),
+            key=lambda chosen: (max(chosen, default=0), sum(chosen)),
+        )
+        first: CallError | CompileError | None = None
+        for chosen in choices[:_MOST_ATTEMPTS]:
+            forms = [each.forms[index] for each, index in zip(described, chosen, strict=True)]
+            compiled, symbol, error = self._attempt(callee, described, forms, alive)
+            if error is None:
+                return compiled, symbol
+            first = first or error
+            if not may_try_again(compiled.diagnostics):
+                break
+        assert first is not None
+        raise first
+
+    def _attempt(
+        self, callee: str, described: list[Argument], forms: list[Form], alive: bool
+    ) -> tuple[CompiledCell, str, CallError | CompileError | None]:
+        """Compile a stub; once more where an integer would be cut to its parameter's type."""
+        narrowed: dict[int, str] = {}
+        said = [each.said for each in described]
+        while True:
+            self._number += 1
+            number = self._rescue.journal.last_cell + 1  # the compiler forgets it at once
+            text = stub_text(self._number, callee, described, forms, narrowed, alive=alive)
+            file = f"cell {number}"
+            with self._gate.window():
+                if self._rescue.compiler_is_behind:
+                    self._rescue.rollback_compiler()
+                try:
+                    compiled = self._compiler.compile(
+                        number, text.code, time_limit=self._options.compile_limit
+                    )
+                finally:
+                    self._rescue.rollback_compiler()
+            self.compiled += 1
+            found = narrowings(callee, compiled.diagnostics, text, forms, file)
+            if set(found) - set(narrowed):
+                narrowed.update(found)
+                continue
+            if not compiled.ok:
+                error = refusal(callee, said, compiled.diagnostics, text, file)
+                return compiled, text.symbol, error
+            return compiled, text.symbol, None
+
+    def declared(self, compiled: CompiledCell, code: str) -> None:
+        """Forget the stubs that a new cell may have made wrong: those whose names it declares."""
+        if not self._stubs or not (compiled.declared or "#" in code or "using" in code):
+            return
+        if "#" in code or "using" in code or "namespace" in code:
+            self._stubs.clear()
+            return
+        names = {each.name.rsplit("::", 1)[-1] for each in compiled.declared}
+        names |= {word for name in names for word in _WORD.findall(name)}
+        for key in [key for key, stub in self._stubs.items() if not names.isdisjoint(stub.words)]:
+            del self._stubs[key]
+
+    # ------------------------------------------------------------------ states
+
+    def _keep_state(self) -> None:
+        """Keep the state before a call where that is due."""
+        execution = self._execution
+        if execution.calls.states_kept != self._states:
+            self._states = execution.calls.states_kept
+            self._since.clear()
+            self._kept_at = monotonic()
+        if not self._since:
+            pass
+        elif monotonic() - self._kept_at >= _PAUSE or len(self._since) >= _MOST_AGAIN:
+            execution.settle()
+            if execution.calls.states_kept != self._states:
+                self._rescue.note()
+                self._states = execution.calls.states_kept
+                self._since.clear()
+                self._kept_at = monotonic()
+        execution.calls.unsettled = True
+
+    def make_again(self, error: FarsideError) -> None:
+        """After the program went back to a kept state: make the calls since then again.
+
+        Args:
+            error: what is being raised; is given a sentence where calls are lost.
+        """
+        since, self._since = self._since, []
+        if self._execution.calls.states_kept != self._states:
+            since.clear()  # a state was kept after them
+        self._states = self._execution.calls.states_kept
+        self._kept_at = monotonic()
+        if not since:
+            return
+        done = 0
+        if sum(each.seconds for each in since) <= _LONGEST:
+            for each in since:
+                if each.payload is None or not self._make_one_again(each):
+                    break
+                done += 1
+        self._output.take()
+        lost = since[done:]
+        self._execution.calls.unsettled = bool(done)
+        self._since = since[:done] if self._execution.usable else []
+        if lost and isinstance(error, FarSideError):
+            names = list(dict.fromkeys(each.stub.what for each in lost))
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            error.recovery = (
+                *error.recovery,
+                f"there was no state after {len(lost)} calls before it, which were taken back, too:"
+                f" {', '.join(names[:5])}{more}",
+            )
+
+    def _make_one_again(self, made: Made) -> bool:
+        try:
+            stub = made.stub
+            if stub.image not in self._execution.images():
+                stub = stub._replace(address=self._link(stub))
+            assert made.payload is not None
+            with self._gate.wait():
+                header = self._execution.platform.jitdylib("main").header
+                self._execution.calls.call(header, stub.address, made.payload)
+        except CppException:
+            return True
+        except (FarsideError, KeyboardInterrupt):
+            self._execution.discard()
+            if not self._execution.usable:
+                self._rescue.recover()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give back what the calls hold."""
+        self._memory.close()
+        self._stubs.clear()
+
+
+def _key(described: Sequence[Argument], alive: bool) -> str:
+    return "".join([each.key for each in described]) + ("alive" if alive else "")

@@ -1,0 +1,59 @@
+"""``session.fn``: what the program has, as attributes that can be called."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class CallHost(Protocol):
+    """What can be called through."""
+
+    def call(self, callee: str, *arguments: object) -> Any:
+        """Call something of the program's."""
+
+
+class Callee:
+    """Something of the program's that can be called, or a namespace or class that has such.
+
+    ``callee(…)`` calls it, ``callee.name`` is ``callee::name``, and ``callee["<double>"]`` adds
+    template arguments or whatever else stands behind a name.
+    """
+
+    __slots__ = ("_host", "_name")
+
+    def __init__(self, host: CallHost, name: str) -> None:
+        self._host = host
+        self._name = name
+
+    def __call__(self, *arguments: object) -> Any:
+        """Call it with Python values; see `farside.session.Session.call`."""
+        return self._host.call(self._name, *arguments)
+
+    def __getattr__(self, name: str) -> Callee:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Callee(self._host, f"{self._name}::{name}")
+
+    def __getitem__(self, text: str) -> Callee:
+        joint = "" if text.startswith("<") else "::"
+        return Callee(self._host, f"{self._name}{joint}{text}")
+
+    def __repr__(self) -> str:
+        return f"<C++ {self._name}>"
+
+
+class Functions:
+    """The names of the program: ``fn.name``, or ``fn["any::name<with, arguments>"]``."""
+
+    __slots__ = ("_host",)
+
+    def __init__(self, host: CallHost) -> None:
+        self._host = host
+
+    def __getattr__(self, name: str) -> Callee:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Callee(self._host, name)
+
+    def __getitem__(self, text: str) -> Callee:
+        return Callee(self._host, text)

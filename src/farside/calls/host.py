@@ -1,0 +1,123 @@
+"""The part of a session that calls what the program has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from farside.calls.caller import Calls
+    from farside.calls.functions import Functions
+    from farside.errors import FarsideError
+    from farside.execution import ExecutionSession
+    from farside.frontend.client import CompiledCell, Compiler
+    from farside.interrupts import InterruptGate
+    from farside.options import Options
+    from farside.rescue import Rescue
+    from farside.result.output import Output
+    from farside.result.value import Value
+
+
+class Calling:
+    """What `farside.session.Session` inherits: `fn` and `call`.
+
+    Nothing of calls is imported before the first.
+    """
+
+    options: Options
+    _calls: Calls | None = None
+    _compiler: Compiler
+    _execution: ExecutionSession
+    _gate: InterruptGate
+    _output: Output
+    _rescue: Rescue
+
+    if TYPE_CHECKING:
+
+        def _exclusive(self) -> AbstractContextManager[None]: ...
+
+        def _recovering(self, what: str) -> AbstractContextManager[None]: ...
+
+    @property
+    def fn(self) -> Functions:
+        """What the program has that can be called: ``session.fn.name(1, 2)``; see `call`."""
+        from farside.calls.functions import Functions
+
+        return Functions(self)
+
+    def call(self, callee: str, *arguments: object) -> Any:
+        """Call a function, operator, constructor or anything else of the program's by its name.
+
+        Clang chooses between overloads and converts, as for a call with such values in C++. The
+        first call with arguments of these kinds is compiled.
+
+        Args:
+            callee: as C++ has it: ``"f"``, ``"std::max<double>"``, ``"operator+"``, ``"Point"``.
+            arguments: see docs/calls.md for what becomes what.
+
+        Returns:
+            the result as Python has it; None for ``void``.
+
+        Raises:
+            UndefinedName, ArgumentMismatch, ArgumentCount, ValueGone: nothing was called.
+            CppException: what the call did before it stays.
+            Crashed, Interrupted, TimedOut, FarSideLost: the call is taken back; ``recovery`` says
+                how.
+            SessionBusy, SessionClosed: wrong use.
+        """
+        with self._exclusive():
+            return self._caller().call(callee, arguments, self._recovering)
+
+    def new(self, callee: str, *arguments: object) -> Value:
+        """Call a constructor, or a function, and keep its result alive in the program.
+
+        Returns:
+            a handle of the object, to be an argument of further calls: by reference, so that what
+            they change stays. It lasts as long as the session, or until it is taken back.
+
+        Raises: as `call`.
+        """
+        with self._exclusive():
+            found = self._caller().call(callee, arguments, self._recovering, alive=True)
+            assert found is not None, "a call without a result"
+            return found  # type: ignore[no-any-return]
+
+    def _caller(self) -> Calls:
+        if self._calls is None:
+            from farside.calls.caller import Calls
+
+            self._calls = Calls(
+                self.options,
+                self._compiler,
+                execution=self._execution,
+                rescue=self._rescue,
+                output=self._output,
+                gate=self._gate,
+            )
+        return self._calls
+
+    def _declared(self, compiled: CompiledCell, code: str) -> None:
+        """Note what a new cell declares."""
+        if self._calls is not None:
+            self._calls.declared(compiled, code)
+
+    def _with_calls(self, cells: list[str]) -> list[str]:
+        """Return images of cells, and those of calls that were compiled after the first of them."""
+        images = list(self._execution.images())
+        first = min([images.index(name) for name in cells if name in images], default=len(images))
+        return [
+            *[name for name in images[first:] if name in cells or name.startswith("call ")],
+            *[name for name in cells if name not in images],
+        ]
+
+    def _make_calls_again(self, error: FarsideError) -> None:
+        """Make calls again where the program went back to a state before them."""
+        if self._calls is not None and self._execution.calls.went_back:
+            self._calls.make_again(error)
+        self._execution.calls.went_back = False
+
+    def _end_calls(self) -> None:
+        """Give back what the calls hold."""
+        if self._calls is not None:
+            self._calls.close()

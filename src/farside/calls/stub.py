@@ -1,0 +1,244 @@
+"""The C++ that stands for a call: one function that reads arguments, calls, and gives the result.
+
+It is compiled once for each function and kinds of arguments. Each argument stands on a line of its
+own, so that the place of what Clang says of it tells which one it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farside.calls.arguments import Argument, Form
+    from farside.frontend.diagnostics import Diagnostic
+
+_OPERATOR = re.compile(r"(?:.*::)?operator\s*([-+*/%^&|~!=<>,]+|\[\]|\(\))\Z", re.DOTALL)
+_NARROWING = (
+    "-Wimplicit-int-conversion",
+    "-Wshorten-64-to-32",
+    "-Wsign-conversion",
+    "-Wfloat-conversion",
+    "-Wliteral-conversion",
+)
+_QUOTED = re.compile(r"'([^']+)'")
+_TO = re.compile(r" to '([^']+)'(?: \(aka '([^']+)'\))?")
+_UNKNOWN = (
+    "use of undeclared identifier",
+    "no member named",
+    "no template named",
+    "unknown type name",
+    "no type named",
+)
+_COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
+_MISFIT = (
+    "no matching",
+    "no viable",
+    "cannot ",
+    "incompatible",
+    "no known conversion",
+    "ambiguous",
+    "call to",
+    "invalid operands",
+    "too few arguments",
+    "too many arguments",
+    "expects an l-value",
+    "static assertion",
+    "drops 'const'",
+    "constraints not satisfied",
+    "binding reference",
+)
+
+
+class StubText(NamedTuple):
+    """The text of a stub.
+
+    Attributes:
+        code: of the cell.
+        symbol: of its function.
+        callee_line: where the name of what is called stands; the arguments' lines follow.
+        argument_lines: the number of the argument that stands on a line.
+    """
+
+    code: str
+    symbol: str
+    callee_line: int
+    argument_lines: Mapping[int, int]
+
+
+def stub_text(
+    number: int,
+    callee: str,
+    arguments: Sequence[Argument],
+    forms: Sequence[Form],
+    narrowed: Mapping[int, str],
+    *,
+    alive: bool = False,
+) -> StubText:
+    """Return the code of a call.
+
+    Args:
+        number: of the stub, unique in the session.
+        callee: what is called, as C++.
+        arguments: of the call.
+        forms: of each argument.
+        narrowed: the integer types that some are to be given as, by their numbers.
+        alive: whether the result is to live on in the program.
+    """
+    symbol = f"__farside_call_{number}"
+    headers = sorted({name for form in forms for name in form.headers} - {"call"})
+    lines = [f"#include <{name}>" for name in headers]
+    lines += [
+        "#include <farside/call.h>",
+        f'extern "C" __attribute__((nodebug)) void {symbol}(const void *__fs_data,'
+        " unsigned long __fs_size, void *__fs_memory, unsigned long __fs_memory_size) {",
+        "farside::wire::Keeper __fs_kept;",
+        "farside::wire::Reader __fs_in(__fs_data, __fs_size, __fs_memory, __fs_memory_size,"
+        " &__fs_kept);",
+        "bool __fs_given = false;",
+    ]
+    gives = []
+    for index, form in enumerate(forms):
+        declare, give = form.declare, form.give
+        if index in narrowed:
+            declare = form.narrowed.replace("$", narrowed[index])
+            give = f"static_cast<{narrowed[index]} &&>(@)"
+        name = f"__fs_{index}"
+        lines.append(declare.replace("@", name).replace("#", str(index + 1)))
+        gives.append(give.replace("@", name))
+    lines.append("#pragma clang diagnostic push")
+    lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
+    lines.append(f"farside::wire::{'Alive' if alive else 'Result'}{{__fs_given}},")
+    before, between, after = _shape(callee, len(gives))
+    lines.append(before)
+    callee_line = len(lines)
+    argument_lines: dict[int, int] = {}
+    for index, give in enumerate(gives):
+        lines += give.split("\n")
+        argument_lines[len(lines)] = index
+        if index + 1 < len(gives):
+            lines.append(between if index == 0 else ",")
+    lines.append(f"{after};")
+    lines.append("#pragma clang diagnostic pop")
+    lines.append("if (!__fs_given) __farside_value(0, nullptr, 0);")
+    for index, argument in enumerate(arguments):
+        lines += _afterwards(f"__fs_{index}", argument)
+    lines.append("}")
+    return StubText("\n".join(lines), symbol, callee_line, argument_lines)
+
+
+def _afterwards(name: str, argument: Argument) -> list[str]:
+    if argument.key == "f":
+        return [f"{{ bool kept = {name}.isKept(); __farside_value(1, &kept, 1); }}"]
+    if argument.ref is None:
+        return []
+    if argument.key.startswith("&["):  # an array: its bytes, unless they lie beside
+        return [f"if (!__fs_memory) __farside_value(34, {name}.data(),"
+                f" {name}.size() * sizeof *{name}.data());"]  # fmt: skip
+    return [f"farside::wire::give({name});"]
+
+
+def _shape(callee: str, count: int) -> tuple[str, str, str]:
+    """Return what comes before the first argument, after it, and after the last."""
+    found = _OPERATOR.fullmatch(callee)
+    if found is None or callee.count("(") > 1:
+        return f"{callee}(", ",", ")"
+    sign = found.group(1)
+    if sign == "[]" and count == 2:
+        return "(", "[", "])"
+    if sign == "()" and count >= 1:
+        return "(", "(" if count > 1 else "", "))" if count > 1 else "())"
+    if count == 1:
+        return f"({sign}", "", ")"
+    if count == 2:
+        return "(", sign, ")"
+    return f"{callee}(", ",", ")"
+
+
+def narrowings(
+    callee: str,
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    forms: Sequence[Form],
+    file: str,
+) -> dict[int, str]:
+    """Return the arguments that would be changed silently, with the type that they would have.
+
+    Raises:
+        ArgumentMismatch: a float would lose its fraction.
+    """
+    found: dict[int, str] = {}
+    for each in diagnostics:
+        if each.option not in _NARROWING or each.file != file:
+            continue
+        index = text.argument_lines.get(each.line)
+        match = _TO.search(each.message)
+        if index is None or match is None:
+            continue
+        kind = match.group(2) or match.group(1)
+        if not forms[index].narrowed:
+            raise ArgumentMismatch(
+                f"{callee}: argument {index + 1} is a float and would become {kind}; give an int,"
+                f' or farside.As("{kind}", …)',
+                callee,
+            )
+        found[index] = kind
+    return found
+
+
+def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
+    """Tell whether other forms of the arguments may do better."""
+    errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
+    return not any(
+        each.message.startswith(_UNKNOWN) and not any(word in each.message for word in _MISFIT[:2])
+        for each in errors[:1]
+    )
+
+
+def refusal(
+    callee: str, said: Sequence[str], diagnostics: Sequence[Diagnostic], text: StubText, file: str
+) -> CallError | CompileError:
+    """Return what is raised for a call that Clang refused."""
+    errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
+    first = errors[0] if errors else None
+    call = f"{callee}({', '.join(said)})"
+    if first is None:
+        return ArgumentMismatch(f"{call} cannot be compiled", callee, (), tuple(diagnostics))
+    inside = first.file == file
+    if inside and first.line == text.callee_line and first.message.startswith(_UNKNOWN):
+        return UndefinedName(
+            f"{call}: {_without_stub(first.message)}; define it in a cell first, or include what"
+            " declares it",
+            diagnostics,
+            tuple(_QUOTED.findall(first.message)[:1]),
+        )
+    candidates = tuple(
+        _candidate(note, file) for note in first.notes if "candidate" in note.message
+    )
+    message = f"{call}: {_without_stub(first.message)}"
+    if inside and first.line in text.argument_lines:
+        message = f"{call}: argument {text.argument_lines[first.line] + 1}: {first.message}"
+    elif not inside:
+        message = f"{call}: {first.file}, line {first.line}: {first.message}"
+    if any("l-value" in each or "lvalue" in each for each in (message, *candidates)):
+        message += "\nto give an argument that the function changes, use farside.Ref(value)"
+    for each in candidates:
+        message += f"\n  {each}"
+    counts = "too few arguments" in first.message or "too many arguments" in first.message
+    if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
+        return ArgumentCount(message, callee, candidates, tuple(diagnostics))
+    return ArgumentMismatch(message, callee, candidates, tuple(diagnostics))
+
+
+def _candidate(note: Diagnostic, file: str) -> str:
+    where = "" if note.file == file or not note.file else f"{note.file}, line {note.line}: "
+    source = note.source.strip() if note.source and note.file != file else ""
+    return f"{where}{source}\n    {note.message}" if source else f"{where}{note.message}"
+
+
+def _without_stub(message: str) -> str:
+    return re.sub(r"__fs_\d+", "…", message)

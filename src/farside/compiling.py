@@ -1,0 +1,127 @@
+"""A cell on its way through Clang: what is tried until it is accepted, or rejected for good."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farside.api.values import ValueNames, bound, rejected
+from farside.errors import CompilerCrashed, CompilerKilled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farside.frontend.cell import CompiledCell, DeclarationId
+    from farside.frontend.client import Compiler
+    from farside.interrupts import InterruptGate
+    from farside.options import Options
+    from farside.rescue import Rescue
+    from farside.trace import Tracing
+
+
+class CellCompiler:
+    """Compiles the cells of one session.
+
+    Attributes:
+        names: of values that cells keep.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        compiler: Compiler,
+        rescue: Rescue,
+        gate: InterruptGate,
+        tracing: Tracing,
+    ) -> None:
+        self.names = ValueNames()
+        self._limit = options.compile_limit
+        self._compiler = compiler
+        self._rescue = rescue
+        self._gate = gate
+        self._tracing = tracing
+
+    def compile(self, cell: int, code: str, *, given: bool = False) -> tuple[CompiledCell, str]:
+        """Compile a cell.
+
+        Args:
+            cell: its number.
+            code: its source.
+            given: whether its value is for a Python program, and not shown.
+
+        Returns:
+            the second is the code that was compiled. It is another where a value that was to be
+            given has no form in Python: then it keeps the value, under a name, and shows it.
+
+        Raises:
+            CompileError: Clang rejects it.
+            ValueGone: it mentions a value that is not there any more.
+        """
+        with self._gate.window():
+            compiled = self._attempt(cell, code, given=given)
+            if given and compiled.ok and compiled.value_opaque:
+                self._roll_back()
+                code = bound(code, compiled.value_offset, self.names.name(cell))
+                compiled = replace(self._attempt(cell, code, given=False), value_opaque=True)
+        if not compiled.ok:
+            raise rejected(compiled.diagnostics, self.names)
+        return compiled, code
+
+    def _attempt(self, cell: int, code: str, *, given: bool) -> CompiledCell:
+        compiled = self._ask(cell, code, given=given)
+        if compiled.conflicts:
+            # A name of the precompiled library is in the user's way.
+            with suppress(CompilerCrashed):
+                if self._compiler.restart_without_pch(self._rescue.journal.entries):
+                    self._tracing.part("do without the precompiled library")
+                    compiled = self._ask(cell, code, given=given)
+        if compiled.clashes or compiled.display_failed:
+            compiled = self._again(compiled, code, given=given)
+        return compiled
+
+    def _again(self, compiled: CompiledCell, code: str, *, given: bool) -> CompiledCell:
+        """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
+
+        Where code of the program that only the display of the value needs does not compile, the
+        value is shown by its address. What the cell takes for a macro's name may not be one.
+        """
+        first = compiled
+        hidden: tuple[DeclarationId, ...] = ()
+        plain = False
+        while not compiled.ok and (
+            not set(hidden).issuperset(compiled.clashes) or (compiled.display_failed and not plain)
+        ):
+            hidden = tuple(sorted({*hidden, *compiled.clashes}))
+            plain = plain or compiled.display_failed
+            compiled = self._ask(compiled.cell, code, hidden, plain=plain, given=given)
+        return compiled if compiled.ok or not any(each.is_macro for each in hidden) else first
+
+    def _ask(
+        self,
+        cell: int,
+        code: str,
+        hidden: Sequence[DeclarationId] = (),
+        *,
+        plain: bool = False,
+        given: bool = False,
+    ) -> CompiledCell:
+        """Ask a compiler that is in the state before the cell; one that was killed costs nothing.
+
+        Raises:
+            CompilerCrashed: Clang crashed or hung on this cell, or was killed again.
+        """
+        compiler, limit = self._compiler, self._limit
+        if self._rescue.compiler_is_behind or not compiler.lives:
+            self._roll_back()
+        try:
+            compiled = compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+        except CompilerKilled:
+            self._roll_back()
+            compiled = compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+        self._tracing.answered(compiled.timings)
+        return compiled
+
+    def _roll_back(self) -> None:
+        self._rescue.rollback_compiler()
+        self._tracing.part("roll the compiler back")

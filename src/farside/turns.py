@@ -1,0 +1,84 @@
+"""Whose turn it is in a session: one operation at a time, in the process that started it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from farside.errors import SessionBusy, SessionClosed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
+
+
+class Turns:
+    """Hands out turns until the last one.
+
+    Attributes:
+        process: the owner's.
+    """
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self._lock = threading.Lock()
+        self._runs_in: int | None = None  # the thread that has the lock
+        self._closed = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is somebody's turn."""
+        return self._lock.locked()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take a turn for one operation.
+
+        Raises:
+            SessionBusy: it is somebody else's.
+            SessionClosed: there are none any more, or this process is a fork of the owner.
+        """
+        if os.getpid() != self.process:
+            raise SessionClosed("this session belongs to another process, which forked this one")
+        if not self._lock.acquire(blocking=False):
+            if self._runs_in == threading.get_ident():
+                raise SessionBusy(
+                    "what the program calls while it runs (a Python callable, a display's handler)"
+                    " cannot use the session that waits for it; return first"
+                )
+            raise SessionBusy(
+                "another cell is running in this session; wait for it or interrupt it"
+            )
+        try:
+            self._runs_in = threading.get_ident()
+            if self._closed:
+                raise SessionClosed("this session was closed; start another")
+            yield
+        finally:
+            self._runs_in = None
+            self._lock.release()
+
+    def last(self, interrupt: Callable[[], None]) -> bool:
+        """Take the last turn, which `over` ends; interrupt what still runs.
+
+        Returns:
+            False if it was taken before, or is not this process's to take.
+
+        Raises:
+            SessionBusy: it is this very thread's turn, which was interrupted by a signal handler.
+        """
+        if self._closed or os.getpid() != self.process:
+            return False
+        if self._runs_in == threading.get_ident():
+            raise SessionBusy("a session cannot be closed by what interrupts it; close it later")
+        self._closed = True
+        while not self._lock.acquire(timeout=_INSIST):
+            interrupt()
+        return True
+
+    def over(self) -> None:
+        """End the last turn."""
+        self._lock.release()

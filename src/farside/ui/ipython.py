@@ -1,0 +1,215 @@
+# IPython's decorators are untyped.
+# mypy: disable-error-code="untyped-decorator,no-untyped-call,misc"
+"""``%%cpp`` and ``%cpp`` in IPython and Jupyter: ``%load_ext farside``.
+
+The cells run in one session of the shell's, which the first of them starts. Python values go in
+and C++ values come out by name. Output comes as it is written, displays and values by their MIME
+types, errors without a traceback: it would tell of farside, not of the cell.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import sys
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from farside.api.literals import declaration
+from farside.errors import FarsideError
+from farside.options import Options, changed
+from farside.session import Session
+from farside.ui.render import render_diagnostics, render_error, render_notice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from farside.options import OptionChanges
+    from farside.outcome import CellResult
+    from farside.result.bundle import Display
+    from farside.result.value import Value
+
+__all__ = ["CppMagics", "Shown", "load_ipython_extension", "unload_ipython_extension"]
+
+
+class Shown:
+    """The value of a cell, as a notebook shows it.
+
+    Attributes:
+        value: the value.
+    """
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return str(self.value)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """Return the value by MIME type, for IPython."""
+        return _bundle({"text/plain": str(self.value), **self.value.bundle})
+
+
+def _bundle(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return a bundle as notebooks want it: JSON is sent as what it means."""
+    found: dict[str, Any] = dict(texts)
+    for name, text in texts.items():
+        if name == "application/json" or name.endswith("+json"):
+            try:
+                found[name] = json.loads(text)
+            except ValueError:
+                del found[name]
+    return found
+
+
+def _names(text: str) -> list[str]:
+    """Read a list of names, ``a,b``."""
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if not name.isidentifier():
+            raise ArgumentTypeError(f"{name!r} is no name")
+    return names
+
+
+@magics_class
+class CppMagics(Magics):
+    """The magics of one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._shell = shell
+        self._session: Session | None = None
+        self._changes: OptionChanges = {}
+        self._decoders: dict[str, codecs.IncrementalDecoder] = {}
+
+    @property
+    def session(self) -> Session:
+        """The session that the cells run in, started when it is first needed."""
+        if self._session is None:
+            self._session = Session(changed(Options(output="capture"), self._changes))
+            self._session.on_display = self._publish
+            self._session.on_output = self._write
+        return self._session
+
+    @magic_arguments()
+    @argument("-i", "--input", type=_names, action="extend", help="Python names, as C++ variables")
+    @argument("-o", "--output", type=_names, action="extend", help="C++ names, as Python variables")
+    @argument("code", nargs="*", help="a line of C++")
+    @line_cell_magic
+    def cpp(self, line: str, cell: str | None = None) -> object:
+        """Run C++.
+
+        ``%%cpp -i a,b -o c`` runs the cell, with the Python values ``a`` and ``b`` as variables of
+        fitting types before, and the C++ value ``c`` as a Python one afterwards.
+
+        ``%cpp EXPRESSION`` is the expression's value as a Python object: ``n = %cpp v.size()``.
+        """
+        if cell is None:
+            return self._quietly(lambda: self.session.eval(line))
+        arguments = parse_argstring(self.cpp, line)
+        if arguments.code:
+            raise UsageError(f"%%cpp takes options in its line, not {' '.join(arguments.code)!r}")
+        return self._quietly(lambda: self._run(cell, arguments.input or [], arguments.output or []))
+
+    @magic_arguments()
+    @argument("--std", help="the standard, such as c++20")
+    @argument("--opt", type=int, help="the optimisation level, 0 to 3")
+    @argument("--include", action="append", help="a directory for headers")
+    @argument("--time-limit", type=float, help="seconds that a cell may run")
+    @line_magic
+    def cpp_session(self, line: str) -> None:
+        """Start a new session for %%cpp, with these options; the one before ends."""
+        arguments = parse_argstring(self.cpp_session, line)
+        changes = {name: value for name, value in vars(arguments).items() if value is not None}
+        self._changes = changes  # type: ignore[assignment]
+        self.close()
+        self._quietly(lambda: self.session)
+
+    def close(self) -> None:
+        """End the session, if there is one; the next cell starts another."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            closing = session.close()
+            self._say(closing.notices)
+
+    def _run(self, cell: str, given: Sequence[str], wanted: Sequence[str]) -> Shown | None:
+        for name in given:
+            if name not in self._shell.user_ns:
+                raise UsageError(f"%%cpp -i {name}: there is no Python variable of that name")
+            self.session.run(declaration(name, self._shell.user_ns[name]))
+        result = self.session.run(cell)
+        self._tell(result)
+        for name in wanted:
+            self._shell.user_ns[name] = self.session.eval(name)
+        return None if result.value is None else Shown(result.value)
+
+    def _quietly(self, action: Any) -> Any:
+        """Do something; an error of farside's is shown as it is, without a traceback."""
+        try:
+            return action()
+        except FarsideError as error:
+            text = render_error(error, colour=False)
+            error._render_traceback_ = text.splitlines  # type: ignore[attr-defined]
+            raise
+        finally:
+            for name, decoder in self._decoders.items():
+                _stream(name).write(decoder.decode(b"", final=True))
+            self._decoders.clear()
+            if self._session is not None:
+                self._session.take_output()  # it was written as it came
+
+    def _tell(self, result: CellResult) -> None:
+        if result.diagnostics:
+            print(render_diagnostics(result.diagnostics, colour=False), file=sys.stderr)
+        self._say(result.notices)
+
+    def _say(self, notices: Sequence[str]) -> None:
+        for notice in notices:
+            print(render_notice(notice, colour=False), file=sys.stderr)
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Write what the program has written; a character may come in two parts."""
+        decoder = self._decoders.get(name)
+        if decoder is None:
+            decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+            self._decoders[name] = decoder
+        _stream(name).write(decoder.decode(data))
+        _stream(name).flush()
+
+    def _publish(self, display: Display) -> None:
+        """Show what the program shows."""
+        self._shell.display_pub.publish(
+            data=_bundle(display.data),
+            metadata={},
+            transient={} if display.id is None else {"display_id": display.id},
+            update=display.update,
+        )
+
+
+def _stream(name: str) -> Any:
+    return sys.stdout if name == "stdout" else sys.stderr
+
+
+_loaded: dict[int, CppMagics] = {}
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Add the magics to a shell: ``%load_ext farside``."""
+    if id(ipython) in _loaded:
+        return
+    magics = CppMagics(ipython)
+    _loaded[id(ipython)] = magics
+    ipython.register_magics(magics)
+
+
+def unload_ipython_extension(ipython: InteractiveShell) -> None:
+    """End the session: ``%unload_ext farside``."""
+    magics = _loaded.pop(id(ipython), None)
+    if magics is not None:
+        magics.close()

@@ -1,0 +1,125 @@
+"""The magics, in a real shell of IPython's."""
+
+# mypy: disable-error-code="no-untyped-call"
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+from IPython.testing.globalipapp import start_ipython
+
+from farside.ui.ipython import Shown
+
+
+@pytest.fixture(scope="module")
+def whole_shell() -> Iterator[InteractiveShell]:
+    shell: Any = start_ipython() or InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "farside")
+    yield shell
+    shell.run_line_magic("unload_ext", "farside")
+
+
+class Shell:
+    def __init__(self, shell: InteractiveShell, capture: pytest.CaptureFixture[str]) -> None:
+        self.shell, self.capture = shell, capture
+
+    def cell(self, code: str) -> ExecutionResult:
+        self.capture.readouterr()
+        result: ExecutionResult = self.shell.run_cell(code)
+        self.out, self.err = self.capture.readouterr()
+        return result
+
+
+@pytest.fixture
+def shell(whole_shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(whole_shell, capsys)
+
+
+def test_a_cell_shows_its_value(shell: Shell) -> None:
+    result = shell.cell("%%cpp\n#include <vector>\nstd::vector<int> v = {1, 2}; v")
+    assert result.success
+    assert isinstance(result.result, Shown)
+    assert repr(result.result) == "(std::vector<int> &) { 1, 2 }"
+
+
+def test_output_comes_as_it_is_written(shell: Shell) -> None:
+    shell.cell('%%cpp\n#include <cstdio>\nputs("grüße"); fputs("oh\\n", stderr);')
+    assert shell.out == "grüße\n"
+    assert shell.err == "oh\n"
+
+
+def test_values_cross_by_name(shell: Shell) -> None:
+    shell.cell("import numpy; a = [1, 2, 3]; b = 'text'; m = {'k': 2.5}; x = numpy.ones((2, 2))")
+    result = shell.cell(
+        "%%cpp -i a,b -i m,x -o total,words\n"
+        'double total = m["k"] + x[1][1]; for (int each : a) total += each;\n'
+        "std::vector<std::string> words = {b, b};"
+    )
+    assert result.success
+    assert shell.shell.user_ns["total"] == 9.5
+    assert shell.shell.user_ns["words"] == ["text", "text"]
+    shell.cell("n = %cpp words.size() * 10")
+    assert shell.shell.user_ns["n"] == 20
+    missing = shell.cell("%%cpp -i absent\n1")
+    assert "there is no Python variable of that name" in str(missing.error_in_exec)
+
+
+def test_displays_are_published(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[dict[str, Any]] = []
+    monkeypatch.setattr(shell.shell.display_pub, "publish", lambda **each: published.append(each))
+    shell.cell(
+        "%%cpp\n#include <farside/display.h>\n"
+        'farside::display(farside::html("<b>"), "one"); farside::update_display(4, "one");'
+        'farside::display(farside::json("{\\"a\\": 1}"));'
+    )
+    assert [each["update"] for each in published] == [False, True, False]
+    assert published[0]["data"]["text/html"] == "<b>"
+    assert published[0]["transient"] == {"display_id": "one"}
+    assert (
+        published[1]["data"] == {"text/plain": "(int) 4"}
+        or "4" in published[1]["data"]["text/plain"]
+    )
+    assert published[2]["data"]["application/json"] == {"a": 1}
+    result = shell.cell('%%cpp\nfarside::html("<i>")')
+    assert isinstance(result.result, Shown)
+    assert result.result._repr_mimebundle_()["text/html"] == "<i>"
+
+
+def test_errors_come_without_a_traceback(shell: Shell) -> None:
+    result = shell.cell("%%cpp\nint broken = ;")
+    assert not result.success
+    assert "expected expression" in shell.out + shell.err
+    assert "Traceback" not in shell.out + shell.err
+    assert "session.py" not in shell.out + shell.err
+    result = shell.cell("%%cpp\n*(volatile int *)0 = 1;")
+    assert "SIGSEGV" in shell.out + shell.err
+    assert "as it is before" in shell.out + shell.err or "as it was before" in shell.out + shell.err
+
+
+def test_an_interrupt_stops_the_cell(shell: Shell) -> None:
+    shell.cell(
+        "%%cpp\n#include <csignal>\n#include <unistd.h>\nint n = 1; pid_t near_side = getppid();"
+    )
+    main = threading.main_thread().ident
+    assert main is not None
+    magics = shell.shell.magics_manager.registry["CppMagics"]
+    write, magics._write = magics._write, lambda *_: signal.pthread_kill(main, signal.SIGINT)
+    magics.session.on_output = magics._write
+    try:
+        result = shell.cell('%%cpp\nn = 2; write(1, "!", 1); for (;;) pause();')
+    finally:
+        magics._write = write
+        magics.session.on_output = write
+    assert not result.success
+    assert type(result.error_in_exec).__name__ == "Interrupted"
+    assert shell.cell("%cpp n").result == 1
+
+
+def test_a_new_session_has_other_options(shell: Shell) -> None:
+    shell.cell("%cpp_session --std=c++17")
+    assert shell.cell("%cpp __cplusplus").result == 201703
+    assert not shell.cell("%cpp n").success

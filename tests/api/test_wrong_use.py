@@ -1,0 +1,89 @@
+"""What a mistake is answered with: an exception of its own, that says what to do."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from farside import (
+    CompileError,
+    Session,
+    SessionBusy,
+    SessionClosed,
+    UndefinedName,
+    Value,
+    ValueGone,
+)
+
+
+def test_an_undefined_name(session: Session) -> None:
+    with pytest.raises(UndefinedName, match="define it in a cell, or include") as caught:
+        session.eval("nowhere + 1")
+    assert caught.value.names == ("nowhere",)
+    with pytest.raises(UndefinedName) as caught:
+        session.run("Nothing thing;")
+    assert caught.value.names == ("Nothing",)
+    with pytest.raises(CompileError) as other:
+        session.eval("1 +")
+    assert not isinstance(other.value, UndefinedName)
+    assert session.eval("1 + 1") == 2
+
+
+def test_a_value_whose_cell_was_undone(session: Session) -> None:
+    session.run("#include <mutex>")
+    value = session.eval("std::mutex{}")
+    session.undo()
+    with pytest.raises(ValueGone, match="taken back; evaluate it again") as caught:
+        session.eval(f"{value}.try_lock()")
+    assert caught.value.cell == 2
+
+
+def test_a_value_of_another_session(session: Session) -> None:
+    session.run("int f() { return 1; }")
+    with Session() as other:
+        other.run("int f() { return 2; }")
+        value = other.eval("f")
+        with pytest.raises(ValueGone, match="another session"):
+            session.eval(f"{value}()")
+
+
+def test_a_session_that_is_closed(session: Session) -> None:
+    session.close()
+    with pytest.raises(SessionClosed, match="start another"):
+        session.eval("1")
+
+
+def test_a_call_while_another_runs(session: Session) -> None:
+    session.run("#include <unistd.h>\nint ends[2]; int made = pipe(ends);")
+    failures: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            session.eval('(write(1, "!", 1), read(ends[0], ends, 1))')
+        except BaseException as error:
+            failures.append(error)
+
+    started = threading.Event()
+    session.on_output = lambda name, data: started.set()
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert started.wait(60)
+    with pytest.raises(SessionBusy, match="wait for it or interrupt it"):
+        session.eval("1")
+    session.interrupt()
+    thread.join()
+    assert [type(each).__name__ for each in failures] == ["Interrupted"]
+
+
+def test_an_option_that_does_not_exist() -> None:
+    wrong: Any = {"standard": "c++20"}
+    with pytest.raises(TypeError, match="standard"):
+        Session(**wrong)
+
+
+def test_values_have_texts(session: Session) -> None:
+    value = session.run("int n = 4; n").value
+    assert isinstance(value, Value)
+    assert (f"{value}", value.name) == ("(int) 4", "")

@@ -1,0 +1,95 @@
+"""Arrays and Python callables as arguments."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+
+from farside.calls.arguments import Ref
+from farside.calls.wire import LARGE
+from farside.errors import ArgumentMismatch, CppException, SessionBusy
+from farside.session import Session
+
+_FUNCTIONS = """
+#include <farside/python.h>
+#include <functional>
+#include <numeric>
+#include <span>
+#include <thread>
+#include <vector>
+double sum(std::span<const double> v) { return std::accumulate(v.begin(), v.end(), 0.0); }
+double copied(std::vector<double> v) { return std::accumulate(v.begin(), v.end(), 0.0); }
+double raw(const double *p, unsigned long n) { return std::accumulate(p, p + n, 0.0); }
+void scale(std::span<double> v, double by) { for (double &x : v) x *= by; }
+int apply(std::function<int(int)> f, int x) { return f(x) + 1; }
+std::function<int(int)> kept;
+void keep(std::function<int(int)> f) { kept = f; }
+int use(int x) { return kept(x); }
+int caught(const std::function<int(int)> &f) {
+  try { return f(1); }
+  catch (const farside::PythonError &error) { return error.type() == "KeyError" ? -1 : -2; }
+}
+void nested(const std::function<void()> &f) { try { f(); } catch (...) { throw; } }
+template <class F> int each(F f) { return (int)f(1, 2.5) + (int)f(2, 3.5); }
+int threaded(std::function<int(int)> f) {
+  int result = 0;
+  std::thread([&] { result = f(20); }).join();
+  return result;
+}
+"""
+
+
+@pytest.mark.parametrize("count", [3, 2 * LARGE])
+def test_arrays(session: Session, count: int) -> None:
+    session.run(_FUNCTIONS)
+    numbers = array("d", [0.5]) * count
+    half = count * 0.5
+    assert [session.fn.sum(numbers), session.fn.copied(numbers)] == [half, half]
+    assert session.fn.raw(numbers, count) == half
+    with pytest.raises(ArgumentMismatch, match="const double"):
+        session.fn.scale(numbers, 2.0)
+    session.fn.scale(Ref(numbers), 4.0)
+    assert set(numbers) == {2.0}
+    assert session.fn.sum(memoryview(numbers)[::2]) == 2.0 * ((count + 1) // 2)
+    with pytest.raises(ArgumentMismatch, match="writable and contiguous"):
+        session.fn.scale(Ref(memoryview(numbers).toreadonly()), 4.0)
+
+
+def test_callables(session: Session) -> None:
+    session.run(_FUNCTIONS)
+    fn = session.fn
+    seen: list[tuple[int, float]] = []
+
+    def note(x: int, y: float) -> int:
+        seen.append((x, y))
+        return x
+
+    assert fn.apply(lambda x: x * 2, 20) == 41
+    assert fn.each(note) == 3
+    assert seen == [(1, 2.5), (2, 3.5)]
+    assert fn.threaded(lambda x: x + 1) == 21
+    fn.keep(lambda x: x + 100)
+    assert fn.use(1) == 101
+
+
+def test_exceptions_cross_both_ways(session: Session) -> None:
+    session.run(_FUNCTIONS)
+    error = KeyError("gone")
+
+    def fail(*_: object) -> int:
+        raise error
+
+    assert session.fn.caught(fail) == -1
+    with pytest.raises(KeyError) as raised:
+        session.fn.nested(fail)
+    assert raised.value is error
+    with pytest.raises(ArgumentMismatch, match="what a Python callable returned: a str cannot"):
+        session.fn.apply(lambda _: "no", 1)
+    with pytest.raises(SessionBusy, match="return first"):
+        session.fn.apply(session.fn.use, 1)
+    with pytest.raises(CppException, match="bad_function_call"):
+        session.fn.use(1)
+    session.run('int one() { throw farside::PythonError("KeyError", "\'gone\'"); }')
+    with pytest.raises(CppException, match="PythonError"):
+        session.fn.one()

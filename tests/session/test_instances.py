@@ -1,0 +1,81 @@
+"""Template instances that the executor brings: cells use them, and may replace what they call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farside.errors import Crashed
+from farside.object import parse_object
+from farside.options import Options
+from farside.session import Session
+
+if TYPE_CHECKING:
+    from farside.frontend.cell import CompiledCell
+
+USE = """
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+std::vector<int> grown;
+for (int i = 0; i < 9; ++i) grown.push_back(9 - i);
+std::sort(grown.begin(), grown.end());
+std::map<std::string, int> counts;
+for (int i : grown) ++counts["k" + std::to_string(i % 3)];
+"""
+
+
+def defined(compiled: CompiledCell) -> set[str]:
+    """Return the names of functions that the cell's object defines."""
+    assert compiled.object is not None
+    parsed = parse_object(compiled.object, "cell")
+    return {symbol.name for symbol in parsed.symbols if symbol.section > 0 and symbol.type == 2}
+
+
+def test_common_instances_are_the_executors() -> None:
+    with Session(Options()) as session:
+        compiled: list[CompiledCell] = []
+        link = session._link
+
+        def spy(cell: CompiledCell, dylib: str) -> object:
+            compiled.append(cell)
+            return link(cell, dylib)
+
+        session._link = spy  # type: ignore[assignment,method-assign]
+        session.run(USE)
+        large = ("_M_realloc", "__introsort_loop", "_M_emplace_hint")
+        assert not [name for name in defined(compiled[0]) if any(part in name for part in large)]
+        assert session.run("counts").value is not None
+        assert str(session.run('counts["k0"] * 100 + grown.front()').value) == "(int) 301"
+
+
+def test_a_crash_in_an_instance_is_told_by_its_name() -> None:
+    with Session(Options()) as session:
+        session.run("#include <map>\n#include <string>")
+        session.run("using Counts = std::map<std::string, int>;")
+        with pytest.raises(Crashed) as caught:
+            session.run('(*(Counts *)nullptr)["a"] = 1;')
+        first, *others = caught.value.report.frames
+        assert "std::map<" in (first.function or "")
+        assert first.library == "libstdc++"
+        assert [each.library for each in others] == [None]
+
+
+def test_what_the_program_allocates_with_is_used_by_its_vectors() -> None:
+    with Session(Options()) as session:
+        session.run("#include <cstdlib>\n#include <new>\n#include <vector>\nint taken = 0;")
+        session.run("std::vector<int> before{1, 2, 3};")
+        session.run("void *operator new(std::size_t n) { ++taken; return std::malloc(n); }")
+        session.run("void operator delete(void *p) noexcept { std::free(p); }")
+        session.run("void operator delete(void *p, std::size_t) noexcept { std::free(p); }")
+        session.run("std::vector<int> after; int base = taken;")
+        session.run("for (int i = 0; i < 5; ++i) after.push_back(i);")
+        assert str(session.run("taken - base").value) == "(int) 4"
+
+
+def test_instances_of_another_library_are_made_by_the_cell() -> None:
+    with Session(Options(defines=("_GLIBCXX_ASSERTIONS",))) as session:
+        session.run(USE)
+        assert str(session.run("grown.front()").value) == "(int) 1"
