@@ -197,6 +197,33 @@ def test_libcxx(new_session: NewSession) -> None:
     assert shown(session.run("std::optional<int>(3)")) == "3"
 
 
+def test_what_the_program_formats(new_session: NewSession) -> None:
+    session = new_session(stdlib="libc++")
+    session.run(
+        "#include <format>\n#include <iostream>\n#include <vector>\n"
+        "struct P { int x = 1; }; std::ostream &operator<<(std::ostream &o, P) { return o << 2; }"
+    )
+    assert shown(session.run("P{}")) == "2"
+    session.run(
+        "template <> struct std::formatter<P> : std::formatter<int> {"
+        " auto format(const P &p, auto &context) const {"
+        ' return std::format_to(context.out(), "<{}>", p.x); } };'
+    )
+    assert shown(session.run("P{3}")) == "<3>"
+    assert shown(session.run("std::vector<P>(2)")) == "{ <1>, <1> }"
+    session.run("template <class T> struct Q { T t; T *begin() { return &t; } T *end(); };")
+    session.run("template <class T> T *Q<T>::end() { return &t + 1; }")
+    assert shown(session.run("Q<int>{4}")) == "{ 4 }"
+    session.run(
+        "template <class T> struct std::formatter<Q<T>> : std::formatter<T> {"
+        " auto format(const Q<T> &q, auto &context) const {"
+        ' throw std::format_error("no"); return context.out(); } };'
+    )
+    value = session.run("Q<int>{4}").value
+    assert value is not None
+    assert value.problem == "threw std::__1::format_error: no"
+
+
 def test_display_needs_no_more_than_the_executor(session: Session) -> None:
     """The display's process is not seen by the program."""
     session.run("#include <vector>\n#include <sys/wait.h>\n#include <cerrno>")
