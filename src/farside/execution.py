@@ -322,7 +322,7 @@ class ExecutionSession:
         pending = self._memory.pending()
         request = CommitRequest(
             protect=pending.protect,
-            write=[*pending.zero_writes(), *stores_of(image, statements)],
+            write=pending.writes(stores_of(image, statements)),
             actions=[
                 *self._platform.actions_of(image, dylib.header),
                 *self._platform.redirect(image, earlier_of(image, dylib, self._redefines)),
