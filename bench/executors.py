@@ -3,73 +3,50 @@
     .venv/bin/python bench/executors.py [--cells 200] [--rounds 5] [FAR-SIDE ...]
 
 Every far side keeps one session; in turn each runs a block of cells, so that a change of the
-machine's speed falls on all of them. Figures are milliseconds a cell: the median, lowest and
-highest over the rounds. Far sides: native, stock, tcp, tls, ssh (a shell instead of an ssh), and
-clang-repl (out of process, with LLVM's executor and ORC runtime).
+machine's speed falls on all of them. Figures are milliseconds a cell. Far sides: native, stock,
+tcp, tls, ssh (a shell instead of an ssh), and clang-repl (out of process, with LLVM's executor and
+ORC runtime). It is not a part of ``farside bench`` because the far sides are those of the tests.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from shutil import which
-from time import perf_counter
+from typing import TYPE_CHECKING
 
-from farside.options import Options
-from farside.session import Session
-from farside.stock import find_runtime
+from farside.bench.figures import spread
+from farside.bench.peers import Peers
+from farside.bench.python_session import PythonSession
+from farside.bench.repl import Repl
+from farside.bench.report import number
+from farside.bench.rows import Row, interleave
+from farside.bench.sources import TRIVIAL
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.far_sides import STOCK, far_side
+from tests.far_sides import far_side
 
-CELL = "x = x + 1;"
+if TYPE_CHECKING:
+    from farside.bench.run import Prompt
 
-
-class ClangRepl:
-    """clang-repl, driven line by line; a block ends when what it prints arrives."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        program = which("clang-repl-22")
-        if program is None:
-            raise SystemExit("clang-repl-22 is not installed")
-        words = [program, f"--oop-executor={STOCK}", f"--orc-runtime={find_runtime(Options())}"]
-        self._process = stack.enter_context(
-            subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        )
-        stack.callback(self._process.kill)
-        self._say('extern "C" int puts(const char *);', 'extern "C" int fflush(void *);')
-        self._say("int x = 0;")
-        self.run(1)
-
-    def _say(self, *lines: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n".join(lines) + "\n")
-        self._process.stdin.flush()
-
-    def run(self, cells: int) -> None:
-        """Run so many cells, the last of which prints."""
-        assert self._process.stdout is not None
-        self._say(*[CELL] * (cells - 1), 'puts("end"); fflush(nullptr);')
-        while "end" not in self._process.stdout.readline():
-            pass
+NAMES = ("native", "stock", "tcp", "tls", "ssh", "clang-repl")
 
 
-def farside_runner(name: str, stack: ExitStack) -> Callable[[int], None]:
-    """Start a session on a far side and return what runs a block of cells."""
-    options = stack.enter_context(far_side(name))
-    session = stack.enter_context(Session(Options(output="capture", **options)))
-    session.run("int x = 0;")
-
-    def run(cells: int) -> None:
-        for _ in range(cells):
-            session.run(CELL)
-
-    return run
+def start(name: str, stack: ExitStack) -> Prompt:
+    """Start a session on a far side."""
+    prompt: Prompt
+    if name == "clang-repl":
+        peers = Peers(2)
+        if "clang-repl-oop" not in peers.repls:
+            raise SystemExit(f"clang-repl: {peers.missing['clang-repl-oop']}")
+        prompt = Repl(peers.repls["clang-repl-oop"])
+    else:
+        prompt = PythonSession(2, **stack.enter_context(far_side(name)))
+    stack.callback(prompt.close)
+    prompt.run("int x = 0;", "{mark};")
+    return prompt
 
 
 def main() -> None:
@@ -79,22 +56,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("far_sides", nargs="*", metavar="FAR-SIDE")
     wish = parser.parse_args()
-    names = wish.far_sides or ["native", "stock", "tcp", "tls", "ssh", "clang-repl"]
+    cells = [*[TRIVIAL] * (wish.cells - 1), TRIVIAL + " {mark};"]
+
+    def block(prompt: Prompt) -> float:
+        return prompt.run(*cells) / wish.cells * 1e3
+
+    row = Row("executors", "a trivial cell")
     with ExitStack() as stack:
-        runners = {
-            name: ClangRepl(stack).run if name == "clang-repl" else farside_runner(name, stack)
-            for name in names
-        }
-        times: dict[str, list[float]] = {name: [] for name in names}
-        for _ in range(wish.rounds):
-            for name, run in runners.items():
-                started = perf_counter()
-                run(wish.cells)
-                times[name].append((perf_counter() - started) / wish.cells * 1e3)
-        print(f"{'far side':12} {'median':>8} {'lowest':>8} {'highest':>8}   ms a cell")
-        for name, found in times.items():
-            middle = statistics.median(found)
-            print(f"{name:12} {middle:8.2f} {min(found):8.2f} {max(found):8.2f}")
+        prompts = {name: start(name, stack) for name in wish.far_sides or NAMES}
+        actions = {name: partial(block, prompt) for name, prompt in prompts.items()}
+        interleave(row, actions, wish.rounds)
+    print(f"{'far side':12} {'median':>8} {'quartiles':>15}   ms a cell")
+    for name in prompts:
+        if name in row.missing:
+            print(f"{name:12} {row.missing[name]}")
+            continue
+        found = spread(row.samples[name])
+        quartiles = f"{number(found.first)}–{number(found.third)}"
+        print(f"{name:12} {number(found.median):>8} {quartiles:>15}")
 
 
 if __name__ == "__main__":

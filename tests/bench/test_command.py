@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,6 +48,26 @@ def test_an_interrupt_prints_and_writes_what_there_is(
     assert set(written) >= {"schema", "farside", "machine", "versions", "loads", "flags", "budgets"}
     assert "| second, ms | 1.00 (1.00–1.00) | 2.00 (2.00–2.00)" in (tmp_path / "a.md").read_text()
     ElementTree.fromstring((tmp_path / "latency.svg").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("leaves_nothing")
+def test_ctrl_c_in_the_middle_of_a_row(farside_command: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    command = [*farside_command, "bench", "growth", "--repeat", "100000", "--json", str(path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("growth: on the way to 10 cells")
+        process.send_signal(signal.SIGINT)
+        printed, complaint = process.communicate()
+    assert process.returncode == 130
+    assert "interrupted: this is what was measured until then" in complaint
+    assert "load average" in printed
+    # The interrupt may come before the row that was to be endless has begun.
+    rows = json.loads(path.read_text())["rows"]
+    assert {row["name"] for row in rows} <= {"a trivial cell after 10"}
 
 
 def test_a_picture_names_rows_and_columns() -> None:

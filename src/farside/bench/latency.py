@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -26,6 +29,7 @@ HEADERS_LATER = "first cell with the standard library in a running session"
 CRASH = "crash, restore, next cell"
 _BLOCK = 100  # so that the cell that prints the mark counts little
 _SHOWN = 1_000_000
+_CALLS = 1_000
 
 
 def measure(run: Run) -> None:
@@ -177,26 +181,61 @@ def large_displays(run: Run) -> None:
 
 
 def from_python(run: Run) -> None:
-    """Measure values that go to a Python program."""
+    """Measure calls from a Python program, and values that go there."""
     with ExitStack() as stack:
         prompt = PythonSession(run.opt)
         stack.callback(prompt.close)
         prompt.run("#include <vector>", "int twice(int a) { return 2 * a; }")
         prompt.run("std::vector<double> numbers(1'000'000, 0.5);")
+        session = prompt.session
+        first = run.row(NAME, "first call of a function from Python")
+        run.measure(first, {"session": lambda: _milliseconds(lambda: session.fn.twice(21))}, 1)
 
-        def evaluate(expression: str) -> Callable[[], float]:
-            def action() -> float:
-                started = perf_counter()
-                prompt.session.eval(expression)
-                return (perf_counter() - started) * 1e3
+        def call() -> float:
+            for _ in range(_CALLS):
+                session.fn.twice(21)
+            return 0.0
 
-            return action
+        def calls() -> float:
+            return _milliseconds(call) * 1e3 / _CALLS
 
+        actions = {"session": calls}
+        if "cppyy" in run.peers.repls:
+            actions["cppyy"] = _cppyy_calls
+        row = run.row(NAME, "a call of a function from Python", "µs")
+        run.measure(row, actions, run.rounds(11, 3), ("cppyy",))
         for name, expression, rounds in (
             ("session.eval of an expression with a call", "twice(21)", run.rounds(50, 10)),
             ("session.eval of a million doubles", "numbers", run.rounds(7, 2)),
         ):
-            run.measure(run.row(NAME, name), {"session": evaluate(expression)}, rounds)
+            evaluate = partial(_milliseconds, partial(session.eval, expression))
+            run.measure(run.row(NAME, name), {"session": evaluate}, rounds)
+
+
+def _milliseconds(action: Callable[[], object]) -> float:
+    started = perf_counter()
+    action()
+    return (perf_counter() - started) * 1e3
+
+
+def _cppyy_calls() -> float:
+    """Return the microseconds of a call in another process: cppyy can end its own."""
+    program = (
+        "import cppyy, time\n"
+        "cppyy.cppdef('int twice(int a) { return 2 * a; }')\n"
+        "twice = cppyy.gbl.twice\n"
+        "twice(21)\n"
+        "started = time.perf_counter()\n"
+        f"for _ in range({_CALLS}): twice(21)\n"
+        f"print((time.perf_counter() - started) * 1e6 / {_CALLS})\n"
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        )
+        return float(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise PeerFailed("cppyy fails") from error
 
 
 def crash(run: Run) -> None:

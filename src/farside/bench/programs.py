@@ -68,7 +68,7 @@ def one(run: Run, source: Path, level: int) -> None:
     for key, compiler in peers.compilers.items():
         actions[key] = _ahead(key, [compiler, f"-O{level}", "-std=c++20"], ahead_path, totals)
     row = run.row(NAME, row_name(source.stem, level), "s")
-    rounds = run.rounds(7 if level else 3, 2)
+    rounds = run.rounds(7 if level else 2, 2)
     run.measure(row, actions, rounds, _COLUMNS)
     total = run.row(
         NAME, f"{source.stem} -O{level}, in all", "s", "from the source: start or compilation too"

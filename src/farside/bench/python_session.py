@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from farside.bench.repl import announce
 from farside.bench.rows import PeerFailed
-from farside.errors import FarSideError, FarsideError
+from farside.errors import FarSideError, FarsideError, Interrupted
 from farside.options import Options
 from farside.session import Session
 from farside.source.cells import split_inputs
@@ -45,6 +45,8 @@ class PythonSession:
                     self.session.undo()
                 else:
                     self.result = self.session.run(each)
+            except Interrupted as error:
+                raise KeyboardInterrupt from error
             except FarsideError as error:
                 if not faults:
                     raise PeerFailed(str(error).splitlines()[0]) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farside.bench.figures import Interval, interval, ratios
-from farside.errors import FarsideError
+from farside.errors import FarsideError, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,6 +92,8 @@ def interleave(
             begin(key)
             try:
                 value = left[key]()
+            except Interrupted as error:
+                raise KeyboardInterrupt from error  # a Ctrl-C that came while a cell ran
             except (PeerFailed, FarsideError) as error:
                 del left[key]
                 words = str(error).splitlines()
