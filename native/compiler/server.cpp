@@ -104,11 +104,13 @@ int Server::run() {
   while (true) {
     awaitRequest();
     Object request = Line.receive();
-    // A snapshot that was spoken to is a compiler like any other from here on.
-    dieWithPeer(Line.fd());
-    // It leaves another in its place first: what is taken back once is often taken back twice.
-    if (std::exchange(JustWoken, false) && snapshot())
-      continue;
+    if (std::exchange(JustWoken, false)) {
+      // A snapshot that was spoken to is a compiler like any other from here on.
+      dieWithPeer(Line.fd());
+      // It leaves another in its place first: what is taken back once is often taken back twice.
+      if (snapshot())
+        continue;
+    }
     // What will be taken back in any case leaves the present state in its place, too.
     if (SnapshotDue && request.getBoolean("passing").value_or(false) && snapshot())
       continue;

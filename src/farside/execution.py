@@ -317,7 +317,7 @@ class ExecutionSession:
         stores, copies = carried(stores_of(image, statements), self._shared)
         request = CommitRequest(
             protect=pending.protect,
-            write=[*pending.zero_writes(), *stores],
+            write=pending.writes(stores),
             actions=[
                 *copies,
                 *self._platform.actions_of(image, dylib.header),

@@ -74,7 +74,7 @@ class Platform:
             if name == MAIN:
                 actions.append((self._call(bootstrap.HOLD_JITDYLIB, address), NO_CALL))
             pending = self._memory.pending()
-            write = [*pending.zero_writes(), (header, address)]
+            write = pending.writes([(header, address)])
             request = CommitRequest(pending.protect, write, actions)
             self._executor.commit(request, timeout=executor.PATIENCE)
         except BaseException:

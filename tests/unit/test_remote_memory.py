@@ -52,8 +52,21 @@ def test_freed_small_blocks_are_overwritten_and_freed_pages_given_back() -> None
     slab.free(small, 100)
     slab.free(large, 1 << 20)
     assert slab.pending().zero == ((small, 112),)
-    assert slab.pending().zero_writes() == [(small, bytes(112))]
+    assert slab.pending().writes([]) == [(small, bytes(112))]
     assert slab.pending().protect == ((0, large, 1 << 20),)
+
+
+def test_a_store_over_what_is_to_be_zeroed_is_one_store() -> None:
+    slab = SlabAllocator(BASE, 1 << 30)
+    small = slab.allocate(3, 100)
+    slab.free(small, 100)
+    full, short, elsewhere = b"x" * 100, b"x" * 96, b"y" * 100
+    assert slab.pending().writes([(small, full)]) == [(small, full + bytes(12))]
+    assert slab.pending().writes([(small, short)]) == [(small, bytes(112)), (small, short)]
+    assert slab.pending().writes([(small + 112, elsewhere)]) == [
+        (small, bytes(112)),
+        (small + 112, elsewhere),
+    ]
 
 
 def test_no_room_is_an_error_that_changes_nothing() -> None:

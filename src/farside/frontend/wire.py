@@ -69,6 +69,10 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._socket.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._wake = -1  # of the interrupts, when it is polled, too
         self._buffer = bytearray()
         self._descriptors: list[int] = []
         self.interrupts: Interrupts | None = None
@@ -82,11 +86,14 @@ class Channel:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(
             "utf-8", "surrogatepass"
         )
-        self._socket.settimeout(None)
-        try:
-            self._socket.sendall(_HEADER.pack(len(text), 0) + text)
-        except OSError as error:
-            raise Disconnected from error
+        rest = memoryview(_HEADER.pack(len(text), 0) + text)
+        while rest:
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except BlockingIOError:
+                select.select((), (self._socket,), ())
+            except OSError as error:
+                raise Disconnected from error
 
     def receive(self, deadline: float | None = None) -> Message:
         """Wait for one message.
@@ -127,7 +134,6 @@ class Channel:
         """Return whether bytes are waiting; never blocks."""
         if self._buffer:
             return True
-        self._socket.settimeout(0)
         try:
             return self._read() > 0
         except (BlockingIOError, Disconnected):
@@ -135,7 +141,6 @@ class Channel:
 
     def ended(self) -> bool:
         """Return whether the other end is closed; what it said before can be read. Never blocks."""
-        self._socket.settimeout(0)
         try:
             while True:
                 self._read()
@@ -155,25 +160,24 @@ class Channel:
         while len(self._buffer) < size:
             if deadline is not None and monotonic() >= deadline:
                 raise TimeUp
-            if self.interrupts is not None:
-                self._await_readable(self.interrupts, deadline)
-                self._socket.settimeout(0)
-            else:
-                left = None if deadline is None else max(0.001, deadline - monotonic())
-                self._socket.settimeout(left)
-            with suppress(TimeoutError, BlockingIOError):
+            self._await_readable(deadline)
+            with suppress(BlockingIOError):
                 self._read()
 
-    def _await_readable(self, interrupts: Interrupts, deadline: float | None) -> None:
+    def _await_readable(self, deadline: float | None) -> None:
         """Wait for bytes, or for the deadline, and see to interrupts meanwhile."""
-        wake = interrupts.fileno()
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        poll.register(wake, select.POLLIN)
+        interrupts = self.interrupts
+        wake = -1 if interrupts is None else interrupts.fileno()
+        if wake != self._wake:
+            if self._wake >= 0:
+                self._poll.unregister(self._wake)
+            if wake >= 0:
+                self._poll.register(wake, select.POLLIN)
+            self._wake = wake
         while True:
             left = None if deadline is None else max(0.0, deadline - monotonic()) * 1000
-            ready = [descriptor for descriptor, _ in poll.poll(left)]
-            if wake in ready:
+            ready = [descriptor for descriptor, _ in self._poll.poll(left)]
+            if interrupts is not None and wake in ready:
                 interrupts.deliver()
             if not ready or ready != [wake]:
                 return
@@ -181,7 +185,7 @@ class Channel:
     def _read(self) -> int:
         try:
             data, descriptors, _, _ = socket.recv_fds(self._socket, _CHUNK, 4)
-        except (TimeoutError, BlockingIOError):
+        except BlockingIOError:
             raise
         except OSError as error:
             raise Disconnected from error

@@ -17,9 +17,14 @@ until `commit`.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import InternalError, OutOfAddressSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farside.remote.commit import Buffer
 
 _GRANULE = 16
 _LARGE = 32768
@@ -38,9 +43,24 @@ class PendingChanges(NamedTuple):
     protect: tuple[tuple[int, int, int], ...]
     zero: tuple[tuple[int, int], ...]
 
-    def zero_writes(self) -> list[tuple[int, bytes]]:
-        """Return `zero` as stores for a commit request."""
-        return [(address, bytes(size)) for address, size in self.zero]
+    def writes(self, stores: Sequence[tuple[int, Buffer]]) -> list[tuple[int, Buffer]]:
+        """Return the stores of an image for a commit request, and before them those of `zero`.
+
+        Where a block takes the place of one of its size, as each of a row of similar cells does,
+        the two stores become one.
+        """
+        zero: dict[int, int] = {}
+        for address, size in self.zero:
+            zero[address] = max(size, zero.get(address, 0))
+        merged: list[tuple[int, Buffer]] = []
+        for address, content in stores:
+            size = zero.get(address)
+            if size is None or size - len(content) >= _GRANULE:
+                merged.append((address, content))
+            else:
+                del zero[address]
+                merged.append((address, bytes(content).ljust(size, b"\0")))
+        return [*((address, bytes(size)) for address, size in zero.items()), *merged]
 
 
 class MemoryMark(NamedTuple):

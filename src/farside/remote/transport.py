@@ -38,7 +38,7 @@ class SocketTransport:
     """A connected stream socket."""
 
     __slots__ = ("_socket",)
-    _chunk = 1 << 18
+    _chunk = 1 << 16  # a larger buffer would be mapped and unmapped for each message
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
