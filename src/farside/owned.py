@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import weakref
+    from collections.abc import Callable
 
     from farside.execution import ExecutionSession
     from farside.frontend.client import Compiler
@@ -47,6 +48,13 @@ def ask_owner(session: weakref.ref[Asker], question: str) -> bool | None:
     """Ask the user, as long as there is a session."""
     alive = session()
     return None if alive is None else alive.ask_user(question)
+
+
+def ask_to_end(execution: ExecutionSession, told: Callable[[], None] | None) -> None:
+    """Ask the cell that runs to end, and say so, if anybody wants to know."""
+    execution.ask_to_end()
+    if told is not None:
+        told()
 
 
 def abandon(

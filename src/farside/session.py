@@ -26,7 +26,7 @@ from farside.loading import call_main, load
 from farside.options import Options, changed
 from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
-from farside.owned import abandon, ask_owner, demangle_with, show_to_owner
+from farside.owned import abandon, ask_owner, ask_to_end, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
 from farside.result.output import Output
@@ -67,6 +67,7 @@ class Session(Calling):
         resumed: what came of bringing the session back, None for a new one.
         confirm: asks the user a question, such as whether a library may be loaded
             (`Options.autoload`); None where nobody can be asked. Ctrl-C may come through.
+        on_asked: is called when an interrupt asks the cell to end (`Options.on_interrupt`).
         on_display: is given each `Display` as it comes, while the cell runs. What it raises ends
             the cell.
 
@@ -89,6 +90,7 @@ class Session(Calling):
         self._turns = Turns()
         self._notices: list[str] = []  # for the next result
         self.confirm: Callable[[str], bool] | None = None
+        self.on_asked: Callable[[], None] | None = None
         self.on_display: Callable[[Display], None] | None = None
         self._displays: list[Display] = []
         self._tracing = Tracing(self.options.trace, self._notices.append)
@@ -241,14 +243,14 @@ class Session(Calling):
     def _by_the_way(self) -> tuple[str, ...]:
         """What the user should know of a cell that was accepted."""
         notices = ["the cell was asked to end, and did"] if self._gate.asked else []
-        stopped = self._execution.take_remarks().get(bootstrap.REMARK_CONTINUED)
-        if stopped is not None:
+        if (stopped := self._execution.take_remarks().get(bootstrap.REMARK_CONTINUED)) is not None:
             notices.append(f"the program was stopped by signal {stopped} and was continued")
         return (*notices, *self._execution.take_notices())
 
     def _gentle(self) -> Callable[[], None] | None:
         """What the first interrupt does while code runs; None takes it back."""
-        return self._execution.ask_to_end if self.options.on_interrupt == "keep" else None
+        ask = partial(ask_to_end, self._execution, self.on_asked)
+        return ask if self.options.on_interrupt == "keep" else None
 
     def _accept(
         self, compiled: CompiledCell, code: str, image: LinkedImage | None, dylib: str
@@ -486,8 +488,7 @@ class Session(Calling):
             self._gate.interrupt()
 
     def _drop_checkpoint(self, name: str) -> None:
-        found = self._rescue.checkpoints.pop(name, None)
-        if found is not None:
+        if (found := self._rescue.checkpoints.pop(name, None)) is not None:
             found.state.pins -= 1
 
     def _keep(self) -> None:
@@ -510,8 +511,7 @@ class Session(Calling):
             self._notices.append(notice)
 
     def _take_notices(self) -> tuple[str, ...]:
-        notices = tuple(self._notices)
-        self._notices.clear()
+        notices, self._notices[:] = tuple(self._notices), ()
         return notices
 
     @contextmanager

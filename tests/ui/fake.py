@@ -43,6 +43,7 @@ class FakeSession:
     def __init__(self) -> None:
         self.next_cell = 1
         self.on_display: Callable[[Display], None] | None = None
+        self.on_asked: Callable[[], None] | None = None
         self.ran: list[str] = []
         self.undone: list[int] = []
         self.loaded: list[str] = []

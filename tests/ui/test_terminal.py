@@ -126,6 +126,24 @@ def test_raw_mode_ends_with_the_cell(person: Person) -> None:
 
 
 @pytest.mark.usefixtures("leaves_nothing")
+def test_ctrl_c_as_a_question(farside_command: list[str]) -> None:
+    person = Person([*farside_command, "--on-interrupt=keep"], {"TERM": "dumb"})
+    person.waits_for("farside[1]>")
+    person.types("#include <cstdio>\r")
+    person.waits_for("farside[2]>")
+    person.types('std::puts("it runs"); for (;;);\r')
+    person.waits_for("it runs\n")
+    person.types("\x03")
+    person.waits_for("the cell was asked to end; Ctrl-C again takes it back\n")
+    person.types("\x03")
+    person.waits_for("interrupted and taken back")
+    person.waits_for("farside[3]>")
+    person.types("\x04")
+    assert person.process.wait() == 0
+    person.leaves()
+
+
+@pytest.mark.usefixtures("leaves_nothing")
 @pytest.mark.parametrize("end", ["", "raise(SIGKILL);"])
 def test_a_script_leaves_the_terminal_as_it_was(
     farside_command: list[str], tmp_path: Path, end: str

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN = 72  # characters of a cell in the history
+ASKED = "the cell was asked to end; Ctrl-C again takes it back"
 TERMINAL_TAKEN_BACK = "the cell had changed the terminal's settings; they are as before it"
 TERMINAL_GIVEN_BACK = "the program had changed the terminal's settings; they are as before it"
 
@@ -97,6 +98,7 @@ class SessionLike(Protocol):
 
     next_cell: int
     on_display: Callable[[Display], None] | None
+    on_asked: Callable[[], None] | None
 
     def run(self, code: str) -> Result:
         """Compile, link and run a cell."""
@@ -160,6 +162,7 @@ class Console:
         self._err = sys.stderr if err is None else err
         self._colour = wants_colour(self._err)
         session.on_display = self._display
+        session.on_asked = self._asked
 
     def execute(self, text: str) -> bool:
         """Run one input, a cell's code or a ``%`` command; return whether it went well."""
@@ -193,6 +196,10 @@ class Console:
         """Show what a cell displays while it runs; a terminal has no place for updates."""
         self._out.write(f"{display}\n")
         self._out.flush()
+
+    def _asked(self) -> None:
+        """Say what the first Ctrl-C did, and that there may be a second."""
+        self.notice(ASKED)
 
     def fail(self, error: FarsideError) -> None:
         """Show an error and count it.
