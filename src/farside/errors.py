@@ -21,6 +21,7 @@
     │   ├── TimedOut           the cell ran longer than it was allowed to
     │   ├── TooManyProcesses  the program had more processes than it was allowed to
     │   ├── TooMuchOutput      the cell wrote more than it was allowed to
+    │   ├── ListenerFailed     what was to listen to the cell raised an exception
     │   ├── Interrupted        the user stopped the cell
     │   ├── RemoteError        an ORC call returned an error
     │   └── FarSideLost        the connection to the far side is gone
@@ -244,6 +245,21 @@ class TooManyProcesses(FarSideError):
 
 class TooMuchOutput(FarSideError):
     """The cell wrote more than it was allowed to; the cell is taken back."""
+
+
+class ListenerFailed(FarSideError):
+    """What listens to the session raised an exception; the cell is taken back.
+
+    ``__cause__`` is the exception.
+
+    Attributes:
+        listener: which attribute of the session it is: ``on_output`` or ``on_display``.
+    """
+
+    def __init__(self, listener: str, error: Exception) -> None:
+        what = f"{type(error).__name__}: {error}"
+        super().__init__(f"{listener} raised {what}. The cell is taken back.")
+        self.listener = listener
 
 
 class Interrupted(FarSideError):

@@ -29,7 +29,7 @@ from farside.outcome import CellResult, Checkpoint, Closing, Past
 from farside.owned import abandon, ask_owner, ask_to_end, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue
-from farside.result.output import Output
+from farside.result.output import Output, tell
 from farside.trace import Tracing
 from farside.turns import Turns
 from farside.verdict import exception_of, value_of
@@ -318,7 +318,7 @@ class Session(Calling):
         display = decode_display(payload)
         self._displays.append(display)
         if self.on_display is not None:
-            self.on_display(display)
+            tell("on_display", self.on_display, display)
 
     # ------------------------------------------------------------------ besides running cells
 

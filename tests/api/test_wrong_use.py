@@ -9,6 +9,7 @@ import pytest
 
 from farside import (
     CompileError,
+    ListenerFailed,
     Session,
     SessionBusy,
     SessionClosed,
@@ -75,6 +76,26 @@ def test_a_call_while_another_runs(session: Session) -> None:
     session.interrupt()
     thread.join()
     assert [type(each).__name__ for each in failures] == ["Interrupted"]
+
+
+def test_listeners_that_raise(session: Session) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("mine")
+
+    session.run("#include <farside/display.h>\n#include <cstdio>\nint x = 1;")
+    session.on_output = fail
+    for _ in range(2):
+        with pytest.raises(ListenerFailed, match="on_output raised ValueError: mine") as caught:
+            session.run('x = 2; std::puts("heard"); std::fflush(stdout); for (;;);')
+        assert caught.value.stdout == "heard\n"
+        assert isinstance(caught.value.__cause__, ValueError)
+    session.on_output = None
+    session.on_display = fail
+    with pytest.raises(ListenerFailed, match="on_display raised ValueError: mine") as caught:
+        session.run("x = 3; farside::display(x);")
+    assert caught.value.listener == "on_display"
+    session.on_display = None
+    assert session.eval("x") == 1
 
 
 def test_an_option_that_does_not_exist() -> None:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
-from farside.errors import TooMuchOutput
+from farside.errors import ListenerFailed, TooMuchOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+P = ParamSpec("P")
+
+
+def tell(
+    listener: str, call: Callable[P, object], *arguments: P.args, **keywords: P.kwargs
+) -> None:
+    """Call what the owner of a session has listening to it.
+
+    Raises:
+        ListenerFailed: it raised an exception.
+    """
+    try:
+        call(*arguments, **keywords)
+    except Exception as error:
+        raise ListenerFailed(listener, error) from error
 
 
 class Output:
@@ -27,15 +43,20 @@ class Output:
         self._received = 0
         self.taken = 0
         self.live: Callable[[str, bytes], None] | None = None
+        self._deaf = False  # `live` has failed
         self._stdout = bytearray()
         self._stderr = bytearray()
 
     def stdout(self, data: bytes) -> None:
-        """Take bytes from the far side's standard output. Raises TooMuchOutput once."""
+        """Take bytes from the far side's standard output.
+
+        Raises:
+            TooMuchOutput, ListenerFailed: once, until `take` is called.
+        """
         self._add("stdout", self._stdout, data)
 
     def stderr(self, data: bytes) -> None:
-        """Take bytes from the far side's standard error. Raises TooMuchOutput once."""
+        """Take bytes from the far side's standard error; see `stdout`."""
         self._add("stderr", self._stderr, data)
 
     def _add(self, name: str, stream: bytearray, data: bytes) -> None:
@@ -43,8 +64,10 @@ class Output:
         self._received += len(data)
         room = self._limit - len(self._stdout) - len(self._stderr)
         stream += data[: max(room, 0)]
-        if self.live is not None and room > 0:
-            self.live(name, data[:room])
+        if self.live is not None and room > 0 and not self._deaf:
+            self._deaf = True
+            tell("on_output", self.live, name, data[:room])
+            self._deaf = False
         if len(data) > room and not self._over:
             self._over = True
             raise TooMuchOutput(f"it wrote more than {self._limit} bytes (output_limit)")
@@ -64,6 +87,7 @@ class Output:
             return "", ""
         taken = self._stdout.decode(errors="replace"), self._stderr.decode(errors="replace")
         self._over = dying
+        self._deaf = self._deaf and dying
         self.taken = self._received
         self._stdout.clear()
         self._stderr.clear()
