@@ -13,8 +13,9 @@ setup:
 setup-test:
 	@scripts/setup --test
 
+# With job control Ctrl-C goes to farside alone, and not to make, which would end with it.
 repl: setup
-	@$(VENV)/farside $(ARGS)
+	@if [ -t 0 ]; then set -m; fi; $(VENV)/farside $(ARGS); exit $$?
 
 test: setup-test
 	$(VENV)/python -m pytest -n auto $(ARGS)
