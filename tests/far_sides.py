@@ -37,6 +37,7 @@ _NOT_KEPT = dict.fromkeys(
     (
         "test_snapshots.py",
         "test_thrift.py",
+        "test_catching_up.py",
         "test_the_second_interrupt_takes_the_cell_back",
         "test_such_cells_are_undone",
         "test_a_destructor_that_throws_does_not_matter_where_the_state_is_kept",
