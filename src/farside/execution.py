@@ -73,8 +73,7 @@ class ExecutionSession:
     """One executor and the program in it.
 
     Attributes:
-        found: the libraries that are found by themselves.
-        given: memory that large values of the last call came in.
+        found, given: libraries found by themselves; memory that large values came in.
 
     Raises:
         OptionError: the address range that the options ask for is too small.
@@ -669,6 +668,7 @@ class ExecutionSession:
     def kill(self) -> None:
         """End the executor at once; nothing is run any more."""
         self._kept.close()
+        self.given.close()
         self._executor.kill()
 
     def restart(self) -> None:

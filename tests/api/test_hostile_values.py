@@ -123,6 +123,33 @@ def test_memory_is_what_was_asked_for() -> None:
         memory.take(number, 101)
 
 
+def test_memory_that_is_free_again_serves_the_next() -> None:
+    memory = GivenMemory()
+    size = 32 << 20
+
+    def inode() -> tuple[int, int]:
+        number, descriptor = ask(memory, size)
+        found = os.fstat(descriptor).st_ino
+        os.close(descriptor)
+        return number, found
+
+    number, first = inode()
+    mapped = memory.take(number, size)
+    number, second = inode()
+    assert second != first  # that is still in use
+    other = memory.take(number, size)
+    assert len(other) == size
+    del mapped
+    memory.clear()
+    number, third = inode()
+    assert third == first
+    del other
+    memory.clear()
+    memory.clear()  # nothing was asked for
+    assert inode()[1] not in (first, second)
+    memory.close()
+
+
 def test_memory_has_bounds() -> None:
     memory = GivenMemory()
     assert ask(memory, 0) == (0, -1)

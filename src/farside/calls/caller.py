@@ -245,6 +245,7 @@ class Calls:
         beside = self._memory.used
         called_back = self.callbacks.made
         self.callbacks.begin()
+        execution.given.clear()  # what a call that threw has left
         with recovering(stub.what), self._gate.wait(self._gentle()):
             outcome = execution.calls.call(
                 execution.platform.jitdylib("main").header,
