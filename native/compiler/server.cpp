@@ -229,6 +229,7 @@ void Server::compile(const Object &request) {
   answer(std::move(cell));
   if (!ok)
     _exit(0); // what Clang holds now is of no use; the snapshots live on
+  Clang->prepare(); // while the cell is linked and run
   LastCell = number;
   ParsedMicros += parseMicros;
   SnapshotDue = true;
