@@ -167,6 +167,7 @@ public:
         ChildSignals(std::move(childSignals)) {}
 
   [[noreturn]] void serve() {
+    beContinuedByPeer();
     report(WorkerStarted, static_cast<uint32_t>(Worker));
     for (;;) {
       pollfd events[] = {{ControlFd, POLLIN, 0}, {ChildSignals.get(), POLLIN, 0}};
@@ -184,6 +185,14 @@ public:
   }
 
 private:
+  /// Has the kernel continue this process, should the program have stopped it, whenever the near
+  /// side says something or ends: nobody else would then end what is below it.
+  void beContinuedByPeer() const {
+    ::fcntl(ControlFd, F_SETSIG, SIGCONT);
+    ::fcntl(ControlFd, F_SETOWN, ::getpid());
+    ::fcntl(ControlFd, F_SETFL, ::fcntl(ControlFd, F_GETFL) | O_ASYNC);
+  }
+
   template <typename... T> void report(ControlTag tag, T... values) {
     std::string payload;
     (encode(payload, values), ...);
