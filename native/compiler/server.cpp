@@ -122,6 +122,7 @@ void Server::awaitRequest() {
 bool Server::snapshot() {
   Clang->warmUp();
   SnapshotDue = false;
+  HasSnapshot = true;
   ParsedMicros = 0;
   pid_t pid = -1;
   Descriptor near = forkSnapshot(Line, pid);
@@ -270,9 +271,9 @@ void Server::replay(const Object &request) {
     SnapshotDue = true;
   }
   // What was taken back once is likely to be taken back again, as by cells that define something
-  // again; these cells are not to be read each time.
+  // again; these cells are not to be read each time, nor is a process to be started.
   auto took = std::chrono::steady_clock::now() - began;
-  if (took > LongReplay)
+  if (took > LongReplay || !HasSnapshot)
     ParsedMicros = MaxUnsavedMicros + 1;
   Collector.take(); // warnings were shown the first time
   Line.send(Object{{"ok", true}});

@@ -35,6 +35,7 @@ private:
   unsigned LastCell = 0;
   int64_t ParsedMicros = 0; // since the last snapshot
   bool SnapshotDue = false;
+  bool HasSnapshot = false; // this process, or the one that it was a snapshot of
   bool JustWoken = false;
 };
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farside.accounts import read_file
 from farside.errors import OptionError
-from farside.object import is_archive, parse_archive, parse_object
-from farside.platform import MAIN
+
+# What reads and links is imported where it is used: a session imports this module before it starts
+# the compiler, and there are sessions that load nothing.
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,10 @@ def load(execution: ExecutionSession, path: str) -> str:
         ObjectError, LinkError, RemoteError: it cannot be loaded.
         CppException: an initialiser of an object threw; the object is linked all the same.
     """
+    from farside.accounts import read_file
+    from farside.object import is_archive, parse_archive, parse_object
+    from farside.platform import MAIN
+
     file = Path(path)
     to_link = file.suffix in (".o", ".a")
     if not to_link and (".so" in file.suffixes or not ("/" in path or file.exists())):
@@ -50,6 +54,9 @@ def add_object(execution: ExecutionSession, path: str, dylib: str) -> None:
         OptionError: the file cannot be read.
         ObjectError, LinkError, RemoteError: it cannot be linked.
     """
+    from farside.accounts import read_file
+    from farside.object import parse_object
+
     execution.link_files([parse_object(read_file(path), path)], path, dylib, run=False)
 
 
@@ -62,6 +69,9 @@ def add_archive(
         OptionError: the file cannot be read.
         ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
     """
+    from farside.accounts import read_file
+    from farside.object import parse_archive
+
     archive = parse_archive(read_file(path), path, Path(path).parent)
     if all_members:
         execution.link_files(list(archive.objects()), path, dylib, run=False)
