@@ -106,6 +106,9 @@ int Server::run() {
     // It leaves another in its place first: what is taken back once is often taken back twice.
     if (std::exchange(JustWoken, false) && snapshot())
       continue;
+    // What will be taken back in any case leaves the present state in its place, too.
+    if (SnapshotDue && request.getBoolean("passing").value_or(false) && snapshot())
+      continue;
     dispatch(request);
   }
 }

@@ -415,8 +415,7 @@ class ExecutionSession:
         except BaseException:
             snapshot.close()
             raise
-        self._kept.add(KeptState(snapshot, self._mark(), self.noted))
-        self.calls.kept()
+        self._kept.add(KeptState(snapshot, self._mark(), self.calls.kept(), self.noted))
         self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:
@@ -499,7 +498,7 @@ class ExecutionSession:
             again.close()
             raise
         state.snapshot = again
-        self.calls.went_back = True
+        self.calls.return_to(state.number)
         mark = state.mark
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
@@ -669,7 +668,7 @@ class ExecutionSession:
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
-        self.calls.went_back = True
+        self.calls.return_to(0)
         self._kept.close()
         self.found.close()
         self._executor.kill()
