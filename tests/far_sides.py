@@ -1,8 +1,8 @@
 """The far sides that sessions are tested on, and how to get one.
 
 FARSIDE_TEST_FAR_SIDE chooses what the tests of sessions run on: ``native`` (default), ``stock``
-(LLVM's own executor), ``tcp``, ``tls`` and ``ssh`` (farside's own, through a listening front or an
-ssh). docs/executors.md has the table of what passes with which.
+(LLVM's own executor), ``in-process``, ``tcp``, ``tls`` and ``ssh`` (farside's own, through a
+listening front or an sshd). docs/executors.md has the table of what passes with which.
 """
 
 from __future__ import annotations
@@ -12,35 +12,81 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.sshd import HOST, sshd
+
 CHOSEN = os.environ.get("FARSIDE_TEST_FAR_SIDE", "native")
+LIMITED = CHOSEN in ("stock", "in-process")
 STOCK = Path(
     shutil.which("llvm-jitlink-executor-22") or "/usr/lib/llvm-22/bin/llvm-jitlink-executor"
 )
+STOCK_19 = Path("/usr/lib/llvm-19/bin/llvm-jitlink-executor")
+STOCKS = [each for each in (STOCK, STOCK_19) if each.exists()]
+"""LLVM's executors that are installed, 22's and 19's."""
 TOKEN = "a token that only the tests know"
 
 _ELSEWHERE = {
     "test_nothing_is_left_after_close": "waits for the supervisor by its number",
     "test_nothing_is_left_of_snapshots": "counts this machine's processes below the tests",
 }
+_NOT_KEPT = dict.fromkeys(
+    (
+        "test_snapshots.py",
+        "test_thrift.py",
+        "test_the_second_interrupt_takes_the_cell_back",
+        "test_such_cells_are_undone",
+        "test_a_destructor_that_throws_does_not_matter_where_the_state_is_kept",
+        "test_undo_takes_the_library_back",
+        "test_restoring_a_checkpoint_takes_the_library_back",
+        "test_a_library_whose_initialiser_hangs_is_stopped",
+        "test_a_library_whose_initialiser_crashes_costs_the_cell",
+    ),
+    "no snapshots",
+)
+_NO_SUPERVISOR = dict.fromkeys(
+    (
+        "test_remains.py",
+        "test_a_librarian_that_was_killed_is_replaced",
+        "test_taking_back_cells_leaves_the_librarian",
+        "test_a_new_executor_loads_the_library_again",
+        "test_children_of_the_program_end_with_the_session",
+    ),
+    "there is no supervisor to kill, to count, or to tell",
+)
+_DIES_WITH_IT = dict.fromkeys(
+    (
+        "test_deaths.py",
+        "test_recovery.py",
+        "test_loss.py",
+        "test_ends.py",
+        "test_processes.py",
+        "test_a_crash_in_such_a_cell_has_its_line",
+        "test_a_crash_in_the_cell_takes_its_library_back",
+        "test_a_crash_later_keeps_the_library",
+        "test_a_destructor_that_crashes_in_an_undo",
+        "test_libcxx_is_there_again_after_a_crash",
+        "test_memory",
+    ),
+    "ends or limits a process, which would be that of the tests",
+)
 LEFT_OUT: dict[str, dict[str, str]] = {
     "tcp": _ELSEWHERE,
     "tls": _ELSEWHERE,
     "ssh": _ELSEWHERE,
+    "in-process": {**_NOT_KEPT, **_NO_SUPERVISOR, **_DIES_WITH_IT},
     "stock": {
-        "test_snapshots.py": "no snapshots",
+        **_NOT_KEPT,
+        **_NO_SUPERVISOR,
         "test_deaths.py": "no record of a death",
+        "test_a_crash_in_such_a_cell_has_its_line": "no record of a death",
         "test_the_state_is_as_before_the_cell": "no snapshots",
         "test_crash_after_crash": "no snapshots",
-        "test_such_cells_are_undone": "no snapshots",
-        "test_a_crash_in_such_a_cell_has_its_line": "no record of a death",
-        "test_a_destructor_that_throws_does_not_matter_where_the_state_is_kept": "no snapshots",
         "test_compiler_and_executor_are_separate_programs": "the program has another name",
-        "test_children_of_the_program_end_with_the_session": "no supervisor",
+        "test_a_thread_local_variable_is_found": "no entries for those of libraries",
     },
 }
 """What cannot pass on a far side, by the name of a file or test, and why."""
@@ -52,13 +98,6 @@ def left_out(item_path: str, name: str) -> bool:
     return "session" in item_path.split("/") and (
         item_path.rpartition("/")[2] in reasons or name.partition("[")[0] in reasons
     )
-
-
-FAKE_SSH = """#!/bin/sh
-# What ssh does, without another machine: the command line runs in a shell.
-shift
-exec sh -c "$*"
-"""
 
 
 class Front(NamedTuple):
@@ -74,9 +113,12 @@ class Front(NamedTuple):
 
 
 @contextmanager
-def front(directory: Path, *arguments: str, token: str = TOKEN) -> Iterator[Front]:
-    """Run ``farside executor`` on a free port of this machine."""
-    words = [sys.executable, "-m", "farside.cli", "executor", "--listen=127.0.0.1:0", *arguments]
+def front(
+    directory: Path, *arguments: str, token: str = TOKEN, before: Sequence[str] = ()
+) -> Iterator[Front]:
+    """Run ``farside executor`` on a free port of this machine, through a command `before` it."""
+    words = [*before, sys.executable, "-m", "farside.cli", "executor"]
+    words += ["--listen=127.0.0.1:0", *arguments]
     if token:
         file = directory / "token"
         file.write_text(token)
@@ -119,6 +161,8 @@ def far_side(name: str = CHOSEN) -> Iterator[dict[str, Any]]:
     """Provide a far side; gives the options that choose it."""
     if name == "native":
         yield {}
+    elif name == "in-process":
+        yield {"in_process": True}
     elif name == "stock":
         yield {"executor": STOCK}
     else:
@@ -128,17 +172,14 @@ def far_side(name: str = CHOSEN) -> Iterator[dict[str, Any]]:
 
 def _elsewhere(name: str, directory: Path) -> Iterator[dict[str, Any]]:
     if name == "ssh":
-        program = directory / "ssh"
-        program.write_text(FAKE_SSH)
-        program.chmod(0o755)
-        with environment(FARSIDE_SSH=str(program)):
-            yield {"ssh": "another-machine"}
+        with sshd(directory / "sshd") as running, environment(FARSIDE_SSH=running.command):
+            yield {"ssh": HOST}
     elif name in ("tcp", "tls"):
         arguments = ["--no-tls"] if name == "tcp" else []
         with (
-            front(directory, *arguments) as running,
+            front(directory, *arguments) as listening,
             environment(FARSIDE_KNOWN_EXECUTORS=str(directory / "known")),
         ):
-            yield {"connect": running.address, "token_file": directory / "token"}
+            yield {"connect": listening.address, "token_file": directory / "token"}
     else:
         raise ValueError(f"FARSIDE_TEST_FAR_SIDE={name}")

@@ -6,6 +6,9 @@
 namespace farside {
 
 extern "C" {
+/// The executor's: calls the near side. The second is an address, and nothing lies there.
+WrapperResult __orc_rt_jit_dispatch(void *context, const void *tag, const char *data, size_t size);
+extern char __orc_rt_jit_dispatch_ctx;
 void *__orc_rt_elfnix_jit_dlopen(const char *name, int mode);
 int __orc_rt_elfnix_jit_dlupdate(void *handle);
 int __orc_rt_elfnix_jit_dlclose(void *handle);

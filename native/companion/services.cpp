@@ -8,13 +8,16 @@
 #include "cell_thread.h"
 #include "commit_steps.h"
 #include "dylibs.h"
+#include "given_memory.h"
 #include "memory.h"
+#include "near_side.h"
 #include "orc_runtime.h"
 #include "redirect.h"
 #include "session_watch.h"
 #include "values.h"
 #include "wrapper.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <unistd.h>
@@ -115,7 +118,19 @@ void callPlain(void *function) { reinterpret_cast<void (*)()>(function)(); }
 
 using Sections = std::vector<AddrRange>;
 
+/// Whether the user wants the cell to end that runs.
+std::atomic<bool> interrupted = false;
+
 } // namespace
+
+/// No descriptor comes through an executor that is not farside's: all goes in the reply.
+char memoryTag;
+uint64_t putIntoMemory(uint64_t, size_t) { return 0; }
+
+WrapperResult callNearSide(uint64_t tag, std::string_view arguments) {
+  return __orc_rt_jit_dispatch(&__orc_rt_jit_dispatch_ctx, reinterpret_cast<const void *>(tag),
+                               arguments.data(), arguments.size());
+}
 
 extern "C" {
 
@@ -160,14 +175,30 @@ WrapperResult farside_companion_end(const char *data, size_t size) {
 
 WrapperResult farside_commit(const char *data, size_t size) {
   return serveOnCellThread<std::vector<Protection>, std::vector<Store>, std::vector<ActionPair>,
-                           uint64_t, bool>(
-      data, size, [](const auto &...arguments) { return carryOut(host(), arguments...); });
+                           uint64_t, bool>(data, size, [](const auto &...arguments) {
+    interrupted = false;
+    return carryOut(host(), arguments...);
+  });
+}
+
+/// Comes while another call runs, which the executor serves on a thread of its own.
+WrapperResult farside_interrupt_call(const char *, size_t) {
+  interrupted = true;
+  return makeResult({});
+}
+
+int farside_interrupted() { return interrupted ? 1 : 0; }
+
+WrapperResult farside_loaded_libraries(const char *data, size_t size) {
+  return callWrapper(loadedLibrariesSymbols().front().Address, {data, size});
 }
 
 WrapperResult farside_uncommit(const char *data, size_t size) {
   return serveOnCellThread<uint64_t>(data, size,
                                      [](uint64_t key) { return takeBack(host(), key); });
 }
+
+WrapperResult farside_copy_in(const char *data, size_t size) { return copyInWrapper(data, size); }
 
 WrapperResult farside_statistics(const char *data, size_t size) {
   return serveWrapper<>(data, size, [] {

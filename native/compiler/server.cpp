@@ -108,6 +108,9 @@ int Server::run() {
       if (snapshot())
         continue;
     }
+    // What will be taken back in any case leaves the present state in its place, too.
+    if (SnapshotDue && request.getBoolean("passing").value_or(false) && snapshot())
+      continue;
     dispatch(request);
   }
 }

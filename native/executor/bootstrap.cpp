@@ -17,9 +17,14 @@ template <typename... T> std::string blob(T... values) {
   return bytes;
 }
 
+/// The descriptor function must be quick to find a thread's table without touching registers.
+bool isWithheld(std::string_view name) {
+  return name == "farside_snapshot" || name == "farside_tlsdesc";
+}
+
 } // namespace
 
-std::string encodeSetup() {
+std::string encodeSetup(bool inProcess) {
   AddrRange slab = Slab::get().range();
   StaticTlsPool pool = staticTlsPool();
   std::vector<std::tuple<std::string, std::string>> map{
@@ -40,7 +45,8 @@ std::string encodeSetup() {
         memoryAccessSymbols(), debuggerSymbols(), platformSymbols(), commitSymbols(), callSymbols(),
         tlsOffsetSymbols(), snapshotSymbols(), showSymbols(), loadedLibrariesSymbols()})
     for (const BootstrapSymbol &entry : service)
-      symbols.emplace_back(entry.Name, entry.Address);
+      if (!inProcess || !isWithheld(entry.Name))
+        symbols.emplace_back(entry.Name, entry.Address);
 
   std::string setup;
   encode(setup, std::string_view("x86_64-pc-linux-gnu"));

@@ -31,7 +31,8 @@ std::span<const BootstrapSymbol> snapshotSymbols();
 std::span<const BootstrapSymbol> showSymbols();
 std::span<const BootstrapSymbol> loadedLibrariesSymbols();
 
-/// The payload of the Setup message.
-std::string encodeSetup();
+/// The payload of the Setup message. In the near side's own process there is less on offer: no
+/// snapshots, and of thread-local storage only what a library can have that is loaded late.
+std::string encodeSetup(bool inProcess = false);
 
 } // namespace farside

@@ -11,6 +11,8 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -104,6 +106,16 @@ WrapperResult shareWrapper(const char *data, size_t size) {
   return serveWrapper<uint64_t, uint64_t>(data, size, share);
 }
 
+} // namespace
+
+/// Goes by its name: the near side takes it for a mistake of its user.
+class ArgumentError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+namespace {
+
 /// One call back, from when its arguments are collected until its reply is not needed any more.
 struct Callback {
   explicit Callback(uint64_t id) : Id(id), Arguments(ValueCollector::OfThread) {}
@@ -128,6 +140,21 @@ std::span<const BootstrapSymbol> callSymbols() {
 using farside::Callback;
 
 extern "C" {
+
+/// An argument does not fit what it is to become; see farside/call.h.
+[[noreturn]] __attribute__((visibility("default"))) void __farside_misfit(const char *text) {
+  throw farside::ArgumentError(text);
+}
+
+/// The same for an integer that argument `argument` is, and the name of the type.
+[[noreturn]] __attribute__((visibility("default"))) void
+__farside_unfit(unsigned argument, const int64_t *value, unsigned isSigned, const char *type,
+                uint64_t size) {
+  std::string number =
+      isSigned != 0 ? std::to_string(*value) : std::to_string(static_cast<uint64_t>(*value));
+  throw farside::ArgumentError("argument " + std::to_string(argument) + ": " + number +
+                               " does not fit " + std::string(type, size));
+}
 
 /// Begins a call back: what this thread gives from now on are its arguments.
 __attribute__((visibility("default"))) void *__farside_callback_open(uint64_t id) {

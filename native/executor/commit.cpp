@@ -93,6 +93,7 @@ std::span<const BootstrapSymbol> commitSymbols() {
   static const BootstrapSymbol symbols[] = {
       symbol("farside_commit", commitWrapper),
       symbol("farside_uncommit", uncommitWrapper),
+      symbol("farside_copy_in", copyInWrapper),
       symbol("farside_statistics", statistics),
       symbol("farside_resolve_ifunc", resolveIfunc),
       symbol("farside_static_tls_init", staticTlsInit),

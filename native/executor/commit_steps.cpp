@@ -49,7 +49,23 @@ private:
   CommitHost &Host;
 };
 
+/// (to, from, size) within the process.
+Error copyIn(const std::vector<std::tuple<uint64_t, uint64_t, uint64_t>> &copies) {
+  ProtectedWriter writer;
+  for (auto [to, from, size] : copies) {
+    if (!Slab::get().contains(to, size))
+      return Error("copy outside the slab");
+    if (Error error = writer.write(to, {reinterpret_cast<const char *>(from), size}))
+      return error;
+  }
+  return {};
+}
+
 } // namespace
+
+WrapperResult copyInWrapper(const char *data, size_t size) {
+  return serveWrapper<std::vector<std::tuple<uint64_t, uint64_t, uint64_t>>>(data, size, copyIn);
+}
 
 Expected<RunOutcome> carryOut(CommitHost &host, const std::vector<Protection> &protections,
                               const std::vector<Store> &stores,

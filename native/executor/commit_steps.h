@@ -6,6 +6,7 @@
 #include "run_report.h"
 #include "sps.h"
 #include "values.h"
+#include "wrapper.h"
 
 #include <cstdint>
 #include <string>
@@ -41,6 +42,10 @@ Expected<RunOutcome> carryOut(CommitHost &host, const std::vector<Protection> &p
                               const std::vector<Store> &stores,
                               const std::vector<ActionPair> &actions, uint64_t header,
                               bool passing);
+
+/// Alloc action, Error(Seq<(u64 to, u64 from, u64 size)>): stores in the slab what lies elsewhere
+/// in the process, such as in shared memory.
+WrapperResult copyInWrapper(const char *data, size_t size);
 
 /// Carries out farside_uncommit. Exit handlers that the commit's code registered come first: they
 /// may need its memory.

@@ -231,6 +231,12 @@ void prepareCrashRecord() {
     record = static_cast<CrashRecord *>(memory);
 }
 
+void releaseCrashRecord() {
+  if (record != nullptr)
+    ::munmap(record, sizeof(CrashRecord));
+  record = nullptr;
+}
+
 UniqueFd renewCrashRecord() {
   if (record == nullptr)
     return {};

@@ -35,6 +35,9 @@ void openCrashRecord(UniqueFd memory);
 /// Makes the calling process the one whose death is recorded. A snapshot that takes over calls it.
 void claimCrashRecord();
 
+/// Unmaps the shared memory.
+void releaseCrashRecord();
+
 /// Installs the handlers, and their stack for the calling thread. Threads that are started later
 /// get theirs by the executor's own pthread_create.
 void installCrashHandlers();

@@ -39,10 +39,28 @@ Expected<uint64_t> open(uint64_t, const std::string &path, uint64_t mode) {
   return reinterpret_cast<uint64_t>(resolver);
 }
 
+/// The executor as a library: in a process of others its names are not in the global scope.
+void *ourselves() {
+  static void *handle = [] {
+    Dl_info info{};
+    ::dladdr(reinterpret_cast<void *>(&ourselves), &info);
+    void *library = ::dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (library == nullptr)
+      return RTLD_DEFAULT;
+    ::dlclose(library); // whoever loaded it decides how long it stays
+    return library;
+  }();
+  return handle;
+}
+
 uint64_t lookUp(const Resolver &resolver, const std::string &name) {
-  if (resolver.IsProcess)
-    if (uint64_t own = findOwnSymbol(name))
+  if (resolver.IsProcess) {
+    uint64_t own = findOwnSymbol(name);
+    if (own == 0 && name.starts_with("__farside_"))
+      own = reinterpret_cast<uint64_t>(::dlsym(ourselves(), name.c_str()));
+    if (own != 0)
       return own;
+  }
   auto *found = ::dlsym(resolver.Library, name.c_str());
   if (found == nullptr && resolver.IsProcess)
     return findInstance(name);

@@ -114,6 +114,13 @@ uint64_t countThreadExits() {
   return all.Records.size();
 }
 
+void forgetThreadExits() {
+  ThreadExits &all = threadExits();
+  std::lock_guard lock(all.Mutex);
+  for (ThreadExit *record : all.Records)
+    record->Function = nullptr;
+}
+
 void runThreadExits(ThreadExitOwner owner) {
   ThreadExits &all = threadExits();
   std::vector<ThreadExit> mine;

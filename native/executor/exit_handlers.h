@@ -29,6 +29,9 @@ struct ThreadExitOwner {
 /// forgotten, because their code is about to go.
 void runThreadExits(ThreadExitOwner owner);
 
+/// Forgets all thread_local destructors, of all threads: their code is about to go.
+void forgetThreadExits();
+
 /// How many thread_local destructors wait, of all threads.
 uint64_t countThreadExits();
 

@@ -3,14 +3,18 @@
 //   farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]
 //   farside-executor listen=HOST:PORT
 //   farside-executor control=FD supervise=PID [record=FD]
+//   farside-executor librarian=FD
 //
-// The second form is what a snapshot executes to become a supervisor; see supervisor.h.
-// The slab is 2 GiB less two pages unless told otherwise, and none for a plain ORC executor.
+// The third form is what a snapshot executes to become a supervisor; see supervisor.h.
+// The last starts a librarian (librarian.h) for a near side whose executor has no supervisor, and
+// ends at once; the librarian goes on alone until its stream ends. The slab is 2 GiB less two pages
+// unless told otherwise, and none for a plain ORC executor.
 //
 // With `control` this process is the supervisor and forks the worker; without it, it is a plain ORC
 // executor. Further arguments are ignored, as LLVM's executor ignores them.
 #include "bootstrap.h"
 #include "crash.h"
+#include "librarian.h"
 #include "listen.h"
 #include "memory.h"
 #include "platform.h"
@@ -28,6 +32,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 using namespace farside;
 
@@ -48,6 +53,7 @@ struct Arguments {
   int Control = -1;
   int Supervise = -1;
   int Record = -1;
+  int Librarian = -1;
   std::optional<uint64_t> Slab;
   std::string_view Listen;
 };
@@ -78,6 +84,8 @@ bool parseArgument(std::string_view argument, Arguments &arguments) {
     return parse(value, arguments.Supervise);
   if (key == "record")
     return parse(value, arguments.Record);
+  if (key == "librarian")
+    return parse(value, arguments.Librarian);
   if (key == "slab")
     return parse(value, arguments.Slab.emplace());
   return true;
@@ -99,6 +107,8 @@ bool parseArguments(int argc, char **argv, Arguments &arguments) {
     }
     arguments.In = arguments.Out = *connection;
   }
+  if (arguments.Librarian >= 0)
+    return isOpen(arguments.Librarian);
   if (arguments.Supervise > 0)
     return isOpen(arguments.Control);
   if (!isOpen(arguments.In) || !isOpen(arguments.Out) ||
@@ -139,6 +149,14 @@ void hideTunable() {
     ::setenv("GLIBC_TUNABLES", tunables.substr(0, tunables.size() - added.size() - 1).c_str(), 1);
 }
 
+int startLibrarian(int stream) {
+  pid_t librarian = ::fork();
+  if (librarian != 0)
+    return librarian < 0 ? 2 : 0;
+  ::setsid();
+  becomeLibrarian(UniqueFd(stream));
+}
+
 int runWorker(Arguments arguments) {
   bool oneSocket = arguments.In == arguments.Out;
   UniqueFd in = moveHigh(arguments.In);
@@ -173,6 +191,8 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
   Arguments arguments;
   if (!parseArguments(argc, argv, arguments))
     return 2;
+  if (arguments.Librarian >= 0)
+    return startLibrarian(arguments.Librarian);
   if (arguments.Supervise > 0) {
     ::fcntl(arguments.Control, F_SETFD, FD_CLOEXEC);
     superviseForked(UniqueFd(arguments.Control), arguments.Supervise, UniqueFd(arguments.Record));

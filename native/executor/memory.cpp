@@ -114,6 +114,16 @@ Error Slab::reserve(uint64_t size, int flags, Reserved &into) {
   return error;
 }
 
+void Slab::release() {
+  for (Reserved *each : {&High, &Low}) {
+    if (each->Range.size() == 0)
+      continue;
+    ::munmap(reinterpret_cast<void *>(each->Range.Start), each->Range.size());
+    ::munmap(each->Protections, each->Range.size() / pageSize());
+    *each = {};
+  }
+}
+
 Error Slab::adopt(uint64_t base, uint64_t size) { return take(base, size, High); }
 
 void Slab::note(uint8_t prot, uint64_t address, uint64_t size) {

@@ -28,6 +28,9 @@ public:
   /// Reserves `size` bytes below 2 GiB. Where the kernel has none there, the range stays empty.
   void reserveLow(uint64_t size);
 
+  /// Gives both ranges back to the system.
+  void release();
+
   AddrRange range() const { return High.Range; }
   AddrRange lowRange() const { return Low.Range; }
   bool contains(uint64_t address, uint64_t size) const {

@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "crash.h"
+#include "near_side.h"
 #include "snapshot.h"
 
 #include <cstdio>
@@ -15,7 +16,10 @@ Server &Server::get() {
   return *server;
 }
 
-void Server::start(Connection connection) { serveAnew(std::move(connection)); }
+void Server::start(Connection connection, CallHooks *hooks) {
+  Hooks = hooks;
+  serveAnew(std::move(connection));
+}
 
 void Server::serveAnew(Connection connection) {
   Link = std::move(connection);
@@ -58,6 +62,11 @@ int Server::run(const std::string &setup) {
   pump(nullptr);
   Link.close();
   return Status;
+}
+
+void Server::abandon() {
+  std::lock_guard lock(Mutex);
+  end(1);
 }
 
 void Server::end(int status) {
@@ -110,6 +119,7 @@ void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex>
   case Opcode::Setup:
     return end(1);
   case Opcode::Hangup:
+    ToldToEnd = true;
     return end(0);
   case Opcode::Result: {
     auto found = Waiting.find(frame.Header.SequenceNumber);
@@ -139,14 +149,19 @@ void Server::execute(const Frame &frame) {
   uint64_t link = Links;
   bool onMainThread = ::gettid() == MainThread;
   Depth += onMainThread;
-  if (onMainThread && Depth == 1)
+  bool isOuter = onMainThread && Depth == 1;
+  if (isOuter)
     OuterCall = frame.Header.SequenceNumber;
+  if (isOuter && Hooks != nullptr)
+    Hooks->begin();
   WrapperBuffer result(callWrapper(frame.Header.TagAddress, frame.payload()));
   // A snapshot that was woken comes back with a connection that never carried this call.
   Depth -= onMainThread;
   if (link != Links)
     return;
-  if (onMainThread && Depth == 0)
+  if (isOuter && Hooks != nullptr)
+    Hooks->end();
+  if (isOuter)
     noteWritten(false);
   // The text of an out-of-band error has no place in a Result: the peer sees an empty one.
   send(Opcode::Result, frame.Header.SequenceNumber, 0, result.bytes());
@@ -181,6 +196,10 @@ WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments, UniqueF
   if (descriptor != nullptr)
     *descriptor = std::move(pending.Descriptor);
   return pending.Result ? makeResult(*pending.Result) : makeOutOfBandError("disconnecting");
+}
+
+WrapperResult callNearSide(uint64_t tag, std::string_view arguments) {
+  return Server::get().dispatch(tag, arguments);
 }
 
 bool Server::isInterrupted() const { return farside::isInterrupted(OuterCall); }

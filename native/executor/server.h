@@ -23,17 +23,33 @@
 
 namespace farside {
 
+/// What is done around each call that the main thread serves and that came by itself.
+class CallHooks {
+public:
+  virtual void begin() = 0;
+  virtual void end() = 0;
+
+protected:
+  ~CallHooks() = default;
+};
+
 class Server {
 public:
   /// The worker's only server. Calls from other threads than the one that calls this first are
   /// calls from the user's threads.
   static Server &get();
 
-  void start(Connection connection);
+  void start(Connection connection, CallHooks *hooks = nullptr);
 
   /// Sends Setup and serves until the session ends. Returns the process' exit status: 0 after an
   /// orderly end (Hangup, or end of file between messages), 1 after a violation of the protocol.
   int run(const std::string &setup);
+
+  /// Whether the near side said that this is the end, rather than that its stream ended.
+  bool wasToldToEnd() const { return ToldToEnd; }
+
+  /// The main thread has left its call for good: no thread is answered any more.
+  void abandon();
 
   /// Forks a snapshot of this process; see snapshot.h. Returns in the worker at once. In the
   /// snapshot it returns when that is woken, which then serves the connection it was woken by.
@@ -67,6 +83,7 @@ private:
   void serveAnew(Connection connection);
 
   Connection Link;
+  CallHooks *Hooks = nullptr;
   uint64_t Links = 0;         // how many there were; a call is answered on the one that it came by
   std::atomic<int> Depth = 0; // of calls on the main thread
   std::atomic<uint64_t> OuterCall = 0; // the number of the call at depth 1
@@ -80,6 +97,7 @@ private:
   bool SomeoneReads = false;
   bool MainThreadWaits = false;
   bool Ended = false;
+  bool ToldToEnd = false;
   int Status = 0;
   pid_t MainThread = 0;
   pid_t Process = 0;

@@ -3,8 +3,8 @@
 #include "bootstrap.h"
 #include "exception_text.h"
 #include "given_memory.h"
-#include "platform.h"
-#include "server.h"
+#include "near_side.h"
+#include "run_report.h"
 #include "show_child.h"
 #include "show_tree.h"
 #include "values.h"
@@ -17,12 +17,13 @@
 #include <string>
 #include <sys/mman.h>
 
+/// The address of this names the dispatch of displays to the near side.
+extern "C" __attribute__((visibility("default"))) char farside_display_tag;
+char farside_display_tag;
+
 namespace farside {
 
 namespace {
-
-/// The address of this names the dispatch of displays to the near side.
-char displayTag;
 
 struct Unmap {
   void operator()(TreeMemory *memory) const { ::munmap(memory, sizeof *memory); }
@@ -76,7 +77,7 @@ std::string makeTree(ShowEntry entry, const volatile void *object, bool guarded,
 } // namespace
 
 std::span<const BootstrapSymbol> showSymbols() {
-  static const BootstrapSymbol symbols[] = {symbol("farside_display_tag", &displayTag),
+  static const BootstrapSymbol symbols[] = {symbol("farside_display_tag", &farside_display_tag),
                                             symbol("farside_memory_tag", &memoryTag)};
   return symbols;
 }
@@ -102,6 +103,6 @@ FARSIDE_SHOW void __farside_display(void (*entry)(void *, void *), const volatil
   encode(message, static_cast<uint8_t>(update != 0));
   encode(message, makeTree(entry, object, true, limit));
   flushOutput(); // what was printed before is there before
-  WrapperBuffer reply(Server::get().dispatch(reinterpret_cast<uint64_t>(&displayTag), message));
+  WrapperBuffer reply(callNearSide(reinterpret_cast<uint64_t>(&farside_display_tag), message));
 }
 }

@@ -13,6 +13,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// Unlike `atexit` and its like, which are linked into each program, a library has them; this is
+// part of the companion, too.
+extern "C" {
+int __cxa_atexit(void (*function)(void *), void *argument, void *dsoHandle);
+int __cxa_at_quick_exit(void (*function)(void *), void *dsoHandle);
+}
+
 namespace farside {
 
 namespace {
@@ -29,7 +36,7 @@ void onFatalSignal(int signal) {
 }
 
 /// The exit handlers of the program are not run by a display that calls exit().
-void leaveAtOnce() { ::_exit(1); }
+void leaveAtOnce(void *) { ::_exit(1); }
 
 void becomeChild(TreeMemory &memory, const sigset_t &signals) {
   result = &memory;
@@ -38,8 +45,8 @@ void becomeChild(TreeMemory &memory, const sigset_t &signals) {
   action.sa_flags = SA_ONSTACK;
   for (int fatal : fatalSignals)
     ::sigaction(fatal, &action, nullptr);
-  std::atexit(leaveAtOnce);
-  std::at_quick_exit(leaveAtOnce);
+  ::__cxa_atexit(leaveAtOnce, nullptr, nullptr);
+  ::__cxa_at_quick_exit(leaveAtOnce, nullptr);
   sigset_t mask = signals;
   for (int fatal : fatalSignals)
     ::sigdelset(&mask, fatal);

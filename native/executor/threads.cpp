@@ -81,6 +81,11 @@ void noteMainThread() {
                    });
 }
 
+void releaseThreadKey() {
+  if (threads().Ready)
+    ::pthread_key_delete(threads().End);
+}
+
 void forEachThread(const std::function<void(uint64_t)> &visit) {
   Threads &all = threads();
   std::lock_guard lock(all.Mutex);

@@ -15,6 +15,9 @@ namespace farside {
 /// Makes the calling thread known; once, before there are others.
 void noteMainThread();
 
+/// Gives back the key by which threads are forgotten. None may run code of cells any more.
+void releaseThreadKey();
+
 /// Calls `visit` with the thread pointer of every known thread, none of which ends or begins
 /// meanwhile. `visit` must not create threads.
 void forEachThread(const std::function<void(uint64_t threadPointer)> &visit);

@@ -174,6 +174,8 @@ void initialiseTls() {
                    [] { registry().Mutex.unlock(); });
 }
 
+void releaseTlsKey() { ::pthread_key_delete(registry().ThreadEnd); }
+
 Error registerThreadData(AddrRange image) {
   if (image.Start == image.End)
     return {};

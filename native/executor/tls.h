@@ -37,6 +37,9 @@ struct TlsEntry {
 /// Must be called once before user code runs.
 void initialiseTls();
 
+/// Gives back the key that ends threads. No thread may run code of cells any more.
+void releaseTlsKey();
+
 /// Makes the template known; its start is the key. An empty range is no template.
 Error registerThreadData(AddrRange image);
 

@@ -22,6 +22,9 @@ Error registerEhFrame(AddrRange section);
 /// Takes out what `registerEhFrame` entered for the section that starts at `section.Start`.
 Error deregisterEhFrame(AddrRange section);
 
+/// Takes all out whose code is about to go. In a process of others only.
+void forgetEhFrames();
+
 /// How many sections are registered.
 uint64_t countEhFrames();
 

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from farside.asynchronous import AsyncSession
+    from farside.calls.arguments import As, Ref
     from farside.errors import (
+        ArgumentCount,
+        ArgumentMismatch,
+        CallError,
         CompileError,
         CompilerCrashed,
         CppException,
@@ -49,7 +53,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ArgumentCount": "farside.errors",
+    "ArgumentMismatch": "farside.errors",
+    "As": "farside.calls.arguments",
     "AsyncSession": "farside.asynchronous",
+    "CallError": "farside.errors",
     "CellResult": "farside.outcome",
     "Checkpoint": "farside.outcome",
     "Closing": "farside.outcome",
@@ -75,6 +83,7 @@ _HOMES = {
     "Past": "farside.outcome",
     "Pointer": "farside.result.objects",
     "ProtocolError": "farside.errors",
+    "Ref": "farside.calls.arguments",
     "RelocationError": "farside.errors",
     "RemoteError": "farside.errors",
     "Session": "farside.session",
@@ -93,7 +102,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "ArgumentCount",
+    "ArgumentMismatch",
+    "As",
     "AsyncSession",
+    "CallError",
     "CellResult",
     "Checkpoint",
     "Closing",
@@ -119,6 +132,7 @@ __all__ = [
     "Past",
     "Pointer",
     "ProtocolError",
+    "Ref",
     "RelocationError",
     "RemoteError",
     "Session",

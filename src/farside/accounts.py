@@ -87,13 +87,17 @@ class KeptState:
     Attributes:
         snapshot: the sleeping process.
         mark: what the near side knew.
+        number: how many states were kept up to this one.
         pins: how many checkpoints need it.
         journal: what the owner of the session wrote down about it.
     """
 
-    def __init__(self, snapshot: Snapshot, mark: Mark, journal: object = None) -> None:
+    def __init__(
+        self, snapshot: Snapshot, mark: Mark, number: int = 0, journal: object = None
+    ) -> None:
         self.snapshot = snapshot
         self.mark = mark
+        self.number = number
         self.pins = 0
         self.journal = journal
 

@@ -11,6 +11,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,6 @@ from farside.accounts import (
 )
 from farside.errors import (
     FarsideError,
-    OptionError,
     RelocationError,
     UndefinedSymbols,
 )
@@ -44,11 +44,12 @@ from farside.recovery.keeping import KeptStates
 from farside.recovery.thrift import Thrift
 from farside.remote.calls import FarCalls
 from farside.remote.commit import CommitRequest
+from farside.remote.death import DeathReport
 from farside.remote.executor import Executor
 from farside.remote.given import GivenMemory
 from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
-from farside.remote.start import start_executor
+from farside.remote.start import carried, shared_memory_of, start_executor
 from farside.trace import ROUND_TRIP
 from farside.verdict import exception_of
 
@@ -59,13 +60,11 @@ if TYPE_CHECKING:
     from farside.object import Archive, ObjectFile
     from farside.options import Options
     from farside.remote.commit import RunOutcome
-    from farside.remote.death import DeathReport
     from farside.remote.ports import Interrupts, OutputSink
     from farside.trace import Passed
 
 _CLOSING = 5.0  # seconds for exit handlers
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
-_LEAST_SLAB = 1 << 20  # holds a few cells; each kind of page takes 64 KB at a time
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
 
@@ -90,11 +89,6 @@ class ExecutionSession:
         *,
         show: Callable[[bytes], None] | None = None,
     ) -> None:
-        if options.slab_bytes is not None and options.slab_bytes < _LEAST_SLAB:
-            raise OptionError(
-                f"an address range of {options.slab_bytes} bytes is too small (--slab-allocate); "
-                f"the least is {_LEAST_SLAB >> 20}MB"
-            )
         self._options = options
         self._sink = sink
         self._demangle = demangle
@@ -149,6 +143,7 @@ class ExecutionSession:
         self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
         self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
+        self._shared = shared_memory_of(self._executor, self._options)
         self._platform = Platform(self._executor, self._memory)
         self.keep()
         self._executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, self._answer_lookup)
@@ -319,10 +314,12 @@ class ExecutionSession:
         assert dylib is not None, "commit without link"
         self.settle()
         pending = self._memory.pending()
+        stores, copies = carried(stores_of(image, statements), self._shared)
         request = CommitRequest(
             protect=pending.protect,
-            write=pending.writes(stores_of(image, statements)),
+            write=pending.writes(stores),
             actions=[
+                *copies,
                 *self._platform.actions_of(image, dylib.header),
                 *self._platform.redirect(image, earlier_of(image, dylib, self._redefines)),
             ],
@@ -423,8 +420,7 @@ class ExecutionSession:
         except BaseException:
             snapshot.close()
             raise
-        self._kept.add(KeptState(snapshot, self._mark(), self.noted))
-        self.calls.kept()
+        self._kept.add(KeptState(snapshot, self._mark(), self.calls.kept(), self.noted))
         self._thrift.kept(self._executor.worker_pid)
 
     def keep(self) -> None:
@@ -507,7 +503,7 @@ class ExecutionSession:
             again.close()
             raise
         state.snapshot = again
-        self.calls.went_back = True
+        self.calls.return_to(state.number)
         mark = state.mark
         lost = tuple(self._committed)[mark.images :]
         for name in reversed(lost):
@@ -664,6 +660,9 @@ class ExecutionSession:
     def exit(self, status: int) -> DeathReport:
         """Have the program call ``exit``, and return how it ended."""
         self._wait_ready()
+        if self._options.in_process:  # which goes on
+            self.close()
+            return DeathReport(os.getpid(), os.CLD_EXITED, status & 0xFF)
         return self._executor.exit(self.lookup(["exit"])["exit"], status)
 
     def kill(self) -> None:
@@ -674,7 +673,7 @@ class ExecutionSession:
 
     def restart(self) -> None:
         """End the executor at once and start another, empty one."""
-        self.calls.went_back = True
+        self.calls.return_to(0)
         self._kept.close()
         self.found.close()
         self._executor.kill()

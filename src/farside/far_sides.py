@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from farside.errors import OptionError
 from farside.remote.slabs import Slabs
 from farside.remote.static_tls import StaticTlsPool
 
@@ -43,11 +44,15 @@ class FarSide(Protocol):
 class NativeFarSide:
     """farside's own executor."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, *, in_process: bool = False) -> None:
         self.memory = Slabs.of(executor.setup)
         self.tls = StaticTlsPool(executor)
         self.known: Mapping[str, int] = {}
         self.notices: tuple[str, ...] = ()
+        if in_process:
+            from farside.remote.in_process import NOTICE
+
+            self.notices = (NOTICE,)
 
     def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
         """Do nothing: it is told of link orders when they change."""
@@ -62,9 +67,12 @@ def make_far_side(executor: Executor, options: Options) -> FarSide:
 
     Raises:
         SetupError: it is not farside's own, and cannot be brought up to what a session needs.
+        OptionError: an option asks for what only farside's own can do.
     """
     if executor.is_native:
-        return NativeFarSide(executor)
+        return NativeFarSide(executor, in_process=options.in_process)
+    if options.process_limit is not None:
+        raise OptionError("--process-limit needs farside's own executor, which counts processes")
     from farside.stock import StockFarSide
 
     return StockFarSide(executor, options)

@@ -66,6 +66,10 @@ class Options:
         token_file: holds the token that it asks for; None takes it from FARSIDE_TOKEN.
         insecure: whether an executor elsewhere that does not encrypt may be talked to.
         ssh: the machine on which ssh starts the executor.
+        in_process: whether the cells run in this very process, on a thread of their own. A crash
+            of theirs is its end.
+        shared_memory: whether the bytes of large images travel through memory that is shared with
+            the executor, which must be on this machine.
         trace: a file for the path of each cell, in Chrome's trace event format.
     """
 
@@ -102,6 +106,8 @@ class Options:
     token_file: Path | None = None
     insecure: bool = False
     ssh: str | None = None
+    in_process: bool = False
+    shared_memory: bool = False
     trace: str | None = None
 
     def with_(self, **changes: Any) -> Options:

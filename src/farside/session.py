@@ -335,8 +335,7 @@ class Session(Calling):
             if count < 1 or count > len(self._journal):
                 have = len(self._journal)
                 raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
-            names = [f"cell {entry.cell}" for entry in self._journal.entries[-count:]]
-            names = self._with_calls(names)
+            names = self._newest_images(count)
             state = self._execution.keeps_before(names)
             users = self._execution.users_of(names)
             if users:
@@ -520,6 +519,7 @@ class Session(Calling):
         """Bring the far side back if the block leaves it unusable."""
         try:
             yield
+            self._forget_calls()
         except (Exception, KeyboardInterrupt) as error:
             raised = self._rescue.take_back(what, error)
             self._make_calls_again(raised)

@@ -43,6 +43,7 @@ _COMPANION = "farside-companion.o"
 _RUNTIME = "liborc_rt-x86_64.a"
 _ENVIRONMENT_COMPANION = "FARSIDE_COMPANION"
 _PLATFORM = "<Platform>"
+_PUSHES = "__orc_rt_elfnix_register_init_sections"  # what LLVM 19's runtime has no word for
 
 _CALL = sps.Tuple(sps.ADDR, sps.BYTES)
 _ACTIONS = sps.Sequence(sps.Tuple(_CALL, _CALL))
@@ -64,32 +65,12 @@ _IN_PLACE = {
     bootstrap.RUN_AS_MAIN: "farside_run_as_main",
     bootstrap.RUN_AS_INT_FUNCTION: "farside_run_as_int_function",
 }
-_SHOW = (
-    "value",
-    "show",
-    "give",
-    "leaf",
-    "address",
-    "integer",
-    "chars",
-    "array",
-    "numbers",
-    "enum",
-    "enumerator",
-    "member",
-    "open",
-    "open_dynamic",
-    "open_type",
-    "label",
-    "count",
-    "more",
-    "enter",
-    "leave",
-    "close",
-)
+# What farside-executor has its supervisor do.
+_BESIDES = {bootstrap.INTERRUPT_CALL: "farside_interrupt_call"}
+_SHOWS = "__farside_"  # functions that show values to the near side
 # What cells find before the libraries have a word.
 _FOR_CELLS = {
-    **{f"__farside_{name}": f"__farside_{name}" for name in _SHOW},
+    "__farside_interrupted": "farside_interrupted",
     "__cxa_atexit": "farside_cxa_atexit",
     "atexit": "farside_atexit",
     "at_quick_exit": "farside_at_quick_exit",
@@ -197,11 +178,17 @@ class StockFarSide:
             raise SetupError(f"The ORC runtime {runtime} cannot be used: {error}") from error
         self.memory.commit()
         self._announce(image, size)
-        self.known: Mapping[str, int] = {
-            name: image.defined[own].address for name, own in _FOR_CELLS.items()
-        }
+        shows = {name: each.address for name, each in image.defined.items() if _SHOWS in name}
+        own = {name: image.defined[each].address for name, each in _FOR_CELLS.items()}
+        self.known: Mapping[str, int] = shows | own
         self.tls = StaticTlsPool(executor)
         self.tls.key = self._make_key(image)
+
+    @property
+    def _is_old(self) -> bool:
+        """Whether its memory manager has LLVM 19's names."""
+        offers = self._executor.offers
+        return offers(bootstrap.MEMORY_FINALIZE) and not offers(bootstrap.MEMORY_INITIALIZE)
 
     def _call(self, name: str, codecs: tuple[sps.Codec[Any], ...], *values: object) -> bytes:
         instance = self._executor.address(bootstrap.MEMORY_MANAGER)
@@ -225,6 +212,13 @@ class StockFarSide:
         return base, size
 
     def _link(self, runtime: Path, companion: Path, header: int) -> LinkedImage:
+        archive = parse_archive(runtime.read_bytes(), str(runtime))
+        if _PUSHES not in archive.symbols():
+            raise SetupError(
+                f"{runtime} is no ORC runtime of LLVM 22: it cannot take initialisers as they come"
+                f" ({_PUSHES}). Name that one with --orc-runtime=PATH (Debian: libclang-rt-22-dev);"
+                " it works in executors of LLVM 19, too."
+            )
         symbols = self._executor.setup.symbols
         own = {
             "__orc_rt_jit_dispatch": self._executor.address(bootstrap.DISPATCH_FN),
@@ -233,7 +227,7 @@ class StockFarSide:
         }
         return link(
             [parse_object(companion.read_bytes(), str(companion))],
-            archives=[parse_archive(runtime.read_bytes(), str(runtime))],
+            archives=[archive],
             name="the ORC runtime",
             allocator=self.memory,
             resolver=_Process(own, self._executor.resolve),
@@ -278,10 +272,18 @@ class StockFarSide:
             (prot, start, size, _content_of(start, size, contents))
             for prot, start, size in self.memory.pending().protect
         ]
-        reply = self._call(bootstrap.MEMORY_INITIALIZE, (_SEGMENTS, _ACTIONS), segments, actions)
-        (placed,) = sps.unpack((sps.Expected(sps.ADDR),), reply)
-        if isinstance(placed, sps.Failure):
-            raise RemoteError(placed.text)
+        codecs = (_SEGMENTS, _ACTIONS)
+        failure: sps.Failure | int | None
+        if self._is_old:
+            # LLVM 19 knows a reservation by its first page, which must be among those placed.
+            segments.append((int(Prot.READ), self._base, self._executor.setup.page_size, b""))
+            reply = self._call(bootstrap.MEMORY_FINALIZE, codecs, segments, actions)
+            (failure,) = sps.unpack((sps.ERROR,), reply)
+        else:
+            reply = self._call(bootstrap.MEMORY_INITIALIZE, codecs, segments, actions)
+            (failure,) = sps.unpack((sps.Expected(sps.ADDR),), reply)
+        if isinstance(failure, sps.Failure):
+            raise RemoteError(failure.text)
 
     def _announce(self, image: LinkedImage, slab_size: int) -> None:
         """Make what was linked known under the names that farside-executor would offer."""
@@ -289,7 +291,7 @@ class StockFarSide:
         symbols = {
             name: defined[name].address for name in bootstrap.FARSIDE_SYMBOLS if name in defined
         }
-        for names in (_FROM_RUNTIME, _IN_PLACE):
+        for names in (_FROM_RUNTIME, _IN_PLACE, _BESIDES):
             symbols |= {name: defined[own].address for name, own in names.items()}
         self._end = defined["farside_companion_end"].address
         self._executor.complete(symbols, bootstrap.Slab(self._base, slab_size))
@@ -327,7 +329,8 @@ class StockFarSide:
         try:
             reply = self._executor.call_address(self._end, b"", timeout=_ORDERLY)
             (failure,) = sps.unpack((sps.ERROR,), reply)
-            reply = self._call(bootstrap.MEMORY_RELEASE, (sps.Sequence(sps.ADDR),), [self._base])
+            release = bootstrap.MEMORY_DEALLOCATE if self._is_old else bootstrap.MEMORY_RELEASE
+            reply = self._call(release, (sps.Sequence(sps.ADDR),), [self._base])
             (released,) = sps.unpack((sps.ERROR,), reply)
         except FarsideError as error:
             return str(error)

@@ -9,6 +9,7 @@ import pytest
 from farside.errors import Crashed, RemoteError
 from farside.orc import bootstrap, sps
 from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall
+from farside.remote.static_tls import StaticTlsPool
 from tests.contract.executor_rig import PAGE, Rig
 
 NOTHING = sps.AddrRange(0, 0)
@@ -315,6 +316,6 @@ def test_an_instance_outlives_the_destructors_of_its_thread(rig: Rig) -> None:
 
 def test_fixed_offsets_of_library_variables(rig: Rig) -> None:
     names = ["errno", "printf", "_ZSt15__once_callable", "no_such_variable"]
-    offsets = rig.executor.tls_offsets(names)
+    offsets = StaticTlsPool(rig.executor).offsets(names)
     assert set(offsets) <= {"_ZSt15__once_callable", "errno"}
     assert offsets["_ZSt15__once_callable"] < 0

@@ -9,13 +9,13 @@ import pytest
 
 from farside.options import Options
 from farside.session import Session
-from tests.far_sides import STOCK, Front, front
+from tests.far_sides import STOCKS, Front, front
 
 
-@pytest.fixture
-def stock() -> Iterator[Session]:
-    """Return a capturing session on LLVM's own executor."""
-    with Session(Options(output="capture", executor=STOCK)) as session:
+@pytest.fixture(params=STOCKS, ids=str)
+def stock(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """Return a capturing session on each of LLVM's own executors."""
+    with Session(Options(output="capture", executor=request.param)) as session:
         yield session
 
 

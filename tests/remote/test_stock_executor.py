@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from farside.errors import CppException, Crashed, FarSideError, SetupError
+from farside.errors import CppException, Crashed, FarSideError, OptionError, SetupError
 from farside.options import Options
 from farside.rescue import STARTED_AGAIN
 from farside.session import Session
@@ -154,6 +156,56 @@ input()
         assert near.stdout is not None
         assert near.stdout.readline() == "spins\n"
         near.kill()
+
+
+def test_values_of_all_kinds_are_shown(stock: Session) -> None:
+    stock.run("#include <map>\n#include <string>\n#include <vector>")
+    assert shown(stock.run('std::string("far") + "side"')) == '"farside"'
+    assert shown(stock.run("std::map<int, std::vector<int>>{{1, {2, 3}}}")) == "{ 1 => { 2, 3 } }"
+
+
+def test_displays_arrive_while_the_cell_runs(stock: Session) -> None:
+    result = stock.run("#include <farside/display.h>\nfarside::display(6 * 7);")
+    assert [each.data["text/plain"] for each in result.displays] == ["42"]
+
+
+def test_a_cell_can_end_itself_when_interrupted(stock: Session) -> None:
+    with Session(stock.options.with_(on_interrupt="keep")) as session:
+        session.run("#include <farside/display.h>\n#include <farside/interrupt.h>\nint x = 1;")
+        session.on_display = lambda _: session.interrupt()
+        session.run("farside::display(1); while (!farside::interrupted()) ; x = 2;")
+        assert shown(session.run("x")) == "2"
+
+
+def test_libraries_are_found(stock: Session, leaves_nothing: object) -> None:
+    with Session(stock.options) as session:
+        session.run("#include <zlib.h>\nint n = 1;")
+        assert shown(session.run("zlibVersion()[0] == ZLIB_VERSION[0]")) == "true"
+
+
+def test_an_executor_that_is_killed(stock: Session) -> None:
+    run_all(stock, "int x = 1;", "x = 2;")
+    os.kill(stock.worker_pid, signal.SIGKILL)
+    with pytest.raises(FarSideError) as caught:
+        stock.run("x")
+    assert STARTED_AGAIN in caught.value.recovery
+    assert shown(stock.run("x")) == "1"
+
+
+def test_processes_are_not_counted(stock: Session) -> None:
+    with (
+        Session(stock.options.with_(process_limit=3)) as session,
+        pytest.raises(OptionError, match="process-limit"),
+    ):
+        session.run("1")
+
+
+def test_a_runtime_that_is_too_old(tmp_path: Path) -> None:
+    runtime = tmp_path / "liborc_rt-x86_64.a"
+    subprocess.run(["llvm-ar-22", "rc", runtime, "/dev/null"], check=True)
+    options = Options(output="capture", executor=STOCK, orc_runtime=runtime)
+    with Session(options) as session, pytest.raises(SetupError, match="no ORC runtime of LLVM 22"):
+        session.run("1")
 
 
 def test_a_runtime_that_is_none(tmp_path: Path) -> None:

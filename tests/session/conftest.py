@@ -10,7 +10,7 @@ import pytest
 
 from farside.options import Options
 from farside.session import CellResult, Session
-from tests.far_sides import far_side, left_out
+from tests.far_sides import LIMITED, far_side, left_out
 
 NewSession = Callable[..., Session]
 
@@ -37,7 +37,11 @@ def new_session(far_side_options: dict[str, Any]) -> Iterator[NewSession]:
 
         def start(**changes: Any) -> Session:
             options = Options(output="capture").with_(**{**far_side_options, **changes})
-            return stack.enter_context(Session(options))
+            session = stack.enter_context(Session(options))
+            if LIMITED:  # what it cannot do is said with the first result; the tests know
+                session.statistics()
+                session._execution.take_notices()
+            return session
 
         yield start
 

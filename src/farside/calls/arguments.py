@@ -28,6 +28,7 @@ from farside.result.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_MADE = re.compile(r"\(\*reinterpret_cast<(.+) \*>\((0x[0-9a-f]+)ul\)\)")
 _INT32 = range(-(1 << 31), 1 << 31)
 _INT64 = range(-(1 << 63), 1 << 63)
 _UINT64 = range(1 << 64)
@@ -113,10 +114,7 @@ _INTEGERS = frozenset(
     for size in ("char", "short", "int", "long", "long long")
 ) | {"signed char"}
 
-_NARROWED = (
-    "$ @ = farside::wire::argument(#,"
-    " [&] {{ return farside::wire::number<$>(__fs_in.raw<{}>()); }});"
-)
+_NARROWED = "$ @ = farside::wire::cut<$>(#, __fs_in.raw<{}>());"
 
 
 def _raw(kind: str, wire: str) -> Form:
@@ -236,7 +234,7 @@ def _is_type(text: object) -> bool:
 def _typed_number(value: int, kind: str) -> Argument:
     """Return an enumerator or a pointer, as a result of a call or of ``eval``."""
     read = "__fs_in.raw<long>()" if not kind.endswith("*") else "__fs_in.raw<unsigned long>()"
-    form = rvalue(kind, f"({kind}){read}")
+    form = Form(f"{kind} @ = ({kind}){read};", f"static_cast<{kind} &&>(@)")
     number = int(value)
 
     def encode(encoder: Encoder) -> None:
@@ -273,7 +271,7 @@ def _as(value: As) -> Argument:
     inner = value.value
     if isinstance(inner, As | Ref | Value):
         raise ArgumentMismatch(f"As({value.type!r}, …) takes a plain value")
-    return _plain(f"({value.type})", (tagged(value.type, ("call",)),), inner, value.type)
+    return _plain(f"({value.type})", (tagged(value.type),), inner, value.type)
 
 
 def _alive(value: Value) -> Argument:
@@ -284,7 +282,16 @@ def _alive(value: Value) -> Argument:
             f"this value ({value.type}) is only what was shown of an object; it is not alive in the"
             " program and cannot be an argument"
         )
-    return Argument(f"@{name}", (Form("", f"({name})"),), _never, value.type)
+    made = _MADE.fullmatch(name)
+    if made is None:
+        return Argument(f"@{name}", (Form("", name),), _never, value.type)
+    # One that a call made: all of its type are served by the same code.
+    kind, address = made.group(1), int(made.group(2), 16)
+    declare = f"auto *@ = reinterpret_cast<{kind} *>(__fs_in.raw<unsigned long>());"
+    encode = address.to_bytes(8, "little")
+    return Argument(
+        f"*{kind}", (Form(declare, "(*@)"),), lambda encoder: encoder.parts.append(encode), kind
+    )
 
 
 def _reference(ref: Ref) -> Argument:
@@ -317,6 +324,10 @@ def _retagged(described: Argument, value: object) -> Argument:
     return _plain(described.key, (tagged(kind[described.scalar]),), value, described.said)
 
 
+def _headers_of(view: memoryview) -> tuple[str, ...]:
+    return ("complex",) if elements_of(view).kind == "c" else ()
+
+
 def _array_type(view: memoryview, constant: bool) -> str:
     name = elements_of(view).type
     return f"{'const ' if constant else ''}{name}, {view.ndim}"
@@ -328,7 +339,7 @@ def _array(view: memoryview, said: str) -> Argument:
     form = Form(
         f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
         "@",
-        ("complex",),
+        _headers_of(view),
     )
     shape = "×".join(map(str, view.shape or ()))
     return Argument(
@@ -349,7 +360,7 @@ def _changed_array(ref: Ref, view: memoryview) -> Argument:
     form = Form(
         f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
         "@",
-        ("complex",),
+        _headers_of(view),
     )
 
     def encode(encoder: Encoder) -> None:

@@ -34,15 +34,18 @@ from farside.errors import (
     FarsideError,
     OptionError,
     SetupError,
+    ValueGone,
 )
 from farside.orc import bootstrap
 from farside.remote.calls import NOTHING, Beside
+from farside.result.value import Value
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from farside.api.values import ValueNames
     from farside.calls.arguments import Form
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
@@ -84,11 +87,15 @@ class Stub(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A call that was made since the last kept state; no bytes if it cannot be made again."""
+    """A call that was made since the last kept state; no bytes if it cannot be made again.
+
+    `cell` is the newest at that time: calls do not mix with cells that are run again.
+    """
 
     stub: Stub
     payload: bytes | None
     seconds: float
+    cell: int
 
 
 class Calls:
@@ -108,6 +115,7 @@ class Calls:
         rescue: Rescue,
         output: Output,
         gate: InterruptGate,
+        names: ValueNames,
     ) -> None:
         self._options = options
         self._compiler = compiler
@@ -121,6 +129,8 @@ class Calls:
         self._since: list[Made] = []
         self._kept_at = 0.0
         self._states = execution.calls.states_kept
+        self._alive: dict[str, int] = {}  # objects by name, with the number of states before them
+        self._names = names
         self.callbacks = Callbacks()
         self.compiled = 0
         execution.calls.on_callback = self.callbacks.answer
@@ -148,6 +158,9 @@ class Calls:
             if len(outcome.values) == 1:
                 return python_of(*outcome.values[0], self._blocks())
             return given(outcome.values, self._blocks())[0]
+        for each in arguments:
+            if isinstance(each, Value):
+                self._check_alive(each)
         described = [describe(each) for each in arguments]
         return self._call_with(callee, described, arguments, recovering, alive=alive)
 
@@ -176,7 +189,23 @@ class Calls:
             raise self._exception(stub, outcome)
         found = given(outcome.values, self._blocks())
         self._take_back_arguments(described, arguments, found)
+        if isinstance(found[0], Value) and found[0].name:
+            self._alive[found[0].name] = self._states
         return found[0]
+
+    def _check_alive(self, value: Value) -> None:
+        """Make sure that an object that a call made is there.
+
+        Raises:
+            ValueGone: it was taken back.
+        """
+        if value.name.startswith("(*") and value.name not in self._alive:
+            raise ValueGone(
+                f"this object ({value.type}) is gone, as the call that made it was taken back; make"
+                " it again",
+                value.name,
+                0,
+            )
 
     def _take_back_arguments(
         self, described: list[Argument], arguments: Sequence[object], found: list[Any]
@@ -226,7 +255,8 @@ class Calls:
                 self._options.time_limit,
             )
         again = None if beside or called_back != self.callbacks.made else payload
-        self._since.append(Made(stub, again, outcome.nanoseconds * 1e-9))
+        cell = self._rescue.journal.last_cell
+        self._since.append(Made(stub, again, outcome.nanoseconds * 1e-9, cell))
         return outcome
 
     def _blocks(self) -> Blocks | None:
@@ -337,7 +367,10 @@ class Calls:
                     self._rescue.rollback_compiler()
                 try:
                     compiled = self._compiler.compile(
-                        number, text.code, time_limit=self._options.compile_limit
+                        number,
+                        text.code,
+                        time_limit=self._options.compile_limit,
+                        passing=True,
                     )
                 finally:
                     self._rescue.rollback_compiler()
@@ -348,6 +381,11 @@ class Calls:
                 continue
             if not compiled.ok:
                 error = refusal(callee, said, compiled.diagnostics, text, file)
+                for each in described:
+                    if each.key.startswith("@"):
+                        gone = self._names.why_gone(each.key[1:])
+                        if gone is not None and gone.name in str(error):
+                            raise gone
                 return compiled, text.symbol, error
             return compiled, text.symbol, None
 
@@ -392,6 +430,8 @@ class Calls:
         since, self._since = self._since, []
         if self._execution.calls.states_kept != self._states:
             since.clear()  # a state was kept after them
+        state = self._execution.calls.went_back
+        self._alive = {name: at for name, at in self._alive.items() if at < (state or 0)}
         self._states = self._execution.calls.states_kept
         self._kept_at = monotonic()
         if not since:
@@ -399,7 +439,8 @@ class Calls:
         done = 0
         if sum(each.seconds for each in since) <= _LONGEST:
             for each in since:
-                if each.payload is None or not self._make_one_again(each):
+                known = each.payload is not None and each.cell == self._rescue.journal.last_cell
+                if not known or not self._make_one_again(each):
                     break
                 done += 1
         self._output.take()
@@ -414,6 +455,11 @@ class Calls:
                 f"there was no state after {len(lost)} calls before it, which were taken back, too:"
                 f" {', '.join(names[:5])}{more}",
             )
+
+    def forget(self, state: int) -> None:
+        """Take note that the program went back, on purpose, to the state of this number."""
+        self._since.clear()
+        self._alive = {name: at for name, at in self._alive.items() if at < state}
 
     def _make_one_again(self, made: Made) -> bool:
         try:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farside.result.value import Value
 
 
 class CallHost(Protocol):
@@ -40,6 +46,24 @@ class Callee:
 
     def __repr__(self) -> str:
         return f"<C++ {self._name}>"
+
+
+class Methods:
+    """The member functions of an object of the program's."""
+
+    __slots__ = ("_host", "_object")
+
+    def __init__(self, host: CallHost, alive: Value) -> None:
+        self._host = host
+        self._object = alive
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return partial(self._host.call, f".{name}", self._object)
+
+    def __getitem__(self, text: str) -> Callable[..., Any]:
+        return partial(self._host.call, f".{text}", self._object)
 
 
 class Functions:

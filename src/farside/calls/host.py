@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from farside.calls.caller import Calls
-    from farside.calls.functions import Functions
+    from farside.calls.functions import Functions, Methods
+    from farside.compiling import CellCompiler
     from farside.errors import FarsideError
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
     from farside.interrupts import InterruptGate
     from farside.options import Options
+    from farside.outcome import CellResult
     from farside.rescue import Rescue
     from farside.result.output import Output
     from farside.result.value import Value
@@ -27,6 +29,7 @@ class Calling:
 
     options: Options
     _calls: Calls | None = None
+    _cells: CellCompiler
     _compiler: Compiler
     _execution: ExecutionSession
     _gate: InterruptGate
@@ -38,6 +41,11 @@ class Calling:
         def _exclusive(self) -> AbstractContextManager[None]: ...
 
         def _recovering(self, what: str) -> AbstractContextManager[None]: ...
+
+        def _keep(self) -> None: ...
+
+        def run(self, code: str) -> CellResult:
+            """Run a cell."""
 
     @property
     def fn(self) -> Functions:
@@ -83,6 +91,44 @@ class Calling:
             assert found is not None, "a call without a result"
             return found  # type: ignore[no-any-return]
 
+    def share(self, name: str, array: Any) -> Any:
+        """Make a buffer that the program sees as the variable `name`, and this process as an array.
+
+        A ``std::span`` of the elements there, a ``farside::ndspan`` of more dimensions. Both sides
+        see what the other writes, at once and without order between them but that of calls and
+        cells. The contents are not taken back with a cell or by `undo`. The variable is defined by
+        a cell; the buffer outlives crashes of the program, and the session.
+
+        Args:
+            name: of the variable.
+            array: gives elements, shape and contents.
+
+        Returns:
+            the array that is shared, of the same kind; the one that was given is not.
+
+        Raises:
+            OptionError: the program is on another machine, or the name is no name.
+            ArgumentMismatch: it is no array, or of elements that C++ does not have.
+        And what `run` raises.
+        """
+        from farside.calls.shared import make_shared
+
+        with self._exclusive(), self._recovering(f"sharing {name}"):
+            with self._gate.wait():
+                _ = self._execution.platform  # waits for the executor
+            buffer = make_shared(name, array, self._execution)
+            with self._gate.wait():
+                self._execution.calls.share(buffer.key, buffer.memory)
+            self._keep()
+        self.run(buffer.code)
+        return buffer.array
+
+    def of(self, value: Value) -> Methods:
+        """Return the member functions of an object that is alive: ``session.of(value).name(1)``."""
+        from farside.calls.functions import Methods
+
+        return Methods(self, value)
+
     def _caller(self) -> Calls:
         if self._calls is None:
             from farside.calls.caller import Calls
@@ -94,6 +140,7 @@ class Calling:
                 rescue=self._rescue,
                 output=self._output,
                 gate=self._gate,
+                names=self._cells.names,
             )
         return self._calls
 
@@ -102,8 +149,9 @@ class Calling:
         if self._calls is not None:
             self._calls.declared(compiled, code)
 
-    def _with_calls(self, cells: list[str]) -> list[str]:
-        """Return images of cells, and those of calls that were compiled after the first of them."""
+    def _newest_images(self, count: int) -> list[str]:
+        """Return the images of the newest cells, and of calls compiled after the first of them."""
+        cells = [f"cell {entry.cell}" for entry in self._rescue.journal.entries[-count:]]
         images = list(self._execution.images())
         first = min([images.index(name) for name in cells if name in images], default=len(images))
         return [
@@ -113,11 +161,18 @@ class Calling:
 
     def _make_calls_again(self, error: FarsideError) -> None:
         """Make calls again where the program went back to a state before them."""
-        if self._calls is not None and self._execution.calls.went_back:
+        if self._calls is not None and self._execution.calls.went_back is not None:
             self._calls.make_again(error)
-        self._execution.calls.went_back = False
+        self._execution.calls.went_back = None
+
+    def _forget_calls(self) -> None:
+        """Take note where the program went back to an earlier state on purpose."""
+        state, self._execution.calls.went_back = self._execution.calls.went_back, None
+        if self._calls is not None and state is not None:
+            self._calls.forget(state)
 
     def _end_calls(self) -> None:
         """Give back what the calls hold."""
         if self._calls is not None:
             self._calls.close()
+        self._execution.calls.close()

@@ -25,6 +25,12 @@ _NARROWING = (
     "-Wfloat-conversion",
     "-Wliteral-conversion",
 )
+_VALUES = re.compile(r"farside::wire::(?!cut)")
+_WHOLE_INPUT = (
+    "farside::wire::Keeper __fs_kept;",
+    "farside::wire::Reader"
+    " __fs_in(__fs_data, __fs_size, __fs_memory, __fs_memory_size, &__fs_kept);",
+)
 _QUOTED = re.compile(r"'([^']+)'")
 _TO = re.compile(r" to '([^']+)'(?: \(aka '([^']+)'\))?")
 _UNKNOWN = (
@@ -90,15 +96,15 @@ def stub_text(
         alive: whether the result is to live on in the program.
     """
     symbol = f"__farside_call_{number}"
-    headers = sorted({name for form in forms for name in form.headers} - {"call"})
-    lines = [f"#include <{name}>" for name in headers]
+    lines = [f"#include <{name}>" for name in sorted({n for form in forms for n in form.headers})]
+    if "#include <complex>" in lines:
+        lines.append("#define FARSIDE_CALL_COMPLEX")
+    whole = any(_VALUES.search(form.declare) for form in forms)
     lines += [
-        "#include <farside/call.h>",
+        f"#include <farside/{'call_values' if whole else 'call'}.h>",
         f'extern "C" __attribute__((nodebug)) void {symbol}(const void *__fs_data,'
         " unsigned long __fs_size, void *__fs_memory, unsigned long __fs_memory_size) {",
-        "farside::wire::Keeper __fs_kept;",
-        "farside::wire::Reader __fs_in(__fs_data, __fs_size, __fs_memory, __fs_memory_size,"
-        " &__fs_kept);",
+        *(_WHOLE_INPUT if whole else ("farside::wire::Input __fs_in(__fs_data, __fs_size);",)),
         "bool __fs_given = false;",
     ]
     gives = []
@@ -144,6 +150,8 @@ def _afterwards(name: str, argument: Argument) -> list[str]:
 
 def _shape(callee: str, count: int) -> tuple[str, str, str]:
     """Return what comes before the first argument, after it, and after the last."""
+    if callee.startswith(".") and count:
+        return "", f"{callee}(", ")" if count > 1 else f"{callee}())"[:-1]
     found = _OPERATOR.fullmatch(callee)
     if found is None or callee.count("(") > 1:
         return f"{callee}(", ",", ")"

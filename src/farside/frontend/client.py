@@ -177,6 +177,7 @@ class Compiler:
         time_limit: float | None = None,
         *,
         plain: bool = False,
+        passing: bool = False,
         given: bool = False,
     ) -> CompiledCell:
         """Compile one cell.
@@ -190,6 +191,7 @@ class Compiler:
             hidden: declarations of earlier cells that it may define again.
             time_limit: seconds after which Clang is taken to hang; None means no limit.
             plain: whether an object is shown by its address alone.
+            passing: whether `rollback` will come next in any case.
             given: whether its value is given to a Python program, and not shown.
 
         Raises:
@@ -210,6 +212,7 @@ class Compiler:
             "code": code,
             "hidden": hidden,
             "plain": plain,
+            "passing": passing,
             "given": given,
         }
         message = self._call(request, deadline, number)

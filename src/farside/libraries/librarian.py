@@ -13,10 +13,11 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farside.errors import FarSideLost, ProtocolError, TimedOut
+from farside.errors import FarSideLost, ProtocolError, SetupError, TimedOut
 from farside.libraries.bloom import FilterPart, checked_part
 from farside.orc import bootstrap, sps
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame
+from farside.remote.spawn import spawn_librarian
 from farside.remote.transport import SocketTransport
 
 if TYPE_CHECKING:
@@ -282,7 +283,8 @@ class Librarian:
 def start_librarian(executor: Executor) -> socket.socket:
     """Have an executor's supervisor start a librarian, and return a socket to it.
 
-    A librarian that it started before is ended. The stream ends at once if there can be none.
+    Where there is no supervisor but a program on this machine, the librarian is started here. One
+    that a supervisor started before is ended. The stream ends at once if there can be none.
 
     Raises:
         SetupError: the executor offers none.
@@ -290,7 +292,13 @@ def start_librarian(executor: Executor) -> socket.socket:
     executor.address(bootstrap.LOADED_LIBRARIES)  # the two come together
     near, far = socket.socketpair()
     with far:
-        executor.tell_supervisor(bootstrap.CONTROL_START_LIBRARIAN, b"", far.fileno())
+        if executor.is_supervised:
+            executor.tell_supervisor(bootstrap.CONTROL_START_LIBRARIAN, b"", far.fileno())
+        elif executor.is_here:
+            spawn_librarian(far.fileno())
+        else:
+            near.close()
+            raise SetupError("This executor, on another machine, has nobody to look at libraries.")
     return near
 
 

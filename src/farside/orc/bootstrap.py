@@ -29,9 +29,18 @@ MEMORY_MANAGER = _MEMORY_MANAGER + "Instance"
 MEMORY_RESERVE = _MEMORY_MANAGER + "reserve_wrapper"
 MEMORY_INITIALIZE = _MEMORY_MANAGER + "initialize_wrapper"
 MEMORY_RELEASE = _MEMORY_MANAGER + "release_wrapper"
+_MAPPER = "__llvm_orc_ExecutorSharedMemoryMapperService_"
+MAPPER = _MAPPER + "Instance"
+MAPPER_RESERVE = _MAPPER + "Reserve"
+MAPPER_INITIALIZE = _MAPPER + "Initialize"
 REGISTER_EH_FRAME = "llvm_orc_registerEHFrameAllocAction"
 DEREGISTER_EH_FRAME = "llvm_orc_deregisterEHFrameAllocAction"
 REGISTER_DEBUG_OBJECT = "llvm_orc_registerJITLoaderGDBAllocAction"
+
+# The same in LLVM 19, under other names and with other results.
+DYLIB_LOOKUP = "__llvm_orc_SimpleExecutorDylibManager_lookup_wrapper"
+MEMORY_FINALIZE = _MEMORY_MANAGER + "finalize_wrapper"
+MEMORY_DEALLOCATE = _MEMORY_MANAGER + "deallocate_wrapper"
 
 _MEMORY_ACCESS = tuple(
     f"__llvm_orc_bootstrap_mem_{direction}_{what}_wrapper"
@@ -63,7 +72,7 @@ STOCK_SYMBOLS = frozenset(
             )
         ),
         *(
-            f"__llvm_orc_ExecutorSharedMemoryMapperService_{name}"
+            _MAPPER + name
             for name in ("Instance", "Reserve", "Initialize", "Deinitialize", "Release")
         ),
         *_MEMORY_ACCESS,
@@ -83,8 +92,10 @@ SHARE = "farside_share"
 COMMIT = "farside_commit"
 UNCOMMIT = "farside_uncommit"
 SNAPSHOT = "farside_snapshot"
+COPY_IN = "farside_copy_in"
 STATISTICS = "farside_statistics"
 LOADED_LIBRARIES = "farside_loaded_libraries"
+INTERRUPT_CALL = "farside_interrupt_call"  # the companion's
 RESOLVE_IFUNC = "farside_resolve_ifunc"
 STATIC_TLS_INIT = "farside_static_tls_init"
 REDIRECT = "farside_redirect"
@@ -139,6 +150,7 @@ FARSIDE_SYMBOLS = frozenset(
         CALLBACK_TAG,
         COMMIT,
         UNCOMMIT,
+        COPY_IN,
         SNAPSHOT,
         STATISTICS,
         LOADED_LIBRARIES,
@@ -179,7 +191,9 @@ FARSIDE_SYMBOLS = frozenset(
     )
 )
 
-QUIET_SYMBOLS = frozenset((DYLIB_RESOLVE, TLS_OFFSETS, TLS_MODULES, LOADED_LIBRARIES, STATISTICS))
+QUIET_SYMBOLS = frozenset(
+    (DYLIB_RESOLVE, DYLIB_LOOKUP, TLS_OFFSETS, TLS_MODULES, LOADED_LIBRARIES, STATISTICS)
+)
 """Calls that run nothing of the program's and change nothing in it."""
 
 # Control socket: tags of the supervisor's calls, and of calls to it.

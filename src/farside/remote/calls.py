@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,7 +41,8 @@ class FarCalls:
             by the next executor.
         states_kept: how many states of the program were kept so far.
         unsettled: whether calls have changed the program since.
-        went_back: whether it went back to one, or began anew, until somebody takes note.
+        went_back: the number of the state that it went back to, 0 where it began anew; None if it
+            did neither since somebody took note.
     """
 
     def __init__(self, on_display: Callable[[bytes], None] | None = None) -> None:
@@ -49,7 +51,7 @@ class FarCalls:
         self.shared: dict[int, Beside] = {}
         self.states_kept = 0
         self.unsettled = False
-        self.went_back = False
+        self.went_back: int | None = None
 
     def begin(self, executor: Executor) -> None:
         """Take to an executor that is ready."""
@@ -61,9 +63,15 @@ class FarCalls:
         for key, buffer in self.shared.items():
             self._map(key, buffer)
 
-    def kept(self) -> None:
-        """Note that the present state is kept."""
+    def kept(self) -> int:
+        """Note that the present state is kept; return its number."""
         self.states_kept += 1
+        self.unsettled = False
+        return self.states_kept
+
+    def return_to(self, state: int) -> None:
+        """Note that the program went back to a state that is kept, or to 0, its beginning."""
+        self.went_back = state if self.went_back is None else min(state, self.went_back)
         self.unsettled = False
 
     def _answer(self, payload: bytes) -> bytes:
@@ -128,6 +136,11 @@ class FarCalls:
         """
         self._map(key, buffer)
         self.shared[key] = buffer
+
+    def close(self) -> None:
+        """Give the buffers' descriptors back; their memory stays as long as somebody uses it."""
+        while self.shared:
+            os.close(self.shared.popitem()[1].descriptor)
 
     def _map(self, key: int, buffer: Beside) -> None:
         executor = self._executor

@@ -10,12 +10,13 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import suppress
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from farside.errors import (
     Crashed,
@@ -50,9 +51,8 @@ T = TypeVar("T")
 _U64 = Struct("<Q")
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
+_EXPECTED_OLD_SYMBOLS = sps.Expected(sps.Sequence(sps.SYMBOL_DEF))
 _NAMES = sps.Sequence(sps.STRING)
-_OFFSETS = sps.Sequence(sps.Optional(sps.I64))
-_MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
@@ -134,7 +134,7 @@ class Executor:
 
     @property
     def is_native(self) -> bool:
-        """Whether this is farside's own executor, with a supervisor, and not another of ORC's."""
+        """Whether this is farside's own executor, and not another of ORC's."""
         return self.setup.version > 0
 
     @property
@@ -181,6 +181,16 @@ class Executor:
     def is_child(self) -> bool:
         """Whether it was started by this process, on this machine."""
         return self._supervisor.pid != 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its program runs on this machine, started by this process or in it."""
+        return self.is_child or self.worker_pid == os.getpid()
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether there is a supervisor of farside's."""
+        return self._supervisor.serves and self._supervisor.exists
 
     def complete(self, symbols: Mapping[str, int], slab: bootstrap.Slab) -> None:
         """Note what the executor was given, as if its Setup message had offered it."""
@@ -267,7 +277,7 @@ class Executor:
         arguments = (self.address(bootstrap.DYLIB_MANAGER), path, 0)
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
         reply = self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
-        handle = self._decoded(_EXPECTED_ADDR, reply)
+        handle = self.decoded(_EXPECTED_ADDR, reply)
         if isinstance(handle, sps.Failure):
             raise RemoteError(f"the library cannot be loaded: {handle.text}")
         return handle
@@ -283,9 +293,7 @@ class Executor:
                 self._process_handle = self.open_library("")
             library = self._process_handle
         wanted = [(name, False) for name in names]
-        payload = sps.pack((sps.ADDR, _LOOKUP_SET), (library, wanted))
-        reply = self.call(bootstrap.DYLIB_RESOLVE, payload, timeout=PATIENCE)
-        found = self._decoded(_EXPECTED_SYMBOLS, reply)
+        found = self._look_up(library, wanted)
         if isinstance(found, sps.Failure):
             raise RemoteError(f"The executor cannot look symbols up: {found.text}.")
         if len(found) != len(wanted):
@@ -297,24 +305,17 @@ class Executor:
             if symbol is not None and symbol[0] != 0
         }
 
-    def tls_offsets(self, names: Sequence[str]) -> dict[str, int]:
-        """Find libraries' thread-local variables at a fixed offset from the thread pointer.
-
-        Returns:
-            the offsets in bytes, of those names that are such a variable.
-        """
-        arguments = sps.pack((_NAMES,), (names,))
-        payload = self.call(bootstrap.TLS_OFFSETS, arguments, timeout=PATIENCE)
-        found = self._decoded(_OFFSETS, payload)
-        return {
-            name: offset for name, offset in zip(names, found, strict=False) if offset is not None
-        }
-
-    def tls_modules(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return the words of TLS entries (module, offset) for libraries' dynamic variables."""
-        payload = self.call(bootstrap.TLS_MODULES, sps.pack((_NAMES,), (names,)))
-        found = self._decoded(_MODULES, payload)
-        return {name: words for name, words in zip(names, found, strict=False) if words is not None}
+    def _look_up(
+        self, library: int, wanted: Sequence[tuple[str, bool]]
+    ) -> Sequence[Any] | sps.Failure:
+        payload = sps.pack((sps.ADDR, _LOOKUP_SET), (library, wanted))
+        if self.offers(bootstrap.DYLIB_RESOLVE) or not self.offers(bootstrap.DYLIB_LOOKUP):
+            reply = self.call(bootstrap.DYLIB_RESOLVE, payload, timeout=PATIENCE)
+            return self.decoded(_EXPECTED_SYMBOLS, reply)
+        # LLVM 19 has the manager as the first argument, and no options in the result.
+        payload = _U64.pack(self.address(bootstrap.DYLIB_MANAGER)) + payload
+        reply = self.call(bootstrap.DYLIB_LOOKUP, payload, timeout=PATIENCE)
+        return self.decoded(_EXPECTED_OLD_SYMBOLS, reply)
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
@@ -343,7 +344,11 @@ class Executor:
 
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end; nothing is waited for."""
-        self._supervisor.interrupt_call(self._conversation.outer_call)
+        if self.offers(bootstrap.INTERRUPT_CALL):
+            frame = self._conversation.unread_call(self.address(bootstrap.INTERRUPT_CALL))
+            self._conversation.send(frame, time.monotonic() + _REAP_GRACE)
+        else:
+            self._supervisor.interrupt_call(self._conversation.outer_call)
 
     def commit(
         self,
@@ -377,7 +382,7 @@ class Executor:
 
     def call_for_error(self, name: str, payload: bytes) -> None:
         """Call a wrapper function that returns an SPS Error. Raises RemoteError with its text."""
-        failure = self._decoded(sps.ERROR, self.call(name, payload))
+        failure = self.decoded(sps.ERROR, self.call(name, payload))
         if failure is not None:
             raise RemoteError(f"The executor reports: {failure.text}.")
 
@@ -386,7 +391,7 @@ class Executor:
     ) -> int:
         """Call a ``main`` function with arguments (the first is the program's name)."""
         payload = sps.pack((sps.ADDR, sps.Sequence(sps.STRING)), (address, arguments))
-        return self._decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
+        return self.decoded(sps.I64, self.call(bootstrap.RUN_AS_MAIN, payload, timeout=timeout))
 
     def exit(self, function: int, status: int) -> DeathReport:
         """Call C's ``exit``, which lies at an address, and return how the program ended."""
@@ -504,8 +509,8 @@ class Executor:
             with suppress(FarsideError):
                 if self._unusable is None and not self._conversation.ended:
                     self._say_goodbye(time.monotonic() + timeout)
-            served = self._supervisor.serves
-            return not served or self.death is not None or self._supervisor.ended
+            without_supervisor = not self._supervisor.serves and self._conversation.ended
+            return without_supervisor or self.death is not None or self._supervisor.ended
         finally:
             self.kill()
 
@@ -585,7 +590,9 @@ class Executor:
         if self._setup is not None or frame.sequence != 0:
             raise ProtocolError("A second Setup message, or one with a sequence number.")
         self._setup = bootstrap.decode_setup(frame.payload)
-        self._supervisor.serves = self.is_native
+        self._supervisor.serves = self.is_native and self._supervisor.exists
+        if not self.is_native and self.is_child:
+            self._supervisor.worker_pid = self._supervisor.pid
 
     def _read_control(self) -> None:
         self._supervisor.read()
@@ -597,7 +604,7 @@ class Executor:
         if pipe not in self._pipes.descriptors:
             self._conversation.unwatch(pipe)
 
-    def _decoded(self, codec: sps.Codec[T], payload: bytes) -> T:
-        """Decode a result; a malformed one makes the executor unusable."""
+    def decoded(self, codec: sps.Codec[T], payload: bytes) -> T:
+        """Decode a result; a malformed one makes the executor unusable. Raises ProtocolError."""
         with Guard(self):
             return codec.decode(sps.Reader(payload))

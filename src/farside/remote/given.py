@@ -62,7 +62,7 @@ class GivenMemory:
     def serve(self, executor: Executor) -> None:
         """Answer an executor that asks for memory; one on another machine cannot be given any."""
         if executor.offers(bootstrap.MEMORY_TAG):
-            answer = self.answer if executor.is_child else _no_memory
+            answer = self.answer if executor.is_here else _no_memory
             executor.handle(bootstrap.MEMORY_TAG, answer)
 
     def answer(self, payload: bytes) -> bytes | Answer:

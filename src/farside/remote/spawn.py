@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from threading import Thread
 
     from farside.options import Options
+    from farside.remote.in_process import HostedExecutor
 
 _ENVIRONMENT = "FARSIDE_EXECUTOR"
 _DATA_FD, CONTROL_FD = 3, 4
@@ -55,6 +56,7 @@ class Spawned(NamedTuple):
         stdout, stderr: descriptors of pipes, or None where the executor inherited ours.
         relay: carries the streams to another machine; None where there is no need.
         mark: what all its processes have in their environment; see `farside.remote.leftovers`.
+        hosted: the executor where it runs in this very process; then `pid` is 0, too.
     """
 
     pid: int
@@ -64,6 +66,7 @@ class Spawned(NamedTuple):
     stderr: int | None
     relay: Thread | None = None
     mark: bytes = b""
+    hosted: HostedExecutor | None = None
 
 
 def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> Spawned:
@@ -113,6 +116,32 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
             os.close(source)
     full_mark = f"{MARK_NAME}={mark}".encode()
     return Spawned(pid, data, control, stdout, stderr, mark=full_mark)
+
+
+def spawn_librarian(stream: int) -> None:
+    """Start a librarian on a socket of ours; it ends when the other end is closed.
+
+    Raises:
+        SetupError: it cannot be started.
+    """
+    program = find_executor()
+    arguments = [str(program), f"librarian={_DATA_FD}"]
+    source = _above(os.dup(stream))
+    try:
+        starter = os.posix_spawn(
+            program,
+            arguments,
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, source, _DATA_FD)],
+            setsigdef=[signal.SIGPIPE, signal.SIGINT],
+        )
+        os.waitpid(starter, 0)
+    except ChildProcessError:
+        pass  # somebody else waits for all children of this process
+    except OSError as error:
+        raise SetupError(f"The program {program} cannot be started: {error.strerror}.") from error
+    finally:
+        os.close(source)
 
 
 def _environment(mark: str) -> dict[str, str]:

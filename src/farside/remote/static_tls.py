@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from farside.orc import bootstrap
+from farside.orc import bootstrap, sps
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from collections.abc import Sequence as AbstractSequence
+
+    from farside.remote.executor import Executor
 
 Pieces = tuple[tuple[int, int], ...]
 """(start, end) of what is in use, as offsets from the thread pointer, in ascending order."""
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+T = TypeVar("T")
 
-    from farside.remote.executor import Executor
+_NAMES = sps.Sequence(sps.STRING)
+_OFFSETS = sps.Sequence(sps.Optional(sps.I64))
+_MODULES = sps.Sequence(sps.Optional(sps.Tuple(sps.U64, sps.U64)))
+_PATIENCE = 60.0  # seconds for what the executor does without the program's code
 
 
 class StaticTlsPool:
@@ -44,11 +52,18 @@ class StaticTlsPool:
 
     def offsets(self, names: Collection[str]) -> Mapping[str, int]:
         """Return the thread-pointer offsets of libraries' variables that have a constant one."""
-        return self._executor.tls_offsets(sorted(names))
+        return self._ask(bootstrap.TLS_OFFSETS, _OFFSETS, sorted(names))
 
     def modules(self, names: Collection[str]) -> Mapping[str, tuple[int, int]]:
         """Return the entries' words of libraries' variables that each thread allocates."""
-        return self._executor.tls_modules(sorted(names))
+        return self._ask(bootstrap.TLS_MODULES, _MODULES, sorted(names))
+
+    def _ask(
+        self, function: str, codec: sps.Codec[AbstractSequence[T | None]], names: list[str]
+    ) -> dict[str, T]:
+        payload = self._executor.call(function, sps.pack((_NAMES,), (names,)), timeout=_PATIENCE)
+        found = self._executor.decoded(codec, payload)
+        return {name: each for name, each in zip(names, found, strict=False) if each is not None}
 
     def keep(self) -> Pieces:
         """Make what has been given out permanent; return what is in use."""

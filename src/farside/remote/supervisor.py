@@ -54,7 +54,7 @@ class Supervisor:
         self.pid = spawned.pid
         self.ended = False
         self.serves = True
-        self.worker_pid: int | None = None
+        self.worker_pid: int | None = None if spawned.hosted is None else os.getpid()
         self.death: DeathReport | None = None
         self._spawned = spawned
         self._control = None if spawned.control is None else SocketTransport(spawned.control)
@@ -142,7 +142,10 @@ class Supervisor:
 
     def interrupt_call(self, sequence: int) -> None:
         """Say that the worker's call with this number is to end by itself."""
-        self.tell(bootstrap.CONTROL_INTERRUPT_CALL, sps.pack((sps.U64,), (sequence,)))
+        if self._spawned.hosted is not None:
+            self._spawned.hosted.ask_to_end(sequence)
+        else:
+            self.tell(bootstrap.CONTROL_INTERRUPT_CALL, sps.pack((sps.U64,), (sequence,)))
 
     def tell(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
         """Send a request; see the tags in `farside.orc.bootstrap`."""
@@ -188,8 +191,9 @@ class Supervisor:
             os.close(self._handle)
         if self._control is not None:
             self._control.close()  # it ends all below it, and itself
-        if self._spawned.relay is not None:
-            self._spawned.relay.join(_REAP_GRACE)
+        for thread in (self._spawned.relay, self._spawned.hosted):
+            if thread is not None:
+                thread.join(_REAP_GRACE)
         if not self.pid:
             return
         if not self.serves or self._control is None:

@@ -58,6 +58,8 @@ options:
   --token-file=FILE     holds the token that it asks for (or the environment: FARSIDE_TOKEN)
   --insecure            talk even to one elsewhere that does not encrypt
   --ssh=HOST            start the executor on HOST by ssh
+  --use-shared-memory   hand large images to the executor, on this machine, in shared memory
+  --in-process          run the cells in farside's own process: a crash ends it, nothing is kept
   --orc-runtime[=PATH]  LLVM's ORC runtime, for an executor other than farside's
   --time-limit=SECONDS  stop and take back a cell that runs longer
   --compile-limit=SECONDS  give a cell up for which Clang takes longer
@@ -256,6 +258,10 @@ class _Parser:
                 pass  # without a path: the one that is found by itself
             case "-insecure" | "--insecure":
                 self._set(insecure=True)
+            case "-use-shared-memory" | "--use-shared-memory":
+                self._set(shared_memory=True)
+            case "-in-process" | "--in-process":
+                self._set(in_process=True)
             case "-no-pch" | "--no-pch":
                 self._set(use_pch=False)
             case "-no-redefinition" | "--no-redefinition":

@@ -1,0 +1,84 @@
+"""Buffers that the program and this process both see."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import secrets
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from farside.calls.wire import array_of, elements_of
+from farside.errors import ArgumentMismatch, OptionError
+from farside.remote.calls import Beside
+
+if TYPE_CHECKING:
+    from farside.execution import ExecutionSession
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+class SharedBuffer(NamedTuple):
+    """A buffer: its number, its memory, the array that shows it here, and the cell that names it
+    there."""
+
+    key: int
+    memory: Beside
+    array: Any
+    code: str
+
+
+def make_shared(name: str, array: object, execution: ExecutionSession) -> SharedBuffer:
+    """Make a buffer with the contents of an array.
+
+    Args:
+        name: of the variable in the program.
+        array: numpy's, or any other that has the buffer protocol.
+        execution: the far side, which is to be ready.
+
+    Raises:
+        OptionError: the name is none, or the far side can be given no memory.
+        ArgumentMismatch: it is no array, or has no elements.
+    """
+    if not _NAME.fullmatch(name):
+        raise OptionError(f"{name!r} cannot name a variable")
+    if not execution.calls.is_local:
+        raise OptionError(
+            "a buffer can be shared only with farside's own executor on this machine; give the"
+            " array as an argument instead"
+        )
+    view = array_of(array)
+    if view is None or not view.nbytes or not view.ndim:
+        raise ArgumentMismatch(f"a Python {type(array).__name__} is no array that can be shared")
+    elements = elements_of(view)
+    descriptor = os.memfd_create("farside", os.MFD_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, view.nbytes)
+        memory = mmap.mmap(descriptor, view.nbytes)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    memory[:] = view.tobytes() if not view.c_contiguous else view.cast("B")
+    key = secrets.randbits(62)
+    shape = view.shape or ()
+    headers = "#include <complex>\n" if elements.kind == "c" else ""
+    if view.ndim == 1:
+        made, extent = f"std::span<{elements.type}>", f"{shape[0]}"
+        call = f"farside::detail::shared<{elements.type}>"
+    else:
+        made = f"farside::ndspan<{elements.type}, {view.ndim}>"
+        extent = f"{{{', '.join(map(str, shape))}}}"
+        call = f"farside::detail::shared<{elements.type}, {view.ndim}>"
+    value = f'{call}({key}ul, {extent}, "{name}")'
+    code = f"{headers}#include <farside/shared.h>\n{made} {name} = {value};"
+    return SharedBuffer(key, Beside(descriptor, view.nbytes), _shown(memory, array, view), code)
+
+
+def _shown(memory: mmap.mmap, array: object, view: memoryview) -> Any:
+    """Return the memory as an array of the kind that it was made from."""
+    if hasattr(array, "dtype"):
+        import numpy as np
+
+        return np.frombuffer(memory, dtype=array.dtype).reshape(view.shape or ())
+    flat: Any = memoryview(memory)
+    return flat.cast(view.format, view.shape) if view.ndim > 1 else flat.cast(view.format)

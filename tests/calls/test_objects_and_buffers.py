@@ -1,0 +1,119 @@
+"""Objects that live on in the program, and buffers that both sides see."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+import pytest
+
+from farside import ArgumentMismatch, As, Crashed, OptionError, Ref, Value, ValueGone
+from farside.session import Session
+from tests.session.conftest import NewSession
+
+_COUNTER = """
+#include <functional>
+struct Counter {
+  int n;
+  explicit Counter(int start) : n(start) {}
+  int add(int by) { return n += by; }
+  int add() { return add(1); }
+  int operator[](int i) const { return n * i; }
+};
+int total(const Counter &a, const Counter &b) { return a.n + b.n; }
+auto adder(int n) { return [n](int x) { return x + n; }; }
+enum class Color { Red, Green };
+Color color(int n) { return static_cast<Color>(n); }
+int hue(Color c) { return 10 * static_cast<int>(c); }
+"""
+
+
+def test_objects_live_on(session: Session) -> None:
+    session.run(_COUNTER)
+    one, other = session.new("Counter", 5), session.new("Counter", 7)
+    assert one.type == "Counter"
+    assert [session.of(one).add(2), session.of(other).add(), session.of(one)["add"](1)] == [7, 8, 8]
+    assert [session.fn.total(one, other), session.fn["operator[]"](other, 3)] == [16, 24]
+    assert session.eval(f"{one}.n") == 8
+    assert session.eval("Counter(3)").n == 3  # type: ignore[attr-defined]
+    assert session.fn.hue(session.fn.color(1)) == 10
+    unnamed = session.fn.adder(3)
+    assert isinstance(unnamed, Value)
+    with pytest.raises(ArgumentMismatch, match="not alive"):
+        session.fn.total(unnamed, one)
+
+
+def test_objects_go_with_what_is_taken_back(session: Session) -> None:
+    session.run(_COUNTER)
+    early = session.new("Counter", 1)
+    session.run("void die() { __builtin_trap(); }")
+    late = session.new("Counter", 2)
+    with pytest.raises(Crashed):
+        session.fn.die()
+    assert session.of(early).add() == 2
+    session.undo()
+    assert session.of(early).add() == 2
+    with pytest.raises(ValueGone, match=r"Counter.* is gone"):
+        session.of(late).add()
+
+
+def test_a_buffer_is_seen_by_both_sides(session: Session) -> None:
+    near = session.share("far", array("d", [1, 2, 3]))
+    table = session.share("table", np.arange(6, dtype=np.float32).reshape(2, 3))
+    assert session.eval("far[1] + table(1, 2)") == 7.0
+    session.run("far[0] = 10; table(0, 1) = -1;")
+    assert (near[0], table[0, 1]) == (10, -1)
+    near[2] = 30
+    with pytest.raises(Crashed):
+        session.run("far[1] = 20; __builtin_trap();")
+    assert session.eval("far[0] + far[1] + far[2]") == 60.0
+    assert near[1] == 20
+
+
+def test_a_buffer_outlives_the_program(new_session: NewSession) -> None:
+    session = new_session(snapshots=0)
+    near = session.share("far", np.arange(3))
+    with pytest.raises(Crashed):
+        session.run("__builtin_trap();")
+    near[1] = 5
+    assert session.eval("far[1]") == 5
+    session.close()
+    assert near.tolist() == [0, 5, 2]
+
+
+def test_what_cannot_be_shared(session: Session) -> None:
+    for name, value, error in (
+        ("a b", array("d", [1]), OptionError),
+        ("x", 5, ArgumentMismatch),
+        ("x", np.zeros(0), ArgumentMismatch),
+        ("x", np.zeros(2, dtype="U3"), ArgumentMismatch),
+    ):
+        with pytest.raises(error):
+            session.share(name, value)
+    assert session.eval("1 + 1") == 2
+
+
+def test_arrays_of_numpy(session: Session) -> None:
+    session.run("""
+        #include <farside/python.h>
+        #include <span>
+        #include <vector>
+        double sum(std::span<const double> v) { double s = 0; for (double x : v) s += x; return s; }
+        double trace(farside::ndspan<const double, 2> m) { return m(0, 0) + m(1, 1); }
+        float half(float x) { return x / 2; }
+        int small(short x) { return x; }
+        void fill(std::span<int> v, int x) { for (int &each : v) each = x; }
+        int grid(const std::vector<std::vector<long>> &v) { return (int)(v.size() * 10 + v[0].size()); }
+    """)
+    fn = session.fn
+    matrix = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert [fn.sum(matrix[:, 0]), fn.trace(matrix), fn.trace(matrix.T)] == [4, 5, 5]
+    assert [fn.half(np.float32(3)), fn.half(np.int64(3)), fn.small(np.int64(7))] == [1.5, 1.5, 7]
+    with pytest.raises(ArgumentMismatch, match="argument 1: 70000 does not fit short"):
+        fn.small(np.int64(70000))
+    whole = np.zeros(4, dtype=np.int32)
+    fn.fill(Ref(whole), 9)
+    assert whole.tolist() == [9] * 4
+    assert fn.grid(np.ones((2, 3), dtype=np.int32)) == 23
+    assert fn.sum(np.arange(4)) == 6
+    assert fn.half(As("short", 3)) == 1.5
