@@ -54,12 +54,12 @@ class PendingChanges(NamedTuple):
             zero[address] = max(size, zero.get(address, 0))
         merged: list[tuple[int, Buffer]] = []
         for address, content in stores:
-            size = zero.get(address)
-            if size is None or size - len(content) >= _GRANULE:
+            freed = zero.get(address)
+            if freed is None or freed - len(content) >= _GRANULE:
                 merged.append((address, content))
             else:
                 del zero[address]
-                merged.append((address, bytes(content).ljust(size, b"\0")))
+                merged.append((address, bytes(content).ljust(freed, b"\0")))
         return [*((address, bytes(size)) for address, size in zero.items()), *merged]
 
 
