@@ -374,7 +374,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
       Redefined.clash(error, at, earlier, sources);
     };
   }
-  Redefined.begin(Instance->getSema(), 0, {});
+  Redefined.begin(Instance->getSema(), 0, {}, {});
   Parse = std::make_unique<Parser>(preprocessor, Instance->getSema(), false);
   Parse->Initialize();
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
@@ -524,7 +524,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
   FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
-  Redefined.begin(sema, number, hidden);
+  Redefined.begin(sema, number, file, hidden);
   CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(code.size()));
   OpenBrackets = 0;
   if (preprocessor.EnterSourceFile(file, nullptr, from))
@@ -642,6 +642,8 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
   cell.displayFailed = DisplayFailed;
+  if (!cell.ok && !DisplayFailed && Collector.OnEarlier)
+    Redefined.clashWithMacros();
   cell.clashes = clashes();
   cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);

@@ -82,6 +82,10 @@ public:
   std::vector<std::string> conflicts(llvm::StringRef code, bool ok);
   /// What the cell would define again.
   std::vector<DeclarationId> clashes() const { return Redefined.clashes(); }
+  /// Whether the cell looks as if it defined something again.
+  bool mayDefineAgain(llvm::StringRef code) const {
+    return Redefined.mayDefineAgain(code, Instance->getLangOpts());
+  }
 
 private:
   Compiler(std::shared_ptr<clang::CompilerInvocation> invocation, DiagnosticCollector &collector);

@@ -6,10 +6,11 @@
 namespace farside {
 
 std::string Cookie::encode() const {
+  static constexpr const char *parts[] = {"/", "/b", "/m"}; // by DeclarationId::Part
   std::string text =
       std::string(plain ? "p" : "") + (given ? "g" : "") + std::to_string(numberedNames);
   for (const DeclarationId &id : hidden)
-    text += ' ' + std::to_string(id.cell) + (id.bodyOnly ? "/b" : "/") + std::to_string(id.index);
+    text += ' ' + std::to_string(id.cell) + parts[id.part] + std::to_string(id.index);
   for (const std::string &symbol : weakSymbols)
     (text += ' ') += symbol;
   return text;
@@ -28,14 +29,17 @@ bool Cookie::decode(llvm::StringRef text, Cookie &cookie) {
   cookie.hidden.clear();
   for (llvm::StringRef word : llvm::ArrayRef(words).drop_front()) {
     auto [cell, index] = word.split('/'); // which no symbol of C or C++ has
-    DeclarationId id;
-    if (index.empty())
+    if (index.empty()) {
       cookie.weakSymbols.push_back(word.str());
-    else if ((id.bodyOnly = index.consume_front("b")),
-             cell.getAsInteger(10, id.cell) || index.getAsInteger(10, id.index))
+      continue;
+    }
+    DeclarationId id;
+    id.part = index.consume_front("b")   ? DeclarationId::body
+              : index.consume_front("m") ? DeclarationId::macro
+                                         : DeclarationId::whole;
+    if (cell.getAsInteger(10, id.cell) || index.getAsInteger(10, id.index))
       return false;
-    else
-      cookie.hidden.push_back(id);
+    cookie.hidden.push_back(id);
   }
   return true;
 }

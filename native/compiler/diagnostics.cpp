@@ -82,6 +82,8 @@ Array rangeOf(const CharSourceRange &range, clang::FileID file, const clang::Sou
 bool isAboutEarlier(unsigned error, unsigned note) {
   if (error == clang::diag::err_tag_definition_of_typedef)
     return note == clang::diag::note_previous_decl;
+  if (error == clang::diag::err_using_decl_conflict_reverse)
+    return note == clang::diag::note_using_decl;
   switch (note) {
   case clang::diag::note_previous_declaration:
   case clang::diag::note_previous_definition:
@@ -90,6 +92,7 @@ bool isAboutEarlier(unsigned error, unsigned note) {
   case clang::diag::note_template_prev_declaration:
   case clang::diag::note_template_param_prev_default_arg:
   case clang::diag::note_using_decl_conflict:
+  case clang::diag::note_previous_explicit_instantiation:
     return true;
   default:
     return false;

@@ -1,12 +1,18 @@
 #include "redefinition.h"
 
+#include "specialisations.h"
+
 #include "clang/AST/ASTContext.h"
 #include "clang/AST/Attr.h"
 #include "clang/AST/DeclContextInternals.h"
+#include "clang/AST/DeclFriend.h"
 #include "clang/AST/DeclTemplate.h"
+#include "clang/AST/Mangle.h"
 #include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Lex/Lexer.h"
+#include "clang/Lex/MacroInfo.h"
+#include "clang/Lex/Preprocessor.h"
 #include "clang/Sema/IdentifierResolver.h"
 #include "clang/Sema/Scope.h"
 #include "clang/Sema/Sema.h"
@@ -16,6 +22,13 @@ namespace farside {
 using namespace clang;
 
 namespace {
+
+/// Where the name of a declaration is; an alias template lies at its `using`.
+SourceLocation placeOf(const NamedDecl &decl) {
+  if (const auto *alias = dyn_cast<TypeAliasTemplateDecl>(&decl))
+    return alias->getTemplatedDecl()->getLocation();
+  return decl.getLocation();
+}
 
 /// What lookup finds for a declaration: of a template's pattern, the template.
 NamedDecl &found(NamedDecl &decl) {
@@ -30,11 +43,19 @@ bool isDeclaredElsewhere(const FunctionDecl &function) {
   return function.isCXXClassMember() || function.isFunctionTemplateSpecialization();
 }
 
+/// The definition of a static data member outside of its class.
+bool isStaticMember(const NamedDecl &decl) {
+  const auto *variable = dyn_cast<VarDecl>(&decl);
+  return variable && variable->isStaticDataMember() && variable->isOutOfLine();
+}
+
 bool canBeHidden(const NamedDecl &decl) {
+  if (isSpecialisation(decl) || isExplicitInstantiation(decl) || isStaticMember(decl))
+    return true;
   if (const auto *function = dyn_cast<FunctionDecl>(&decl);
       function && isDeclaredElsewhere(*function))
     return false;
-  if (isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl, NamespaceDecl>(decl))
+  if (isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl))
     return false;
   return decl.getDeclContext()->getRedeclContext()->isFileContext();
 }
@@ -77,6 +98,7 @@ std::vector<NamedDecl *> visible(Sema &sema, const NamedDecl &decl) {
   };
   for (const DeclContext *context = decl.getDeclContext(); context;
        context = context->getParent()) {
+    context->lookup(decl.getDeclName()); // which makes the table, if nobody has asked so far
     if (StoredDeclsMap *map = context->getPrimaryContext()->getLookupPtr())
       if (auto entry = map->find(decl.getDeclName()); entry != map->end())
         for (NamedDecl *other : entry->second.getLookupResult())
@@ -89,10 +111,13 @@ std::vector<NamedDecl *> visible(Sema &sema, const NamedDecl &decl) {
   return all;
 }
 
+/// Whether two functions are one to the linker. Of an inline function that no cell has used there
+/// is nothing yet, and Clang would make it from the old definition where the new one is used.
 bool isSameFunction(const NamedDecl &before, const NamedDecl &now) {
   const auto *old = dyn_cast<FunctionDecl>(&before);
   const auto *function = dyn_cast<FunctionDecl>(&now);
   return old && function && old->getFormalLinkage() == function->getFormalLinkage() &&
+         (!old->isInlined() || function->isInlined()) &&
          old->isExternC() == function->isExternC() &&
          function->getASTContext().hasSameType(old->getType(), function->getType());
 }
@@ -136,6 +161,15 @@ NamedDecl *symbolOwner(NamedDecl &decl) {
   return &decl;
 }
 
+/// In its mangled name nothing but the template and the arguments can have a tag.
+void renameSpecialisation(VarTemplateSpecializationDecl &variable, unsigned cell) {
+  if (variable.hasAttr<AsmLabelAttr>())
+    return;
+  ASTContext &ast = variable.getASTContext();
+  std::string symbol = ASTNameGenerator(ast).getName(&variable);
+  variable.addAttr(AsmLabelAttr::CreateImplicit(ast, symbol + ".cell" + std::to_string(cell)));
+}
+
 void renameSymbols(NamedDecl &owner, unsigned cell) {
   if (owner.hasAttr<AbiTagAttr>() || owner.hasAttr<AsmLabelAttr>())
     return;
@@ -154,32 +188,93 @@ void renameSymbols(NamedDecl &owner, unsigned cell) {
 
 } // namespace
 
-void Redefinitions::begin(Sema &sema, unsigned cell, llvm::ArrayRef<DeclarationId> hidden) {
+void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
+                          llvm::ArrayRef<DeclarationId> hidden) {
   Names = &sema;
   Cell = cell;
   HiddenNow.clear();
   Clashes.clear();
   SameFunctions.clear();
-  if (Declared.size() <= cell)
+  ReplacedMacros.clear();
+  Tagged.clear();
+  if (Declared.size() <= cell) {
     Declared.resize(cell + 1);
-  for (const DeclarationId &id : hidden) {
-    if (id.cell >= Declared.size() || id.index >= Declared[id.cell].size())
-      continue;
-    NamedDecl &decl = declaration(id);
-    if (!id.bodyOnly) {
-      hide(decl);
-      continue;
-    }
-    HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
-    cast<FunctionDecl>(decl).setBody(nullptr); // which makes it a mere declaration
+    Files.resize(cell + 1);
   }
+  Files[cell] = file;
+  std::vector<NamedDecl *> whole;
+  for (const DeclarationId &id : hidden) {
+    if (id.cell >= Declared.size() ||
+        (id.part != DeclarationId::macro && id.index >= Declared[id.cell].size()))
+      continue;
+    if (id.part == DeclarationId::macro) {
+      hideMacro(id);
+    } else if (id.part == DeclarationId::whole) {
+      whole.push_back(&declaration(id));
+    } else {
+      NamedDecl &decl = declaration(id);
+      HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
+      cast<FunctionDecl>(decl).setBody(nullptr); // which makes it a mere declaration
+    }
+  }
+  // A specialisation leaves a declaration of its template, and what hid a namespace shows it again.
+  llvm::stable_sort(whole, [](const NamedDecl *one, const NamedDecl *other) {
+    auto rank = [](const NamedDecl &decl) {
+      return isSpecialisation(decl) ? 0 : isa<NamespaceDecl>(decl) ? 2 : 1;
+    };
+    return rank(*one) < rank(*other);
+  });
+  for (NamedDecl *decl : whole)
+    hide(*decl);
+}
+
+void Redefinitions::hideMacro(const DeclarationId &id) {
+  SourceManager &sources = Names->getSourceManager();
+  SourceLocation at =
+      sources.getLocForStartOfFile(Files[id.cell]).getLocWithOffset(static_cast<int>(id.index));
+  Token name;
+  if (Lexer::getRawToken(at, name, sources, Names->getLangOpts()) ||
+      name.isNot(tok::raw_identifier))
+    return;
+  Preprocessor &preprocessor = Names->getPreprocessor();
+  IdentifierInfo *identifier = preprocessor.getIdentifierInfo(name.getRawIdentifier());
+  if (preprocessor.isMacroDefined(identifier))
+    preprocessor.appendMacroDirective(identifier, new (preprocessor.getPreprocessorAllocator())
+                                                      UndefMacroDirective(at));
+}
+
+void Redefinitions::remove(NamedDecl &decl) {
+  for (NamedDecl *each : visible(*Names, decl))
+    removeFromLookup(*Names, *each);
+  if (isa<NamespaceDecl>(decl))
+    HiddenSpaces.push_back(&decl);
 }
 
 void Redefinitions::hide(NamedDecl &decl) {
+  if (isSpecialisation(decl)) {
+    if (isa<VarDecl>(decl))
+      HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
+    if (ClassTemplateDecl *tagged = forgetSpecialisation(*Names, decl, Cell))
+      Tagged.push_back(tagged);
+    return;
+  }
+  if (isExplicitInstantiation(decl))
+    return forgetInstantiation(decl);
+  if (isStaticMember(decl))
+    return reopen(cast<VarDecl>(decl));
   NamedDecl &entity = found(decl);
   HiddenNow.push_back({entity.getDeclContext()->getRedeclContext(), entity.getDeclName(), &entity});
-  for (NamedDecl *each : visible(*Names, entity))
-    removeFromLookup(*Names, *each);
+  remove(entity);
+  // A namespace of that name goes on where there is one again.
+  if (!isa<NamespaceDecl>(entity))
+    for (NamedDecl *&space : HiddenSpaces)
+      if (space && space->getDeclName() == entity.getDeclName() &&
+          space->getDeclContext()->Equals(entity.getDeclContext()->getRedeclContext())) {
+        space->getDeclContext()->makeDeclVisibleInContext(space);
+        if (space->getDeclContext()->isTranslationUnit() && Names->TUScope)
+          Names->PushOnScopeChains(space, Names->TUScope, /*AddToContext=*/false);
+        space = nullptr;
+      }
   if (auto *tag = dyn_cast<TagDecl>(&entity)) {
     std::vector<NamedDecl *> aliases;
     for (NamedDecl *other : tag->getDeclContext()->getRedeclContext()->lookup(tag->getDeclName()))
@@ -191,6 +286,20 @@ void Redefinitions::hide(NamedDecl &decl) {
   if (auto *enumeration = dyn_cast<EnumDecl>(&entity); enumeration && !enumeration->isScoped())
     for (EnumConstantDecl *constant : enumeration->enumerators())
       hide(*constant);
+}
+
+/// Makes a mere declaration of a static data member's definition; within its class it would be one.
+/// Code that is made from now on means another variable.
+void Redefinitions::reopen(VarDecl &member) {
+  member.setLexicalDeclContext(member.getDeclContext());
+  if (member.isTemplated())
+    return;
+  ASTContext &ast = member.getASTContext();
+  for (VarDecl *each : member.redecls())
+    each->dropAttr<AsmLabelAttr>();
+  std::string symbol = ASTNameGenerator(ast).getName(&member) + ".cell" + std::to_string(Cell);
+  for (VarDecl *each : member.redecls())
+    each->addAttr(AsmLabelAttr::CreateImplicit(ast, symbol));
 }
 
 void Redefinitions::declare(DeclGroupRef decls) {
@@ -209,24 +318,61 @@ void Redefinitions::visit(Decl &decl) {
       add(*constant);
   if (auto *named = dyn_cast<NamedDecl>(&decl); named && named->getDeclName())
     add(*named);
+  if (auto *names = dyn_cast<BaseUsingDecl>(&decl))
+    for (UsingShadowDecl *shadow : names->shadows())
+      add(*shadow);
   if (isa<NamespaceDecl, LinkageSpecDecl, ExportDecl>(decl))
     for (Decl *inner : cast<DeclContext>(decl).decls())
       visit(*inner);
+  if (auto *record = dyn_cast<CXXRecordDecl>(&decl);
+      record && record->isThisDeclarationADefinition())
+    for (FriendDecl *friendly : record->friends())
+      if (NamedDecl *function = friendly->getFriendDecl();
+          function && function->getAsFunction() && function->getAsFunction()->hasBody())
+        add(*function);
 }
 
 void Redefinitions::add(NamedDecl &decl) {
   std::vector<NamedDecl *> &all = Declared[Cell];
   DeclarationId id{Cell, static_cast<unsigned>(all.size())};
   ByPlace.try_emplace(decl.getLocation(), id);
+  ByPlace.try_emplace(placeOf(decl), id);
   all.push_back(&decl);
+  if (const IdentifierInfo *name = decl.getIdentifier()) {
+    Known.insert(name->getName());
+    // A name that a macro would have replaced is not declared, but one with parameters may be.
+    if (auto macro = earlierMacro(*name)) {
+      hideMacro(*macro);
+      ReplacedMacros.push_back(*macro);
+    }
+  }
+  if (const auto *variable = dyn_cast<VarDecl>(&decl))
+    rejectSecondValue(*variable);
   keepApart(decl);
-  if (isa<TagDecl>(decl))
-    preferType(decl);
+  preferNew(decl);
+}
+
+/// In C `int x;` and `int x = 5;` are one variable, and so they are within a cell. But an earlier
+/// cell's has its value already.
+void Redefinitions::rejectSecondValue(const VarDecl &variable) {
+  if (variable.getASTContext().getLangOpts().CPlusPlus ||
+      variable.isThisDeclarationADefinition() != VarDecl::Definition)
+    return;
+  for (const VarDecl *each : variable.redecls())
+    if (auto place = ByPlace.find(each->getLocation());
+        place != ByPlace.end() && place->second.cell != Cell &&
+        each->isThisDeclarationADefinition() != VarDecl::DeclarationOnly) {
+      Names->Diag(variable.getLocation(), diag::err_redefinition) << &variable;
+      Names->Diag(each->getLocation(), diag::note_previous_definition);
+      return;
+    }
 }
 
 void Redefinitions::defineType(TagDecl &tag) { keepApart(tag); }
 
 void Redefinitions::keepApart(NamedDecl &decl) {
+  for (ClassTemplateDecl *tagged : Tagged)
+    standUnder(*tagged, decl);
   if (HiddenNow.empty() || isa<ConceptDecl, EnumConstantDecl>(decl))
     return;
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
@@ -241,26 +387,57 @@ void Redefinitions::keepApart(NamedDecl &decl) {
     }
     if (auto *binding = dyn_cast<BindingDecl>(&decl); binding && binding->getHoldingVar())
       renameSymbols(*binding->getHoldingVar(), Cell);
-    if (NamedDecl *owner = symbolOwner(decl))
+    if (auto *special = dyn_cast<VarTemplateSpecializationDecl>(&decl))
+      renameSpecialisation(*special, Cell);
+    else if (NamedDecl *owner = symbolOwner(decl))
       renameSymbols(*owner, Cell);
     return;
   }
 }
 
-/// A class and a function or variable may have one name, which then means the latter. Where an
-/// earlier cell defined that, the name is to mean the class.
-void Redefinitions::preferType(const NamedDecl &decl) {
-  if (!decl.getASTContext().getLangOpts().CPlusPlus ||
-      !cast<TagDecl>(decl).isThisDeclarationADefinition() || !canBeHidden(decl))
-    return;
-  std::vector<NamedDecl *> others;
-  for (NamedDecl *other : decl.getDeclContext()->getRedeclContext()->lookup(decl.getDeclName()))
-    if (isa<FunctionDecl, VarDecl, BindingDecl, EnumConstantDecl>(other))
+/// Whether a name that stands for both means `other`, or neither, though `decl` is the newer.
+static bool isInTheWay(const NamedDecl &other, const NamedDecl &decl, bool sameScope) {
+  if (!sameScope) // an unnamed namespace and the one that it is in
+    return !other.getAsFunction() || !decl.getAsFunction() ||
+           (isa<FunctionDecl>(other) && isa<FunctionDecl>(decl) && !areOverloads(other, decl));
+  const auto *shadow = dyn_cast<UsingShadowDecl>(&other);
+  const NamedDecl &target = shadow ? *shadow->getTargetDecl() : other;
+  if (const auto *tag = dyn_cast<TagDecl>(&decl))
+    return tag->isThisDeclarationADefinition() &&
+           isa<FunctionDecl, FunctionTemplateDecl, VarDecl, BindingDecl, EnumConstantDecl>(target);
+  if (isa<EnumConstantDecl>(decl))
+    return shadow || isa<FunctionDecl, FunctionTemplateDecl>(target);
+  return isa<UsingShadowDecl>(decl) && isa<NamespaceDecl, NamespaceAliasDecl>(target);
+}
+
+void Redefinitions::findOthers(const DeclContext &context, const NamedDecl &decl, bool sameScope,
+                               std::vector<NamedDecl *> &others) const {
+  for (NamedDecl *other : context.getRedeclContext()->lookup(decl.getDeclName()))
+    if (isInTheWay(*other, decl, sameScope))
       if (auto place = ByPlace.find(other->getLocation());
           place != ByPlace.end() && place->second.cell != Cell)
         others.push_back(other);
+}
+
+/// A class and a function may have one name, which then means the latter; other things may have one
+/// name as long as nobody uses it. Where an earlier cell declared the other, the name is to mean
+/// the new.
+void Redefinitions::preferNew(const NamedDecl &decl) {
+  const DeclContext *scope = decl.getDeclContext()->getRedeclContext();
+  if (!decl.getASTContext().getLangOpts().CPlusPlus || !scope->isFileContext())
+    return;
+  std::vector<NamedDecl *> others;
+  if (isa<TagDecl, EnumConstantDecl, UsingShadowDecl>(decl))
+    findOthers(*scope, decl, true, others);
+  const auto *space = dyn_cast<NamespaceDecl>(scope);
+  if (space && space->isAnonymousNamespace())
+    findOthers(*space->getParent(), decl, false, others);
+  const NamespaceDecl *inner = space ? space->getAnonymousNamespace()
+                                     : cast<TranslationUnitDecl>(scope)->getAnonymousNamespace();
+  if (inner)
+    findOthers(*inner, decl, false, others);
   for (NamedDecl *other : others)
-    removeFromLookup(*Names, *other);
+    remove(*other);
 }
 
 /// The declaration at a place, or the one whose parameters are there.
@@ -271,6 +448,8 @@ std::optional<DeclarationId> Redefinitions::find(SourceLocation earlier,
   for (unsigned cell = 0; cell < Cell; ++cell)
     for (unsigned i = 0; i < Declared[cell].size(); ++i) {
       const NamedDecl &decl = *Declared[cell][i];
+      if (isExplicitInstantiation(decl) && instantiatedAt(decl) == earlier)
+        return DeclarationId{cell, i};
       const auto *function = decl.getAsFunction();
       if (!function && !isa<TemplateDecl>(decl))
         continue;
@@ -285,39 +464,179 @@ std::optional<DeclarationId> Redefinitions::find(SourceLocation earlier,
   return std::nullopt;
 }
 
+/// The name at a place of the program's text, or after the keyword there.
+static std::string nameAt(SourceLocation at, const SourceManager &sources,
+                          const LangOptions &language) {
+  llvm::SmallString<32> buffer;
+  std::string name =
+      Lexer::getSpelling(sources.getSpellingLoc(at), buffer, sources, language).str();
+  static constexpr llvm::StringRef keywords[] = {"using", "struct", "class", "union", "enum"};
+  if (llvm::is_contained(keywords, name))
+    if (auto next = Lexer::findNextToken(at, sources, language);
+        next && next->is(tok::raw_identifier))
+      return next->getRawIdentifier().str();
+  return name;
+}
+
 std::optional<DeclarationId> Redefinitions::findAtOffsetOf(SourceLocation at,
                                                            const SourceManager &sources) const {
   unsigned offset = sources.getFileOffset(sources.getFileLoc(at));
-  llvm::SmallString<32> buffer;
-  llvm::StringRef name =
-      Lexer::getSpelling(sources.getSpellingLoc(at), buffer, sources, Names->getLangOpts());
+  std::string name = nameAt(at, sources, Names->getLangOpts());
+  auto next = Lexer::findNextToken(at, sources, Names->getLangOpts());
+  bool special = next && next->is(tok::less);
   for (unsigned cell = Cell; cell-- > 0;)
     for (unsigned i = 0; i < Declared[cell].size(); ++i) {
       const NamedDecl &decl = *Declared[cell][i];
-      SourceLocation place = sources.getFileLoc(decl.getLocation());
-      bool operation = !decl.getDeclName().isIdentifier();
-      if (sources.getFileOffset(place) == offset && (operation || decl.getName() == name))
+      auto isAt = [&](SourceLocation place) {
+        return sources.getFileOffset(sources.getFileLoc(place)) == offset;
+      };
+      bool same = decl.getDeclName().isIdentifier() ? decl.getName() == name : name == "operator";
+      if ((isAt(decl.getLocation()) || isAt(placeOf(decl))) && same &&
+          special == isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl))
         return DeclarationId{cell, i};
     }
   return std::nullopt;
+}
+
+/// What may stand before the name in a declaration of it: a type, or the end of one.
+static bool mayPrecedeName(const Token &token) {
+  if (token.isNot(tok::raw_identifier))
+    return token.isOneOf(tok::star, tok::amp, tok::ampamp, tok::greater);
+  static constexpr llvm::StringRef operations[] = {
+      "return", "throw", "delete",   "else",      "do",       "goto", "case", "new",
+      "sizeof", "not",   "co_await", "co_return", "co_yield", "and",  "or"};
+  return !llvm::is_contained(operations, token.getRawIdentifier());
+}
+
+bool Redefinitions::mayDefineAgain(llvm::StringRef code, const LangOptions &language) const {
+  if (Known.empty())
+    return false;
+  std::string text = code.str();
+  Lexer lexer(SourceLocation(), language, text.data(), text.data(), text.data() + text.size());
+  int depth = 0; // of brackets, but for those of namespaces
+  bool space = false;
+  Token before;
+  before.startToken();
+  for (Token token;; before = token) {
+    lexer.LexFromRawLexer(token);
+    if (token.is(tok::eof))
+      return false;
+    bool word = token.is(tok::raw_identifier);
+    if (token.isOneOf(tok::l_brace, tok::l_paren, tok::l_square)) {
+      if (depth == 0 && token.is(tok::l_square) && before.is(tok::raw_identifier) &&
+          before.getRawIdentifier() == "auto")
+        return true;
+      depth += !(space && depth == 0 && token.is(tok::l_brace));
+      space = false;
+    } else if (token.isOneOf(tok::r_brace, tok::r_paren, tok::r_square)) {
+      depth = std::max(depth - 1, 0);
+    } else if (depth == 0 && word) {
+      llvm::StringRef name = token.getRawIdentifier();
+      space |= name == "namespace" || name == "extern";
+      if (name == "operator" || (mayPrecedeName(before) && Known.contains(name)))
+        return true;
+    } else if (token.is(tok::semi)) {
+      space = false;
+    }
+  }
+}
+
+/// The names that using declarations have brought to where the new declaration is; `decl` is what
+/// Clang points at, if an earlier cell has declared it.
+bool Redefinitions::clashThroughUsing(const NamedDecl *decl, llvm::StringRef name) {
+  const DeclContext *here = Names->CurContext->getRedeclContext();
+  if (decl && !isa<BaseUsingDecl>(decl) && decl->getDeclContext()->getRedeclContext()->Equals(here))
+    return false;
+  bool found = false;
+  for (unsigned cell = 0; cell < Cell; ++cell)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i)
+      if (const auto *shadow = dyn_cast<UsingShadowDecl>(Declared[cell][i]);
+          shadow && shadow->getDeclName().isIdentifier() && shadow->getName() == name &&
+          shadow->getDeclContext()->getRedeclContext()->Equals(here)) {
+        Clashes.insert({cell, i});
+        found = true;
+      }
+  return found;
 }
 
 void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earlier,
                           const SourceManager &sources) {
   std::optional<DeclarationId> id =
       earlier.isValid() ? find(earlier, sources) : findAtOffsetOf(at, sources);
-  if (!id || id->cell == Cell)
+  if (id && id->cell == Cell)
     return;
-  const NamedDecl &decl = declaration(*id);
+  // What a using declaration itself names is not the name in question.
+  bool atEarlier = error == diag::err_using_decl_conflict && earlier.isValid();
+  std::string name = nameAt(atEarlier ? earlier : at, sources, Names->getLangOpts());
+  if (!id) {
+    clashThroughUsing(nullptr, name);
+    return;
+  }
   // What a header brings is not the user's to define again, nor does a header take the user's names
   // away. Only a file that is included again defines its own names again.
+  SourceLocation place = declaration(*id).getLocation();
   llvm::StringRef file = sources.getFilename(sources.getFileLoc(at));
-  if (sources.isInSystemHeader(decl.getLocation()) ||
-      (!file.empty() && file != sources.getFilename(sources.getFileLoc(decl.getLocation()))))
+  if (sources.isInSystemHeader(place) ||
+      (!file.empty() && file != sources.getFilename(sources.getFileLoc(place))))
     return;
-  id->bodyOnly = error == diag::err_redefinition && canLoseBody(decl);
-  if (id->bodyOnly || canBeHidden(decl))
+  if (clashThroughUsing(&declaration(*id), name))
+    return;
+  if (const auto *space = dyn_cast<NamespaceDecl>(&declaration(*id));
+      space && space->getName() != name)
+    id = findAlias(*space, name).value_or(*id); // Clang points at what the alias stands for
+  const NamedDecl &decl = declaration(*id);
+  if (isa<NamespaceDecl>(decl) && decl.getName() != name)
+    return;
+  if (error == diag::err_redefinition && canLoseBody(decl))
+    id->part = DeclarationId::body;
+  if (id->part == DeclarationId::body || canBeHidden(decl))
     Clashes.insert(*id);
+}
+
+std::optional<DeclarationId> Redefinitions::findAlias(const NamespaceDecl &space,
+                                                      llvm::StringRef name) const {
+  for (unsigned cell = Cell; cell-- > 0;)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i)
+      if (const auto *alias = dyn_cast<NamespaceAliasDecl>(Declared[cell][i]);
+          alias && alias->getName() == name &&
+          alias->getNamespace()->getCanonicalDecl() == space.getCanonicalDecl())
+        return DeclarationId{cell, i};
+  return std::nullopt;
+}
+
+void Redefinitions::clashWithMacros() {
+  // They were there before their names were declared.
+  Clashes.insert(ReplacedMacros.begin(), ReplacedMacros.end());
+  const SourceManager &sources = Names->getSourceManager();
+  llvm::StringRef text = sources.getBufferData(Files[Cell]);
+  Lexer lexer(sources.getLocForStartOfFile(Files[Cell]), Names->getLangOpts(), text.data(),
+              text.data(), text.data() + text.size());
+  Token before;
+  before.startToken();
+  for (Token token;; before = token) {
+    lexer.LexFromRawLexer(token);
+    if (token.is(tok::eof))
+      return;
+    if (token.isNot(tok::raw_identifier) || before.is(tok::hash) ||
+        !(mayPrecedeName(before) || before.isOneOf(tok::comma, tok::semi, tok::coloncolon,
+                                                   tok::l_square, tok::l_brace, tok::r_brace)))
+      continue;
+    Preprocessor &preprocessor = Names->getPreprocessor();
+    if (auto macro = earlierMacro(*preprocessor.getIdentifierInfo(token.getRawIdentifier())))
+      Clashes.insert(*macro);
+  }
+}
+
+/// The macro of this name, if an earlier cell has defined it.
+std::optional<DeclarationId> Redefinitions::earlierMacro(const IdentifierInfo &name) const {
+  if (!name.hasMacroDefinition())
+    return std::nullopt;
+  const SourceManager &sources = Names->getSourceManager();
+  SourceLocation at = Names->getPreprocessor().getMacroInfo(&name)->getDefinitionLoc();
+  for (unsigned cell = 1; cell < Cell; ++cell)
+    if (Files[cell].isValid() && Files[cell] == sources.getFileID(at))
+      return DeclarationId{cell, sources.getFileOffset(at), DeclarationId::macro};
+  return std::nullopt;
 }
 
 } // namespace farside

@@ -10,6 +10,7 @@
 #include "clang/Basic/SourceLocation.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <optional>
 #include <set>
@@ -17,12 +18,17 @@
 #include <vector>
 
 namespace clang {
+class ClassTemplateDecl;
 class DeclContext;
 class FunctionDecl;
+class IdentifierInfo;
+class LangOptions;
 class NamedDecl;
+class NamespaceDecl;
 class Sema;
 class SourceManager;
 class TagDecl;
+class VarDecl;
 } // namespace clang
 
 namespace farside {
@@ -30,10 +36,15 @@ namespace farside {
 /// A declaration of an earlier cell, in any compiler process that knows the cell: which of the
 /// declarations in it, counted from 0.
 struct DeclarationId {
+  enum Part : unsigned {
+    whole,
+    body, ///< of a function, so that the new definition is of the same function
+    macro ///< no declaration but a macro; `index` is where in the cell its name is defined
+  };
+
   unsigned cell = 0;
   unsigned index = 0;
-  /// Of a function, only its body is taken away: the new definition is of the same function.
-  bool bodyOnly = false;
+  Part part = whole;
 
   friend auto operator<=>(const DeclarationId &, const DeclarationId &) = default;
 };
@@ -48,8 +59,9 @@ struct DeclarationId {
 /// `struct [[gnu::abi_tag("cell7")]] S`, or where names are not mangled by an assembler name.
 class Redefinitions {
 public:
-  /// Hides earlier declarations before a cell is parsed.
-  void begin(clang::Sema &sema, unsigned cell, llvm::ArrayRef<DeclarationId> hidden);
+  /// Hides earlier declarations before a cell, in `file`, is parsed.
+  void begin(clang::Sema &sema, unsigned cell, clang::FileID file,
+             llvm::ArrayRef<DeclarationId> hidden);
   /// Takes note of declarations before code is generated for them.
   void declare(clang::DeclGroupRef decls);
   /// The same for a type, which may be used before its declaration ends.
@@ -59,6 +71,13 @@ public:
   /// the earlier declaration is; then `earlier` is invalid.
   void clash(unsigned error, clang::SourceLocation at, clang::SourceLocation earlier,
              const clang::SourceManager &sources);
+  /// Takes note of the macros of earlier cells that stand where this one may declare a name. For a
+  /// cell that has failed for no reason that is known.
+  void clashWithMacros();
+
+  /// Whether a cell may define again what an earlier one defined, by the look of its tokens.
+  /// Neither answer is certain.
+  bool mayDefineAgain(llvm::StringRef code, const clang::LangOptions &language) const;
 
   /// The declarations that were in the way of the cell, and can be hidden.
   std::vector<DeclarationId> clashes() const { return {Clashes.begin(), Clashes.end()}; }
@@ -75,10 +94,20 @@ private:
   void add(clang::NamedDecl &decl);
   void visit(clang::Decl &decl);
   void hide(clang::NamedDecl &decl);
+  void hideMacro(const DeclarationId &id);
+  std::optional<DeclarationId> earlierMacro(const clang::IdentifierInfo &name) const;
+  void remove(clang::NamedDecl &decl);
+  bool clashThroughUsing(const clang::NamedDecl *decl, llvm::StringRef name);
+  void reopen(clang::VarDecl &member);
+  void rejectSecondValue(const clang::VarDecl &variable);
   void keepApart(clang::NamedDecl &decl);
-  void preferType(const clang::NamedDecl &decl);
+  void preferNew(const clang::NamedDecl &decl);
+  void findOthers(const clang::DeclContext &context, const clang::NamedDecl &decl, bool sameScope,
+                  std::vector<clang::NamedDecl *> &others) const;
   std::optional<DeclarationId> find(clang::SourceLocation earlier,
                                     const clang::SourceManager &sources) const;
+  std::optional<DeclarationId> findAlias(const clang::NamespaceDecl &space,
+                                         llvm::StringRef name) const;
   std::optional<DeclarationId> findAtOffsetOf(clang::SourceLocation at,
                                               const clang::SourceManager &sources) const;
   clang::NamedDecl &declaration(const DeclarationId &id) const {
@@ -88,9 +117,14 @@ private:
   clang::Sema *Names = nullptr;
   unsigned Cell = 0;
   std::vector<std::vector<clang::NamedDecl *>> Declared; // by cell
+  std::vector<clang::FileID> Files;                      // by cell
   llvm::DenseMap<clang::SourceLocation, DeclarationId> ByPlace;
+  llvm::StringSet<> Known; // the names in Declared
   std::vector<Hidden> HiddenNow;
+  std::vector<clang::NamedDecl *> HiddenSpaces;   // namespaces whose names mean something else now
+  std::vector<clang::ClassTemplateDecl *> Tagged; // see forgetSpecialisation
   std::set<DeclarationId> Clashes;
+  std::vector<DeclarationId> ReplacedMacros; // in this cell
   std::vector<const clang::FunctionDecl *> SameFunctions;
 };
 

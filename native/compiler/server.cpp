@@ -38,7 +38,7 @@ std::vector<std::string> strings(const Array *array) {
 Array idsOf(const std::vector<DeclarationId> &ids) {
   Array found;
   for (const DeclarationId &id : ids)
-    found.push_back(Array{id.cell, id.index, id.bodyOnly ? 1 : 0});
+    found.push_back(Array{id.cell, id.index, static_cast<unsigned>(id.part)});
   return found;
 }
 
@@ -48,9 +48,12 @@ std::vector<DeclarationId> idsIn(const Array *array) {
     const Array *entry = (*array)[i].getAsArray();
     if (!entry || entry->size() != 3)
       continue;
+    int64_t part = (*entry)[2].getAsInteger().value_or(0);
+    if (part < DeclarationId::whole || part > DeclarationId::macro)
+      continue;
     found.push_back({static_cast<unsigned>((*entry)[0].getAsInteger().value_or(0)),
                      static_cast<unsigned>((*entry)[1].getAsInteger().value_or(0)),
-                     (*entry)[2].getAsInteger().value_or(0) != 0});
+                     static_cast<DeclarationId::Part>(part)});
   }
   return found;
 }
@@ -216,6 +219,10 @@ void Server::start(const Object &request) {
 void Server::compile(const Object &request) {
   auto number = static_cast<unsigned>(request.getInteger("cell").value_or(0));
   llvm::StringRef code = request.getString("code").value_or("");
+  std::vector<DeclarationId> hidden = idsIn(request.getArray("hidden"));
+  // Without a snapshot the cells since the last would have to be read again.
+  if (SnapshotDue && hidden.empty() && Clang->mayDefineAgain(code) && snapshot())
+    return;
   Collector.OnGivingUp = [&] {
     Cell rejected;
     rejected.conflicts = Clang->conflicts(code, false);
@@ -223,9 +230,9 @@ void Server::compile(const Object &request) {
     answer(std::move(rejected));
     _exit(0);
   };
-  Cell cell = Clang->compile(number, code, idsIn(request.getArray("hidden")),
-                             request.getBoolean("plain").value_or(false),
-                             request.getBoolean("given").value_or(false));
+  Cell cell =
+      Clang->compile(number, code, std::move(hidden), request.getBoolean("plain").value_or(false),
+                     request.getBoolean("given").value_or(false));
   Collector.OnGivingUp = nullptr;
   bool ok = cell.ok;
   int64_t parseMicros = cell.parseMicros;

@@ -9,9 +9,11 @@
 #include "clang/AST/ASTConsumer.h"
 #include "clang/AST/CXXInheritance.h"
 #include "clang/AST/ExprCXX.h"
+#include "clang/Basic/SourceManager.h"
 #include "clang/Sema/EnterExpressionEvaluationContext.h"
 #include "clang/Sema/Lookup.h"
 #include "clang/Sema/Template.h"
+#include "clang/Sema/TemplateDeduction.h"
 
 namespace farside {
 
@@ -382,6 +384,60 @@ Expr *ShowBodies::streamInsertion(Expr *value) {
   return stand(type);
 }
 
+/// Whether the program, and not the library, has specialised `std::formatter` for this class.
+bool ShowBodies::hasFormatter(QualType type) {
+  LookupResult found(S, &C.Idents.get("formatter"), Loc, Sema::LookupOrdinaryName);
+  found.suppressDiagnostics();
+  if (!S.getStdNamespace() || !S.LookupQualifiedName(found, S.getStdNamespace()))
+    return false;
+  auto *made = found.getAsSingle<ClassTemplateDecl>();
+  if (!made)
+    return false;
+  // Nothing is instantiated: the program may specialise it later.
+  TemplateArgument arguments[] = {TemplateArgument(type.getCanonicalType().getUnqualifiedType()),
+                                  TemplateArgument(C.CharTy)};
+  auto isWritten = [&](const NamedDecl &decl) {
+    return !C.getSourceManager().isInSystemHeader(decl.getLocation());
+  };
+  void *position = nullptr;
+  if (const auto *special = made->findSpecialization(arguments, position);
+      special && special->isExplicitSpecialization())
+    return isWritten(*special);
+  llvm::SmallVector<ClassTemplatePartialSpecializationDecl *> partials;
+  made->getPartialSpecializations(partials);
+  return llvm::any_of(partials, [&](ClassTemplatePartialSpecializationDecl *partial) {
+    sema::TemplateDeductionInfo info(Loc);
+    return isWritten(*partial) &&
+           S.DeduceTemplateArguments(partial, arguments, info) == TemplateDeductionResult::Success;
+  });
+}
+
+/// `std::name(arguments)`; null where there is no such function.
+Expr *ShowBodies::callOfStd(llvm::StringRef name, llvm::MutableArrayRef<Expr *> arguments) {
+  LookupResult found(S, &C.Idents.get(name), Loc, Sema::LookupOrdinaryName);
+  found.suppressDiagnostics();
+  if (!S.LookupQualifiedName(found, S.getStdNamespace()))
+    return nullptr;
+  ExprResult callee = S.BuildDeclarationNameExpr(CXXScopeSpec(), found, false);
+  if (callee.isInvalid())
+    return nullptr;
+  ExprResult call = S.BuildCallExpr(nullptr, callee.get(), Loc, arguments, Loc);
+  return call.isInvalid() ? nullptr : call.get();
+}
+
+/// `std::vformat("{}", std::make_format_args(value))`, if the program says how it is formatted.
+Expr *ShowBodies::formatted(Expr *value) {
+  if (!hasFormatter(value->getType()))
+    return nullptr;
+  auto build = [&]() -> ExprResult {
+    Expr *held[] = {value};
+    Expr *arguments[] = {literal("{}"), callOfStd("make_format_args", held)};
+    Expr *made = arguments[1] ? callOfStd("vformat", arguments) : nullptr;
+    return made ? ExprResult(made) : ExprError();
+  };
+  return attemptUnevaluated(S, build) ? attempt(S, build) : nullptr;
+}
+
 /// `name(value)` with functions that are found by the argument alone.
 Expr *ShowBodies::callByArguments(llvm::StringRef name, Expr *value) {
   auto build = [&]() -> ExprResult {
@@ -417,9 +473,11 @@ Expr *ShowBodies::callMember(Expr *value, llvm::StringRef name) {
 /// The text that the author of the class gives it, or the stream that it is to be written to; null
 /// if there is none.
 Expr *ShowBodies::textOf(Expr *value) {
-  if (Expr *stream = streamInsertion(value))
+  Expr *text = formatted(value);
+  if (Expr *stream = text ? nullptr : streamInsertion(value))
     return stream;
-  Expr *text = callByArguments("to_string", value);
+  if (!text)
+    text = callByArguments("to_string", value);
   if (!text)
     return nullptr;
   auto build = [&] {

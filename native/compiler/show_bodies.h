@@ -93,6 +93,9 @@ private:
   clang::Expr *textOf(clang::Expr *value);
   clang::Expr *bundleOf(clang::Expr *value);
   clang::Expr *streamInsertion(clang::Expr *value);
+  bool hasFormatter(clang::QualType type);
+  clang::Expr *formatted(clang::Expr *value);
+  clang::Expr *callOfStd(llvm::StringRef name, llvm::MutableArrayRef<clang::Expr *> arguments);
   clang::Expr *callByArguments(llvm::StringRef name, clang::Expr *value);
   clang::Expr *callMember(clang::Expr *value, llvm::StringRef name);
   bool isRange(clang::Expr *value);

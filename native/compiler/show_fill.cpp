@@ -50,12 +50,13 @@ void ShowBodies::fill(Expr *out, Expr *value) {
   case Way::thrown:
     return run("thrown", {TemplateArgument(value->getType())},
                {out, value, literal(typeName(C, value->getType().getUnqualifiedType()))});
-  case Way::text:
-    if (Expr *stream = streamInsertion(value))
-      return run("streamed",
-                 {TemplateArgument(stream->getType()), TemplateArgument(value->getType())},
-                 {out, value});
-    return run("text", {}, {out, textOf(value)});
+  case Way::text: {
+    Expr *text = textOf(value);
+    if (!isa<OpaqueValueExpr>(text))
+      return run("text", {}, {out, text});
+    return run("streamed", {TemplateArgument(text->getType()), TemplateArgument(value->getType())},
+               {out, value});
+  }
   case Way::library:
     if (fillLibrary(out, value))
       return;

@@ -104,6 +104,19 @@ bool isAsleepOrDead(pid_t child) {
          (behind != text.npos && text.substr(behind).starts_with(") Z"));
 }
 
+/// Waits for a child that was killed. It may end only after others: the first process of a pid
+/// namespace, where the program has made one, waits until all others in it have been collected,
+/// which as snapshots are children of this process, too.
+void collect(pid_t child) {
+  for (;;) {
+    siginfo_t ended{};
+    if (::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG) != 0 ||
+        ended.si_pid == child)
+      return;
+    ::waitid(P_ALL, 0, &ended, WEXITED);
+  }
+}
+
 /// Kills every process below this one except some children, and waits until there is no other.
 /// What loses its parent meanwhile comes to this process, the subreaper, so a few rounds reach
 /// everything. Returns how many processes of the program there were.
@@ -118,9 +131,7 @@ template <typename IsKept> uint64_t killAllBelow(IsKept isKept) {
       bool counts = !isAsleepOrDead(child);
       uint64_t size = killTree(child);
       killed += counts ? size : 0;
-      siginfo_t ended{};
-      while (::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED) != 0 && errno == EINTR)
-        ;
+      collect(child);
     }
     if (!any)
       return killed;
@@ -156,6 +167,7 @@ public:
         ChildSignals(std::move(childSignals)) {}
 
   [[noreturn]] void serve() {
+    beContinuedByPeer();
     report(WorkerStarted, static_cast<uint32_t>(Worker));
     for (;;) {
       pollfd events[] = {{ControlFd, POLLIN, 0}, {ChildSignals.get(), POLLIN, 0}};
@@ -173,6 +185,14 @@ public:
   }
 
 private:
+  /// Has the kernel continue this process, should the program have stopped it, whenever the near
+  /// side says something or ends: nobody else would then end what is below it.
+  void beContinuedByPeer() const {
+    ::fcntl(ControlFd, F_SETSIG, SIGCONT);
+    ::fcntl(ControlFd, F_SETOWN, ::getpid());
+    ::fcntl(ControlFd, F_SETFL, ::fcntl(ControlFd, F_GETFL) | O_ASYNC);
+  }
+
   template <typename... T> void report(ControlTag tag, T... values) {
     std::string payload;
     (encode(payload, values), ...);
@@ -219,6 +239,8 @@ private:
              std::find(snapshots.begin(), snapshots.end(), static_cast<uint32_t>(child)) !=
                  snapshots.end();
     });
+    if (Librarian != 0 && ::kill(Librarian, 0) != 0)
+      Librarian = 0; // it had ended, and was collected with the others
     if (others != 0)
       remark(OthersEnded, others);
   }

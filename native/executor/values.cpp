@@ -30,7 +30,9 @@ struct ValueSink {
   template <typename Data> static bool add(uint8_t kind, Data &&data, uint64_t limit) {
     std::lock_guard lock(mutex);
     ValueCollector *to = collector();
-    if (to == nullptr || data.size() > limit || to->Size + data.size() + entryCost > limit)
+    if (to == nullptr)
+      return true; // nobody asks
+    if (data.size() > limit || to->Size + data.size() + entryCost > limit)
       return false;
     to->Size += data.size() + entryCost;
     to->Values.emplace_back(kind, std::forward<Data>(data));

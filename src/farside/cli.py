@@ -107,8 +107,9 @@ def _run(invocation: Invocation) -> int:
     else:
         session = Session(options)
     from farside.ui.console import Console
+    from farside.ui.terminal import Terminal
 
-    console = Console(session)
+    console = Console(session, terminal=Terminal.of_streams())
     status = _EXIT_INTERNAL
     try:
         if invocation.journal is not None:
@@ -131,6 +132,8 @@ def _run(invocation: Invocation) -> int:
         raise
     finally:
         notices = session.close().notices
+        if console.terminal is not None:
+            console.terminal.give_back()
         for notice in notices:
             console.notice(notice)
     # A program that fails in its destructors or exit handlers has failed.

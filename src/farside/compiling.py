@@ -84,8 +84,9 @@ class CellCompiler:
         """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
 
         Where code of the program that only the display of the value needs does not compile, the
-        value is shown by its address.
+        value is shown by its address. What the cell takes for a macro's name may not be one.
         """
+        first = compiled
         hidden: tuple[DeclarationId, ...] = ()
         plain = False
         while not compiled.ok and (
@@ -94,7 +95,7 @@ class CellCompiler:
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             plain = plain or compiled.display_failed
             compiled = self._ask(compiled.cell, code, hidden, plain=plain, given=given)
-        return compiled
+        return compiled if compiled.ok or not any(each.is_macro for each in hidden) else first
 
     def _ask(
         self,

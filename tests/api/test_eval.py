@@ -359,6 +359,25 @@ def test_code_gives_values_itself(shared: Session) -> None:
     assert (shared.eval("known"), shared.eval("opaque")) == (True, False)
 
 
+def test_values_that_nobody_asked_for(session: Session) -> None:
+    session.run(
+        "#include <string>\nint main() { __farside::give(std::string(1000, 'x')); return 3; }"
+    )
+    assert session.call_main(["main"]) == 3
+
+
+def test_a_session_comes_back_with_its_values(tmp_path: Path) -> None:
+    path = str(tmp_path / "session")
+    with Session() as session:
+        session.save(path)
+        session.run("#include <mutex>\nint n = 1;")
+        value = session.eval("std::mutex()")
+        assert session.eval("++n") == 2
+        assert isinstance(value, Value)
+    with Session.resume(path) as session:
+        assert session.eval("n") == 2
+
+
 def test_c(shared: Session) -> None:
     with Session(language="c") as session:
         session.run("struct P { int x; double y; }; enum E { A, B };")

@@ -64,6 +64,10 @@ def test_values_cross_by_name(shell: Shell) -> None:
     assert shell.shell.user_ns["words"] == ["text", "text"]
     shell.cell("n = %cpp words.size() * 10")
     assert shell.shell.user_ns["n"] == 20
+    shell.cell("big = numpy.arange(500000) * 0.5")
+    shell.cell("%%cpp -i big -o back\nauto back = big; back.push_back(big[3]);")
+    assert shell.shell.user_ns["back"].size == 500001
+    assert shell.shell.user_ns["back"][-1] == 1.5
     missing = shell.cell("%%cpp -i absent\n1")
     assert "there is no Python variable of that name" in str(missing.error_in_exec)
 

@@ -90,6 +90,9 @@ DEATHS = {
         f"for (int n = 0; n < {MOST_PROCESSES * 3 // 2}; ++n) if (fork() == 0) for (;;) pause();"
         " for (;;) pause();"
     ),
+    "no system calls": "prctl(PR_SET_SECCOMP, 1);",
+    "no main thread": "syscall(SYS_exit, 0);",
+    "a daemon": "if (daemon(0, 0)) counter = -1;",
     "supervisor stopped by the cell": "kill(getppid(), SIGSTOP); *(volatile int *)nullptr = 1;",
     "supervisor killed by the cell": "kill(getppid(), SIGKILL); for (;;) pause();",
 }

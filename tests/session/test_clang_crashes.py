@@ -175,6 +175,28 @@ def test_a_hang_of_clang_costs_the_cell(new_session: NewSession, tmp_path: Path,
     assert shown(session.run("x")) == "4"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1])
+def test_a_compiler_that_somebody_ends_costs_nothing(
+    session: Session, tmp_path: Path, number: signal.Signals
+) -> None:
+    pipe = tmp_path / "header.h"
+    os.mkfifo(pipe)
+    session.run("int x = 4;")
+    pid = session.compiler_pid
+
+    def strike() -> None:
+        with pipe.open("w"):
+            os.kill(pid, number)
+            assert wait_for_end(pid)
+        pipe.write_text("int y = 5;")  # to the next one
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    session.run(f'#include "{pipe}"')
+    thread.join()
+    assert shown(session.run("x + y")) == "9"
+
+
 def test_a_compiler_that_somebody_stops(
     leaves_nothing: Traces, new_session: NewSession, tmp_path: Path
 ) -> None:

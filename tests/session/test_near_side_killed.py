@@ -1,8 +1,9 @@
-"""The near side is killed (SIGKILL), in whatever it is doing: nothing of it is left."""
+"""The near side is ended by a signal, in whatever it is doing: nothing of it is left."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,17 @@ PHASES = {
         "start().run('for (int n = 0; n < 3; ++n) if (!fork()) { setsid(); if (fork()) _exit(0);"
         " for (;;) pause(); }' + announce)"
     ),
+    "running, with a stopped supervisor": "start().run('kill(getppid(), SIGSTOP);' + announce)",
+    "stopped": (
+        "start().run('kill(getppid(), SIGSTOP); write(open(\"pipe\", O_WRONLY), \"x\", 1);"
+        " for (;;) raise(SIGSTOP);')"
+    ),
+    "with another supervisor, stopped": (
+        "session = start(); os.kill(session.supervisor_pid, signal.SIGKILL)\n"
+        "try: session.run('++x;')\n"
+        "except Exception: pass\n"
+        "session.run('kill(getppid(), SIGSTOP);' + announce)"
+    ),
     "with another supervisor": (
         "session = start(); os.kill(session.supervisor_pid, signal.SIGKILL)\n"
         "try: session.run('++x;')\n"
@@ -62,6 +74,16 @@ PHASES = {
 def test_nothing_is_left_of_a_killed_near_side(
     leaves_nothing: Traces, tmp_path: Path, phase: str
 ) -> None:
+    end_near_side(signal.SIGKILL, leaves_nothing, tmp_path, phase)
+
+
+def test_nothing_is_left_of_a_terminated_near_side(leaves_nothing: Traces, tmp_path: Path) -> None:
+    end_near_side(signal.SIGTERM, leaves_nothing, tmp_path, "stopped")
+
+
+def end_near_side(
+    number: signal.Signals, leaves_nothing: Traces, tmp_path: Path, phase: str
+) -> None:
     os.mkfifo(tmp_path / "pipe")
     # Clang opens the pipe to read, everything else to write; it can be opened when they do.
     mode = os.O_WRONLY if phase == "compiling" else os.O_RDONLY
@@ -74,7 +96,7 @@ def test_nothing_is_left_of_a_killed_near_side(
         descriptor = os.open(tmp_path / "pipe", mode)
         if mode == os.O_RDONLY:
             assert os.read(descriptor, 1) == b"x"
-        near.kill()
+        near.send_signal(number)
         near.wait()
         leaves_nothing.check()
         os.close(descriptor)

@@ -307,6 +307,118 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"f<int>()": "3"},
     ),
     (
+        "spec class",
+        [
+            "template <class T> struct S { int a = 1; }; template <> struct S<int> { int b = 2; };",
+            "S<int> old; S<char> other; int f(S<int>) { return 2; }",
+            "template <> struct S<int> { int c = 3, d = 4; };",
+            "int f(S<int>) { return 3; } S<char> same; same = other;",
+        ],
+        {"old.b": "2", "S<int>().d": "4", "f(old) * 10 + f(S<int>())": "23", "other.a": "1"},
+    ),
+    (
+        "spec class in a container",
+        [
+            "#include <vector>\ntemplate <class T> struct S {};",
+            "template <> struct S<int> { int b = 2; };",
+            "std::vector<S<int>> v; v.push_back({}); v.push_back({});",
+            "template <> struct S<int> { double c[9] = {3}; };",
+            "std::vector<S<int>> w; w.push_back({}); w.push_back({});",
+            "template <class T> int deduced(S<T>) { return sizeof(T); }",
+        ],
+        {"v[1].b": "2", "w[1].c[0]": "3.0", "deduced(w[0])": "4"},
+    ),
+    (
+        "partial spec",
+        [
+            "template <class T> struct S { int a = 1; };",
+            "template <class T> struct S<T *> { int b = 2; }; S<int *> old;",
+            "template <class T> struct S<T *> { int c = 3; };",
+        ],
+        {"old.b": "2", "S<int *>().c": "3", "S<char *>().c": "3", "S<int>().a": "1"},
+    ),
+    (
+        "spec of a library's template",
+        [
+            "#include <functional>\nstruct P { int a; };",
+            "template <> struct std::hash<P> { size_t operator()(const P &) const { return 1; } };",
+            "template <> struct std::hash<P> { size_t operator()(const P &) const { return 2; } };",
+        ],
+        {"std::hash<P>()(P{})": "2"},
+    ),
+    (
+        "template with its specs",
+        2
+        * [
+            "template <int N> struct F { static constexpr int v = N * F<N - 1>::v; };"
+            "template <> struct F<0> { static constexpr int v = 1; };"
+        ],
+        {"F<5>::v": "120"},
+    ),
+    (
+        "spec variable",
+        [
+            "template <class T> T v = 1; template <> int v<int> = 2; int old() { return v<int>; }",
+            "template <> int v<int> = 3;",
+        ],
+        {"v<int>": "3", "old()": "2", "v<char>": "'\\x01'"},
+    ),
+    (
+        "static member",
+        [
+            "struct S { static int n; int get() { return n; } }; int S::n = 1;",
+            "int old() { return S::n; }",
+            "int S::n = 2;",
+        ],
+        {"S::n": "2", "old()": "1"},
+    ),
+    (
+        "instantiation asked for",
+        [
+            "template <class T> struct S { T a = 1; int f() { return a; } };",
+            *(2 * ["template struct S<int>;"]),
+            "template <class T> int f(T a) { return a; }",
+            *(2 * ["template int f(int);"]),
+        ],
+        {"S<int>().f() + f(2)": "3"},
+    ),
+    (
+        "friend with a body",
+        2 * ["struct S { friend int f(int a) { return a + 1; } }; int f(int);"],
+        {"f(2)": "3"},
+    ),
+    (
+        "literal",
+        [
+            'int operator""_k(unsigned long long n) { return n; }',
+            'int operator""_k(unsigned long long n) { return n * 1000; }',
+        ],
+        {"5_k": "5000"},
+    ),
+    (
+        "guide",
+        [
+            "template <class T> struct W { T t; W(T a) : t(a) {} }; W(char) -> W<int>;",
+            "W(char) -> W<long>;",
+        ],
+        {"sizeof(W('a'))": "8"},
+    ),
+    (
+        "macro for a name",
+        ["#define limit 10", "struct limit { int value = 3; };"],
+        {"limit().value": "3"},
+    ),
+    (
+        "namespace and back",
+        ["namespace n { int x = 1; }", "int n = 2;", "namespace n { int y = x + 2; }"],
+        {"n::x + n::y": "4"},
+    ),
+    (
+        "inline to not inline",
+        ["constexpr int f(int a) { return a; }", "int f(int a) { return a + 1; }"],
+        {"f(1)": "2"},
+    ),
+    (
         "variant",
         ["int x = 1;", "int x = 1; int y = 2;", "int y = 3; int x = 5;"],
         {"x": "5", "y": "3"},
@@ -410,10 +522,67 @@ def test_twice_within_a_cell_is_an_error(session: Session) -> None:
     assert shown(session, "x") == "1"
 
 
-def test_a_second_specialisation_of_a_class_is_an_error(session: Session) -> None:
-    session.run("template <class T> struct S { int a = 1; }; template <> struct S<int> {};")
-    with pytest.raises(CompileError, match="redefinition of 'S<int>'"):
+def test_what_is_still_an_error(session: Session) -> None:
+    session.run("template <class T> struct S { int a = 1; }; S<int> used;")
+    with pytest.raises(CompileError, match="specialization of 'S<int>' after instantiation"):
         session.run("template <> struct S<int> { int b = 2; };")
+    session.run("#define ten 10")
+    with pytest.raises(CompileError, match="undeclared identifier 'nothing'") as told:
+        session.run("int a[] = {nothing, ten};")
+    assert len(told.value.diagnostics) == 1
+
+
+AGAIN = (
+    "template <class T> T v = 1;",
+    "template <> int v<int> = 2;",
+    "struct Q { static int x; int f(); template <class T> int g(T); template <class T> static T z;"
+    " operator int(); bool operator==(const Q &) const; };",
+    "int Q::x = 1;",
+    "int Q::f() { return 1; }",
+    "template <class T> int Q::g(T) { return 1; }",
+    "template <class T> T Q::z = 3;",
+    "Q::operator int() { return 1; }",
+    "bool Q::operator==(const Q &) const = default;",
+    "template <class T> struct W { W(T); int f(); static int s; };",
+    "template <class T> int W<T>::f() { return 1; }",
+    "template <class T> int W<T>::s = 1;",
+    "template <class T> W(T *) -> W<T>;",
+    "template <> int W<int>::f() { return 2; }",
+    "template <> int W<int>::s = 2;",
+    "template struct W<char>;",
+    "namespace A { inline namespace B { struct C {}; } } using namespace A;",
+    "enum class Op : int; enum class Op : int { a };",
+    "namespace { int anon = 1; struct AnonS {}; }",
+    "template <class T> requires (sizeof(T) == 1) int con(T) { return 1; }"
+    "template <class T> requires (sizeof(T) == 4) int con(T) { return 4; }",
+    "struct D { virtual int f(); virtual ~D(); };",
+    "int D::f() { return 1; } D::~D() {}",
+    "auto gl = [](auto x) { return x; }; auto ret() { return 1; }",
+    "extern int ex; int ex = 4; int fwd(); int fwd() { return 2; }",
+    "int al __attribute__((aligned(16))) = 1; constinit int ci = 3;",
+    "template <class... T> struct Ov : T... { using T::operator()...; };"
+    "template <class... T> Ov(T...) -> Ov<T...>;",
+    "__attribute__((weak)) int wk() { return 1; }",
+    'int aliased() { return 1; } extern "C" int ali() __attribute__((alias("_Z7aliasedv")));',
+    "void lam() { static int n = 0; struct L { int a; }; auto f = [] {}; }",
+    "int arr[3] = {1, 2, 3}; int (&arr_ref)[3] = arr;",
+    "typedef struct { int a; } *Anon; Anon anon_p; enum { E1, E2 } en; struct { int a; } noname;",
+    "using FnT = int(int); FnT fnt; int fnt(int a) { return a; }",
+)
+
+
+def test_every_cell_can_be_run_again(session: Session) -> None:
+    for _ in range(3):
+        for cell in AGAIN:
+            session.run(cell)
+    assert shown(session, "W<int>::s + v<int> + Q::x + anon + con('a') + Q().f()") == "8"
+
+
+def test_without_a_precompiled_library(new_session: NewSession) -> None:
+    session = new_session(use_pch=False)
+    for value in (3, 5):
+        session.run(f"namespace a {{ int only = {value}; }} struct S {{ int v = {value}; }};")
+    assert shown(session, "a::only + S().v") == "10"
 
 
 def test_it_can_be_switched_off(new_session: NewSession) -> None:
@@ -437,6 +606,23 @@ def test_in_c(new_session: NewSession, opt: int) -> None:
         "2.5000000",
         "4.5000000",
     ]
+
+
+def test_a_variable_of_c_is_given_a_value(new_session: NewSession) -> None:
+    session = new_session(language="c")
+    session.run("int x; int get(void) { return x; }")
+    session.run("int x;")
+    session.run("x = 3;")
+    assert shown(session, "get()") == "3"
+    session.run("int x = 5; int y; int y = 6;")
+    assert [shown(session, code) for code in ("x", "get()", "y")] == ["5", "3", "6"]
+    session.run("int x = 7;")
+    session.run("extern int x; int x;")
+    assert shown(session, "x") == "7"
+    strict = new_session(language="c", redefinition=False)
+    strict.run("int x;")
+    with pytest.raises(CompileError, match="redefinition of 'x'"):
+        strict.run("int x = 5;")
 
 
 def test_after_the_compiler_and_the_program_were_started_again(session: Session) -> None:

@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import subprocess
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -48,6 +49,9 @@ class Person:
         before, _, after = plain.partition(text)
         self._seen = after
         return before
+
+    def settings(self) -> list[object]:
+        return list(termios.tcgetattr(self._terminal))
 
     def leaves(self) -> None:
         if self.process.poll() is None:
@@ -94,3 +98,48 @@ def test_a_session_at_the_terminal(person: Person) -> None:
     person.waits_for("farside[6]>")
     person.types("\x04")
     assert person.process.wait() == 0
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_raw_mode_ends_with_the_cell(person: Person) -> None:
+    before = person.settings()
+    person.waits_for("farside[1]>")
+    person.types("#include <cstdio>\r")
+    person.waits_for("farside[2]>")
+    person.types("#include <termios.h>\r")
+    person.waits_for("farside[3]>")
+    person.types("termios t; tcgetattr(0, &t); cfmakeraw(&t); tcsetattr(0, TCSANOW, &t);\r")
+    person.waits_for("the program had changed the terminal's settings; they are as before it\n")
+    person.waits_for("farside[4]>")
+    person.types('t.c_lflag |= ISIG; tcsetattr(0, TCSANOW, &t); std::puts("raw"); for (;;);\r')
+    person.waits_for("raw\n")
+    person.types("\x03")
+    person.waits_for("the cell had changed the terminal's settings; they are as before it\n")
+    person.waits_for("farside[5]>")
+    person.types("tcsetattr(0, TCSANOW, &t); __builtin_trap();\r")
+    person.waits_for("SIGILL")
+    person.waits_for("the cell had changed the terminal's settings; they are as before it\n")
+    person.waits_for("farside[6]>")
+    person.types("\x04")
+    assert person.process.wait() == 0
+    assert person.settings() == before
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+@pytest.mark.parametrize("end", ["", "raise(SIGKILL);"])
+def test_a_script_leaves_the_terminal_as_it_was(
+    farside_command: list[str], tmp_path: Path, end: str
+) -> None:
+    script = tmp_path / "raw.cpp"
+    script.write_text(
+        "#include <csignal>\n#include <termios.h>\n"
+        "int main() { termios t; tcgetattr(0, &t); cfmakeraw(&t); tcsetattr(0, TCSANOW, &t);"
+        f" tcgetattr(0, &t); if (t.c_lflag & ICANON) return 1; {end} return 3; }}"
+    )
+    person = Person([*farside_command, str(script)], {"TERM": "dumb"})
+    before = person.settings()
+    if end:
+        person.waits_for("the cell had changed the terminal's settings; they are as before it")
+    assert person.process.wait() == (137 if end else 3)
+    assert person.settings() == before
+    person.leaves()

@@ -38,12 +38,18 @@ class DeclarationId(NamedTuple):
     Attributes:
         cell: the cell's number.
         number: which of its declarations, as the compiler counts them.
-        body: 1 where only the body of a function is meant, else 0.
+        part: 0 for all of it, 1 for the body of a function; 2 for a macro, whose number is
+            the place of its definition in the cell.
     """
 
     cell: int
     number: int
-    body: int
+    part: int
+
+    @property
+    def is_macro(self) -> bool:
+        """Whether it is a macro."""
+        return self.part == 2
 
 
 class AcceptedCell(Protocol):

@@ -37,6 +37,18 @@ from farside.options import Options
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
 
 _REPLAY_AT_ONCE = 256
+# What Clang can die of by itself; it does not send itself any other.
+_OWN_SIGNALS = frozenset(
+    (
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGSEGV,
+        signal.SIGSYS,
+        signal.SIGTRAP,
+    )
+)
 
 
 def find_compiler(options: Options | None = None) -> Path:
@@ -452,7 +464,7 @@ class Compiler:
         self._drop_current(kill=False)
         status = None if process is None else process.returncode
         where = "" if cell is None else f" on cell {cell}"
-        if status is None or status == -signal.SIGKILL:
+        if status is None or (status < 0 and -status not in _OWN_SIGNALS):
             return CompilerKilled(f"The compiler was killed{where}. The cell is taken back.")
         what = f" (signal {-status})" if status < 0 else ""
         return CompilerCrashed(f"Clang crashed{where}{what}. The cell is taken back.")

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from farside.errors import (
+    CppException,
     Crashed,
     FarSideError,
     FarsideError,
@@ -40,9 +41,12 @@ if TYPE_CHECKING:
     from farside.frontend.diagnostics import Diagnostic
     from farside.result.bundle import Display
     from farside.result.value import Value
+    from farside.ui.terminal import Terminal
 
 
 _SHOWN = 72  # characters of a cell in the history
+TERMINAL_TAKEN_BACK = "the cell had changed the terminal's settings; they are as before it"
+TERMINAL_GIVEN_BACK = "the program had changed the terminal's settings; they are as before it"
 
 
 class Result(Protocol):
@@ -137,12 +141,18 @@ class Console:
         last_error: the error of the last input, or None if it went well.
         quit: whether ``%quit`` was given.
         hopeless: whether no cell can go better: a program is missing, or Clang refuses the options.
+        terminal: which the far side shares; None where there is none.
     """
 
     def __init__(
-        self, session: SessionLike, out: TextIO | None = None, err: TextIO | None = None
+        self,
+        session: SessionLike,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        terminal: Terminal | None = None,
     ) -> None:
         self.session = session
+        self.terminal = terminal
         self.failures = 0
         self.last_error: FarsideError | None = None
         self.quit = False
@@ -166,6 +176,7 @@ class Console:
         Raises:
             FarsideError: the cell failed.
         """
+        self.begin()
         try:
             result = self.session.run(code)
         except (OptionError, SetupError):
@@ -190,6 +201,8 @@ class Console:
         Raises:
             BrokenPipeError: the program died of it, because nobody reads our output any more.
         """
+        if not isinstance(error, CppException):  # after which the cell stays
+            self._take_terminal_back(error)
         if isinstance(error, Crashed) and error.report.signal_name == "SIGPIPE":
             _check_reader(self._out)
         if isinstance(error, FarSideError):
@@ -197,6 +210,21 @@ class Console:
         self.failures += 1
         self.last_error = error
         self.complain(render_error(error, colour=self._colour))
+
+    def begin(self) -> None:
+        """Note what code that runs now could change."""
+        if self.terminal is not None:
+            self.terminal.begin_cell()
+
+    def _take_terminal_back(self, error: FarsideError) -> None:
+        """Undo what a cell that is taken back did to the terminal."""
+        if self.terminal is not None and self.terminal.take_back():
+            error.add_note(TERMINAL_TAKEN_BACK)
+
+    def give_terminal_back(self) -> None:
+        """Leave the terminal to the user as it was before cells used it."""
+        if self.terminal is not None and self.terminal.give_back():
+            self.notice(TERMINAL_GIVEN_BACK)
 
     def notice(self, text: str) -> None:
         """Show something the user should know."""
@@ -214,6 +242,7 @@ class Console:
 
     def _guarded(self, action: Callable[[str], None], text: str) -> bool:
         self.last_error = None
+        self.begin()
         try:
             if not _is_utf8(text):
                 raise OptionError("this input is not UTF-8")
@@ -253,7 +282,10 @@ class Console:
         elif isinstance(command, Lib):
             self._load(command.path)
         elif isinstance(command, LibDir):
-            self.session.add_library_dir(os.path.abspath(command.path))
+            path = os.path.abspath(command.path)
+            self.session.add_library_dir(path)
+            if not os.path.isdir(path):
+                self.notice(f"{path} is no directory of this machine")
         elif isinstance(command, Libs):
             self._out.write("".join([f"{line}\n" for line in self.session.libraries()]))
             self._out.flush()

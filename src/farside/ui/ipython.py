@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from farside.result.bundle import Display
     from farside.result.value import Value
 
+_SHORT = 1000  # numbers that are written down as C++ source
+
 __all__ = ["CppMagics", "Shown", "load_ipython_extension", "unload_ipython_extension"]
 
 
@@ -142,12 +144,22 @@ class CppMagics(Magics):
         for name in given:
             if name not in self._shell.user_ns:
                 raise UsageError(f"%%cpp -i {name}: there is no Python variable of that name")
-            self.session.run(declaration(name, self._shell.user_ns[name]))
+            self._define(name, self._shell.user_ns[name])
         result = self.session.run(cell)
         self._tell(result)
         for name in wanted:
             self._shell.user_ns[name] = self.session.eval(name)
         return None if result.value is None else Shown(result.value)
+
+    def _define(self, name: str, value: Any) -> None:
+        """Define a C++ variable that holds a Python value."""
+        dtype = getattr(value, "dtype", None)
+        if dtype is None or dtype.kind not in "iuf" or value.ndim != 1 or value.size < _SHORT:
+            self.session.run(declaration(name, value))
+        else:
+            # Not as source: its numbers are handed over as they are.
+            self.session.run(declaration(name, value[:0]))
+            self.session.call(f"{name}.operator=", value)
 
     def _quietly(self, action: Any) -> Any:
         """Do something; an error of farside's is shown as it is, without a traceback."""

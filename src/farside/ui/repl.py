@@ -47,12 +47,15 @@ def run_repl(console: Console, reader: Reader) -> int:
     The status is 2 if the loop ended because no input can go better.
     """
     while not console.quit:
+        console.give_terminal_back()  # or nobody could type
         try:
             text = reader.read(console.session.next_cell)
         except KeyboardInterrupt:
             continue
         except EOFError:
             break
+        if console.terminal is not None:
+            console.terminal.note_choice()  # the user may have stopped this process meanwhile
         if text.strip():
             console.execute(text)
         if console.hopeless:

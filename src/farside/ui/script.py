@@ -83,6 +83,7 @@ def _run_source(console: Console, code: str) -> int | None:
 
 
 def _call_main(console: Console, argv: Sequence[str]) -> int:
+    console.begin()
     try:
         return console.session.call_main(argv) & 0xFF
     except Crashed as error:

@@ -1,0 +1,180 @@
+#include "specialisations.h"
+
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/Attr.h"
+#include "clang/AST/DeclTemplate.h"
+#include "clang/Sema/Sema.h"
+
+#include <string>
+#include <vector>
+
+namespace farside {
+
+using namespace clang;
+
+namespace {
+
+// Clang never takes a specialisation back, so nothing public leads to the sets in which a template
+// keeps them. An explicit instantiation may name what is not public.
+template <class Access, typename Access::type Member> struct Opened {
+  friend typename Access::type open(Access) { return Member; }
+};
+template <class Template, class Specialisation> struct SetOf {
+  using type = llvm::FoldingSetVector<Specialisation> &(Template::*)() const;
+};
+struct Classes : SetOf<ClassTemplateDecl, ClassTemplateSpecializationDecl> {
+  friend type open(Classes);
+};
+struct PartialClasses : SetOf<ClassTemplateDecl, ClassTemplatePartialSpecializationDecl> {
+  friend type open(PartialClasses);
+};
+struct Variables : SetOf<VarTemplateDecl, VarTemplateSpecializationDecl> {
+  friend type open(Variables);
+};
+template struct Opened<Classes, &ClassTemplateDecl::getSpecializations>;
+template struct Opened<PartialClasses, &ClassTemplateDecl::getPartialSpecializations>;
+template struct Opened<Variables, &VarTemplateDecl::getSpecializations>;
+
+template <class T, class Keep> void keepOnly(llvm::FoldingSetVector<T> &set, Keep keep) {
+  std::vector<T *> kept;
+  for (T &each : set)
+    if (keep(each))
+      kept.push_back(&each);
+  set.clear();
+  for (T *each : kept) {
+    each->SetNextInBucket(nullptr);
+    set.InsertNode(each);
+  }
+}
+
+/// Whether `other` is the specialisation itself or an instantiation of it.
+bool comesFrom(const ClassTemplateSpecializationDecl &other,
+               const ClassTemplateSpecializationDecl &decl) {
+  if (other.getCanonicalDecl() == decl.getCanonicalDecl())
+    return true;
+  auto from = other.getSpecializedTemplateOrPartial();
+  auto *source = dyn_cast<ClassTemplatePartialSpecializationDecl *>(from);
+  return source && source->getCanonicalDecl() == decl.getCanonicalDecl();
+}
+
+ClassTemplateDecl &redeclare(ASTContext &ast, ClassTemplateDecl &latest, CXXRecordDecl *previous) {
+  CXXRecordDecl *pattern = latest.getTemplatedDecl();
+  DeclContext *scope = latest.getDeclContext();
+  SourceLocation at = latest.getLocation();
+  auto *record = CXXRecordDecl::Create(ast, pattern->getTagKind(), scope, at, at,
+                                       pattern->getIdentifier(), previous);
+  auto *made = ClassTemplateDecl::Create(ast, scope, at, latest.getDeclName(),
+                                         latest.getTemplateParameters(), record);
+  record->setDescribedClassTemplate(made);
+  made->setPreviousDecl(&latest);
+  made->setAccess(latest.getAccess());
+  made->setImplicit();
+  return *made;
+}
+
+/// Declares a class template once more, with a tag in its name: Clang takes the name of a
+/// specialisation from the declaration of the template that it stands under. It looks for the tag
+/// at the first declaration of the pattern, so the pattern is another; and as that has no
+/// definition, there is one more declaration to be the newest.
+ClassTemplateDecl &declareWithTag(ASTContext &ast, ClassTemplateDecl &known, unsigned cell) {
+  ClassTemplateDecl *latest = known.getMostRecentDecl();
+  CXXRecordDecl *pattern = latest->getTemplatedDecl();
+  ClassTemplateDecl &tagged = redeclare(ast, *latest, nullptr);
+  std::string tag = "cell" + std::to_string(cell);
+  llvm::StringRef text(tag);
+  tagged.getTemplatedDecl()->addAttr(AbiTagAttr::CreateImplicit(ast, &text, 1));
+  redeclare(ast, tagged, pattern);
+  return tagged;
+}
+
+void forgetMembers(CXXRecordDecl &record) {
+  for (Decl *member : record.decls())
+    if (auto *function = dyn_cast<FunctionDecl>(member)) {
+      if (auto *info = function->getMemberSpecializationInfo())
+        info->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
+    } else if (auto *variable = dyn_cast<VarDecl>(member)) {
+      if (auto *info = variable->getMemberSpecializationInfo())
+        info->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
+    } else if (auto *inner = dyn_cast<CXXRecordDecl>(member)) {
+      if (auto *info = inner->getMemberSpecializationInfo()) {
+        info->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
+        forgetMembers(*inner);
+      }
+    }
+}
+
+} // namespace
+
+bool isSpecialisation(const NamedDecl &decl) {
+  if (const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl))
+    return record->isExplicitSpecialization();
+  const auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl);
+  return variable && variable->isExplicitSpecialization() &&
+         !isa<VarTemplatePartialSpecializationDecl>(decl);
+}
+
+static bool isAskedFor(TemplateSpecializationKind kind) {
+  return kind == TSK_ExplicitInstantiationDefinition ||
+         kind == TSK_ExplicitInstantiationDeclaration;
+}
+
+bool isExplicitInstantiation(const Decl &decl) {
+  if (const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl))
+    return isAskedFor(record->getSpecializationKind());
+  if (const auto *function = dyn_cast<FunctionDecl>(&decl))
+    return isAskedFor(function->getTemplateSpecializationKind());
+  const auto *variable = dyn_cast<VarDecl>(&decl);
+  return variable && isAskedFor(variable->getTemplateSpecializationKind());
+}
+
+ClassTemplateDecl *forgetSpecialisation(Sema &sema, NamedDecl &decl, unsigned cell) {
+  if (auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl)) {
+    using Partial = ClassTemplatePartialSpecializationDecl;
+    ClassTemplateDecl *of = record->getSpecializedTemplate();
+    keepOnly((of->*open(Classes()))(), [&](const ClassTemplateSpecializationDecl &each) {
+      return !comesFrom(each, *record);
+    });
+    keepOnly((of->*open(PartialClasses()))(), [&](const Partial &each) {
+      return each.getCanonicalDecl() != record->getCanonicalDecl();
+    });
+    return &declareWithTag(sema.getASTContext(), *of, cell);
+  }
+  if (auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl)) {
+    VarTemplateDecl *of = variable->getSpecializedTemplate();
+    keepOnly((of->*open(Variables()))(), [&](const VarTemplateSpecializationDecl &each) {
+      return each.getCanonicalDecl() != variable->getCanonicalDecl();
+    });
+  }
+  return nullptr;
+}
+
+void standUnder(ClassTemplateDecl &declaration, NamedDecl &decl) {
+  auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl);
+  if (!record || !isSpecialisation(decl) ||
+      record->getSpecializedTemplate()->getCanonicalDecl() != declaration.getCanonicalDecl())
+    return;
+  for (TagDecl *each : record->redecls())
+    cast<ClassTemplateSpecializationDecl>(each)->setSpecializedTemplate(&declaration);
+}
+
+void forgetInstantiation(Decl &decl) {
+  if (auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl)) {
+    record->setSpecializationKind(TSK_ImplicitInstantiation);
+    forgetMembers(*record);
+  } else if (auto *function = dyn_cast<FunctionDecl>(&decl)) {
+    function->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
+  } else if (auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl)) {
+    variable->setSpecializationKind(TSK_ImplicitInstantiation);
+  }
+}
+
+SourceLocation instantiatedAt(const NamedDecl &decl) {
+  if (const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl))
+    return record->getPointOfInstantiation();
+  if (const auto *function = dyn_cast<FunctionDecl>(&decl))
+    return function->getPointOfInstantiation();
+  const auto *variable = dyn_cast<VarDecl>(&decl);
+  return variable ? variable->getPointOfInstantiation() : SourceLocation();
+}
+
+} // namespace farside

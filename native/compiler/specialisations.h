@@ -1,0 +1,39 @@
+// Specialisations and instantiations of templates, taken back so that they can be given again.
+#pragma once
+
+#include "clang/Basic/SourceLocation.h"
+
+namespace clang {
+class ClassTemplateDecl;
+class Decl;
+class NamedDecl;
+class Sema;
+} // namespace clang
+
+namespace farside {
+
+/// Whether this is an explicit or partial specialisation of a class template, or an explicit one of
+/// a variable template.
+bool isSpecialisation(const clang::NamedDecl &decl);
+
+/// Whether this is an instantiation that a cell has asked for, as with `template struct S<int>;`.
+bool isExplicitInstantiation(const clang::Decl &decl);
+
+/// Makes a specialisation unknown to its template, and what was instantiated from a partial one.
+/// What refers to it keeps it.
+///
+/// Returns a declaration of the class template under which the new specialisation is to stand: what
+/// is made of it has symbols with a tag of `cell`. Null for a variable template.
+clang::ClassTemplateDecl *forgetSpecialisation(clang::Sema &sema, clang::NamedDecl &decl,
+                                               unsigned cell);
+
+/// Has a new specialisation stand under such a declaration if it is one of that template.
+void standUnder(clang::ClassTemplateDecl &declaration, clang::NamedDecl &decl);
+
+/// Makes Clang forget that an instantiation was asked for, so that it can be asked for again.
+void forgetInstantiation(clang::Decl &decl);
+
+/// Where an instantiation was asked for; invalid for what is none.
+clang::SourceLocation instantiatedAt(const clang::NamedDecl &decl);
+
+} // namespace farside
