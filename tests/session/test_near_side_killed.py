@@ -37,7 +37,7 @@ PHASES = {
     ),
     "running, with a stopped supervisor": "start().run('kill(getppid(), SIGSTOP);' + announce)",
     "stopped": (
-        "start().run('kill(getppid(), SIGSTOP); write(open(\"pipe\", O_WRONLY), \"x\", 1);"
+        'start().run(\'kill(getppid(), SIGSTOP); write(open("pipe", O_WRONLY), "x", 1);'
         " for (;;) raise(SIGSTOP);')"
     ),
     "with another supervisor, stopped": (
