@@ -99,12 +99,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_crash_after_crash": "no snapshots",
         "test_compiler_and_executor_are_separate_programs": "the program has another name",
         "test_a_thread_local_variable_is_found": "no entries for those of libraries",
-        "test_values_whose_display_fails": "values are shown in the program itself",
-        "test_a_display_changes_nothing": "values are shown in the program itself",
-        "test_what_the_cell_did_stays_when_its_display_dies": "values are shown in the program",
-        "test_a_display_that_does_not_end": "values are shown in the program itself",
-        "test_displays": "no farside::display",
-        "test_large_images": "no farside::display",
     },
 }
 """What cannot pass on a far side, by the name of a file or test, and why."""
