@@ -49,7 +49,16 @@ if TYPE_CHECKING:
 
 
 class FarsideError(Exception):
-    """The root of the tree; catching it catches everything farside raises on purpose."""
+    """The root of the tree; catching it catches everything farside raises on purpose.
+
+    Attributes:
+        stdout, stderr: what the cell had written, where the session captures output.
+        recovery: what was done to go on, a sentence each; empty where nothing was needed.
+    """
+
+    stdout: str = ""
+    stderr: str = ""
+    recovery: tuple[str, ...] = ()
 
 
 class OptionError(FarsideError):
@@ -196,16 +205,7 @@ class OutOfAddressSpace(LinkError):
 
 
 class FarSideError(FarsideError):
-    """The far side did not do what was asked.
-
-    Attributes:
-        stdout, stderr: what the cell had written, where the session captures output.
-        recovery: what was done to go on, a sentence each; empty where nothing was needed.
-    """
-
-    stdout: str = ""
-    stderr: str = ""
-    recovery: tuple[str, ...] = ()
+    """The far side did not do what was asked."""
 
 
 class CppException(FarSideError):

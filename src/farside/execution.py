@@ -28,11 +28,7 @@ from farside.accounts import (
     stores_of,
     users_of,
 )
-from farside.errors import (
-    FarsideError,
-    RelocationError,
-    UndefinedSymbols,
-)
+from farside.errors import FarsideError, RelocationError, UndefinedSymbols
 from farside.far_sides import make_far_side
 from farside.libraries.found import FoundLibraries, Program
 from farside.libraries.loaded import LoadedLibraries
@@ -619,6 +615,10 @@ class ExecutionSession:
         return unused
 
     # ------------------------------------------------------------------ the executor's life
+
+    def started(self) -> Executor | None:
+        """Return the executor, None as long as nobody has waited for it."""
+        return self._executor if self._ready else None
 
     @property
     def usable(self) -> bool:

@@ -11,14 +11,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from farside.dylibs import load_again, make_again
 from farside.errors import (
     CompilerCrashed,
     CppException,
     Crashed,
-    FarSideError,
     FarsideError,
     FarSideLost,
     InternalError,
@@ -38,7 +37,7 @@ from farside.recovery.journal import Journal, JournalEntry, JournalState, Loaded
 from farside.recovery.recent import RecentObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from farside.accounts import KeptState, WentBack
     from farside.execution import ExecutionSession
@@ -46,7 +45,10 @@ if TYPE_CHECKING:
     from farside.interrupts import InterruptGate
     from farside.options import Options
     from farside.outcome import Checkpoint
+    from farside.remote.executor import Executor
     from farside.result.output import Output
+
+T = TypeVar("T")
 
 AS_IT_WAS = "the program's state is as it was before the cell"
 CAUGHT_UP = (
@@ -60,6 +62,7 @@ RUN_AGAIN = (
     "the far side was started again and the cells were run again; what they got from files, input,"
     " clock, addresses or random numbers may differ, and what they wrote was written again"
 )
+LOSSES = (TAKEN_BACK_TOO, STARTED_AGAIN, RUN_AGAIN)
 _PATIENCE = 10.0  # seconds for a snapshot to be there
 
 
@@ -162,6 +165,7 @@ class Rescue:
         self._gate = gate
         self._remarks: dict[int, int] = {}
         self._said: list[tuple[str, str]] = []  # by cells that were run again
+        self._told: tuple[str, ...] = ()
         self.journal = Journal()
         self.checkpoints: dict[str, Checkpoint] = {}
         self.recent = RecentObjects()
@@ -210,9 +214,81 @@ class Rescue:
             raised = error
         else:
             raised = InternalError(f"{what}: {type(error).__name__}: {error}")
-        if isinstance(raised, FarSideError):
-            raised.stdout, raised.stderr, raised.recovery = stdout, stderr, recovery
+        raised.stdout, raised.stderr = stdout, stderr
+        raised.recovery = (*self.take_told(), *recovery)
         return raised
+
+    def while_living(
+        self, prepare: Callable[[], T], make_calls_again: Callable[[FarsideError], None]
+    ) -> T:
+        """Prepare a cell for a program that lives.
+
+        One that somebody has killed while none of its code was to run costs no cell: it is brought
+        back, and the cell is prepared anew.
+
+        Args:
+            prepare: compiles and links the cell.
+            make_calls_again: see `Calls.make_again`.
+
+        Raises:
+            FarSideLost: it could not be brought back as it was. The cell was written for another
+                state, and is not run.
+        """
+        self._bring_back(make_calls_again)
+        executor = self._execution.started()
+        ran = executor.ran if executor is not None else 0
+        try:
+            made = prepare()
+            if not self._bring_back(make_calls_again):
+                return made
+        except (Crashed, FarSideLost):
+            if executor is None or executor.ran != ran or not self._bring_back(make_calls_again):
+                raise
+        return prepare()
+
+    def _bring_back(self, make_calls_again: Callable[[FarsideError], None]) -> bool:
+        """Bring a program back that has ended by itself, if it has; tell whether it had."""
+        executor = self._execution.started()
+        if executor is None or executor.lives():
+            return False
+        self.running = None
+        how = self._end_of(executor)
+        had = len(self.journal)
+        self._execution.discard()
+        recovery = self.recover()
+        with suppress(CompilerCrashed):
+            self.rollback_compiler()
+        calls = RemoteError(how)
+        make_calls_again(calls)
+        remarks, self._remarks = {**self._remarks, **self._execution.take_remarks()}, {}
+        remarks.pop(bootstrap.REMARK_WRITTEN, None)  # by a cell that was accepted
+        self._told += (*recovery, *calls.recovery, *remains(remarks, 0))
+        said, self._said = self._said, []
+        for stdout, stderr in said:
+            self._output.put_back(stdout, stderr)
+        if had and (calls.recovery or any(each.startswith(LOSSES) for each in recovery)):
+            how = f"{how}\nThe cell was not run: the state that it was written for is lost."
+            raise FarSideLost(how)
+        self._told = (how, *self._told)
+        return True
+
+    def _end_of(self, executor: Executor) -> str:
+        """Say how a program ended between two cells."""
+        try:
+            executor.raise_death()
+        except Crashed as error:
+            report = self._explained("the program", error).report
+            text = report.text
+            if report.exit_status is not None:
+                text = f"it left with exit status {report.exit_status}"
+        except FarsideError as error:
+            text = str(error).removesuffix(".")
+        return f"the program had ended before the cell ran: {text}"
+
+    def take_told(self) -> tuple[str, ...]:
+        """Return and forget what was done before the cell ran, a sentence each."""
+        told, self._told = self._told, ()
+        return told
 
     def _explained(self, what: str, error: Crashed) -> Crashed:
         """Return the crash with its report in terms of cells, lines and functions."""

@@ -18,11 +18,7 @@ from farside.api.values import kept, result_of
 from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
-from farside.errors import (
-    CppException,
-    OptionError,
-    RemoteError,
-)
+from farside.errors import CppException, OptionError, RemoteError
 from farside.frontend.client import Compiler, brings_instances, find_compiler
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
@@ -188,17 +184,21 @@ class Session(Calling):
         self._displays.clear()
         with self._tracing.cell(cell, code, self._compiler, self._execution) as stages:
             with self._recovering(f"cell {cell}"):
-                compiled, code = self._cells.compile(cell, code, given=given)
-                stages.end("compile")
-                image = self._link(compiled, dylib)
+
+                def prepare() -> tuple[CompiledCell, str, LinkedImage | None]:
+                    compiled, text = self._cells.compile(cell, code, given=given)
+                    stages.end("compile")
+                    return compiled, text, self._link(compiled, dylib)
+
+                compiled, text, image = self._rescue.while_living(prepare, self._make_calls_again)
                 stages.end("link")
                 outcome = self._commit(image)
                 stages.run = outcome.nanoseconds * 1e-9 if outcome else 0.0
                 stages.end("commit")
-            self._accept(compiled, code, image, dylib)
-            self._declared(compiled, code)
+            self._accept(compiled, text, image, dylib)
+            self._declared(compiled, text)
             self._rescue.note()
-            notices = self._write_down()
+            notices = (*self._rescue.take_told(), *self._write_down())
             stages.end("accept")
         if outcome is not None:
             notices = (*self._by_the_way(), *notices)

@@ -221,7 +221,7 @@ class ChaosSession:
         if victim == "compiler":  # which costs nothing, not even the cell
             self.change_and_last(self.last)
         else:
-            self.fails(self.spoilt("counter = 1;"))
+            self.may_fail(model.change, large=False)  # where the state does not come back
 
     def kill(self, victim: str) -> None:
         """Kill one of the session's processes, and wait until it has ended."""
@@ -270,7 +270,8 @@ class ChaosSession:
         number = self.session.next_cell
         code = change(self.state, self.random, self.directory)
         try:
-            self.session.run(model.large(code) if large else code)
+            result = self.session.run(model.large(code) if large else code)
+            self.recovered(result.notices)
             self.past.append((number, self.state.copy()))
         except FarSideError as error:
             self.state = before
@@ -382,8 +383,11 @@ class ChaosSession:
         """Run a cell that is accepted; return what it printed."""
         number = self.session.next_cell
         try:
-            printed = self.session.run(code).stdout
-        except CppException:
+            result = self.session.run(code)
+            self.recovered(result.notices)
+            printed = result.stdout
+        except CppException as error:
+            self.recovered(error.recovery)
             printed = ""
         self.past.append((number, self.state.copy()))
         return printed

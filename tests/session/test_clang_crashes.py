@@ -181,14 +181,15 @@ def test_a_compiler_that_somebody_ends_costs_nothing(
 ) -> None:
     pipe = tmp_path / "header.h"
     os.mkfifo(pipe)
+    (tmp_path / "other.h").write_text("int y = 5;")
     session.run("int x = 4;")
     pid = session.compiler_pid
 
     def strike() -> None:
         with pipe.open("w"):
+            (tmp_path / "other.h").rename(pipe)  # for the next one
             os.kill(pid, number)
             assert wait_for_end(pid)
-        pipe.write_text("int y = 5;")  # to the next one
 
     thread = threading.Thread(target=strike)
     thread.start()

@@ -30,7 +30,6 @@ from farside.errors import (
     CallError,
     CompileError,
     CppException,
-    FarSideError,
     FarsideError,
     OptionError,
     SetupError,
@@ -447,7 +446,7 @@ class Calls:
         lost = since[done:]
         self._execution.calls.unsettled = bool(done)
         self._since = since[:done] if self._execution.usable else []
-        if lost and isinstance(error, FarSideError):
+        if lost:
             names = list(dict.fromkeys(each.stub.what for each in lost))
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             error.recovery = (

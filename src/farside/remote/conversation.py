@@ -224,6 +224,12 @@ class Conversation:
         self.ended = False
         self.watch(transport.fileno(), self._read)
 
+    def is_cut(self) -> bool:
+        """Tell whether the other end has been closed; what it sent before is still to be read."""
+        poll = select.poll()
+        poll.register(self._transport.fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
+
     def close(self) -> None:
         """Close the connection. Other descriptors are watched on; see `forget`."""
         self.pause()

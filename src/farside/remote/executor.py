@@ -85,7 +85,7 @@ class Executor:
 
         transport = SocketTransport(spawned.data)
         self._conversation = Conversation(
-            transport, self._raise_death, self._take_setup, lambda: self._has_ended
+            transport, self.raise_death, self._take_setup, lambda: self._has_ended
         )
         if self._supervisor.exists:
             self._conversation.watch(self._supervisor.fileno(), self._read_control)
@@ -176,6 +176,13 @@ class Executor:
         return (
             self._unusable is None and not self._conversation.ended and not self._supervisor.ended
         )
+
+    def lives(self) -> bool:
+        """Tell whether calls can be made, as far as the kernel knows; nothing is waited for."""
+        if not self.usable or self._conversation.is_cut():
+            return False
+        self._read_control()
+        return not self._has_ended
 
     @property
     def is_child(self) -> bool:
@@ -553,10 +560,14 @@ class Executor:
             self._conversation.turn(deadline)
             ended = self._conversation.ended or self.death is not None or self._supervisor.ended
             if ended and not done():
-                self._raise_death()
+                self.raise_death()
 
-    def _raise_death(self) -> NoReturn:
-        """Say why the stream ended: the supervisor knows how the worker did."""
+    def raise_death(self) -> NoReturn:
+        """Say why the stream ended: the supervisor knows how the worker did.
+
+        Raises:
+            Crashed, FarSideLost: what it was.
+        """
         self._conversation.stop_reading()
         gone = self._supervisor.serves and self._supervisor.ended
         if not gone and (self._supervisor.worker_lives() or not self._await_death()):

@@ -49,6 +49,10 @@ class Output:
             self._over = True
             raise TooMuchOutput(f"it wrote more than {self._limit} bytes (output_limit)")
 
+    def put_back(self, stdout: str, stderr: str) -> None:
+        """Have the next `take` return, first, what an earlier one had."""
+        self._stdout[:0], self._stderr[:0] = stdout.encode(), stderr.encode()
+
     def take(self, *, dying: bool = False) -> tuple[str, str]:
         """Return and forget what has been written, decoded as UTF-8 with replacement.
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from farside.errors import (
     CppException,
     Crashed,
-    FarSideError,
     FarsideError,
     Interrupted,
     OptionError,
@@ -205,8 +204,7 @@ class Console:
             self._take_terminal_back(error)
         if isinstance(error, Crashed) and error.report.signal_name == "SIGPIPE":
             _check_reader(self._out)
-        if isinstance(error, FarSideError):
-            self._pass_on(error)
+        self._pass_on(error)
         self.failures += 1
         self.last_error = error
         self.complain(render_error(error, colour=self._colour))
@@ -235,7 +233,7 @@ class Console:
         self._err.write(text + "\n")
         self._err.flush()
 
-    def _pass_on(self, ran: Result | FarSideError) -> None:
+    def _pass_on(self, ran: Result | FarsideError) -> None:
         """Write captured output; without capture the far side has written it itself."""
         self._out.write(ran.stdout)
         self._err.write(ran.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TextIO
 
-from farside.errors import CompileError, FarSideError
+from farside.errors import CompileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,8 +36,7 @@ def render_error(error: FarsideError, *, colour: bool) -> str:
         lines = [render_diagnostics(error.diagnostics, colour=colour)]
     else:
         lines = [_labelled("error", _BOLD_RED, str(error), colour=colour)]
-    recovery = error.recovery if isinstance(error, FarSideError) else ()
-    notes = [*recovery, *getattr(error, "__notes__", ())]
+    notes = [*error.recovery, *getattr(error, "__notes__", ())]
     return "\n".join([*lines, *(render_notice(note, colour=colour) for note in notes)])
 
 

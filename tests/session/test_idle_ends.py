@@ -1,0 +1,100 @@
+"""Processes that somebody ends while no code of the user's runs: no cell is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from farside.errors import CompileError, FarSideLost
+from farside.rescue import AS_IT_WAS, STARTED_AGAIN
+from farside.session import Session
+from tests.traces import wait_for_end
+
+from .conftest import NewSession, run_all, shown
+
+ENDED = "the program had ended before the cell ran: "
+KILLED = f"{ENDED}SIGKILL (killed): by another process, or by itself"
+
+
+def end(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    os.kill(pid, number)
+    assert wait_for_end(pid)
+
+
+def test_a_worker_that_is_killed_between_cells(session: Session) -> None:
+    run_all(session, "int x = 1;", "x = 2;")
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        end(session.worker_pid, number)
+        result = session.run("++x")
+        how, *others = result.notices
+        assert how.startswith(f"{ENDED}{number.name}")
+        assert others == [AS_IT_WAS]
+    assert shown(result) == "4"
+    assert session.run("x").notices == ()
+
+
+def test_a_worker_that_is_killed_while_the_cell_is_compiled(
+    session: Session, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "header.h"
+    os.mkfifo(pipe)
+    (tmp_path / "other.h").write_text("int y = x;")
+    run_all(session, "int x = 1;", "x = 2;")
+    worker = session.worker_pid
+
+    def strike() -> None:
+        with pipe.open("w"):
+            (tmp_path / "other.h").rename(pipe)  # for the cell is compiled again
+            end(worker)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    result = session.run(f'#include "{pipe}"\n++x')
+    thread.join()
+    assert (shown(result), result.notices) == ("3", (KILLED, AS_IT_WAS))
+    assert shown(session.run("x + y")) == "5"
+
+
+def test_a_supervisor_that_is_killed_between_cells(session: Session) -> None:
+    run_all(session, "int x = 1;", "x = 2;")
+    worker = session.worker_pid
+    end(session.supervisor_pid)
+    assert wait_for_end(worker)
+    result = session.run("++x")
+    assert result.notices == (f"{ENDED}The far side is gone: its supervisor ended", AS_IT_WAS)
+    assert shown(result) == "3"
+
+
+def test_a_program_that_left_before_a_cell_that_fails(session: Session) -> None:
+    run_all(session, "int x = 1;", "x = 2;")
+    end(session.worker_pid)
+    with pytest.raises(CompileError) as caught:
+        session.run("no_name")
+    assert caught.value.recovery == (KILLED, AS_IT_WAS)
+    assert (caught.value.stdout, caught.value.stderr) == ("", "")
+    with pytest.raises(CompileError) as caught:
+        session.run("no_name")
+    assert caught.value.recovery == ()
+    assert shown(session.run("x")) == "2"
+
+
+def test_a_cell_is_not_run_where_the_state_before_it_is_lost(new_session: NewSession) -> None:
+    session = new_session(snapshots=0)
+    run_all(session, "int x = 1;", "x = 2;")
+    end(session.worker_pid)
+    with pytest.raises(FarSideLost, match="The cell was not run") as caught:
+        session.run("x += 10")
+    assert caught.value.recovery == (STARTED_AGAIN,)
+    assert shown(session.run("x")) == "1"
+
+
+def test_calls_are_made_again(session: Session) -> None:
+    session.run("int x = 1; int add(int n) { return x += n; }")
+    assert session.call("add", 1) == 2
+    assert session.call("add", 1) == 3
+    end(session.worker_pid)
+    assert shown(session.run("x")) == "3"
