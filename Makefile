@@ -1,7 +1,7 @@
 # The commands of this project. Each sets up what it needs first (scripts/setup), which costs next to
 # nothing when there is nothing to do.
 
-.PHONY: repl test chaos bench bench-more count format lint clean setup setup-test
+.PHONY: repl test far-sides chaos bench bench-more count format lint clean setup setup-test
 .DEFAULT_GOAL := repl
 
 VENV := .venv/bin
@@ -20,6 +20,14 @@ repl: setup
 test: setup-test
 	$(VENV)/python -m pytest -n auto $(ARGS)
 	FARSIDE_EXECUTOR=$(CURDIR)/build/sanitize/farside-executor $(VENV)/python -m pytest -n auto tests/contract
+
+# A few of the tests of sessions on each far side but the usual one: make far-sides ARGS=tests/session
+far-sides: ARGS := tests/session/test_c.py tests/session/test_passing_cells.py
+far-sides: setup-test
+	@for side in stock in-process tcp tls ssh; do \
+	  echo "== $$side"; \
+	  FARSIDE_TEST_FAR_SIDE=$$side $(VENV)/python -m pytest -n auto $(ARGS) || exit; \
+	done
 
 # Sessions in which everything goes wrong at random: make chaos N=10000 SEED=1
 N := 1000

@@ -3,9 +3,10 @@
     .venv/bin/python bench/executors.py [--cells 200] [--rounds 5] [FAR-SIDE ...]
 
 Every far side keeps one session; in turn each runs a block of cells, so that a change of the
-machine's speed falls on all of them. Figures are milliseconds a cell. Far sides: native, stock,
-tcp, tls, ssh (a shell instead of an ssh), and clang-repl (out of process, with LLVM's executor and
-ORC runtime). It is not a part of ``farside bench`` because the far sides are those of the tests.
+machine's speed falls on all of them. Figures are milliseconds a cell. Far sides: native,
+in-process, stock, tcp, tls, ssh (a real sshd on loopback), and clang-repl (out of process, with
+LLVM's executor and ORC runtime). It is not a part of ``farside bench`` because the far sides are
+those of the tests.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tests.far_sides import far_side
 if TYPE_CHECKING:
     from farside.bench.run import Prompt
 
-NAMES = ("native", "stock", "tcp", "tls", "ssh", "clang-repl")
+NAMES = ("native", "in-process", "stock", "tcp", "tls", "ssh", "clang-repl")
 
 
 def start(name: str, stack: ExitStack) -> Prompt:

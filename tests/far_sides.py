@@ -37,6 +37,7 @@ _NOT_KEPT = dict.fromkeys(
     (
         "test_snapshots.py",
         "test_thrift.py",
+        "test_catching_up.py",
         "test_the_second_interrupt_takes_the_cell_back",
         "test_such_cells_are_undone",
         "test_a_destructor_that_throws_does_not_matter_where_the_state_is_kept",
@@ -64,6 +65,12 @@ _DIES_WITH_IT = dict.fromkeys(
         "test_loss.py",
         "test_ends.py",
         "test_processes.py",
+        "test_errors_leave_the_old",
+        "test_after_the_compiler_and_the_program_were_started_again",
+        "test_names_are_those_that_the_programmer_wrote",
+        "test_undefined_behaviour_traps",
+        "test_cells_that_fail_at_resume_are_named",
+        "test_a_crash_in_an_instance_is_told_by_its_name",
         "test_a_crash_in_such_a_cell_has_its_line",
         "test_a_crash_in_the_cell_takes_its_library_back",
         "test_a_crash_later_keeps_the_library",
@@ -77,7 +84,12 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "tcp": _ELSEWHERE,
     "tls": _ELSEWHERE,
     "ssh": _ELSEWHERE,
-    "in-process": {**_NOT_KEPT, **_NO_SUPERVISOR, **_DIES_WITH_IT},
+    "in-process": {
+        **_NOT_KEPT,
+        **_NO_SUPERVISOR,
+        **_DIES_WITH_IT,
+        "test_libraries.py": "what one test has loaded, the next finds loaded",
+    },
     "stock": {
         **_NOT_KEPT,
         **_NO_SUPERVISOR,
@@ -87,12 +99,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_crash_after_crash": "no snapshots",
         "test_compiler_and_executor_are_separate_programs": "the program has another name",
         "test_a_thread_local_variable_is_found": "no entries for those of libraries",
-        "test_values_whose_display_fails": "values are shown in the program itself",
-        "test_a_display_changes_nothing": "values are shown in the program itself",
-        "test_what_the_cell_did_stays_when_its_display_dies": "values are shown in the program",
-        "test_a_display_that_does_not_end": "values are shown in the program itself",
-        "test_displays": "no farside::display",
-        "test_large_images": "no farside::display",
     },
 }
 """What cannot pass on a far side, by the name of a file or test, and why."""

@@ -515,6 +515,7 @@ bool Compiler::isModuleDeclaration() {
 }
 
 bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden) {
+  prepare();
   Sema &sema = Instance->getSema();
   Preprocessor &preprocessor = Instance->getPreprocessor();
   SourceManager &sources = Instance->getSourceManager();
@@ -568,9 +569,15 @@ bool Compiler::completeDisplay() {
   return !DisplayFailed;
 }
 
+void Compiler::prepare() {
+  if (NextModule != 0)
+    Consumer->generator().StartModule("cell " + std::to_string(NextModule), Context);
+  NextModule = 0;
+}
+
 std::unique_ptr<llvm::Module> Compiler::takeModule(unsigned number) {
   std::unique_ptr<llvm::Module> module(Consumer->generator().ReleaseModule());
-  Consumer->generator().StartModule("cell " + std::to_string(number + 1), Context);
+  NextModule = number + 1;
   NumberedNames = numberedNames(*module);
   Instances = Instances && !replacesAllocation(*module);
   return module;

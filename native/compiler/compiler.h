@@ -67,6 +67,9 @@ public:
   /// Parses an accepted cell again. False where it fails or would now be named differently.
   bool replay(unsigned number, llvm::StringRef code, const Cookie &cookie);
 
+  /// Makes what the next cell would otherwise wait for; it is of use while nobody waits.
+  void prepare();
+
   /// Reads what the first cell would otherwise wait for.
   void warmUp();
 
@@ -111,6 +114,7 @@ private:
   bool Instances = false; // whether they are left to the executor
   Redefinitions Redefined;
   uint64_t NumberedNames = 0; // of the last module
+  unsigned NextModule = 0;    // the cell whose module is to be made, unless there is one
   clang::SourceLocation CellEnd;
   int OpenBrackets = 0;
   bool MayContinue = true;

@@ -11,7 +11,10 @@
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Support/ErrorHandling.h"
 
 namespace farside {
@@ -140,9 +143,91 @@ ObjectWriter &Emitter::writer(unsigned level) {
   return *slot;
 }
 
+namespace {
+
+/// Whether these options ask for nothing but the pipeline of their level.
+bool areOrdinary(const clang::CodeGenOptions &options, const clang::LangOptions &language) {
+  bool instruments = options.hasProfileInstr() || options.hasProfileClangUse() ||
+                     options.hasProfileIRUse() || options.hasProfileCSIRUse() ||
+                     options.hasSanitizeCoverage() || options.hasSanitizeBinaryMetadata() ||
+                     options.InstrumentFunctions || options.InstrumentFunctionsAfterInlining ||
+                     options.InstrumentFunctionEntryBare || options.XRayInstrumentFunctions ||
+                     options.CoverageMapping || !options.CoverageNotesFile.empty() ||
+                     !options.CoverageDataFile.empty() || options.PseudoProbeForProfiling;
+  bool reports = options.DebugPassManager || options.TimePasses || options.TimePassesPerRun ||
+                 !options.OptRecordFile.empty();
+  bool linksLater = options.PrepareForLTO || options.PrepareForThinLTO || options.FatLTO ||
+                    options.WholeProgramVTables;
+  bool named = !options.PassPlugins.empty() || !options.MemoryProfileOutput.empty() ||
+               !options.SampleProfileFile.empty() || !options.NoBuiltinFuncs.empty();
+  return language.Sanitize.empty() && !instruments && !reports && !linksLater && !named &&
+         options.SimplifyLibCalls && !options.OptimizeSize && !options.DisableLLVMPasses &&
+         !options.UniqueInternalLinkageNames && !options.AllowRuntimeCheckSkipHotCutoff;
+}
+
+llvm::PipelineTuningOptions tuningFor(const clang::CodeGenOptions &options) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopUnrolling = options.UnrollLoops;
+  tuning.LoopInterleaving = options.UnrollLoops;
+  tuning.LoopInterchange = options.InterchangeLoops;
+  tuning.LoopFusion = options.FuseLoops;
+  tuning.LoopVectorization = options.VectorizeLoop;
+  tuning.SLPVectorization = options.VectorizeSLP;
+  tuning.MergeFunctions = options.MergeFunctions;
+  tuning.CallGraphProfile = !options.DisableIntegratedAS;
+  tuning.UnifiedLTO = options.UnifiedLTO;
+  return tuning;
+}
+
+llvm::OptimizationLevel pipelineLevel(unsigned level) {
+  switch (level) {
+  case 0:
+    return llvm::OptimizationLevel::O0;
+  case 1:
+    return llvm::OptimizationLevel::O1;
+  case 2:
+    return llvm::OptimizationLevel::O2;
+  default:
+    return llvm::OptimizationLevel::O3;
+  }
+}
+
+void runPipeline(llvm::Module &module, const clang::CodeGenOptions &options,
+                 llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassInstrumentationCallbacks callbacks;
+  llvm::StandardInstrumentations instrumentations(module.getContext(), /*DebugLogging=*/false);
+  instrumentations.registerCallbacks(callbacks, &modules); // `optnone` is one of them
+  llvm::PassBuilder builder(&machine, tuningFor(options), std::nullopt, &callbacks);
+  std::unique_ptr<llvm::TargetLibraryInfoImpl> libraries(
+      llvm::driver::createTLII(machine.getTargetTriple(), options.getVecLib()));
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(*libraries); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  llvm::OptimizationLevel level = pipelineLevel(options.OptimizationLevel);
+  llvm::ModulePassManager passes = level == llvm::OptimizationLevel::O0
+                                       ? builder.buildO0DefaultPipeline(level)
+                                       : builder.buildPerModuleDefaultPipeline(level);
+  if (options.VerifyModule)
+    passes.addPass(llvm::VerifierPass());
+  passes.run(module, modules);
+}
+
+} // namespace
+
 void Emitter::optimise(llvm::Module &module, unsigned level) {
   clang::CodeGenOptions options = Instance.getCodeGenOpts();
   options.OptimizationLevel = level & 3u;
+  if (areOrdinary(options, Instance.getLangOpts())) {
+    runPipeline(module, options, writer(level).machine());
+    return;
+  }
   clang::emitBackendOutput(Instance, options, Instance.getTarget().getDataLayoutString(), &module,
                            clang::Backend_EmitNothing, Instance.getVirtualFileSystemPtr(), nullptr);
 }

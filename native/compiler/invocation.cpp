@@ -53,6 +53,21 @@ void settle(clang::CompilerInvocation &invocation) {
   invocation.getFrontendOpts().DisableFree = true;
 }
 
+/// Refuses the sanitizers whose run-time library must be in a program from its start.
+void refuseRuntimes(const clang::SanitizerSet &sanitize, clang::DiagnosticsEngine &engine) {
+  using Kind = clang::SanitizerKind;
+  const std::pair<clang::SanitizerMask, llvm::StringRef> refused[] = {
+      {Kind::Address, "address"}, {Kind::HWAddress, "hwaddress"}, {Kind::Thread, "thread"},
+      {Kind::Memory, "memory"},   {Kind::Leak, "leak"},           {Kind::DataFlow, "dataflow"}};
+  unsigned message = engine.getCustomDiagID(
+      clang::DiagnosticsEngine::Error,
+      "cells cannot be compiled with -fsanitize=%0: the process that runs them was started without "
+      "its run-time library (-fsanitize=undefined -fsanitize-trap=undefined needs none)");
+  for (const auto &[kind, name] : refused)
+    if (sanitize.has(kind))
+      engine.Report(message) << name;
+}
+
 } // namespace
 
 std::shared_ptr<clang::CompilerInvocation> makeInvocation(const std::vector<std::string> &args,
@@ -70,6 +85,9 @@ std::shared_ptr<clang::CompilerInvocation> makeInvocation(const std::vector<std:
   how.VFS = vfs;
   std::shared_ptr<clang::CompilerInvocation> invocation = clang::createInvocation(pointers, how);
   if (!invocation || engine->hasErrorOccurred())
+    return nullptr;
+  refuseRuntimes(invocation->getLangOpts().Sanitize, *engine);
+  if (engine->hasErrorOccurred())
     return nullptr;
   settle(*invocation);
   return invocation;

@@ -238,7 +238,8 @@ void Server::compile(const Object &request) {
   int64_t parseMicros = cell.parseMicros;
   answer(std::move(cell));
   if (!ok)
-    _exit(0); // what Clang holds now is of no use; the snapshots live on
+    _exit(0);       // what Clang holds now is of no use; the snapshots live on
+  Clang->prepare(); // while the cell is linked and run
   LastCell = number;
   ParsedMicros += parseMicros;
   SnapshotDue = true;

@@ -255,6 +255,8 @@ ShowBodies::Way ShowBodies::wayOf(QualType type) {
   if (!cxx)
     return Way::members;
   cxx = cxx->getDefinition();
+  if (cxx->isLambda()) // to ask whether a generic one can be streamed would instantiate it
+    return Way::members;
   Library library = libraryClass(*cxx);
   if (type.isVolatileQualified())
     return library == Library::none     ? Way::members
@@ -489,7 +491,8 @@ Expr *ShowBodies::textOf(Expr *value) {
 }
 
 Expr *ShowBodies::bundleOf(Expr *value) {
-  if (!value->getType()->getAsCXXRecordDecl() || !S.isCompleteType(Loc, value->getType()) ||
+  const CXXRecordDecl *record = value->getType()->getAsCXXRecordDecl();
+  if (!record || record->isLambda() || !S.isCompleteType(Loc, value->getType()) ||
       value->getType().isVolatileQualified())
     return nullptr;
   for (const char *name : {"mime_bundle", "mime_bundle_repr"})

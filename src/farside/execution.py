@@ -21,6 +21,7 @@ from farside.accounts import (
     Mark,
     Statistics,
     WentBack,
+    allocations_of,
     definitions_of,
     earlier_of,
     is_passing,
@@ -43,7 +44,6 @@ from farside.remote.commit import CommitRequest
 from farside.remote.death import DeathReport
 from farside.remote.executor import Executor
 from farside.remote.given import GivenMemory
-from farside.remote.process import limit_memory
 from farside.remote.snapshot import Snapshot
 from farside.remote.start import carried, shared_memory_of, start_executor
 from farside.trace import ROUND_TRIP
@@ -127,11 +127,6 @@ class ExecutionSession:
 
     def _make_ready(self) -> None:
         self._executor.wait_ready()
-        worker, limit = self._executor.worker_pid, self._options.memory_limit
-        if limit is not None and worker is not None and self.supervisor_pid:
-            limit_memory(worker, limit)
-        if self._options.process_limit is not None and self._executor.is_native:
-            self._executor.limit_processes(self._options.process_limit)
         self._far_side = make_far_side(self._executor, self._options)
         self._notices = self._far_side.notices if self._notices is None else ()
         self._memory = self._far_side.memory
@@ -356,7 +351,7 @@ class ExecutionSession:
             dylib,
             image.uses,
             key,
-            tuple([(block.address, block.size) for block in image.allocations]),
+            allocations_of(image, self._far_side.forgets_thread_data),
             image.new_entries,
             places_of(image),
             (image.static_tls.offset, image.static_tls.size) if image.static_tls else None,

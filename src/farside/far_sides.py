@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from farside.errors import OptionError
+from farside.remote.process import limit_memory
 from farside.remote.slabs import Slabs
 from farside.remote.static_tls import StaticTlsPool
 
@@ -27,12 +28,14 @@ class FarSide(Protocol):
         tls: its thread-local storage.
         known: names that cells find before they are looked for in libraries.
         notices: what it cannot do, a sentence each.
+        forgets_thread_data: whether memory can be used again that held thread-local data.
     """
 
     memory: Slabs
     tls: StaticTlsPool
     known: Mapping[str, int]
     notices: tuple[str, ...]
+    forgets_thread_data: bool
 
     def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
         """Answer what it asks; `orders` gives the link orders of the JITDylibs, as headers."""
@@ -43,6 +46,8 @@ class FarSide(Protocol):
 
 class NativeFarSide:
     """farside's own executor."""
+
+    forgets_thread_data = True
 
     def __init__(self, executor: Executor, *, in_process: bool = False) -> None:
         self.memory = Slabs.of(executor.setup)
@@ -63,13 +68,18 @@ class NativeFarSide:
 
 
 def make_far_side(executor: Executor, options: Options) -> FarSide:
-    """Return what an executor that has sent its Setup is for a session.
+    """Return what an executor that has sent its Setup is for a session, with its limits set.
 
     Raises:
         SetupError: it is not farside's own, and cannot be brought up to what a session needs.
         OptionError: an option asks for what only farside's own can do.
     """
+    worker, limit = executor.worker_pid, options.memory_limit
+    if limit is not None and worker is not None and executor.is_child:
+        limit_memory(worker, limit)
     if executor.is_native:
+        if options.process_limit is not None:
+            executor.limit_processes(options.process_limit)
         return NativeFarSide(executor, in_process=options.in_process)
     if options.process_limit is not None:
         raise OptionError("--process-limit needs farside's own executor, which counts processes")

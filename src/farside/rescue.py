@@ -379,7 +379,7 @@ class Rescue:
                 return (*self._start_again(), *_taken_back(lost))
             steps = self._cut_back(state_now, again)
         if done and self._execution.present is None:
-            self._execution.keep()
+            self._keep()
         self.note()
         if lost:
             with suppress(CompilerCrashed):
@@ -425,6 +425,10 @@ class Rescue:
             return False
         finally:
             del self._said[said:]
+
+    def _keep(self) -> None:
+        with suppress(FarsideError):  # it has died again, which the next cell finds out
+            self._execution.keep()
 
     def _accept_again(self, step: Step) -> None:
         if isinstance(step.what, JournalEntry):
@@ -486,7 +490,7 @@ class Rescue:
             cells = ", ".join(str(each.cell) for each in lost)
             notices.append(f"these cells could not be brought back: {cells}")
         # What comes after it can be run again; this state could not.
-        self._execution.keep()
+        self._keep()
         self.note()
         if (state := self._execution.present) is not None:
             state.snapshot.ready(_PATIENCE)

@@ -153,7 +153,10 @@ class StockFarSide:
         memory, tls: for the linker.
         known: names that cells find before they are looked for in libraries.
         notices: what this far side cannot do, a sentence each.
+        forgets_thread_data: no: ORC's runtime keeps the ranges, and refuses what overlaps one.
     """
+
+    forgets_thread_data = False
 
     def __init__(self, executor: Executor, options: Options) -> None:
         """Link the runtime and the companion into an executor that has sent its Setup.

@@ -208,3 +208,11 @@ def test_the_callee_is_the_newest(session: Session) -> None:
     assert session.fn.g(1) == 2
     session.undo()
     assert session.fn.g(1) == 1
+
+
+def test_older_standards_have_calls_with_numbers(new_session: NewSession) -> None:
+    session = new_session(std="c++17")
+    session.run("int add(int a, int b) { return a + b; }")
+    assert session.fn.add(1, 2) == 3
+    with pytest.raises(ArgumentMismatch, match=r"need C\+\+20"):
+        session.fn.add([1], 2)

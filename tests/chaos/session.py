@@ -226,6 +226,8 @@ class ChaosSession:
     def kill(self, victim: str) -> None:
         """Kill one of the session's processes, and wait until it has ended."""
         pid = getattr(self.session, f"{victim}_pid")
+        if pid == 0:  # between two workers
+            return
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         wait_for_end(pid)

@@ -346,3 +346,32 @@ def test_code_is_that_of_clang(start: Callable[..., Bench], tmp_path: Path, opt:
     ours, theirs = listing("ours.o"), listing("theirs.o")
     for name in ("_Z3dotPKfS0_i", "_Z5scalePdi", "_Z3fibi", "_Z6primesi"):
         assert len(optimised_body(ours, name)) == len(optimised_body(theirs, name)), name
+
+
+LOOPS = """
+#include <cmath>
+#include <vector>
+void saxpy(float *y, const float *x, float a, int n) {
+  for (int i = 0; i < n; ++i)
+    y[i] += a * x[i];
+}
+double norm(const std::vector<double> &v) {
+  double sum = 0;
+  for (double each : v)
+    sum += each * each;
+  return std::sqrt(sum);
+}
+__attribute__((optnone)) int slow(int a) { return a * 2 + a; }
+int choose(int a) { switch (a) { case 1: return 5; case 2: return 7; case 3: return 9; } return 0; }
+"""
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_the_passes_are_those_of_clang(level: int, tmp_path: Path) -> None:
+    """With a record of what is optimised Clang runs its pipeline itself, for the same code."""
+    objects = []
+    for more in ((), (f"-foptimization-record-file={tmp_path}/record",)):
+        with Compiler.spawn(Options(opt=level, use_pch=False, xcc=more)) as compiler:
+            objects.append(compiler.compile(1, LOOPS).object)
+    assert objects[0] is not None
+    assert objects[0] == objects[1]

@@ -192,6 +192,13 @@ def test_an_executor_that_is_killed(stock: Session) -> None:
     assert shown(stock.run("x")) == "1"
 
 
+def test_thread_local_variables_are_undone_and_defined_again(stock: Session) -> None:
+    for number in range(20):
+        stock.run(f"thread_local int t[5] = {{{number}}};")
+        assert shown(stock.run("t[0]")) == str(number)
+        stock.undo(2)
+
+
 def test_processes_are_not_counted(stock: Session) -> None:
     with (
         Session(stock.options.with_(process_limit=3)) as session,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farside.errors import Crashed
+from farside.errors import Crashed, OptionError
 
 from .conftest import NewSession, shown
 
@@ -19,3 +19,12 @@ def test_undefined_behaviour_traps(new_session: NewSession, use_pch: bool) -> No
     with pytest.raises(Crashed, match="SIGILL"):
         session.run("quotient(0)")
     assert shown(session.run("quotient(3)")) == "1"
+
+
+@pytest.mark.parametrize("kind", ["address", "thread"])
+def test_what_needs_a_run_time_library_is_refused(new_session: NewSession, kind: str) -> None:
+    session = new_session(xcc=(f"-fsanitize={kind}",))
+    with pytest.raises(
+        OptionError, match=f"cannot be compiled with -fsanitize={kind}: the process"
+    ):
+        session.run("1")

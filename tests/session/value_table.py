@@ -209,6 +209,7 @@ CLASSES: list[Row] = [
     ("std::array<Point, 1>{}", "std::array<Point, 1>", "{ { x = 1, y = 2.5000000 } }"),
     ("[n = 3, &r = x](int) {}", "(lambda at cell @)", "{ n = 3, r = 42 }"),
     ("[] {}", "(lambda at cell @)", "{}"),
+    ("[]<class T>(T t) { return t; }", "(lambda at cell @)", "{}"),
     ("(const volatile Point &)point", "const volatile Point &", "{ x = 1, y = 2.5000000 }"),
     (
         "Scoped sa[2] = {Scoped::red, Scoped(7)}; sa",

@@ -68,8 +68,9 @@ def test_commands(desk: Desk) -> None:
     assert desk.session.undone == [1]
     assert desk.console.execute("%lib libz.so")
     assert desk.session.loaded == ["libz.so"]
-    assert desk.console.execute("%lib -L /opt/own")
-    assert desk.session.library_dirs == ["/opt/own"]
+    assert desk.console.execute("%lib -L /proc/own")
+    assert desk.session.library_dirs == ["/proc/own"]
+    assert "/proc/own is no directory of this machine" in desk.err.getvalue()
     assert desk.console.execute("%lib")
     assert "loaded: /lib/libc.so.6\nsearch path: /lib\n" in desk.out.getvalue()
     assert desk.console.execute("%help")

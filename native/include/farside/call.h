@@ -86,10 +86,15 @@ template <class T> constexpr unsigned numberKind() {
   return __is_signed(T) ? 7 : 8;
 }
 
+#ifdef __cpp_char8_t
+template <class T> constexpr bool isChar8 = __is_same(T, char8_t);
+#else
+template <class T> constexpr bool isChar8 = false;
+#endif
+
 template <class T>
-constexpr bool isNumber =
-    __is_arithmetic(T) && !__is_same(T, char) && !__is_same(T, wchar_t) && !__is_same(T, char8_t) &&
-    !__is_same(T, char16_t) && !__is_same(T, char32_t);
+constexpr bool isNumber = __is_arithmetic(T) && !__is_same(T, char) && !__is_same(T, wchar_t) &&
+                          !isChar8<T> && !__is_same(T, char16_t) && !__is_same(T, char32_t);
 
 /// Whether a type has no name by which other code could mention it.
 template <class T>

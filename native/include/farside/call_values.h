@@ -6,6 +6,10 @@
 // farside/calls/wire.py.
 #pragma once
 
+#if __cplusplus < 202002L
+#error calls with more than numbers need C++20 or later
+#else
+
 #include <farside/call.h>
 #include <farside/python.h>
 
@@ -733,3 +737,5 @@ inline Reader skip(Reader &in) {
 
 } // namespace wire
 } // namespace farside
+
+#endif

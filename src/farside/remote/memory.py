@@ -54,13 +54,13 @@ class PendingChanges(NamedTuple):
             zero[address] = max(size, zero.get(address, 0))
         merged: list[tuple[int, Buffer]] = []
         for address, content in stores:
-            size = zero.get(address)
-            if size is None or size - len(content) >= _GRANULE:
+            room = zero.get(address)
+            if room is None or room - len(content) >= _GRANULE:
                 merged.append((address, content))
             else:
                 del zero[address]
-                merged.append((address, bytes(content).ljust(size, b"\0")))
-        return [*((address, bytes(size)) for address, size in zero.items()), *merged]
+                merged.append((address, bytes(content).ljust(room, b"\0")))
+        return [*((address, bytes(room)) for address, room in zero.items()), *merged]
 
 
 class MemoryMark(NamedTuple):

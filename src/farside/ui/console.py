@@ -287,7 +287,10 @@ class Console:
         elif isinstance(command, Lib):
             self._load(command.path)
         elif isinstance(command, LibDir):
-            self.session.add_library_dir(os.path.abspath(command.path))
+            path = os.path.abspath(command.path)
+            self.session.add_library_dir(path)
+            if not os.path.isdir(path):
+                self.notice(f"{path} is no directory of this machine")
         elif isinstance(command, Libs):
             self._out.write("".join([f"{line}\n" for line in self.session.libraries()]))
             self._out.flush()

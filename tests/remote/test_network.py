@@ -1,0 +1,148 @@
+"""A network that goes away in the middle of a cell, and comes back or does not."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from farside.errors import FarSideLost
+from farside.options import Options
+from farside.rescue import STARTED_AGAIN
+from farside.session import Session
+from tests.far_sides import Front
+from tests.session.conftest import shown
+
+
+class Network:
+    """What stands between a session and a front: it can be held up, and cut."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._flows = threading.Event()
+        self._flows.set()
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def hold(self) -> None:
+        """Let nothing through until `resume`."""
+        self._flows.clear()
+
+    def resume(self) -> None:
+        self._flows.set()
+
+    def cut(self) -> None:
+        """End all connections that there are; others can be made."""
+        for pair in self._pairs:
+            for each in pair:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._flows.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self.cut()
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._port))
+            self._pairs.append((near, far))
+            thread = threading.Thread(target=self._forward, args=(near, far))
+            self._threads.append(thread)
+            thread.start()
+
+    def _forward(self, near: socket.socket, far: socket.socket) -> None:
+        with near, far, suppress(OSError):
+            while True:
+                ready, _, _ = select.select([near, far], [], [])
+                self._flows.wait()
+                for each in ready:
+                    data = each.recv(65536)
+                    if not data:
+                        return
+                    (far if each is near else near).sendall(data)
+
+
+@pytest.fixture
+def network(listening: Front) -> Iterator[Network]:
+    """Return a network to the front that `options` name."""
+    made = Network(listening.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def session(network: Network, tmp_path: Path) -> Iterator[Session]:
+    """Return a session over that network."""
+    options = Options(
+        output="capture", connect=network.address, token_file=tmp_path / "token", use_pch=False
+    )
+    with Session(options) as made:
+        made.run(
+            "#include <farside/display.h>\n#include <fcntl.h>\n#include <unistd.h>\nint x = 1;"
+        )
+        made.run("x = 2;")
+        yield made
+
+
+def test_a_network_that_is_away_for_a_while(
+    session: Session, network: Network, tmp_path: Path
+) -> None:
+    to_us, to_cell = tmp_path / "to-us", tmp_path / "to-cell"
+    for pipe in (to_us, to_cell):
+        os.mkfifo(pipe)
+    said, may_go_on = (os.open(pipe, os.O_RDWR) for pipe in (to_us, to_cell))
+
+    def go_away_and_come_back() -> None:
+        os.read(said, 1)
+        network.hold()
+        os.write(may_go_on, b"x")
+        os.read(said, 1)  # the cell has gone on, with nobody to be told
+        network.resume()
+
+    thread = threading.Thread(target=go_away_and_come_back)
+    thread.start()
+    result = session.run(
+        f'int said = open("{to_us}", O_WRONLY), go = open("{to_cell}", O_RDONLY); char c;'
+        ' (void)!write(said, "1", 1); (void)!read(go, &c, 1); x = 3; (void)!write(said, "2", 1); x'
+    )
+    thread.join()
+    os.close(said)
+    os.close(may_go_on)
+    assert shown(result) == "3"
+    assert shown(session.run("x + 1")) == "4"
+
+
+def test_a_network_that_is_cut(session: Session, network: Network) -> None:
+    session.on_display = lambda _: network.cut()
+    with pytest.raises(FarSideLost) as caught:
+        session.run("farside::display(1); for (;;) pause();")
+    assert STARTED_AGAIN in caught.value.recovery
+    assert shown(session.run("x")) == "1"
+
+
+def test_an_executor_that_is_killed_there(session: Session) -> None:
+    session.on_display = lambda _: os.kill(session.worker_pid, 9)
+    with pytest.raises(Exception, match="SIGKILL") as caught:
+        session.run("x = 5; farside::display(1); for (;;) pause();")
+    assert caught.value.recovery == ("the program's state is as it was before the cell",)  # type: ignore[attr-defined]
+    assert shown(session.run("x")) == "2"
