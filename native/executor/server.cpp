@@ -150,8 +150,10 @@ void Server::execute(const Frame &frame) {
   bool onMainThread = ::gettid() == MainThread;
   Depth += onMainThread;
   bool isOuter = onMainThread && Depth == 1;
-  if (isOuter)
+  if (isOuter) {
+    Snapshot::awaitNewest();
     OuterCall = frame.Header.SequenceNumber;
+  }
   if (isOuter && Hooks != nullptr)
     Hooks->begin();
   WrapperBuffer result(callWrapper(frame.Header.TagAddress, frame.payload()));

@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,6 +23,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 
 namespace farside {
 
@@ -56,6 +58,7 @@ bool isSame(const struct stat &a, const struct stat &b) {
 
 /// What the fork before this process's own took of a processor; other programs do not count.
 uint64_t lastForkNanoseconds = 0;
+pid_t newest = 0; // the newest snapshot, until it is known to be a session of its own
 
 uint64_t threadNanoseconds() {
   timespec used{};
@@ -180,9 +183,17 @@ Error Snapshot::fork() {
   Forked = child == 0;
   if (Forked)
     return {};
+  newest = std::max(child, 0);
   lastForkNanoseconds = threadNanoseconds() - began;
   ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
   return child < 0 ? Error(std::string("snapshot: cannot fork: ") + std::strerror(why)) : Error();
+}
+
+void Snapshot::awaitNewest() {
+  constexpr int turns = 100'000; // many times what a new process needs to run at all
+  pid_t child = std::exchange(newest, 0);
+  for (int turn = 0; child != 0 && turn < turns && ::getpgid(child) == ::getpgrp(); ++turn)
+    ::sched_yield();
 }
 
 namespace {

@@ -60,6 +60,10 @@ public:
   /// Whether this is the forked process, with all signals blocked.
   bool isThisProcess() const { return Forked; }
 
+  /// Waits until the newest one is a session of its own. A signal that the program sends to its
+  /// process group, and the supervisor's look at who is a snapshot, would else find it unready.
+  static void awaitNewest();
+
   /// In the forked process: says that it is there and sleeps. Returns when it has been woken, with
   /// the connection that woke it, or not at all.
   Connection sleep();
