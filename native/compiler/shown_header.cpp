@@ -263,8 +263,11 @@ template <class T, unsigned G> void since(void *out, T &value) {
   __farside::show<decltype(passed), G>(out, passed);
 }
 template <class T> void system_time(void *out, T &value, long long up, long long down) {
-  auto passed = value.time_since_epoch().count();
-  long long nanoseconds = (long long)(passed * up / down);
+  long double passed = value.time_since_epoch().count();
+  long double exact = passed * up / down;
+  if (!(exact > -9.2e18L && exact < 9.2e18L))
+    return __farside::word(out, "a time before 1678 or after 2261");
+  long long nanoseconds = (long long)exact;
   __farside_leaf(out, __TIME, &nanoseconds, sizeof nanoseconds);
 }
 template <class N, class T> void converted(void *out, T &value, unsigned kind) {
