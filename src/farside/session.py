@@ -181,6 +181,7 @@ class Session(Calling):
         self, code: str, dylib: str, *, given: bool = False
     ) -> tuple[CompiledCell, RunOutcome | None, Mapping[str, float], tuple[str, ...]]:
         """Take a cell along the path; its value is given to Python, or shown."""
+        self._check_code(code)
         cell = self.next_cell
         self.next_cell += 1
         self._displays.clear()

@@ -28,7 +28,7 @@ from farside.result.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MADE = re.compile(r"\(\*reinterpret_cast<(.+) \*>\((0x[0-9a-f]+)ul\)\)")
+MADE = re.compile(r"\(\*reinterpret_cast<(.+) \*>\((0x[0-9a-f]+)ul /\* \d+ \*/\)\)")
 _INT32 = range(-(1 << 31), 1 << 31)
 _INT64 = range(-(1 << 63), 1 << 63)
 _UINT64 = range(1 << 64)
@@ -282,7 +282,7 @@ def _alive(value: Value) -> Argument:
             f"this value ({value.type}) is only what was shown of an object; it is not alive in the"
             " program and cannot be an argument"
         )
-    made = _MADE.fullmatch(name)
+    made = MADE.fullmatch(name)
     if made is None:
         return Argument(f"@{name}", (Form("", name),), _never, value.type)
     # One that a call made: all of its type are served by the same code.

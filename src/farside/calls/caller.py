@@ -20,7 +20,7 @@ from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farside.calls.arguments import LETTERS, Argument, describe, letter_of
+from farside.calls.arguments import LETTERS, MADE, Argument, describe, letter_of
 from farside.calls.callbacks import Callbacks
 from farside.calls.results import given, python_of
 from farside.calls.stub import may_try_again, narrowings, refusal, stub_text
@@ -29,7 +29,6 @@ from farside.errors import (
     ArgumentMismatch,
     CallError,
     CompileError,
-    CppException,
     FarsideError,
     OptionError,
     SetupError,
@@ -59,6 +58,8 @@ _MOST_ATTEMPTS = 6
 _PAUSE = 0.02  # seconds between two states that are kept in a burst of calls
 _LONGEST = 2.0  # seconds of calls that are made again
 _MOST_AGAIN = 10_000
+_PATIENCE = 10  # times what a call took, and a second, for making it again
+_PLAIN = frozenset(("variable", "function"))  # whose declaration changes no type
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ARGUMENT_ERROR = "farside::ArgumentError"
 
@@ -95,6 +96,7 @@ class Made(NamedTuple):
     payload: bytes | None
     seconds: float
     cell: int
+    threw: str
 
 
 class Calls:
@@ -132,6 +134,7 @@ class Calls:
         self._names = names
         self.callbacks = Callbacks()
         self.compiled = 0
+        self.callbacks.blocks = lambda: execution.given
         execution.calls.on_callback = self.callbacks.answer
 
     # ------------------------------------------------------------------ a call
@@ -199,12 +202,17 @@ class Calls:
             ValueGone: it was taken back.
         """
         if value.name.startswith("(*") and value.name not in self._alive:
-            raise ValueGone(
-                f"this object ({value.type}) is gone, as the call that made it was taken back; make"
-                " it again",
-                value.name,
-                0,
-            )
+            raise _gone(value.name, value.type)
+
+    def check_code(self, code: str) -> None:
+        """Make sure that the objects that C++ code mentions are there.
+
+        Raises:
+            ValueGone: one was taken back, or belongs to another session.
+        """
+        for found in MADE.finditer(code):
+            if found.group() not in self._alive:
+                raise _gone(found.group(), found.group(1))
 
     def _take_back_arguments(
         self, described: list[Argument], arguments: Sequence[object], found: list[Any]
@@ -240,12 +248,12 @@ class Calls:
     ) -> RunOutcome:
         """Run a stub: one message, one answer."""
         execution = self._execution
-        self._keep_state()
         beside = self._memory.used
         called_back = self.callbacks.made
         self.callbacks.begin()
         execution.given.clear()  # what a call that threw has left
         with recovering(stub.what), self._gate.wait(self._gentle()):
+            self._keep_state()
             outcome = execution.calls.call(
                 execution.platform.jitdylib("main").header,
                 stub.address,
@@ -255,7 +263,8 @@ class Calls:
             )
         again = None if beside or called_back != self.callbacks.made else payload
         cell = self._rescue.journal.last_cell
-        self._since.append(Made(stub, again, outcome.nanoseconds * 1e-9, cell))
+        took = outcome.nanoseconds * 1e-9
+        self._since.append(Made(stub, again, took, cell, outcome.exception_type))
         return outcome
 
     def _blocks(self) -> Blocks | None:
@@ -395,6 +404,14 @@ class Calls:
         if "#" in code or "using" in code or "namespace" in code:
             self._stubs.clear()
             return
+        if any(each.kind not in _PLAIN for each in compiled.declared):
+            # What a name in an argument's type or of a member means may be another thing now.
+            self._stubs.clear()
+            classes = {word for each in compiled.declared for word in _WORD.findall(each.name)}
+            for name in list(self._alive):
+                if not classes.isdisjoint(_WORD.findall(name)):
+                    del self._alive[name]
+            return
         names = {each.name.rsplit("::", 1)[-1] for each in compiled.declared}
         names |= {word for name in names for word in _WORD.findall(name)}
         for key in [key for key, stub in self._stubs.items() if not names.isdisjoint(stub.words)]:
@@ -468,20 +485,30 @@ class Calls:
             assert made.payload is not None
             with self._gate.wait():
                 header = self._execution.platform.jitdylib("main").header
-                self._execution.calls.call(header, stub.address, made.payload)
-        except CppException:
-            return True
+                limit = _PATIENCE * made.seconds + 1
+                outcome = self._execution.calls.call(
+                    header, stub.address, made.payload, NOTHING, limit
+                )
         except (FarsideError, KeyboardInterrupt):
             self._execution.discard()
             if not self._execution.usable:
                 self._rescue.recover()
             return False
-        return True
+        return outcome.exception_type == made.threw
 
     def close(self) -> None:
         """Give back what the calls hold."""
         self._memory.close()
         self._stubs.clear()
+
+
+def _gone(name: str, kind: str) -> ValueGone:
+    return ValueGone(
+        f"this object ({kind}) is gone: the call that made it was taken back, its class was defined"
+        " again, or it belongs to another session; make it again",
+        name,
+        0,
+    )
 
 
 def _key(described: Sequence[Argument], alive: bool) -> str:

@@ -75,6 +75,7 @@ class Calling:
             SessionBusy, SessionClosed: wrong use.
         """
         with self._exclusive():
+            self._check_code(callee)
             return self._caller().call(callee, arguments, self._recovering)
 
     def new(self, callee: str, *arguments: object) -> Value:
@@ -87,6 +88,7 @@ class Calling:
         Raises: as `call`.
         """
         with self._exclusive():
+            self._check_code(callee)
             found = self._caller().call(callee, arguments, self._recovering, alive=True)
             assert found is not None, "a call without a result"
             return found  # type: ignore[no-any-return]
@@ -143,6 +145,13 @@ class Calling:
                 names=self._cells.names,
             )
         return self._calls
+
+    def _check_code(self, code: str) -> None:
+        """Refuse what is no code, and code that mentions objects which are not there any more."""
+        if not isinstance(code, str):
+            raise TypeError(f"C++ code is a str, not {type(code).__name__}")
+        if "(*reinterpret_cast<" in code:
+            self._caller().check_code(code)
 
     def _declared(self, compiled: CompiledCell, code: str) -> None:
         """Note what a new cell declares."""

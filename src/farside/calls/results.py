@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from farside.result.python import Blocks
 
 
+_numbers = count(1)  # of objects that calls made, in all sessions
 _POINTER = 12
 _STRING = 18
 _BYTES = 34  # the elements of an array that a call may have changed
@@ -94,6 +96,8 @@ def living(value: Any, address: int) -> Any:
         raise ProtocolError("the far side gave an address where it should give an object")
     if "(" in value.type:
         return value
+    # The number tells it from one that lies there later, and from those of other sessions.
+    place = f"{address:#x}ul /* {next(_numbers)} */"
     return replace(
-        value, name=f"(*reinterpret_cast<{value.type} *>({address:#x}ul))", text=f"@{address:#x}"
+        value, name=f"(*reinterpret_cast<{value.type} *>({place}))", text=f"@{address:#x}"
     )

@@ -1,0 +1,82 @@
+"""Objects and compiled calls whose meaning has changed, and programs that end between calls."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from farside.errors import ArgumentMismatch, Crashed, ValueGone
+from farside.session import Session
+from tests.session.conftest import NewSession, shown
+from tests.traces import wait_for_end
+
+
+def test_a_class_that_is_defined_again(session: Session) -> None:
+    session.run("struct Q { int a = 1; int get() { return a; } }; int of(Q &q) { return q.a; }")
+    old = session.new("Q")
+    assert (session.of(old).get(), session.fn.of(old)) == (1, 1)
+    session.run("struct Q { double d = 0.5; int a = 4; int get() { return a; } };")
+    new = session.new("Q")
+    assert session.of(new).get() == 4
+    with pytest.raises(ArgumentMismatch):
+        session.fn.of(new)
+    for use in (lambda: session.fn.of(old), session.of(old).get, lambda: session.eval(f"{old}")):
+        with pytest.raises(ValueGone, match="defined again"):
+            use()
+
+
+def test_an_object_in_the_place_of_one_that_is_gone(session: Session) -> None:
+    session.run("struct A { int n; A(int n) : n(n) {} }; int n_of(A &a) { return a.n; }")
+    session.run("int later = 1;")
+    gone = session.new("A", 5)
+    session.undo()
+    session.run("int later = 1;")
+    assert session.fn.n_of(session.new("A", 77)) == 77
+    with pytest.raises(ValueGone):
+        session.fn.n_of(gone)
+    with pytest.raises(ValueGone):
+        session.eval(f"{gone}.n")
+
+
+def test_an_object_of_another_session(session: Session, new_session: NewSession) -> None:
+    session.run("struct A { int n = 3; };")
+    with pytest.raises(ValueGone, match="another session"):
+        new_session().eval(f"{session.new('A')}.n")
+
+
+def test_a_program_that_is_killed_between_calls(session: Session) -> None:
+    session.run("int n = 0; int next() { return ++n; }")
+    assert [session.fn.next(), session.fn.next()] == [1, 2]
+    worker = session.worker_pid
+    os.kill(worker, signal.SIGKILL)
+    assert wait_for_end(worker)
+    with pytest.raises(Crashed):
+        session.fn.next()
+    assert session.fn.next() == 3
+
+
+def test_large_arguments_of_callbacks(session: Session) -> None:
+    session.run("""
+        #include <functional>
+        #include <vector>
+        double ask(std::function<double(std::vector<double>)> f, int n) {
+          return f(std::vector<double>(n, 0.5));
+        }
+    """)
+    assert session.fn.ask(lambda numbers: float(sum(numbers)), 40_000) == 20_000
+
+
+def test_what_is_no_code(session: Session) -> None:
+    number: Any = 3
+    for use in (session.run, session.eval, session.new):
+        with pytest.raises(TypeError, match="C\\+\\+ code is a str, not int"):
+            use(number)
+
+
+def test_times_that_nanoseconds_cannot_hold(session: Session) -> None:
+    session.run("#include <chrono>\nusing namespace std::chrono;")
+    assert shown(session.run("sys_days(year(2300) / 1 / 1)")) == "a time before 1678 or after 2261"
+    assert shown(session.run("sys_days(year(2023) / 1 / 1)")) == "2023-01-01 00:00:00 UTC"
