@@ -56,6 +56,7 @@ _NAMES = sps.Sequence(sps.STRING)
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
+_LOOK = 1.0  # seconds of silence between two looks at whether the supervisor is stopped
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
 
@@ -557,7 +558,17 @@ class Executor:
 
     def _pump_until(self, done: Callable[[], bool], deadline: float | None) -> None:
         while not done():
-            self._conversation.turn(deadline)
+            look = time.monotonic() + _LOOK
+            try:
+                self._conversation.turn(look if deadline is None else min(look, deadline))
+            except TimedOut:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise
+                # A child of the program may hold the connection of a worker that is dead, and a
+                # supervisor that the program has stopped reports nothing.
+                known = self._setup is not None and self.is_native
+                if known and self._supervisor.is_stopped() and not self._supervisor.worker_lives():
+                    self.raise_death()
             ended = self._conversation.ended or self.death is not None or self._supervisor.ended
             if ended and not done():
                 self.raise_death()
