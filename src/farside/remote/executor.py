@@ -562,7 +562,8 @@ class Executor:
             try:
                 self._conversation.turn(look if deadline is None else min(look, deadline))
             except TimedOut:
-                if deadline is not None and time.monotonic() >= deadline:
+                over = deadline is not None and time.monotonic() >= deadline
+                if over or self._unusable is not None:  # or a call made meanwhile has timed out
                     raise
                 # A child of the program may hold the connection of a worker that is dead, and a
                 # supervisor that the program has stopped reports nothing.
