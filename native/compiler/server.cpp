@@ -108,7 +108,7 @@ int Server::run() {
       // A snapshot that was spoken to is a compiler like any other from here on.
       dieWithPeer(Line.fd());
       // It leaves another in its place first: what is taken back once is often taken back twice.
-      if (snapshot())
+      if (!std::exchange(HasTwin, false) && snapshot())
         continue;
     }
     // What will be taken back in any case leaves the present state in its place, too.
@@ -122,22 +122,41 @@ int Server::run() {
 void Server::awaitRequest() {
   if (!SnapshotDue)
     return;
-  if (ParsedMicros > MaxUnsavedMicros || idleFor(Line.fd(), IdleMilliseconds))
+  if (ParsedMicros > MaxUnsavedMicros)
     snapshot();
+  else if (idleFor(Line.fd(), IdleMilliseconds))
+    snapshot(/*idle=*/true);
 }
 
 /// Forks; true in the process that now sleeps.
-bool Server::snapshot() {
+///
+/// While nobody waits the snapshot makes the one that it is to leave in its place at once, and
+/// both processes take the faults of the pages that the next cell will write.
+bool Server::snapshot(bool idle) {
   Clang->warmUp();
   SnapshotDue = false;
   HasSnapshot = true;
   ParsedMicros = 0;
+  if (idle)
+    Hot.note();
+  bool sleeps = fork();
+  if (idle) {
+    HasTwin = sleeps && !fork();
+    if (!sleeps || HasTwin)
+      Hot.makeOwn();
+    if (HasTwin)
+      Hot.map();
+  }
+  return sleeps;
+}
+
+/// Forks a process that sleeps on a socket of its own, and tells the peer of it; true in that
+/// process.
+bool Server::fork() {
   pid_t pid = -1;
   Descriptor near = forkSnapshot(Line, pid);
-  if (pid == 0) {
-    JustWoken = true; // by the time this is looked at
-    return true;
-  }
+  if (pid == 0)
+    return JustWoken = true; // by the time this is looked at
   if (near)
     Line.send(Object{{"event", "snapshot"}, {"after", LastCell}, {"pid", pid}}, {}, near.get());
   return false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler.h"
+#include "hot_pages.h"
 #include "wire.h"
 
 #include <memory>
@@ -17,7 +18,8 @@ public:
 
 private:
   void awaitRequest();
-  bool snapshot();
+  bool snapshot(bool idle = false);
+  bool fork();
   void dispatch(const llvm::json::Object &request);
   void start(const llvm::json::Object &request);
   void compile(const llvm::json::Object &request);
@@ -37,6 +39,8 @@ private:
   bool SnapshotDue = false;
   bool HasSnapshot = false; // this process, or the one that it was a snapshot of
   bool JustWoken = false;
+  bool HasTwin = false; // another sleeps in the same state, as a snapshot of this one
+  HotPages Hot;
 };
 
 } // namespace farside

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -11,6 +13,7 @@ from time import monotonic
 import pytest
 
 from farside.errors import CompilerCrashed
+from farside.frontend.wire import Channel, Message
 from tests.contract import compiler_rig
 from tests.contract.compiler_rig import Bench
 
@@ -257,23 +260,59 @@ def test_nothing_is_left_when_the_client_closes(start: Callable[..., Bench]) -> 
     assert all(gone(pid) for pid in pids)
 
 
-def test_a_busy_compiler_dies_with_its_peer() -> None:
-    import socket
-    import subprocess
-
-    from farside.frontend.wire import Channel
-
+def by_hand(*options: str) -> tuple[subprocess.Popen[bytes], Channel]:
+    """Start a compiler without the client."""
     near, far = socket.socketpair()
-    process = subprocess.Popen(
-        [str(compiler_rig.program()), f"--fd={far.fileno()}"], pass_fds=(far.fileno(),)
-    )
-    far.close()
+    with far:
+        process = subprocess.Popen(
+            [str(compiler_rig.program()), f"--fd={far.fileno()}"], pass_fds=(far.fileno(),)
+        )
     channel = Channel(near)
-    channel.send({"op": "start", "args": [*ENDLESS_OPTIONS], "pch": None, "values": True})
+    channel.send({"op": "start", "args": [*options], "pch": None, "values": True})
     assert channel.receive().body["ok"]
+    return process, channel
+
+
+def test_a_busy_compiler_dies_with_its_peer() -> None:
+    process, channel = by_hand(*ENDLESS_OPTIONS)
     channel.send({"op": "compile", "cell": 1, "code": ENDLESS})
     channel.close()
     assert process.wait(timeout=30) == 0
+
+
+def test_an_idle_compiler_leaves_two_that_know_the_same() -> None:
+    process, channel = by_hand()
+
+    def receive(channel: Channel, key: str, value: object = None) -> Message:
+        """Return the first message that has the key, with a value; others are snapshots."""
+        while True:
+            message = channel.receive(monotonic() + 60)
+            if key in message.body and value in (None, message.body[key]):
+                return message
+            assert message.descriptor is not None
+            os.close(message.descriptor)
+
+    def compiles(channel: Channel, cell: int, code: str) -> object:
+        channel.send({"op": "compile", "cell": cell, "code": code})
+        return receive(channel, "ok").body["ok"]
+
+    def snapshot_of(channel: Channel) -> Channel:
+        message = receive(channel, "after", 1)
+        pids.append(message.body["pid"])
+        return Channel(socket.socket(fileno=message.descriptor))
+
+    pids: list[int] = []
+    assert compiles(channel, 1, "int x = 1;")
+    first = snapshot_of(channel)
+    # Nobody has spoken to it, and it has the next in its place.
+    second = snapshot_of(first)
+    assert compiles(channel, 2, "int y = x;")
+    assert not compiles(first, 2, "int z = y;")
+    assert compiles(second, 2, "int y = x;")
+    for each in (channel, first, second):
+        each.close()
+    assert process.wait(timeout=30) == 0
+    assert all(gone(pid) for pid in pids)
 
 
 def test_a_cell_that_is_not_accepted_any_more_is_named(
