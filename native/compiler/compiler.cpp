@@ -305,13 +305,12 @@ private:
   Redefinitions &Redefined;
 };
 
-/// Gives the main file an entry among the files: where sanitizers are on, Clang asks for its
-/// name at every function, and crashes where there is none.
-static void nameMainFile(CompilerInstance &instance, llvm::StringRef text) {
+/// Gives the main file, which is empty, an entry among the files: where sanitizers are on, Clang
+/// asks for its name at every function, and crashes where there is none.
+static void nameMainFile(CompilerInstance &instance) {
   SourceManager &sources = instance.getSourceManager();
-  FileEntryRef entry =
-      instance.getFileManager().getVirtualFileRef("start", static_cast<off_t>(text.size()), 0);
-  sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer(text, "start"));
+  FileEntryRef entry = instance.getFileManager().getVirtualFileRef("start", 0, 0);
+  sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer("", "start"));
   sources.setMainFileID(sources.createFileID(entry, SourceLocation(), SrcMgr::C_User));
 }
 
@@ -344,12 +343,11 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
     return false;
   InputKind kind = InputKind(Instance->getLangOpts().CPlusPlus ? Language::CXX : Language::C);
   // The name shows up in nothing but messages about options that include files.
-  llvm::StringRef text = shownHeader(Instance->getLangOpts().CPlusPlus);
-  FrontendInputFile input(llvm::MemoryBufferRef(text, "start"), kind);
+  FrontendInputFile input(llvm::MemoryBufferRef("", "start"), kind);
   Instance->getFrontendOpts().Inputs = {input};
   if (!Action->BeginSourceFile(*Instance, input))
     return false;
-  nameMainFile(*Instance, text);
+  nameMainFile(*Instance);
   Consumer = Action->Consumer;
   Preprocessor &preprocessor = Instance->getPreprocessor();
   preprocessor.enableIncrementalProcessing();
@@ -384,7 +382,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   // What `-include` brings is parsed now; its code comes out with that of the first cell.
   Sema::GlobalEagerInstantiationScope global(Instance->getSema(), true, true);
   Sema::LocalEagerInstantiationScope local(Instance->getSema(), true);
-  MayContinue = parseDeclarations();
+  MayContinue = parseDeclarations(/*first=*/true) && parseShownHeader();
   local.perform();
   global.perform();
   Instances = settings.instances;
@@ -432,12 +430,36 @@ void Compiler::watch(Token &token) {
   }
 }
 
+/// Parses what the display of values declares. It is a file of its own: for each module Clang makes
+/// a checksum of the main file, which would take a sixth of the time of a small cell.
+bool Compiler::parseShownHeader() {
+  SourceManager &sources = Instance->getSourceManager();
+  llvm::StringRef text = shownHeader(Instance->getLangOpts().CPlusPlus);
+  SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
+  FileID file = sources.createFileID(llvm::MemoryBuffer::getMemBuffer(text, "start"),
+                                     SrcMgr::C_User, 0, 0, from);
+  return enter(file, text.size()) && parseDeclarations();
+}
+
+/// Has the parser go on with a file.
+bool Compiler::enter(FileID file, size_t size) {
+  SourceManager &sources = Instance->getSourceManager();
+  SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
+  CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(size));
+  OpenBrackets = 0;
+  if (Instance->getPreprocessor().EnterSourceFile(file, nullptr, from))
+    return false;
+  if (Parse->getCurToken().is(tok::annot_repl_input_end))
+    Parse->ConsumeAnyToken();
+  return true;
+}
+
 /// Parses up to the end of the input that was entered last. False after an error.
-bool Compiler::parseDeclarations() {
+bool Compiler::parseDeclarations(bool first) {
   Parser::DeclGroupPtrTy group;
   Sema::ModuleImportState imports = Sema::ModuleImportState::NotACXX20Module;
   bool atEnd = false;
-  if (Consumer->Number == 0)
+  if (first)
     atEnd = Parse->ParseFirstTopLevelDecl(group, imports);
   else
     group = nullptr;
@@ -517,7 +539,6 @@ bool Compiler::isModuleDeclaration() {
 bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden) {
   prepare();
   Sema &sema = Instance->getSema();
-  Preprocessor &preprocessor = Instance->getPreprocessor();
   SourceManager &sources = Instance->getSourceManager();
   std::string name = "cell " + std::to_string(number);
   auto buffer = llvm::MemoryBuffer::getMemBufferCopy(code.str() + "\n", name);
@@ -525,16 +546,9 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
   Redefined.begin(sema, number, file, hidden);
-  CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(code.size()));
-  OpenBrackets = 0;
-  if (preprocessor.EnterSourceFile(file, nullptr, from))
-    return false;
-
   Sema::GlobalEagerInstantiationScope global(sema, true, true);
   Sema::LocalEagerInstantiationScope local(sema, true);
-  if (Parse->getCurToken().is(tok::annot_repl_input_end))
-    Parse->ConsumeAnyToken();
-  bool ok = parseDeclarations();
+  bool ok = enter(file, code.size()) && parseDeclarations();
   if (ok) {
     for (Decl *weak : sema.WeakTopLevelDecls())
       Consumer->HandleTopLevelDecl(DeclGroupRef(weak));

@@ -92,7 +92,9 @@ private:
 
   bool start(CompilerSettings settings, std::unique_ptr<PchNames> pchNames);
   bool parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden);
-  bool parseDeclarations();
+  bool parseDeclarations(bool first = false);
+  bool parseShownHeader();
+  bool enter(clang::FileID file, size_t size);
   bool openStatement();
   bool completeDisplay();
   void setDisplay(bool plain, bool given);
