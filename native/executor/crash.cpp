@@ -30,7 +30,8 @@ namespace farside {
 namespace {
 
 CrashRecord *record = nullptr;
-constexpr int fatalSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+constexpr int fatalSignals[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL, SIGABRT,
+                                SIGTRAP, SIGSYS, SIGXCPU, SIGXFSZ};
 
 /// A frame count at which a stack is taken for damaged.
 constexpr uint64_t mostFrames = uint64_t{1} << 20;

@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "crash.h"
 #include "librarian.h"
+#include "processes.h"
 #include "snapshot.h"
 #include "sps.h"
 
@@ -13,15 +14,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
+#include <optional>
 #include <poll.h>
 #include <string>
-#include <string_view>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace farside {
@@ -29,93 +31,31 @@ namespace farside {
 namespace {
 
 enum ControlTag : uint64_t { WorkerStarted = 1, WorkerEnded = 2, Remark = 3 };
-enum RemarkKind : uint32_t { Continued = 1, OthersEnded = 2, TooManyProcesses = 3, Written = 4 };
+enum RemarkKind : uint32_t {
+  Continued = 1,
+  OthersEnded = 2,
+  TooManyProcesses = 3,
+  Written = 4,
+  Traced = 5
+};
+enum Circumstance : uint32_t {
+  EndedOutOfMemory = 1,
+  EndedAfterExec = 2,
+  EndedMainThread = 4,
+  EndedProcessorLimit = 8,
+  EndedForbiddenCall = 16
+};
 enum ControlRequest : uint64_t {
   KillWorker = 1,
   AdoptWorker = 2,
   StartLibrarian = 3,
   InterruptCall = 4,
-  LimitProcesses = 5
+  LimitProcesses = 5,
+  Look = 6
 };
 
 /// How often processes are counted where their number is limited.
 constexpr int countingInterval = 20; // milliseconds
-
-/// The children of a process, from the kernel's list, or by looking at every process where the
-/// kernel was built without it.
-std::vector<pid_t> childrenOf(pid_t parent) {
-  std::vector<pid_t> children;
-  std::string pid = std::to_string(parent);
-  if (std::FILE *list = std::fopen(("/proc/" + pid + "/task/" + pid + "/children").c_str(), "re")) {
-    for (int child = 0; std::fscanf(list, "%d", &child) == 1;)
-      children.push_back(child);
-    std::fclose(list);
-    return children;
-  }
-  DIR *all = ::opendir("/proc");
-  while (const dirent *entry = all == nullptr ? nullptr : ::readdir(all)) {
-    std::FILE *stat = std::fopen(("/proc/" + std::string(entry->d_name) + "/stat").c_str(), "re");
-    int child = 0;
-    int itsParent = 0;
-    if (stat == nullptr)
-      continue;
-    // The name may hold anything; what counts stands behind the last parenthesis.
-    char line[256] = {};
-    size_t size = std::fread(line, 1, sizeof line - 1, stat);
-    const void *behind = ::memrchr(line, ')', size);
-    if (behind != nullptr && std::sscanf(line, "%d", &child) == 1 &&
-        std::sscanf(static_cast<const char *>(behind), ") %*c %d", &itsParent) == 1 &&
-        itsParent == parent)
-      children.push_back(child);
-    std::fclose(stat);
-  }
-  if (all != nullptr)
-    ::closedir(all);
-  return children;
-}
-
-/// Kills a process and all below it; returns how many that were.
-uint64_t killTree(pid_t root) {
-  ::kill(root, SIGSTOP); // or it might fork while its children are listed
-  uint64_t killed = 1;
-  for (pid_t child : childrenOf(root))
-    killed += killTree(child);
-  ::kill(root, SIGKILL);
-  return killed;
-}
-
-uint64_t countTree(pid_t root) {
-  uint64_t count = 1;
-  for (pid_t child : childrenOf(root))
-    count += countTree(child);
-  return count;
-}
-
-/// Whether a child is a snapshot, known by the name that it takes, or has ended.
-bool isAsleepOrDead(pid_t child) {
-  char line[128] = {};
-  UniqueFd stat(::open(("/proc/" + std::to_string(child) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  ssize_t size = stat ? readSome(stat.get(), line, sizeof line - 1) : 0;
-  if (size <= 0)
-    return true;
-  std::string_view text(line, static_cast<size_t>(size));
-  size_t behind = text.rfind(')');
-  return text.find("(" + std::string(sleepingName) + ")") != text.npos ||
-         (behind != text.npos && text.substr(behind).starts_with(") Z"));
-}
-
-/// Waits for a child that was killed. It may end only after others: the first process of a pid
-/// namespace, where the program has made one, waits until all others in it have been collected,
-/// which as snapshots are children of this process, too.
-void collect(pid_t child) {
-  for (;;) {
-    siginfo_t ended{};
-    if (::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG) != 0 ||
-        ended.si_pid == child)
-      return;
-    ::waitid(P_ALL, 0, &ended, WEXITED);
-  }
-}
 
 /// Kills every process below this one except some children, and waits until there is no other.
 /// What loses its parent meanwhile comes to this process, the subreaper, so a few rounds reach
@@ -219,6 +159,8 @@ private:
         interruptCall(std::get<0>(call));
       else if (frame.Header.TagAddress == LimitProcesses && decode(in, limit))
         MostProcesses = std::get<0>(limit);
+      else if (frame.Header.TagAddress == Look)
+        lookAtWorker();
       else if (frame.Header.TagAddress == StartLibrarian && frame.Descriptor)
         startLibrarian(std::move(frame.Descriptor));
       else
@@ -272,7 +214,7 @@ private:
     Worker = snapshot;
     ::kill(snapshot, SIGCONT); // a cell may have stopped it
     if (::waitid(P_PID, static_cast<id_t>(snapshot), &state, WEXITED | WNOHANG | WNOWAIT) != 0)
-      reportEnd(CLD_KILLED, SIGKILL); // it ended as a snapshot, or it never was one
+      reportEnd(CLD_KILLED, SIGKILL, 0); // it ended as a snapshot, or it never was one
     else if (state.si_pid != 0)
       awaitWorker();
     else
@@ -296,30 +238,66 @@ private:
     Librarian = std::max(Librarian, 0);
   }
 
+  /// Ends a worker whose main thread has ended while others go on: it serves no call any more, and
+  /// the kernel tells nobody. Seen only once, it may be about to end as a whole.
+  void lookAtWorker() {
+    std::optional<ProcessState> state = Worker == 0 ? std::nullopt : stateOf(Worker);
+    bool headless = state && state->State == 'Z' && !hasEnded(Worker);
+    if (headless && Headless == Worker) {
+      MainThreadsEnd = state->ExitCode;
+      killGroup();
+    }
+    Headless = headless ? Worker : 0;
+  }
+
+  static bool hasEnded(pid_t child) {
+    siginfo_t ended{};
+    return ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           ended.si_pid != 0;
+  }
+
   void awaitWorker() {
     siginfo_t ended{};
     int status = 0;
     do
       status = ::waitid(P_PID, static_cast<id_t>(Worker), &ended, WEXITED | WNOWAIT);
     while (status != 0 && errno == EINTR);
-    remarkWritten();
+    uint32_t circumstances = examine(ended.si_status);
     ::waitid(P_PID, static_cast<id_t>(Worker), &ended, WEXITED | WNOHANG);
-    reportEnd(ended.si_code, ended.si_status);
+    if (MainThreadsEnd) {
+      int end = *std::exchange(MainThreadsEnd, std::nullopt);
+      ended.si_code = WIFEXITED(end) ? CLD_EXITED : CLD_KILLED;
+      ended.si_status = WIFEXITED(end) ? WEXITSTATUS(end) : WTERMSIG(end);
+      circumstances |= EndedMainThread;
+    }
+    reportEnd(ended.si_code, ended.si_status, circumstances);
   }
 
-  /// Says what the worker, dead and not yet waited for, has written in its last call.
-  void remarkWritten() {
+  /// Says what the worker, dead and not yet waited for, has written in its last call, and returns
+  /// the circumstances of its end.
+  uint32_t examine(int status) {
     if (uint64_t bytes = writtenSince(Worker))
       remark(Written, bytes);
+    uint32_t circumstances = 0;
+    if (OutOfMemory.happened())
+      circumstances |= EndedOutOfMemory;
+    std::optional<ProcessState> state = stateOf(Worker);
+    if (state && state->Executed)
+      circumstances |= EndedAfterExec;
+    if (state && hasUsedItsTime(Worker, status, state->Seconds))
+      circumstances |= EndedProcessorLimit;
+    if (state && state->Forbidden)
+      circumstances |= EndedForbiddenCall;
+    return circumstances;
   }
 
   void remark(RemarkKind kind, uint64_t value) {
     report(Remark, static_cast<uint32_t>(kind), value);
   }
 
-  void reportEnd(int code, int status) {
+  void reportEnd(int code, int status, uint32_t circumstances) {
     report(WorkerEnded, static_cast<uint32_t>(Worker), static_cast<int32_t>(code),
-           static_cast<int32_t>(status), OutOfMemory.happened(), takeCrashRecord(Worker));
+           static_cast<int32_t>(status), circumstances, takeCrashRecord(Worker));
     Worker = 0;
   }
 
@@ -331,17 +309,21 @@ private:
       if (::waitid(P_ALL, 0, &ended, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) != 0 ||
           ended.si_pid == 0)
         return;
-      bool stopped = ended.si_code == CLD_STOPPED;
+      bool traced = ended.si_code == CLD_TRAPPED;
+      bool stopped = ended.si_code == CLD_STOPPED || traced;
+      uint32_t circumstances = 0;
       if (ended.si_pid == Worker && !stopped)
-        remarkWritten();
+        circumstances = examine(ended.si_status);
       siginfo_t taken{};
       ::waitid(P_PID, static_cast<id_t>(ended.si_pid), &taken, WEXITED | WSTOPPED | WNOHANG);
       if (ended.si_pid == Librarian && !stopped)
         Librarian = 0;
-      if (ended.si_pid != Worker)
+      if (traced)
+        letGo(ended.si_pid, ended.si_status);
+      else if (ended.si_pid != Worker)
         continue; // a discarded snapshot, or an orphan of the user's program
-      if (!stopped) {
-        reportEnd(ended.si_code, ended.si_status);
+      else if (!stopped) {
+        reportEnd(ended.si_code, ended.si_status, circumstances);
       } else {
         // Nobody else would continue it: the program is in no shell's job control.
         remark(Continued, static_cast<uint64_t>(ended.si_status));
@@ -350,12 +332,24 @@ private:
     }
   }
 
+  /// Lets a thread go that has asked to be traced by its parent (PTRACE_TRACEME), which is this
+  /// process and no debugger, and that a signal has stopped. The signal takes its course.
+  void letGo(pid_t thread, int signal) {
+    std::optional<ProcessState> state = stateOf(thread);
+    // A traced thread gets SIGTRAP when it has executed a program, which would be the end of that.
+    bool ofExec = signal == SIGTRAP && state && state->Executed;
+    ::ptrace(PTRACE_DETACH, thread, nullptr, ofExec ? 0L : static_cast<long>(signal));
+    remark(Traced, static_cast<uint64_t>(signal));
+  }
+
   int ControlFd;
   Connection Control;
   uint64_t NextSequenceNumber = 0;
   pid_t Worker;
   uint32_t MostProcesses = 0; // beside the worker; 0 for any number
   pid_t Librarian = 0;
+  pid_t Headless = 0;                // the worker that was found without its main thread
+  std::optional<int> MainThreadsEnd; // of the worker that is killed for want of it, as for `wait`
   UniqueFd ChildSignals;
   OutOfMemoryKills OutOfMemory;
 };

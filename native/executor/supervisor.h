@@ -9,18 +9,22 @@
 // user's memory.
 //
 // Control frames are ORC CallWrapper frames without reply. To the near side: tag 1, worker started
-// (u32 pid); tag 2, worker ended (u32 pid, i32 si_code, i32 si_status, bool out of memory,
-// Seq<char> crash record); tag 3, a remark (u32 kind, u64 value): 1, the program was stopped by
-// this signal and has been continued; 2, so many other processes of the program were ended; 3, it
-// had this many, which is beyond the limit; 4, the call that the worker died in had written this
-// many bytes.
+// (u32 pid); tag 2, worker ended (u32 pid, i32 si_code, i32 si_status, u32 circumstances,
+// Seq<char> crash record), with the bits 1, the kernel ran out of memory; 2, it had executed
+// another program; 4, it was the main thread that ended so, and the others were killed; 8, it had
+// used its processor time; 16, seccomp forbade a system call; tag 3, a remark (u32 kind, u64
+// value): 1, the program was stopped by this signal and has been continued; 2, so many other
+// processes of the program were ended; 3, it had this many, which is beyond the limit; 4, the call
+// that the worker died in had written this many bytes; 5, a thread that had asked to be traced was
+// stopped by this signal and was let go.
 //
 // From it: tag 1, kill the worker, and everything else below the supervisor except these snapshots
 // (Seq<u32> pids); tag 2, a snapshot is the worker from now on (u32 pid); answered by tag 1, or by
 // tag 2 if it is not alive; tag 3, start a librarian on the
 // descriptor that comes with the frame (librarian.h); tag 4, the worker's call with this number is
 // to end by itself (u64); tag 5, the program may have so many processes beside its first (u32), 0
-// for any number. Any other is a violation and ends everything, as does the end of the stream.
+// for any number; tag 6, look whether the worker still has its main thread. Any other is a
+// violation and ends everything, as does the end of the stream.
 #pragma once
 
 #include "fd.h"

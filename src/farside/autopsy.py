@@ -37,6 +37,9 @@ _EXECUTOR = "farside-executor"
 # What the compiler makes of a cell's statements and initialisers; its names mean nothing to a user.
 _NAMELESS = ("__stmts__", "__cxx_global_", "_GLOBAL_")
 
+_NO_TIME_LEFT = "its processor time was used up (RLIMIT_CPU); `ulimit -t` or setrlimit give it more"
+_OTHERS_LEFT = "its other threads, which cannot serve the session, were ended, too"
+
 _EXITS = {
     KIND_EXIT: "exit",
     KIND_QUICK_EXIT: "quick_exit",
@@ -57,6 +60,8 @@ _REASONS = {
     (signal.SIGTRAP, 1): "a breakpoint",
     (signal.SIGTRAP, _SI_KERNEL): "a breakpoint instruction",
     (signal.SIGSYS, 1): "a system call that is forbidden here",
+    (signal.SIGXCPU, _SI_KERNEL): _NO_TIME_LEFT,
+    (signal.SIGXFSZ, 0): "a file would have grown beyond the limit (RLIMIT_FSIZE, `ulimit -f`)",
 }
 
 
@@ -89,14 +94,7 @@ def explain(report: DeathReport, cell: int | None, evidence: Evidence) -> DeathR
     record = report.record
     report = report._replace(cell=cell)
     if record is None or not _belongs(record, report):
-        if report.signal_name == "SIGKILL":
-            why = (
-                "the kernel ran out of memory and killed a process, this one by all appearance"
-                if report.out_of_memory
-                else "by another process, or by itself"
-            )
-            return report._replace(reason=why)
-        return report
+        return report._replace(reason=_without_record(report))
     lookup = _Lookup(evidence)
     frames = _own(record, lookup.frames(record))
     line = next((f.line for f in frames if f.file == f"cell {cell}" and f.line), None)
@@ -106,6 +104,34 @@ def explain(report: DeathReport, cell: int | None, evidence: Evidence) -> DeathR
         fault_address=_fault_address(record),
         frames=frames,
     )
+
+
+def _without_record(report: DeathReport) -> str | None:
+    """Return why a process ended that could say nothing itself."""
+    if report.forbidden_call:
+        why = "it made a system call that it had forbidden itself (seccomp)"
+    elif report.processor_limit:
+        why = (
+            _NO_TIME_LEFT
+            if report.signal_name == "SIGXCPU"
+            else f"by all appearance, {_NO_TIME_LEFT}"
+        )
+    elif report.executed:
+        why = "it had executed another program in its place; fork first to keep this one"
+    elif report.exit_status is not None and not report.main_thread:
+        why = (
+            "by the system call itself (SYS_exit, SYS_exit_group) or within a library; exit and"
+            " _exit would say where"
+        )
+    elif report.exit_status is not None:
+        why = "by the system call SYS_exit"
+    elif report.signal_name == "SIGKILL" and report.out_of_memory:
+        why = "the kernel ran out of memory and killed a process, this one by all appearance"
+    elif report.signal_name == "SIGKILL":
+        why = "by another process, or by itself"
+    else:
+        return None
+    return f"{why}; {_OTHERS_LEFT}" if report.main_thread else why
 
 
 def _belongs(record: CrashRecord, report: DeathReport) -> bool:
@@ -240,6 +266,9 @@ def _reason(
     if record.signal == signal.SIGABRT:
         return _why_aborted(record, frames)
     if record.code <= 0:
+        by_kernel = (signal.Signals(record.signal), record.code) in _REASONS
+        if by_kernel and record.sender == record.process:  # as the kernel has it look
+            return _REASONS[signal.Signals(record.signal), record.code]
         if record.sender == record.process:
             return "raised by the program itself"
         return f"sent by process {record.sender}" if record.sender > 0 else None

@@ -89,6 +89,19 @@ def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
     return tuple(notices)
 
 
+def stopped(remarks: Mapping[int, int]) -> tuple[str, ...]:
+    """Say by what a program was stopped that goes on."""
+    notices = []
+    if (number := remarks.get(bootstrap.REMARK_CONTINUED)) is not None:
+        notices.append(f"the program was stopped by signal {number} and was continued")
+    if (number := remarks.get(bootstrap.REMARK_TRACED)) is not None:
+        notices.append(
+            f"the program asked to be traced (PTRACE_TRACEME) and was stopped by signal {number};"
+            " there is no debugger, so it was let go"
+        )
+    return tuple(notices)
+
+
 def _not_undone(went_back: WentBack) -> list[str]:
     """Say what a snapshot could not hold."""
     notices = []

@@ -24,11 +24,10 @@ from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
 from farside.loading import call_main, load
 from farside.options import Options, changed
-from farside.orc import bootstrap
 from farside.outcome import CellResult, Checkpoint, Closing, Past
 from farside.owned import abandon, ask_owner, ask_to_end, demangle_with, show_to_owner
 from farside.recovery.journal import Journal, JournalEntry
-from farside.rescue import Rescue
+from farside.rescue import Rescue, stopped
 from farside.result.output import Output, tell
 from farside.trace import Tracing
 from farside.turns import Turns
@@ -243,10 +242,9 @@ class Session(Calling):
 
     def _by_the_way(self) -> tuple[str, ...]:
         """What the user should know of a cell that was accepted."""
-        notices = ["the cell was asked to end, and did"] if self._gate.asked else []
-        if (stopped := self._execution.take_remarks().get(bootstrap.REMARK_CONTINUED)) is not None:
-            notices.append(f"the program was stopped by signal {stopped} and was continued")
-        return (*notices, *self._execution.take_notices())
+        notices = ("the cell was asked to end, and did",) if self._gate.asked else ()
+        stops = stopped(self._execution.take_remarks())
+        return (*notices, *stops, *self._execution.take_notices())
 
     def _gentle(self) -> Callable[[], None] | None:
         """What the first interrupt does while code runs; None takes it back."""

@@ -165,7 +165,7 @@ SETUP = sps.pack(
 READY = encode_frame(Opcode.SETUP, 0, 0, SETUP)
 STARTED = encode_frame(Opcode.CALL, 0, bootstrap.CONTROL_WORKER_STARTED, struct.pack("<I", 42))
 ENDED = encode_frame(
-    Opcode.CALL, 1, bootstrap.CONTROL_WORKER_ENDED, struct.pack("<Iii?Q", 42, 2, 11, False, 0)
+    Opcode.CALL, 1, bootstrap.CONTROL_WORKER_ENDED, struct.pack("<IiiIQ", 42, 2, 11, 0, 0)
 )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from farside.remote.transport import Transport
 
 GRACE = 2.0  # seconds beyond a deadline for one that talks without end
+_LOOK = 1.0  # seconds between two looks at the peer
 
 
 class Conversation:
@@ -40,6 +41,7 @@ class Conversation:
         lost: Callable[[], NoReturn],
         set_up: Callable[[Frame], None],
         is_gone: Callable[[], bool] = lambda: False,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         """Take over a connected transport.
 
@@ -49,6 +51,7 @@ class Conversation:
             set_up: takes the Setup frame.
             is_gone: tells whether the peer is known to have ended; a child of it may hold the
                 connection open.
+            look: is called now and then while a call is waited for, to find out.
         """
         self.ended = False
         self.handlers: dict[int, Callable[[bytes], bytes | Answer]] = {}
@@ -57,6 +60,8 @@ class Conversation:
         self._lost = lost
         self._set_up = set_up
         self._is_gone = is_gone
+        self._look = look
+        self._look_at = 0.0
         self._frames = FrameDecoder()
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {}
@@ -87,6 +92,7 @@ class Conversation:
         sequence = self._new_sequence()
         if not self._results:
             self.outer_call = sequence
+            self._look_at = time.monotonic() + _LOOK
         self._results[sequence] = None
         frame = encode_frame(Opcode.CALL, sequence, function, payload)
         self.send(frame + then if then else frame, deadline, descriptor)
@@ -150,11 +156,13 @@ class Conversation:
             self._poll.unregister(descriptor)
 
     def turn(self, deadline: float | None) -> None:
-        """Wait for one event or more and serve them. Raises TimedOut at the deadline."""
-        milliseconds = None
-        if deadline is not None:
-            milliseconds = max(0.0, deadline - time.monotonic()) * 1000
-        events = self._poll.poll(milliseconds)
+        """Wait for events, not too long, and serve them. Raises TimedOut at the deadline."""
+        now = time.monotonic()
+        if now >= self._look_at:  # not only after silence: a program may write without end
+            self._look_at = now + _LOOK
+            self._look()
+        until = self._look_at if deadline is None else min(deadline, self._look_at)
+        events = self._poll.poll(max(0.0, until - now) * 1000)
         if not events and deadline is not None and time.monotonic() >= deadline:
             raise TimedOut("The far side did not answer in the time it was given.")
         for descriptor, _ in events:

@@ -71,6 +71,11 @@ class DeathReport(NamedTuple):
         code: ``si_code``: exited, killed, or killed with a core dump.
         status: the exit status, or the number of the signal.
         out_of_memory: whether the kernel killed a process for want of memory in the meantime.
+        executed: whether the process had executed another program by then.
+        main_thread: whether it was only the main thread that ended so, with others left, which
+            were killed.
+        processor_limit: whether the program had used the time that ``RLIMIT_CPU`` gave it.
+        forbidden_call: whether the kernel killed its main thread for a system call (seccomp).
         record: what the process wrote, as it was received.
         cell: the number of the cell that ran, or None.
         line: the line of that cell that was reached, counted from 1, or None.
@@ -83,6 +88,10 @@ class DeathReport(NamedTuple):
     code: int
     status: int
     out_of_memory: bool = False
+    executed: bool = False
+    main_thread: bool = False
+    processor_limit: bool = False
+    forbidden_call: bool = False
     record: CrashRecord | None = None
     cell: int | None = None
     line: int | None = None
@@ -117,7 +126,8 @@ class DeathReport(NamedTuple):
         """The signal or exit status with all that is known about it, on one line."""
         name = self.signal_name
         if name is None:
-            text = f"the cell ended its process with exit status {self.status}"
+            what = "the main thread" if self.main_thread else "its process"
+            text = f"the cell ended {what} with exit status {self.status}"
             return f"{text}: {self.reason}" if self.reason else text
         words = _SIGNAL_TEXT.get(name)
         text = name + (f" ({words})" if words else "")

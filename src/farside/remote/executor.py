@@ -56,7 +56,6 @@ _NAMES = sps.Sequence(sps.STRING)
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
-_LOOK = 1.0  # seconds of silence between two looks at whether the supervisor is stopped
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
 
@@ -86,7 +85,7 @@ class Executor:
 
         transport = SocketTransport(spawned.data)
         self._conversation = Conversation(
-            transport, self.raise_death, self._take_setup, lambda: self._has_ended
+            transport, self.raise_death, self._take_setup, lambda: self._has_ended, self._look
         )
         if self._supervisor.exists:
             self._conversation.watch(self._supervisor.fileno(), self._read_control)
@@ -558,21 +557,23 @@ class Executor:
 
     def _pump_until(self, done: Callable[[], bool], deadline: float | None) -> None:
         while not done():
-            look = time.monotonic() + _LOOK
-            try:
-                self._conversation.turn(look if deadline is None else min(look, deadline))
-            except TimedOut:
-                over = deadline is not None and time.monotonic() >= deadline
-                if over or self._unusable is not None:  # or a call made meanwhile has timed out
-                    raise
-                # A child of the program may hold the connection of a worker that is dead, and a
-                # supervisor that the program has stopped reports nothing.
-                known = self._setup is not None and self.is_native
-                if known and self._supervisor.is_stopped() and not self._supervisor.worker_lives():
-                    self.raise_death()
+            self._conversation.turn(deadline)
             ended = self._conversation.ended or self.death is not None or self._supervisor.ended
             if ended and not done():
                 self.raise_death()
+
+    def _look(self) -> None:
+        """Look whether what is waited for can still come.
+
+        A child of the program may hold the connection of a worker that is dead, or of which only
+        the main thread is, and a supervisor that the program has stopped reports nothing.
+        """
+        if self._setup is None or not self.is_native:
+            return
+        if not self._supervisor.is_stopped():
+            self._supervisor.look()
+        elif self._unusable is None and not self._supervisor.worker_lives():
+            self.raise_death()
 
     def raise_death(self) -> NoReturn:
         """Say why the stream ended: the supervisor knows how the worker did.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from farside.remote.spawn import Spawned
 
-_WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.BOOL, sps.BYTES)
+_WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.U32, sps.BYTES)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
 
@@ -97,8 +97,7 @@ class Supervisor:
             if frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_STARTED:
                 (self.worker_pid,) = sps.unpack((sps.U32,), frame.payload)
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
-                *ended, record = sps.unpack(_WORKER_ENDED, frame.payload)
-                report = DeathReport(*ended)._replace(record=decode_record(record))
+                report = _report(*sps.unpack(_WORKER_ENDED, frame.payload))
                 if self.worker_pid in (None, report.pid):
                     self.death = report
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_REMARK:
@@ -139,6 +138,14 @@ class Supervisor:
     def limit_processes(self, most: int) -> None:
         """Let the program have so many processes beside its first; 0 is no limit."""
         self.tell(bootstrap.CONTROL_LIMIT_PROCESSES, sps.pack((sps.U32,), (most,)))
+
+    def look(self) -> None:
+        """Ask for a look at the worker, which nothing was heard of for a while.
+
+        The kernel tells nobody of the end of a main thread that leaves others behind.
+        """
+        if self.serves and self.exists and self._spawned.hosted is None:
+            self.tell(bootstrap.CONTROL_LOOK, b"")
 
     def interrupt_call(self, sequence: int) -> None:
         """Say that the worker's call with this number is to end by itself."""
@@ -201,3 +208,17 @@ class Supervisor:
         # User code may have stopped it.
         if not collect(self.pid, _REAP_GRACE) or was_killed:
             end_leftovers(self._spawned.mark, keep)
+
+
+def _report(pid: int, code: int, status: int, circumstances: int, record: bytes) -> DeathReport:
+    return DeathReport(
+        pid,
+        code,
+        status,
+        out_of_memory=bool(circumstances & bootstrap.ENDED_OUT_OF_MEMORY),
+        executed=bool(circumstances & bootstrap.ENDED_AFTER_EXEC),
+        main_thread=bool(circumstances & bootstrap.ENDED_MAIN_THREAD),
+        processor_limit=bool(circumstances & bootstrap.ENDED_PROCESSOR_LIMIT),
+        forbidden_call=bool(circumstances & bootstrap.ENDED_FORBIDDEN_CALL),
+        record=decode_record(record),
+    )
