@@ -119,7 +119,7 @@ def test_a_row_of_prompts(peers: Peers) -> None:
 def test_peers_that_are_missing_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     found = Peers(2)
-    assert list(found.repls) == ["farside"]
+    assert list(found.repls) == ["farside", "in-process"]
     assert set(found.missing) >= {"clang-repl", "clang-repl-oop", "clang++", "g++"}
     assert found.compilers == {}
 

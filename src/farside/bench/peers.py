@@ -49,7 +49,9 @@ class Peers:
         self.programs: dict[str, str] = {}
         self._only = only
         level = [] if opt is None else [f"-O{opt}"]
-        self._repl(FARSIDE, [sys.executable, "-m", "farside", *level])
+        own = [sys.executable, "-m", "farside", *level]
+        self._repl(FARSIDE, own)
+        self._repl("in-process", [*own, "--in-process"])
         self._clang_repl([] if opt is None else [f"--Xcc=-O{opt}"])
         if self._wanted("cppyy"):
             spec = find_spec("cppyy")
