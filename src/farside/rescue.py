@@ -65,6 +65,7 @@ RUN_AGAIN = (
 )
 LOSSES = (TAKEN_BACK_TOO, STARTED_AGAIN, RUN_AGAIN)
 _PATIENCE = 10.0  # seconds for a snapshot to be there
+_CELL = "the cell ran"  # what a program is wanted for
 
 
 def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
@@ -248,25 +249,40 @@ class Rescue:
             FarSideLost: it could not be brought back as it was. The cell was written for another
                 state, and is not run.
         """
-        self._bring_back(make_calls_again)
+        self.bring_back(_CELL, make_calls_again)
         executor = self._execution.started()
         ran = executor.ran if executor is not None else 0
         try:
             made = prepare()
-            if not self._bring_back(make_calls_again):
+            if not self.bring_back(_CELL, make_calls_again):
                 return made
         except (Crashed, FarSideLost):
-            if executor is None or executor.ran != ran or not self._bring_back(make_calls_again):
+            if executor is None or executor.ran != ran:
+                raise
+            if not self.bring_back(_CELL, make_calls_again):
                 raise
         return prepare()
 
-    def _bring_back(self, make_calls_again: Callable[[FarsideError], None]) -> bool:
-        """Bring a program back that has ended by itself, if it has; tell whether it had."""
+    def has_ended(self) -> bool:
+        """Tell whether the program has ended by itself, as far as the kernel knows."""
+        executor = self._execution.started()
+        return executor is not None and not executor.lives()
+
+    def bring_back(self, what: str, make_calls_again: Callable[[FarsideError], None]) -> bool:
+        """Bring a program back that has ended by itself, if it has; tell whether it had.
+
+        Args:
+            what: is to be done with it next.
+            make_calls_again: see `Calls.make_again`.
+
+        Raises:
+            FarSideLost: it could not be brought back as it was.
+        """
         executor = self._execution.started()
         if executor is None or executor.lives():
             return False
         self.running = None
-        how = self._end_of(executor)
+        how = f"the program had ended before {what}: {self._end_of(executor)}"
         had = len(self.journal)
         self._execution.discard()
         recovery = self.recover()
@@ -281,13 +297,13 @@ class Rescue:
         for stdout, stderr in said:
             self._output.put_back(stdout, stderr)
         if had and (calls.recovery or any(each.startswith(LOSSES) for each in recovery)):
-            how = f"{how}\nThe cell was not run: the state that it was written for is lost."
-            raise FarSideLost(how)
+            undone = "The cell was not run" if what == _CELL else "Nothing was done"
+            raise FarSideLost(f"{how}\n{undone}: the state that it was meant for is lost.")
         self._told = (how, *self._told)
         return True
 
     def _end_of(self, executor: Executor) -> str:
-        """Say how a program ended between two cells."""
+        """Say how a program ended while none of its code was to run."""
         try:
             executor.raise_death()
         except Crashed as error:
@@ -297,10 +313,10 @@ class Rescue:
                 text = f"it left with exit status {report.exit_status}"
         except FarsideError as error:
             text = str(error).removesuffix(".")
-        return f"the program had ended before the cell ran: {text}"
+        return text
 
     def take_told(self) -> tuple[str, ...]:
-        """Return and forget what was done before the cell ran, a sentence each."""
+        """Return and forget what was done before a cell or call, a sentence each."""
         told, self._told = self._told, ()
         return told
 

@@ -543,7 +543,7 @@ class Session(Calling):
             what: is done, for messages.
             action: does it; it may be interrupted.
         """
-        with self._exclusive(), self._recovering(what):
+        with self._exclusive(), self._reviving(what):
             try:
                 with self._gate.wait(self._gentle()):
                     result = action(self._execution, self._journal)
@@ -557,7 +557,7 @@ class Session(Calling):
 
     def statistics(self) -> Statistics:
         """Count what there is on both sides: names, memory, registrations."""
-        with self._exclusive(), self._recovering("counting"), self._gate.wait():
+        with self._exclusive(), self._reviving("counting"), self._gate.wait():
             return self._execution.statistics()
 
     def take_output(self) -> tuple[str, str]:
@@ -572,7 +572,7 @@ class Session(Calling):
             RemoteError: the far side's loader refused the library.
             CppException: an initialiser of an object threw; the object is linked all the same.
         """
-        with self._exclusive(), self._recovering(f"loading {path}"):
+        with self._exclusive(), self._reviving(f"loading {path}"):
             try:
                 with self._gate.wait():
                     notice = load(self._execution, path)
@@ -601,7 +601,7 @@ class Session(Calling):
         Raises:
             Crashed, FarSideLost: the far side ended; the session has recovered.
         """
-        with self._exclusive(), self._recovering("listing libraries"), self._gate.wait():
+        with self._exclusive(), self._reviving("listing libraries"), self._gate.wait():
             return self._execution.found.describe(self._execution.program())
 
     def defines_main(self) -> bool:

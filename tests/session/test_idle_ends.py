@@ -98,3 +98,49 @@ def test_calls_are_made_again(session: Session) -> None:
     assert session.call("add", 1) == 3
     end(session.worker_pid)
     assert shown(session.run("x")) == "3"
+
+
+def test_calls_find_the_program_that_has_ended(session: Session) -> None:
+    session.run("int x = 1; int add(int n) { return x += n; }")
+    session.run("struct Made { int get() { return 7; } };")
+    worker = session.worker_pid
+    assert session.call("add", 1) == 2
+    end(session.worker_pid)
+    assert session.call("add", 1) == 3  # and nothing was lost
+    end(session.supervisor_pid)
+    assert wait_for_end(session.worker_pid)
+    assert session.fn.add(1) == 4
+    end(session.worker_pid)
+    made = session.new("Made")  # which is compiled first
+    assert session.of(made).get() == 7
+    result = session.run("x")
+    assert shown(result) == "4"
+    ends = [each for each in result.notices if each.startswith("the program had ended before the")]
+    assert [each.split(":")[0][-4:] for each in ends] == ["call"] * 3
+    assert session.worker_pid != worker
+    assert session.run("x").notices == ()
+
+
+def test_what_else_is_done_finds_the_program_that_has_ended(session: Session) -> None:
+    run_all(session, "int x = 1;", "x = 2;")
+    end(session.worker_pid)
+    assert session.statistics().images == 1
+    end(session.worker_pid)
+    assert "libz.so.1" in session.load("libz.so.1")
+    end(session.worker_pid)
+    assert session.libraries()
+    end(session.worker_pid)
+    session.share("shared", bytearray(8))[0] = 3
+    end(session.worker_pid)
+    session.jitdylib("more")
+    assert shown(session.run("x + shared[0]")) == "5"
+
+
+def test_nothing_is_called_where_the_state_before_the_call_is_lost(new_session: NewSession) -> None:
+    session = new_session(snapshots=0)
+    run_all(session, "int x = 1; int add(int n) { return x += n; }", "x = 2;")
+    end(session.worker_pid)
+    with pytest.raises(FarSideLost, match="Nothing was done") as caught:
+        session.call("add", 1)
+    assert caught.value.recovery == (STARTED_AGAIN,)
+    assert session.call("add", 1) == 2

@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import subprocess
+import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,4 +161,59 @@ def test_a_script_leaves_the_terminal_as_it_was(
         person.waits_for("the cell had changed the terminal's settings; they are as before it")
     assert person.process.wait() == (137 if end else 3)
     assert person.settings() == before
+    person.leaves()
+
+
+RAW = "termios t; tcgetattr(0, &t); cfmakeraw(&t); tcsetattr(0, TCSANOW, &t);"
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_code_of_the_command_line_leaves_the_terminal_as_it_was(farside_command: list[str]) -> None:
+    cells = ["-c", f"#include <termios.h>\n{RAW}", "-c", "t.c_lflag & ICANON"]
+    person = Person([*farside_command, *cells], {"TERM": "dumb"})
+    before = person.settings()
+    person.waits_for("(unsigned int) 0")
+    assert person.process.wait() == 0
+    assert person.settings() == before
+    person.leaves()
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+@pytest.mark.parametrize("end", ["", "raise(SIGKILL);"])
+def test_objects_that_are_run_leave_the_terminal_as_it_was(
+    farside_command: list[str], tmp_path: Path, end: str
+) -> None:
+    source = (
+        f"#include <signal.h>\n#include <termios.h>\nint main() {{ struct {RAW} {end} return 3; }}"
+    )
+    program = str(tmp_path / "raw.o")
+    subprocess.run(["gcc", "-c", "-xc", "-", "-o", program], input=source, text=True, check=True)
+    person = Person([*farside_command, "run", program], {"TERM": "dumb"})
+    before = person.settings()
+    assert person.process.wait() == (137 if end else 3)
+    assert person.settings() == before
+    person.leaves()
+
+
+SHELL = """
+import termios
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "farside")
+before = termios.tcgetattr(0)
+shell.run_cell_magic("cpp", "", "#include <csignal>\\n#include <termios.h>\\nRAW")
+print("accepted", termios.tcgetattr(0) == before)
+shell.run_cell("%%cpp\\nt.c_lflag = 0; tcsetattr(0, TCSANOW, &t); raise(SIGKILL);")
+print("killed", termios.tcgetattr(0) == before)
+shell.run_line_magic("unload_ext", "farside")
+"""
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_shell_of_ipython_finds_its_terminal_as_it_was(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SHELL.replace("RAW", RAW)]
+    person = Person(command, {"TERM": "dumb", "IPYTHONDIR": str(tmp_path)})
+    assert "the program had changed the terminal's settings" in person.waits_for("accepted True")
+    assert "SIGKILL" in person.waits_for("killed True")
+    assert person.process.wait() == 0
     person.leaves()

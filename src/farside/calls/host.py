@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from farside.calls.caller import Calls
@@ -75,6 +77,7 @@ class Calling:
             SessionBusy, SessionClosed: wrong use.
         """
         with self._exclusive():
+            self._revive("the call")
             self._check_code(callee)
             return self._caller().call(callee, arguments, self._recovering)
 
@@ -88,6 +91,7 @@ class Calling:
         Raises: as `call`.
         """
         with self._exclusive():
+            self._revive("the call")
             self._check_code(callee)
             found = self._caller().call(callee, arguments, self._recovering, alive=True)
             assert found is not None, "a call without a result"
@@ -115,7 +119,7 @@ class Calling:
         """
         from farside.calls.shared import make_shared
 
-        with self._exclusive(), self._recovering(f"sharing {name}"):
+        with self._exclusive(), self._reviving(f"sharing {name}"):
             with self._gate.wait():
                 _ = self._execution.platform  # waits for the executor
             buffer = make_shared(name, array, self._execution)
@@ -167,6 +171,28 @@ class Calling:
             *[name for name in images[first:] if name in cells or name.startswith("call ")],
             *[name for name in cells if name not in images],
         ]
+
+    def _revive(self, what: str) -> None:
+        """Bring a program back that has ended while none of its code was to run.
+
+        The next result of a cell says so.
+
+        Args:
+            what: is to be done next; it has not begun, so it loses nothing.
+
+        Raises:
+            FarSideLost: it could not be brought back as it was.
+        """
+        if self._rescue.has_ended():
+            with self._recovering(what):
+                self._rescue.bring_back(what, self._make_calls_again)
+
+    @contextmanager
+    def _reviving(self, what: str) -> Iterator[None]:
+        """Do something with a program that lives, as safely as `run` does it."""
+        self._revive(what)
+        with self._recovering(what):
+            yield
 
     def _make_calls_again(self, error: FarsideError) -> None:
         """Make calls again where the program went back to a state before them."""

@@ -179,7 +179,7 @@ class Executor:
 
     def lives(self) -> bool:
         """Tell whether calls can be made, as far as the kernel knows; nothing is waited for."""
-        if not self.usable or self._conversation.is_cut():
+        if not self.usable or self._conversation.is_cut() or self._supervisor.worker_has_ended():
             return False
         self._read_control()
         return not self._has_ended

@@ -62,10 +62,9 @@ class Supervisor:
         self._frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._sequence = 0
         self._reaped = False
-        self._handle = -1  # the process, whatever becomes of its number
-        if self.pid:
-            with suppress(OSError):
-                self._handle = os.pidfd_open(self.pid)
+        # The processes, whatever becomes of their numbers.
+        self._handle = _handle_of(self.pid)
+        self._worker_handle = -1
 
     def successor(self, pid: int, control: socket.socket) -> Supervisor:
         """Return another in its place, for the same executor; it shares the remarks."""
@@ -96,6 +95,9 @@ class Supervisor:
         while (frame := self._frames.next()) is not None:
             if frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_STARTED:
                 (self.worker_pid,) = sps.unpack((sps.U32,), frame.payload)
+                if self.pid:  # else it is not on this machine
+                    self._close_worker()
+                    self._worker_handle = _handle_of(self.worker_pid)
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
                 report = _report(*sps.unpack(_WORKER_ENDED, frame.payload))
                 if self.worker_pid in (None, report.pid):
@@ -107,6 +109,14 @@ class Supervisor:
                 self._remarks[kind] = value
             else:
                 raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
+
+    def worker_has_ended(self) -> bool:
+        """Tell whether the worker has ended, as far as the kernel tells at once."""
+        if self._worker_handle < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._worker_handle, select.POLLIN)
+        return bool(poll.poll(0))
 
     def worker_lives(self) -> bool:
         """Tell whether the worker is certainly not about to end."""
@@ -125,6 +135,7 @@ class Supervisor:
 
     def forget_worker(self) -> None:
         """Expect to hear of another worker."""
+        self._close_worker()
         self.worker_pid, self.death = None, None
 
     def kill_worker(self, keep: Sequence[int]) -> None:
@@ -196,6 +207,7 @@ class Supervisor:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         if self._handle >= 0:
             os.close(self._handle)
+        self._close_worker()
         if self._control is not None:
             self._control.close()  # it ends all below it, and itself
         for thread in (self._spawned.relay, self._spawned.hosted):
@@ -208,6 +220,19 @@ class Supervisor:
         # User code may have stopped it.
         if not collect(self.pid, _REAP_GRACE) or was_killed:
             end_leftovers(self._spawned.mark, keep)
+
+    def _close_worker(self) -> None:
+        if self._worker_handle >= 0:
+            os.close(self._worker_handle)
+            self._worker_handle = -1
+
+
+def _handle_of(pid: int) -> int:
+    """Return a descriptor of a process, -1 where there is none."""
+    if pid:
+        with suppress(OSError):
+            return os.pidfd_open(pid)
+    return -1
 
 
 def _report(pid: int, code: int, status: int, circumstances: int, record: bytes) -> DeathReport:

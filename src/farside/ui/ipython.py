@@ -23,7 +23,9 @@ from farside.api.literals import declaration
 from farside.errors import FarsideError
 from farside.options import Options, changed
 from farside.session import Session
+from farside.ui.console import TERMINAL_GIVEN_BACK
 from farside.ui.render import render_diagnostics, render_error, render_notice
+from farside.ui.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,7 +164,11 @@ class CppMagics(Magics):
             self.session.call(f"{name}.operator=", value)
 
     def _quietly(self, action: Any) -> Any:
-        """Do something; an error of farside's is shown as it is, without a traceback."""
+        """Do something; an error of farside's is shown as it is, without a traceback.
+
+        The shell's terminal, if there is one, is afterwards as it was.
+        """
+        terminal = Terminal.of_streams()
         try:
             return action()
         except FarsideError as error:
@@ -175,6 +181,8 @@ class CppMagics(Magics):
             self._decoders.clear()
             if self._session is not None:
                 self._session.take_output()  # it was written as it came
+            if terminal is not None and terminal.give_back():
+                self._say([TERMINAL_GIVEN_BACK])
 
     def _tell(self, result: CellResult) -> None:
         if result.diagnostics:

@@ -16,6 +16,7 @@ from farside.execution import ExecutionSession
 from farside.loading import load
 from farside.object import Archive, ObjectFile, is_archive, parse_archive, parse_object
 from farside.options import Options
+from farside.ui.terminal import Terminal
 from farside.verdict import exception_of
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def _find_main(program: _Program) -> None:
 
 
 def _run(program: _Program) -> int:
+    terminal = Terminal.of_streams()
     execution = ExecutionSession(Options(autoload="off"), None)
     try:
         for library in program.libraries:
@@ -176,6 +178,8 @@ def _run(program: _Program) -> int:
         return _status(error.report)
     finally:
         execution.kill()
+        if terminal is not None:
+            terminal.give_back()
 
 
 def _explained(error: Crashed, execution: ExecutionSession) -> str:
