@@ -133,7 +133,6 @@ class ExecutionSession:
         self._tls = self._far_side.tls
         self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
-        self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
         self._shared = shared_memory_of(self._executor, self._options)
         self._platform = Platform(self._executor, self._memory)
         self.keep()

@@ -1,8 +1,8 @@
 """An executor that is not farside's own: LLVM's, which only maps memory, looks up and calls.
 
 What it lacks is linked into it, by farside's own linker, before the first cell: LLVM's ORC runtime
-(``liborc_rt``), whose ELF platform keeps JITDylibs, thread-local storage and unwind tables there;
-and farside's companion object, which offers the calls of farside-executor on top of it. From then
+(``liborc_rt``), whose ELF platform keeps thread-local storage and unwind tables there; and
+farside's companion object, which offers the calls of farside-executor on top of it. From then
 on a session talks to both kinds of executor in the same way.
 
 **The bootstrap problem.** The runtime's own memory must be registered with the runtime. Both are
@@ -43,22 +43,17 @@ _COMPANION = "farside-companion.o"
 _RUNTIME = "liborc_rt-x86_64.a"
 _ENVIRONMENT_COMPANION = "FARSIDE_COMPANION"
 _PLATFORM = "<Platform>"
-_PUSHES = "__orc_rt_elfnix_register_init_sections"  # what LLVM 19's runtime has no word for
+_OF_22 = "__orc_rt_elfnix_register_init_sections"  # what LLVM 19's runtime has no word for
 
 _CALL = sps.Tuple(sps.ADDR, sps.BYTES)
 _ACTIONS = sps.Sequence(sps.Tuple(_CALL, _CALL))
 _SEGMENTS = sps.Sequence(sps.Tuple(sps.U8, sps.ADDR, sps.U64, sps.BYTES))
 _MAPPED = sps.Sequence(sps.Tuple(sps.U8, sps.ADDR, sps.U64))
-_DEPENDENCIES = sps.Expected(sps.Sequence(sps.Tuple(sps.ADDR, sps.Sequence(sps.ADDR))))
 
 # Bootstrap symbols of farside that functions of the ORC runtime can stand for as they are.
 _FROM_RUNTIME = {
     bootstrap.PLATFORM_BOOTSTRAP: "__orc_rt_elfnix_platform_bootstrap",
     bootstrap.PLATFORM_SHUTDOWN: "__orc_rt_elfnix_platform_shutdown",
-    bootstrap.REGISTER_OBJECT_SECTIONS: "__orc_rt_elfnix_register_object_sections",
-    bootstrap.DEREGISTER_OBJECT_SECTIONS: "__orc_rt_elfnix_deregister_object_sections",
-    bootstrap.SYMBOL_LOOKUP_TAG: "__orc_rt_elfnix_symbol_lookup_tag",
-    bootstrap.PUSH_INITIALIZERS_TAG: "__orc_rt_elfnix_push_initializers_tag",
 }
 # Those of ORC that the companion does better: on the cells' thread, and with output flushed.
 _IN_PLACE = {
@@ -71,14 +66,18 @@ _SHOWS = "__farside_"  # functions that show values to the near side
 # What cells find before the libraries have a word.
 _FOR_CELLS = {
     "__farside_interrupted": "farside_interrupted",
+    "__cxa_at_quick_exit": "farside_cxa_at_quick_exit",
     "__cxa_atexit": "farside_cxa_atexit",
+    "__cxa_thread_atexit": "farside_cxa_thread_atexit",
+    "__cxa_thread_atexit_impl": "farside_cxa_thread_atexit",
     "atexit": "farside_atexit",
     "at_quick_exit": "farside_at_quick_exit",
-    "__orc_rt_jit_dlopen": "farside_jit_dlopen",
-    "__orc_rt_jit_dlupdate": "farside_jit_dlupdate",
-    "__orc_rt_jit_dlclose": "farside_jit_dlclose",
-    "__orc_rt_jit_dlsym": "farside_jit_dlsym",
-    "__orc_rt_jit_dlerror": "farside_jit_dlerror",
+    "pthread_atfork": "pthread_atfork",
+    "__orc_rt_jit_dlopen": "__orc_rt_jit_dlopen",
+    "__orc_rt_jit_dlupdate": "__orc_rt_jit_dlupdate",
+    "__orc_rt_jit_dlclose": "__orc_rt_jit_dlclose",
+    "__orc_rt_jit_dlsym": "__orc_rt_jit_dlsym",
+    "__orc_rt_jit_dlerror": "__orc_rt_jit_dlerror",
 }
 
 MISSING = (
@@ -216,11 +215,11 @@ class StockFarSide:
 
     def _link(self, runtime: Path, companion: Path, header: int) -> LinkedImage:
         archive = parse_archive(runtime.read_bytes(), str(runtime))
-        if _PUSHES not in archive.symbols():
+        if _OF_22 not in archive.symbols():
             raise SetupError(
-                f"{runtime} is no ORC runtime of LLVM 22: it cannot take initialisers as they come"
-                f" ({_PUSHES}). Name that one with --orc-runtime=PATH (Debian: libclang-rt-22-dev);"
-                " it works in executors of LLVM 19, too."
+                f"{runtime} is no ORC runtime of LLVM 22: it lacks {_OF_22}. Name that one with"
+                " --orc-runtime=PATH (Debian: libclang-rt-22-dev); it works in executors of LLVM"
+                " 19, too."
             )
         symbols = self._executor.setup.symbols
         own = {
@@ -311,18 +310,6 @@ class StockFarSide:
                 return int(key)
         raise ProtocolError("The executor gives out the same key for thread-local storage twice.")
 
-    def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
-        """Tell the runtime, when it asks for initialisers, what a JITDylib depends on.
-
-        The initialisers themselves came with their images.
-        """
-
-        def answer(payload: bytes) -> bytes:
-            (header,) = sps.unpack((sps.ADDR,), payload)
-            return sps.pack((_DEPENDENCIES,), (dependencies(header, orders()),))
-
-        self._executor.handle(bootstrap.PUSH_INITIALIZERS_TAG, answer)
-
     def close(self) -> str | None:
         """Shut down in order: exit handlers, registrations, the platform, memory.
 
@@ -355,17 +342,3 @@ def _content_of(start: int, size: int, contents: list[tuple[int, bytes]]) -> byt
             pages.extend(bytes(max(0, end - len(pages))))
             pages[address - start : end] = content
     return bytes(pages)
-
-
-def dependencies(
-    header: int, orders: Mapping[int, tuple[int, ...]]
-) -> list[tuple[int, tuple[int, ...]]]:
-    """Return a JITDylib and all that it depends on, each with its direct dependencies."""
-    found: dict[int, tuple[int, ...]] = {}
-    waiting = [header]
-    while waiting:
-        each = waiting.pop()
-        if each not in found:
-            found[each] = orders.get(each, ())
-            waiting += found[each]
-    return list(found.items())
