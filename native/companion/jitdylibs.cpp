@@ -1,13 +1,14 @@
 // The calls of the near side that are about JITDylibs: farside's platform, on the cells' thread
-// where they run code of the program. ORC's runtime keeps unwind tables and thread-local data; its
-// own JITDylibs are not used. Those hold a lock while user code runs that C++ exceptions cannot be
-// thrown past, cannot be updated by code that an update runs, do not close what one depends on, and
-// never run what `atexit` registered.
+// where they run code of the program. ORC's runtime keeps the unwind tables; its own JITDylibs and
+// thread-local storage are not used. Those hold a lock while user code runs that C++ exceptions
+// cannot be thrown past, cannot be updated by code that an update runs, do not close what one
+// depends on, and never run what `atexit` registered.
 #include "bootstrap.h"
 #include "cell_thread.h"
 #include "dlfcn.h"
 #include "orc_runtime.h"
 #include "platform.h"
+#include "tls.h"
 #include "wrapper.h"
 
 namespace farside {
@@ -32,6 +33,24 @@ WrapperResult serveDl(const char *data, size_t size, Function &&function) {
     flushOutput();
     return result;
   });
+}
+
+/// Has ORC's runtime do something with an unwind table; an empty range is none.
+Error tellRuntime(WrapperFunction function, AddrRange frames) {
+  if (frames.Start == frames.End)
+    return {};
+  std::string arguments;
+  for (uint64_t word : {frames.Start, frames.End, uint64_t{0}, uint64_t{0}})
+    encode(arguments, word);
+  WrapperBuffer result(function(arguments.data(), arguments.size()));
+  if (result.isOutOfBandError())
+    return Error(result.errorText());
+  Reader in(result.bytes());
+  bool failed = false;
+  std::string text;
+  if (!decode(in, failed) || (failed && !decode(in, text)))
+    return Error("the ORC runtime gave a malformed answer");
+  return failed ? Error(std::move(text)) : Error();
 }
 
 void *pointer(uint64_t address) { return reinterpret_cast<void *>(address); }
@@ -65,11 +84,24 @@ WrapperResult farside_platform_set_link_order(const char *data, size_t size) {
 }
 
 WrapperResult farside_platform_register_object_sections(const char *data, size_t size) {
-  return __orc_rt_elfnix_register_object_sections(data, size);
+  return serveWrapper<AddrRange, AddrRange>(
+      data, size, [](AddrRange frames, AddrRange threadData) -> Error {
+        if (Error error = registerThreadData(threadData))
+          return error;
+        Error error = tellRuntime(__orc_rt_elfnix_register_object_sections, frames);
+        if (error)
+          (void)jitSucceeded(deregisterThreadData(threadData));
+        return error;
+      });
 }
 
 WrapperResult farside_platform_deregister_object_sections(const char *data, size_t size) {
-  return __orc_rt_elfnix_deregister_object_sections(data, size);
+  return serveWrapper<AddrRange, AddrRange>(
+      data, size, [](AddrRange frames, AddrRange threadData) -> Error {
+        Error first = tellRuntime(__orc_rt_elfnix_deregister_object_sections, frames);
+        Error second = deregisterThreadData(threadData);
+        return first ? first : second;
+      });
 }
 
 WrapperResult farside_platform_register_init_sections(const char *data, size_t size) {

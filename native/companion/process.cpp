@@ -6,6 +6,7 @@
 #include "platform.h"
 #include "run_report.h"
 #include "tls.h"
+#include "tls_table.h"
 
 #include <cerrno>
 #include <cstring>
@@ -26,8 +27,9 @@ namespace {
 /// Only its address matters: it names what we register with libc.
 char cookie = 0;
 
-/// Thread-local variables of its own the companion cannot have.
+// Thread-local variables of its own the companion cannot have.
 pthread_key_t failureKey;
+pthread_key_t tableKey;
 
 /// The program calls exit, or the executor ends: what libraries do at exit, cells do, too.
 void atProcessExit(void *) {
@@ -43,6 +45,9 @@ Error startProcess() {
   if (int error =
           ::pthread_key_create(&failureKey, [](void *of) { delete static_cast<DlFailure *>(of); }))
     return Error(std::string("no pthread key: ") + std::strerror(error));
+  if (int error = ::pthread_key_create(&tableKey, nullptr))
+    return Error(std::string("no pthread key: ") + std::strerror(error));
+  initialiseInstances();
   if (::__cxa_atexit(atProcessExit, nullptr, &cookie) != 0 ||
       ::__cxa_at_quick_exit(atQuickExit, &cookie) != 0)
     return Error("cannot register an exit handler");
@@ -66,6 +71,8 @@ Error endProcess() {
   ::__cxa_finalize(&cookie);
   delete static_cast<DlFailure *>(::pthread_getspecific(failureKey));
   ::pthread_key_delete(failureKey);
+  releaseTlsKey();
+  ::pthread_key_delete(tableKey);
   return first;
 }
 
@@ -78,10 +85,22 @@ DlFailure &dlFailure() {
   return *failure;
 }
 
-// Thread-local data is in the hands of ORC's runtime, which tells nobody of its instances and does
-// not give up one before its thread ends. There is no static pool.
-uint64_t imageOfThreadLocal(const void *) { return 0; }
-void dropThreadInstances(AddrRange) {}
+// ---------------------------------------------------------------- thread-local storage
+
+TlsTable *ownTlsTable() { return static_cast<TlsTable *>(::pthread_getspecific(tableKey)); }
+void setOwnTlsTable(TlsTable *table) { ::pthread_setspecific(tableKey, table); }
+
+/// The quick path can call nothing, so here it finds only what lies at a fixed distance.
+extern "C" __attribute__((target("general-regs-only"))) char *
+farsideTlsFind(const TlsEntry *entry) {
+  if (entry->Key != 0)
+    return nullptr;
+  char *self;
+  __asm__("mov %%fs:0, %0" : "=r"(self));
+  return self + entry->Address;
+}
+
+/// There is no static pool: that is a part of farside-executor.
 void resetStaticTls(AddrRange) {}
 
 /// What linked code finds under these names is the near side's to say (`StockFarSide.known`).

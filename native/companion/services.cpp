@@ -18,6 +18,7 @@
 #include "process.h"
 #include "redirect.h"
 #include "session_watch.h"
+#include "tls.h"
 #include "values.h"
 #include "wrapper.h"
 
@@ -154,6 +155,7 @@ WrapperResult farside_statistics(const char *data, size_t size) {
   using Statistics = std::vector<std::tuple<std::string, uint64_t>>;
   return serveWrapper<>(data, size, [] {
     PlatformCounts platform = Platform::get().counts();
+    TlsCounts tls = threadLocalCounts();
     return Statistics{
         {"commits", countCommits()},
         {"jitdylibs", platform.JitDylibs},
@@ -162,6 +164,8 @@ WrapperResult farside_statistics(const char *data, size_t size) {
         {"exit_handlers", platform.ExitHandlers},
         {"thread_exits", countThreadExits()},
         {"memory_ranges", platform.MemoryRanges},
+        {"thread_images", tls.Images},
+        {"thread_instances", tls.Instances},
     };
   });
 }
@@ -188,12 +192,8 @@ WrapperResult farside_tls_offsets(const char *data, size_t size) {
   return callWrapper(tlsOffsetSymbols().front().Address, {data, size});
 }
 
-/// Libraries' variables that each thread allocates: ORC's runtime has no entries for those.
 WrapperResult farside_tls_modules(const char *data, size_t size) {
-  using Place = std::tuple<uint64_t, uint64_t>;
-  return serveWrapper<std::vector<std::string>>(data, size, [](const auto &names) {
-    return std::vector<std::optional<Place>>(names.size());
-  });
+  return callWrapper(tlsOffsetSymbols()[1].Address, {data, size});
 }
 
 WrapperResult farside_redirect(const char *data, size_t size) {
@@ -222,9 +222,6 @@ WrapperResult farside_run_as_int_function(const char *data, size_t size) {
 } // namespace farside
 
 // ORC's runtime leaves the choice of where its errors are logged to whoever links it.
-//
-// The entry's key 0 says that its second word is an offset from the thread pointer; all else is
-// ORC's. Like ORC's function it keeps every register but RAX.
 asm(R"(
   .text
   .globl __orc_rt_log_error
@@ -232,15 +229,6 @@ asm(R"(
 __orc_rt_log_error:
   jmp __orc_rt_log_error_to_stderr@PLT
   .size __orc_rt_log_error, .-__orc_rt_log_error
-  .globl farside_tls_get_addr
-  .type farside_tls_get_addr,@function
-farside_tls_get_addr:
-  cmpq $0, (%rdi)
-  jne ___orc_rt_elfnix_tls_get_addr@PLT
-  movq %fs:0, %rax
-  addq 8(%rdi), %rax
-  ret
-  .size farside_tls_get_addr, .-farside_tls_get_addr
   .section .note.GNU-stack,"",@progbits
   .text
 )");

@@ -350,7 +350,7 @@ class ExecutionSession:
             dylib,
             image.uses,
             key,
-            allocations_of(image, self._far_side.forgets_thread_data),
+            allocations_of(image),
             image.new_entries,
             places_of(image),
             (image.static_tls.offset, image.static_tls.size) if image.static_tls else None,

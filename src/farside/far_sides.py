@@ -28,14 +28,12 @@ class FarSide(Protocol):
         tls: its thread-local storage.
         known: names that cells find before they are looked for in libraries.
         notices: what it cannot do, a sentence each.
-        forgets_thread_data: whether memory can be used again that held thread-local data.
     """
 
     memory: Slabs
     tls: StaticTlsPool
     known: Mapping[str, int]
     notices: tuple[str, ...]
-    forgets_thread_data: bool
 
     def close(self) -> str | None:
         """End the program in order; returns what went wrong, or None."""
@@ -43,8 +41,6 @@ class FarSide(Protocol):
 
 class NativeFarSide:
     """farside's own executor."""
-
-    forgets_thread_data = True
 
     def __init__(self, executor: Executor, *, in_process: bool = False) -> None:
         self.memory = Slabs.of(executor.setup)

@@ -1,9 +1,9 @@
 """An executor that is not farside's own: LLVM's, which only maps memory, looks up and calls.
 
 What it lacks is linked into it, by farside's own linker, before the first cell: LLVM's ORC runtime
-(``liborc_rt``), whose ELF platform keeps thread-local storage and unwind tables there; and
-farside's companion object, which offers the calls of farside-executor on top of it. From then
-on a session talks to both kinds of executor in the same way.
+(``liborc_rt``), whose ELF platform keeps unwind tables there; and farside's companion object, which
+brings the rest: the calls of farside-executor, with its JITDylibs and thread-local storage. From
+then on a session talks to both kinds of executor in the same way.
 
 **The bootstrap problem.** The runtime's own memory must be registered with the runtime. Both are
 linked as one image, placed in one call, whose alloc actions run when the code is there: they boot
@@ -152,10 +152,7 @@ class StockFarSide:
         memory, tls: for the linker.
         known: names that cells find before they are looked for in libraries.
         notices: what this far side cannot do, a sentence each.
-        forgets_thread_data: no: ORC's runtime keeps the ranges, and refuses what overlaps one.
     """
-
-    forgets_thread_data = False
 
     def __init__(self, executor: Executor, options: Options) -> None:
         """Link the runtime and the companion into an executor that has sent its Setup.
@@ -184,7 +181,6 @@ class StockFarSide:
         own = {name: image.defined[each].address for name, each in _FOR_CELLS.items()}
         self.known: Mapping[str, int] = shows | own
         self.tls = StaticTlsPool(executor)
-        self.tls.key = self._make_key(image)
 
     @property
     def _is_old(self) -> bool:
@@ -297,18 +293,6 @@ class StockFarSide:
             symbols |= {name: defined[own].address for name, own in names.items()}
         self._end = defined["farside_companion_end"].address
         self._executor.complete(symbols, bootstrap.Slab(self._base, slab_size))
-
-    def _make_key(self, image: LinkedImage) -> int:
-        """Return a pthread key for thread-local data; not 0, which says something else here."""
-        function = image.defined["__orc_rt_elfnix_create_pthread_key"].address
-        for _ in range(2):
-            reply = self._executor.call_address(function, b"")
-            (key,) = sps.unpack((sps.Expected(sps.U64),), reply)
-            if isinstance(key, sps.Failure):
-                raise SetupError(f"The executor has no key for thread-local storage: {key.text}.")
-            if key:
-                return int(key)
-        raise ProtocolError("The executor gives out the same key for thread-local storage twice.")
 
     def close(self) -> str | None:
         """Shut down in order: exit handlers, registrations, the platform, memory.
