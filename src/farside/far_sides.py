@@ -36,7 +36,7 @@ class FarSide(Protocol):
     notices: tuple[str, ...]
 
     def close(self) -> str | None:
-        """End the program in order; returns what went wrong, or None."""
+        """End the program in order; returns what went wrong, or None. Raises TimedOut."""
 
 
 class NativeFarSide:

@@ -20,7 +20,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farside.errors import FarsideError, OutOfAddressSpace, ProtocolError, RemoteError, SetupError
+from farside.errors import (
+    FarsideError,
+    OutOfAddressSpace,
+    ProtocolError,
+    RemoteError,
+    SetupError,
+    TimedOut,
+)
 from farside.link import Definition, EntryTable, NoTls, Prot, link
 from farside.object import parse_archive, parse_object
 from farside.orc import bootstrap, sps
@@ -299,6 +306,9 @@ class StockFarSide:
 
         Returns:
             what went wrong, or None. The executor may not have lived through it.
+
+        Raises:
+            TimedOut: exit handlers did not end.
         """
         try:
             reply = self._executor.call_address(self._end, b"", timeout=_ORDERLY)
@@ -306,6 +316,8 @@ class StockFarSide:
             release = bootstrap.MEMORY_DEALLOCATE if self._is_old else bootstrap.MEMORY_RELEASE
             reply = self._call(release, (sps.Sequence(sps.ADDR),), [self._base])
             (released,) = sps.unpack((sps.ERROR,), reply)
+        except TimedOut:
+            raise
         except FarsideError as error:
             return str(error)
         first = failure or released
