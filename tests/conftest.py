@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,11 @@ from uuid import uuid4
 import pytest
 
 import farside.cli
+from tests.far_sides import left_out
 from tests.traces import MARK_NAME, shared_memory, wait_for_all
 
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+"""How many tests are left out on the far side that is chosen, by the reason."""
 Completed = subprocess.CompletedProcess[str]
 Farside = Callable[..., Completed]
 
@@ -22,6 +26,21 @@ PACKAGE = Path(farside.cli.__file__).parent
 
 # The executor that is tested, by sessions and by the contract tests alike.
 os.environ.setdefault("FARSIDE_EXECUTOR", str(PACKAGE / "libexec" / "farside-executor"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot pass on the far side that is chosen."""
+    reasons = {item: left_out(item.path.as_posix(), item.name) for item in items}
+    gone = [item for item, reason in reasons.items() if reason]
+    config.stash[LEFT_OUT] = Counter(reason for reason in reasons.values() if reason)
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if not reasons[item]]
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say what is left out; `tests.far_side_table` reads it."""
+    return [f"left out: {count} {why}" for why, count in config.stash[LEFT_OUT].most_common()]
 
 
 @pytest.fixture(scope="session")

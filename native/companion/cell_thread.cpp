@@ -22,6 +22,11 @@ void CellThread::run(const std::function<void()> &body) {
   Changed.wait(lock, [this] { return !Busy; });
 }
 
+bool CellThread::busy() {
+  std::lock_guard lock(Mutex);
+  return Busy;
+}
+
 void CellThread::serve() {
   std::unique_lock lock(Mutex);
   for (;;) {

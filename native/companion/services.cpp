@@ -5,103 +5,59 @@
 // executor had offered them itself: the names and signatures are those of farside-executor's
 // bootstrap symbols (docs/design.md).
 #include "bootstrap.h"
+#include "call_steps.h"
+#include "callbacks.h"
 #include "cell_thread.h"
 #include "commit_steps.h"
-#include "dylibs.h"
+#include "exit_handlers.h"
 #include "given_memory.h"
 #include "memory.h"
 #include "near_side.h"
 #include "orc_runtime.h"
+#include "platform.h"
+#include "process.h"
 #include "redirect.h"
 #include "session_watch.h"
+#include "tls.h"
 #include "values.h"
 #include "wrapper.h"
 
 #include <atomic>
-#include <csignal>
-#include <cstdio>
-#include <unistd.h>
-
-extern "C" {
-int __cxa_atexit(void (*function)(void *), void *argument, void *dsoHandle);
-int __cxa_at_quick_exit(void (*function)(void *), void *dsoHandle);
-void __cxa_finalize(void *dsoHandle);
-}
+#include <list>
+#include <optional>
 
 namespace farside {
 
 namespace {
 
-/// Only its address matters: it names our exit handler to libc.
-char exitCookie = 0;
-
-/// Text of the last failure of a JITDylib call, for `dlerror`.
-struct LastError {
-  std::mutex Mutex;
-  std::string Text;
-  std::string Returned;
-
-  bool note(const Error &error) {
-    if (!error)
-      return true;
-    std::lock_guard lock(Mutex);
-    Text = error.text();
-    return false;
-  }
-  std::string take() {
-    std::lock_guard lock(Mutex);
-    return std::exchange(Text, {});
-  }
-};
-
-LastError &lastError() {
-  static auto *instance = new LastError;
-  return *instance;
-}
-
-/// Serves a wrapper function on the cells' thread.
-template <typename... Arguments, typename Body>
-WrapperResult serveOnCellThread(const char *data, size_t size, Body &&body) {
-  WrapperResult result{};
-  CellThread::get().run([&] { result = serveWrapper<Arguments...>(data, size, body); });
-  // The executor is about to answer on this thread of its own. A session that has gone must not end
-  // it before the watch has ended the program's children.
-  sigset_t brokenPipe;
-  ::sigemptyset(&brokenPipe);
-  ::sigaddset(&brokenPipe, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &brokenPipe, nullptr);
-  return result;
-}
-
-/// ORC's runtime, and what `Dylibs` adds to it.
-class OrcHost : public CommitHost {
+/// farside's platform, as in farside-executor.
+class PlatformHost : public CommitHost {
 public:
-  void enter(uint64_t, uint64_t commit) override {
-    Outer.push_back(Dylibs::get().commit());
-    Dylibs::get().setCommit(commit);
+  void enter(uint64_t header, uint64_t commit) override { Scopes.emplace_back(header, commit); }
+  void leave() override { Scopes.pop_back(); }
+  Expected<RunReport> update(uint64_t header) override { return Platform::get().update(header); }
+  void drop(uint64_t header, uint64_t commit) override {
+    Platform::get().dropFresh(header, commit);
   }
-  void leave() override {
-    Dylibs::get().setCommit(Outer.back());
-    Outer.pop_back();
-  }
-  Expected<RunReport> update(uint64_t header) override { return Dylibs::get().update(header); }
-  void drop(uint64_t, uint64_t commit) override { Dylibs::get().drop(commit); }
-  Error finish(uint64_t commit) override { return Dylibs::get().runExitHandlers(commit); }
+  Error finish(uint64_t commit) override { return Platform::get().finishCommit(commit); }
 
 private:
-  std::vector<uint64_t> Outer; // commits that wait for a nested one
+  std::list<Platform::CodeScope> Scopes; // commits that wait for a nested one
 };
 
-OrcHost &host() {
-  static auto *instance = new OrcHost;
+PlatformHost &host() {
+  static auto *instance = new PlatformHost;
   return *instance;
 }
 
-/// The program calls exit, or the executor ends: what libraries do at exit, cells do, too.
-void atProcessExit(void *) {
-  (void)Dylibs::get().runExitHandlers(0);
-  flushOutput();
-}
+class PlatformScope : public CallScope {
+public:
+  void enter(uint64_t header) override { Scope.emplace(header, 0); }
+  void leave() override { Scope.reset(); }
+
+private:
+  std::optional<Platform::CodeScope> Scope;
+};
 
 int runMain(uint64_t address, std::vector<std::string> arguments) {
   std::vector<char *> pointers{};
@@ -113,10 +69,6 @@ int runMain(uint64_t address, std::vector<std::string> arguments) {
   flushOutput();
   return status;
 }
-
-void callPlain(void *function) { reinterpret_cast<void (*)()>(function)(); }
-
-using Sections = std::vector<AddrRange>;
 
 /// Whether the user wants the cell to end that runs.
 std::atomic<bool> interrupted = false;
@@ -132,6 +84,8 @@ WrapperResult callNearSide(uint64_t tag, std::string_view arguments) {
                                arguments.data(), arguments.size());
 }
 
+bool nearSideListens() { return CellThread::get().busy(); }
+
 extern "C" {
 
 /// Alloc action: takes over the slab, which the executor has reserved, and watches a descriptor of
@@ -145,9 +99,7 @@ WrapperResult farside_companion_start(const char *data, size_t size) {
         for (auto [prot, address, length] : mapped)
           Slab::get().note(prot, address, length);
         SessionWatch::get().start(watched);
-        if (::__cxa_atexit(atProcessExit, nullptr, &exitCookie) != 0)
-          return Error("cannot register an exit handler");
-        return Error();
+        return startProcess();
       });
 }
 
@@ -165,8 +117,7 @@ WrapperResult farside_companion_end(const char *data, size_t size) {
   return serveWrapper<>(data, size, [] {
     SessionWatch::get().expectEnd();
     CellThread::get().end();
-    Error first = Dylibs::get().runExitHandlers(0);
-    ::__cxa_finalize(&exitCookie); // nothing is left for it to do, and this code is about to go
+    Error first = endProcess();
     Error actions = takeAllBack();
     flushOutput();
     return first ? first : actions;
@@ -201,11 +152,36 @@ WrapperResult farside_uncommit(const char *data, size_t size) {
 WrapperResult farside_copy_in(const char *data, size_t size) { return copyInWrapper(data, size); }
 
 WrapperResult farside_statistics(const char *data, size_t size) {
+  using Statistics = std::vector<std::tuple<std::string, uint64_t>>;
   return serveWrapper<>(data, size, [] {
-    Dylibs::Counts counts = Dylibs::get().counts();
-    counts.emplace_back("commits", countCommits());
-    return counts;
+    PlatformCounts platform = Platform::get().counts();
+    TlsCounts tls = threadLocalCounts();
+    return Statistics{
+        {"commits", countCommits()},
+        {"jitdylibs", platform.JitDylibs},
+        {"init_sections", platform.InitSections},
+        {"fini_sections", platform.FiniSections},
+        {"exit_handlers", platform.ExitHandlers},
+        {"thread_exits", countThreadExits()},
+        {"memory_ranges", platform.MemoryRanges},
+        {"thread_images", tls.Images},
+        {"thread_instances", tls.Instances},
+    };
   });
+}
+
+/// Memory beside the arguments there is none: no descriptor comes through this executor.
+WrapperResult farside_call(const char *data, size_t size) {
+  return serveOnCellThread<uint64_t, uint64_t, uint64_t, bool, std::string_view>(
+      data, size,
+      [](uint64_t header, uint64_t function, uint64_t beside, bool,
+         std::string_view arguments) -> Expected<RunOutcome> {
+        if (beside != 0)
+          return Error("no memory can be given to a foreign executor");
+        interrupted = false;
+        PlatformScope scope;
+        return runCall(scope, header, function, arguments, nullptr, 0);
+      });
 }
 
 WrapperResult farside_resolve_ifunc(const char *data, size_t size) {
@@ -216,12 +192,8 @@ WrapperResult farside_tls_offsets(const char *data, size_t size) {
   return callWrapper(tlsOffsetSymbols().front().Address, {data, size});
 }
 
-/// Libraries' variables that each thread allocates: ORC's runtime has no entries for those.
 WrapperResult farside_tls_modules(const char *data, size_t size) {
-  using Place = std::tuple<uint64_t, uint64_t>;
-  return serveWrapper<std::vector<std::string>>(data, size, [](const auto &names) {
-    return std::vector<std::optional<Place>>(names.size());
-  });
+  return callWrapper(tlsOffsetSymbols()[1].Address, {data, size});
 }
 
 WrapperResult farside_redirect(const char *data, size_t size) {
@@ -245,185 +217,11 @@ WrapperResult farside_run_as_int_function(const char *data, size_t size) {
   });
 }
 
-// ---------------------------------------------------------------- JITDylibs, for the near side
-
-WrapperResult farside_platform_register_jitdylib(const char *data, size_t size) {
-  return serveWrapper<std::string_view, uint64_t>(
-      data, size,
-      [](std::string_view name, uint64_t header) { return Dylibs::get().add(name, header); });
-}
-
-WrapperResult farside_platform_deregister_jitdylib(const char *data, size_t size) {
-  return serveWrapper<uint64_t>(data, size,
-                                [](uint64_t header) { return Dylibs::get().remove(header); });
-}
-
-WrapperResult farside_platform_hold_jitdylib(const char *data, size_t size) {
-  return serveWrapper<uint64_t>(data, size,
-                                [](uint64_t header) { return Dylibs::get().hold(header); });
-}
-
-/// ORC's runtime is told the order with each push of initialisers.
-WrapperResult farside_platform_set_link_order(const char *data, size_t size) {
-  return serveWrapper<uint64_t, std::vector<uint64_t>>(
-      data, size, [](uint64_t, const std::vector<uint64_t> &) { return Error(); });
-}
-
-WrapperResult farside_platform_register_init_sections(const char *data, size_t size) {
-  return serveWrapper<uint64_t, Sections>(data, size, [](uint64_t header, const Sections &ranges) {
-    return Dylibs::get().addInitialisers(header, ranges);
-  });
-}
-
-WrapperResult farside_platform_deregister_init_sections(const char *data, size_t size) {
-  return serveWrapper<uint64_t, Sections>(data, size, [](uint64_t header, const Sections &ranges) {
-    return Dylibs::get().removeInitialisers(header, ranges);
-  });
-}
-
-WrapperResult farside_platform_register_fini_sections(const char *data, size_t size) {
-  return serveWrapper<uint64_t, Sections>(data, size, [](uint64_t header, const Sections &ranges) {
-    return Dylibs::get().addFinalisers(header, ranges);
-  });
-}
-
-WrapperResult farside_platform_deregister_fini_sections(const char *data, size_t size) {
-  return serveWrapper<uint64_t, Sections>(data, size, [](uint64_t header, const Sections &ranges) {
-    return Dylibs::get().removeFinalisers(header, ranges);
-  });
-}
-
-WrapperResult farside_platform_register_memory(const char *data, size_t size) {
-  return serveWrapper<uint64_t, Sections>(data, size, [](uint64_t, const Sections &ranges) {
-    Dylibs::get().addMemory(ranges);
-    return Error();
-  });
-}
-
-WrapperResult farside_platform_deregister_memory(const char *data, size_t size) {
-  return serveWrapper<uint64_t, Sections>(data, size, [](uint64_t, const Sections &ranges) {
-    Dylibs::get().removeMemory(ranges);
-    return Error();
-  });
-}
-
-// ---------------------------------------------------------------- JITDylibs, for the program
-
-void *farside_jit_dlopen(const char *name, int) {
-  auto header = Dylibs::get().open(name == nullptr ? "main" : name);
-  return lastError().note(header.error()) ? reinterpret_cast<void *>(*header) : nullptr;
-}
-
-int farside_jit_dlupdate(void *handle) {
-  auto report = Dylibs::get().update(reinterpret_cast<uint64_t>(handle));
-  if (!lastError().note(report.error()))
-    return -1;
-  if ((*report).Exception) {
-    const ExceptionText &text = *(*report).Exception;
-    (void)lastError().note(
-        Error("an initialiser threw " + text.Type + (text.What ? ": " + *text.What : "")));
-    return -1;
-  }
-  return 0;
-}
-
-int farside_jit_dlclose(void *handle) {
-  return lastError().note(Dylibs::get().close(reinterpret_cast<uint64_t>(handle))) ? 0 : -1;
-}
-
-void *farside_jit_dlsym(void *handle, const char *name) {
-  void *found = __orc_rt_elfnix_jit_dlsym(handle, name == nullptr ? "" : name);
-  if (found == nullptr) {
-    const char *text = __orc_rt_elfnix_jit_dlerror();
-    (void)lastError().note(Error(text == nullptr ? "dlsym: no such symbol" : text));
-  }
-  return found;
-}
-
-const char *farside_jit_dlerror() {
-  std::string text = lastError().take();
-  if (text.empty())
-    return nullptr;
-  std::lock_guard lock(lastError().Mutex);
-  lastError().Returned = std::move(text);
-  return lastError().Returned.c_str();
-}
-
-WrapperResult farside_platform_jit_dlopen(const char *data, size_t size) {
-  return serveOnCellThread<std::string, int32_t>(data, size, [](const std::string &name, int32_t) {
-    auto handle = reinterpret_cast<uint64_t>(farside_jit_dlopen(name.c_str(), 1));
-    flushOutput();
-    return handle;
-  });
-}
-
-WrapperResult farside_platform_jit_dlupdate(const char *data, size_t size) {
-  return serveOnCellThread<uint64_t>(data, size, [](uint64_t header) {
-    int32_t status = farside_jit_dlupdate(reinterpret_cast<void *>(header));
-    flushOutput();
-    return status;
-  });
-}
-
-WrapperResult farside_platform_jit_dlclose(const char *data, size_t size) {
-  return serveOnCellThread<uint64_t>(data, size, [](uint64_t header) {
-    int32_t status = farside_jit_dlclose(reinterpret_cast<void *>(header));
-    flushOutput();
-    return status;
-  });
-}
-
-WrapperResult farside_platform_jit_dlsym(const char *data, size_t size) {
-  return serveOnCellThread<uint64_t, std::string>(
-      data, size, [](uint64_t header, const std::string &name) -> Expected<uint64_t> {
-        void *found = farside_jit_dlsym(reinterpret_cast<void *>(header), name.c_str());
-        if (found == nullptr)
-          return Error(lastError().take());
-        return reinterpret_cast<uint64_t>(found);
-      });
-}
-
-WrapperResult farside_platform_jit_exception(const char *data, size_t size) {
-  using Thrown = std::tuple<std::string, std::optional<std::string>>;
-  return serveWrapper<>(data, size, [] {
-    std::optional<Thrown> thrown;
-    if (auto exception = Dylibs::get().takeException())
-      thrown = Thrown{std::move(exception->Type), std::move(exception->What)};
-    return thrown;
-  });
-}
-
-WrapperResult farside_platform_jit_dlerror(const char *data, size_t size) {
-  return serveWrapper<>(data, size, [] { return lastError().take(); });
-}
-
-// ---------------------------------------------------------------- exit handlers, for the program
-
-int farside_cxa_atexit(void (*function)(void *), void *argument, void *dsoHandle) {
-  auto header = reinterpret_cast<uint64_t>(dsoHandle);
-  if (header != 0 && Dylibs::get().addExitHandler(header, function, argument))
-    return 0;
-  return ::__cxa_atexit(function, argument, nullptr);
-}
-
-int farside_atexit(void (*function)()) {
-  if (Dylibs::get().addExitHandler(0, callPlain, reinterpret_cast<void *>(function)))
-    return 0;
-  return ::__cxa_atexit(callPlain, reinterpret_cast<void *>(function), nullptr);
-}
-
-int farside_at_quick_exit(void (*function)()) {
-  return ::__cxa_at_quick_exit(reinterpret_cast<void (*)(void *)>(function), nullptr);
-}
-
 } // extern "C"
 
 } // namespace farside
 
 // ORC's runtime leaves the choice of where its errors are logged to whoever links it.
-//
-// The entry's key 0 says that its second word is an offset from the thread pointer; all else is
-// ORC's. Like ORC's function it keeps every register but RAX.
 asm(R"(
   .text
   .globl __orc_rt_log_error
@@ -431,15 +229,6 @@ asm(R"(
 __orc_rt_log_error:
   jmp __orc_rt_log_error_to_stderr@PLT
   .size __orc_rt_log_error, .-__orc_rt_log_error
-  .globl farside_tls_get_addr
-  .type farside_tls_get_addr,@function
-farside_tls_get_addr:
-  cmpq $0, (%rdi)
-  jne ___orc_rt_elfnix_tls_get_addr@PLT
-  movq %fs:0, %rax
-  addq 8(%rdi), %rax
-  ret
-  .size farside_tls_get_addr, .-farside_tls_get_addr
   .section .note.GNU-stack,"",@progbits
   .text
 )");

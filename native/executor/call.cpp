@@ -1,6 +1,7 @@
-// Calls from Python: farside_call, buffers that both sides share, and calls back.
+// Calls from Python: farside_call, and buffers that both sides share.
 #include "bootstrap.h"
 #include "call_steps.h"
+#include "callbacks.h"
 #include "crash.h"
 #include "platform.h"
 #include "server.h"
@@ -11,7 +12,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,9 +19,6 @@
 namespace farside {
 
 namespace {
-
-/// The address of this names the dispatch of calls back to the near side.
-char callbackTag;
 
 /// Memory that came as a descriptor, mapped until the object goes.
 class Mapped {
@@ -108,85 +105,18 @@ WrapperResult shareWrapper(const char *data, size_t size) {
 
 } // namespace
 
-/// Goes by its name: the near side takes it for a mistake of its user.
-class ArgumentError : public std::runtime_error {
-public:
-  using std::runtime_error::runtime_error;
-};
-
-namespace {
-
-/// One call back, from when its arguments are collected until its reply is not needed any more.
-struct Callback {
-  explicit Callback(uint64_t id) : Id(id), Arguments(ValueCollector::OfThread) {}
-  uint64_t Id;
-  ValueCollector Arguments;
-  std::optional<WrapperBuffer> Reply;
-};
-
-} // namespace
-
 std::span<const BootstrapSymbol> callSymbols() {
   static const BootstrapSymbol symbols[] = {
       symbol("farside_call", callWrapperFunction),
       symbol("farside_share", shareWrapper),
-      symbol("farside_callback_tag", &callbackTag),
+      symbol("farside_callback_tag", &farside_callback_tag),
   };
   return symbols;
 }
 
 } // namespace farside
 
-using farside::Callback;
-
 extern "C" {
-
-/// An argument does not fit what it is to become; see farside/call.h.
-[[noreturn]] __attribute__((visibility("default"))) void __farside_misfit(const char *text) {
-  throw farside::ArgumentError(text);
-}
-
-/// The same for an integer that argument `argument` is, and the name of the type.
-[[noreturn]] __attribute__((visibility("default"))) void
-__farside_unfit(unsigned argument, const int64_t *value, unsigned isSigned, const char *type,
-                uint64_t size) {
-  std::string number =
-      isSigned != 0 ? std::to_string(*value) : std::to_string(static_cast<uint64_t>(*value));
-  throw farside::ArgumentError("argument " + std::to_string(argument) + ": " + number +
-                               " does not fit " + std::string(type, size));
-}
-
-/// Begins a call back: what this thread gives from now on are its arguments.
-__attribute__((visibility("default"))) void *__farside_callback_open(uint64_t id) {
-  return new Callback(id);
-}
-
-/// Makes the call. Returns the bytes of the reply, which last until the call back is closed; or
-/// null, with the reason.
-__attribute__((visibility("default"))) const char *
-__farside_callback_send(void *callback, uint64_t *size, const char **failure) {
-  auto &call = *static_cast<Callback *>(callback);
-  farside::Server &server = farside::Server::get();
-  if (!server.serves()) {
-    *failure = "a Python callable can be called only while a call or a cell runs, as nobody listens"
-               " on the near side at other times";
-    return nullptr;
-  }
-  std::string message;
-  farside::encode(message, call.Id);
-  farside::encode(message, call.Arguments.take());
-  call.Reply.emplace(server.dispatch(reinterpret_cast<uint64_t>(&farside::callbackTag), message));
-  if (call.Reply->isOutOfBandError() || call.Reply->bytes().empty()) {
-    *failure = "the session did not answer a call of a Python callable";
-    return nullptr;
-  }
-  *size = call.Reply->bytes().size();
-  return call.Reply->bytes().data();
-}
-
-__attribute__((visibility("default"))) void __farside_callback_close(void *callback) {
-  delete static_cast<Callback *>(callback);
-}
 
 /// The buffer that the session shares under a number, or null if it is not of that size.
 __attribute__((visibility("default"))) void *__farside_shared(uint64_t key, uint64_t size) {

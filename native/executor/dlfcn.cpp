@@ -1,8 +1,8 @@
 #include "dlfcn.h"
 
 #include "libc_table.h"
+#include "near_side.h"
 #include "platform.h"
-#include "server.h"
 
 #include <dlfcn.h>
 #include <utility>
@@ -11,36 +11,32 @@ namespace farside {
 
 namespace {
 
-thread_local std::string lastError;
-thread_local std::optional<ExceptionText> cause;         // of a failure not reported yet
-thread_local std::optional<ExceptionText> lastException; // behind `lastError`
-thread_local std::string returnedError;                  // what `dlerror`'s last result points to
-
 uint64_t headerOf(void *handle) { return reinterpret_cast<uint64_t>(handle); }
 
 } // namespace
 
 std::string explainException(const ExceptionText &exception) {
-  cause = exception;
+  dlFailure().Cause = exception;
   return exceptionSentence(exception);
 }
 
-std::optional<ExceptionText> takeLastException() { return std::exchange(lastException, {}); }
+std::optional<ExceptionText> takeLastException() {
+  return std::exchange(dlFailure().Exception, {});
+}
 
 bool jitSucceeded(const Error &error) {
   if (error) {
-    lastError = error.text();
-    lastException = std::exchange(cause, {});
+    DlFailure &failure = dlFailure();
+    failure.Text = error.text();
+    failure.Exception.swap(failure.Cause);
+    failure.Cause.reset();
   }
   return !error;
 }
 
-std::string takeLastError() { return std::exchange(lastError, {}); }
+std::string takeLastError() { return std::exchange(dlFailure().Text, {}); }
 
-char *symbolLookupTag() {
-  static char tag = 0;
-  return &tag;
-}
+char farside_platform_symbol_lookup_tag;
 
 Expected<uint64_t> lookUpIn(uint64_t header, const std::string &name) {
   if (auto known = Platform::get().isOpen(header); !known)
@@ -49,7 +45,7 @@ Expected<uint64_t> lookUpIn(uint64_t header, const std::string &name) {
   encode(arguments, header);
   encode(arguments, name);
   WrapperBuffer reply(
-      Server::get().dispatch(reinterpret_cast<uint64_t>(symbolLookupTag()), arguments));
+      callNearSide(reinterpret_cast<uint64_t>(&farside_platform_symbol_lookup_tag), arguments));
   if (reply.isOutOfBandError())
     return Error(reply.errorText());
   Reader in(reply.bytes());
@@ -76,13 +72,13 @@ Expected<uint64_t> lookUpEverywhere(uint64_t header, const std::string &name) {
 extern "C" {
 
 void *__orc_rt_jit_dlopen(const char *name, int) {
-  cause.reset();
+  dlFailure().Cause.reset();
   auto header = Platform::get().open(name == nullptr ? "main" : name);
   return jitSucceeded(header.error()) ? reinterpret_cast<void *>(*header) : nullptr;
 }
 
 int __orc_rt_jit_dlupdate(void *handle) {
-  cause.reset();
+  dlFailure().Cause.reset();
   auto open = Platform::get().isOpen(headerOf(handle));
   if (!jitSucceeded(open.error()))
     return -1;
@@ -101,7 +97,7 @@ int __orc_rt_jit_dlupdate(void *handle) {
 }
 
 int __orc_rt_jit_dlclose(void *handle) {
-  cause.reset();
+  dlFailure().Cause.reset();
   return jitSucceeded(Platform::get().close(headerOf(handle))) ? 0 : -1;
 }
 
@@ -111,10 +107,11 @@ void *__orc_rt_jit_dlsym(void *handle, const char *name) {
 }
 
 const char *__orc_rt_jit_dlerror() {
-  if (lastError.empty())
+  DlFailure &failure = dlFailure();
+  if (failure.Text.empty())
     return nullptr;
-  returnedError = takeLastError();
-  return returnedError.c_str();
+  failure.Returned = takeLastError();
+  return failure.Returned.c_str();
 }
 
 } // extern "C"

@@ -6,6 +6,7 @@
 #include "sps.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace farside {
@@ -20,6 +21,17 @@ void *__orc_rt_jit_dlsym(void *handle, const char *name);
 const char *__orc_rt_jit_dlerror();
 }
 
+/// What the last of these functions complained of on a thread.
+struct DlFailure {
+  std::string Text;
+  std::optional<ExceptionText> Cause;     // of a failure not reported yet
+  std::optional<ExceptionText> Exception; // behind `Text`
+  std::string Returned;                   // what `dlerror`'s last result points to
+};
+
+/// That of the calling thread.
+DlFailure &dlFailure();
+
 /// Asks the near side for the address of a name in a JITDylib and its link order; 0 where there is
 /// none.
 Expected<uint64_t> lookUpIn(uint64_t header, const std::string &name);
@@ -30,7 +42,7 @@ Expected<uint64_t> lookUpIn(uint64_t header, const std::string &name);
 Expected<uint64_t> lookUpEverywhere(uint64_t header, const std::string &name);
 
 /// The tag of that call; only its address matters.
-char *symbolLookupTag();
+extern "C" char farside_platform_symbol_lookup_tag;
 
 /// Remembers an exception as the cause of the failure that is about to be reported, and returns it
 /// in words.

@@ -9,4 +9,7 @@ namespace farside {
 /// Calls what the near side has for a dispatch tag, an address: blocks until its Result is there.
 WrapperResult callNearSide(uint64_t tag, std::string_view arguments);
 
+/// Whether a call of the near side is being served, so that it listens.
+bool nearSideListens();
+
 } // namespace farside

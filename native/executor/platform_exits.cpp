@@ -4,8 +4,6 @@
 #include "platform.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <iostream>
 
 namespace farside {
 

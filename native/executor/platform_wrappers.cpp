@@ -211,7 +211,7 @@ std::span<const BootstrapSymbol> platformSymbols() {
       symbol("farside_platform_jit_dlerror", jitDlerror),
       symbol("farside_platform_jit_exception", jitException),
       symbol("farside_platform_run_program", runProgram),
-      symbol("farside_platform_symbol_lookup_tag", symbolLookupTag()),
+      symbol("farside_platform_symbol_lookup_tag", &farside_platform_symbol_lookup_tag),
   };
   return symbols;
 }

@@ -204,6 +204,8 @@ WrapperResult callNearSide(uint64_t tag, std::string_view arguments) {
   return Server::get().dispatch(tag, arguments);
 }
 
+bool nearSideListens() { return Server::get().serves(); }
+
 bool Server::isInterrupted() const { return farside::isInterrupted(OuterCall); }
 
 extern "C" int farsideInterrupted() { return Server::get().isInterrupted() ? 1 : 0; }

@@ -1,17 +1,13 @@
 #include "tls.h"
 
-#include "memory.h"
-#include "threads.h"
 #include "tls_table.h"
 
 #include <algorithm>
 #include <bit>
 #include <climits>
-#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <link.h>
 #include <map>
 #include <mutex>
 #include <pthread.h>
@@ -20,27 +16,13 @@ extern "C" void *__tls_get_addr(const farside::TlsEntry *entry); // glibc's
 
 namespace farside {
 
-void findXsaveLayout();
-
 namespace {
-
-constexpr size_t poolSize = 16384;
-// In .tdata although its bytes are zero: the template must hold bytes to be written to.
-alignas(64) thread_local constinit char pool[poolSize] __attribute__((section(".tdata"))) = {};
-
-struct StaticImage {
-  uint64_t End;
-  int64_t Offset;
-};
 
 struct Registry {
   std::mutex Mutex;
-  std::map<uint64_t, StaticImage> Statics; // by the start of their initial data
-  std::map<uint64_t, uint64_t> Images;     // start -> end
+  std::map<uint64_t, uint64_t> Images; // start -> end
   TlsTable *Tables = nullptr;
   pthread_key_t ThreadEnd{};
-  StaticTlsPool Pool{};
-  uint64_t PoolTemplate = 0;
 };
 
 Registry &registry() {
@@ -90,7 +72,8 @@ void makeRoom(TlsTable &table) {
 }
 
 TlsTable &tableOfThread(Registry &all) {
-  if (tlsTable == nullptr) {
+  TlsTable *own = ownTlsTable();
+  if (own == nullptr) {
     constexpr uint64_t firstCount = 16;
     auto *table = static_cast<TlsTable *>(std::calloc(1, sizeof(TlsTable)));
     if (table == nullptr)
@@ -101,10 +84,11 @@ TlsTable &tableOfThread(Registry &all) {
     if (all.Tables != nullptr)
       all.Tables->Previous = table;
     all.Tables = table;
-    tlsTable = table;
+    setOwnTlsTable(table);
     ::pthread_setspecific(all.ThreadEnd, table);
+    own = table;
   }
-  return *tlsTable;
+  return *own;
 }
 
 /// Runs after the destructors of the thread's thread_local objects. Destructors of other pthread
@@ -128,7 +112,18 @@ void endThread(void *pointer) {
       std::free(table->Slots[i].Instance);
   std::free(table->Slots);
   std::free(table);
-  tlsTable = nullptr;
+  setOwnTlsTable(nullptr);
+}
+
+/// The quick path of tls_find.cpp has looked already, where there is one.
+char *findInstance(const TlsTable &table, uint64_t key) {
+  for (uint64_t at = firstSlot(key, table.Mask);; at = (at + 1) & table.Mask) {
+    uint64_t found = __atomic_load_n(&table.Slots[at].Key, __ATOMIC_RELAXED);
+    if (found == key)
+      return table.Slots[at].Instance;
+    if (found == emptyKey)
+      return nullptr;
+  }
 }
 
 /// The registry's lock is held.
@@ -143,32 +138,13 @@ void dropInstances(Registry &all, uint64_t key) {
       }
 }
 
-/// Finds where the pool lies in the template of the executor's own thread-local segment.
-int findTemplate(dl_phdr_info *info, size_t, void *) {
-  Registry &all = registry();
-  auto poolAddress = reinterpret_cast<uint64_t>(pool);
-  for (size_t i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr) &segment = info->dlpi_phdr[i];
-    auto block = reinterpret_cast<uint64_t>(info->dlpi_tls_data);
-    if (segment.p_type != PT_TLS || poolAddress < block ||
-        poolAddress + poolSize > block + segment.p_filesz)
-      continue;
-    all.PoolTemplate = info->dlpi_addr + segment.p_vaddr + (poolAddress - block);
-    auto threadPointer = reinterpret_cast<uint64_t>(__builtin_thread_pointer());
-    all.Pool = {static_cast<int64_t>(poolAddress - threadPointer), poolSize};
-  }
-  return 1; // the executable is the first object, and the only one of interest
-}
-
 } // namespace
 
-void initialiseTls() {
+void initialiseInstances() {
   Registry &all = registry();
   findXsaveLayout();
-  noteMainThread();
   if (::pthread_key_create(&all.ThreadEnd, endThread) != 0)
     die("no pthread key");
-  ::dl_iterate_phdr(findTemplate, nullptr);
   // A fork may come at any time, from any thread; the child must find the lock free.
   ::pthread_atfork([] { registry().Mutex.lock(); }, [] { registry().Mutex.unlock(); },
                    [] { registry().Mutex.unlock(); });
@@ -214,13 +190,14 @@ void dropThreadInstances(AddrRange memory) {
 }
 
 uint64_t imageOfThreadLocal(const void *object) {
-  if (tlsTable == nullptr)
+  const TlsTable *table = ownTlsTable();
+  if (table == nullptr)
     return 0;
   auto address = reinterpret_cast<uint64_t>(object);
   Registry &all = registry();
   std::lock_guard lock(all.Mutex);
-  for (uint64_t i = 0; i <= tlsTable->Mask; ++i) {
-    const TlsSlot &slot = tlsTable->Slots[i];
+  for (uint64_t i = 0; i <= table->Mask; ++i) {
+    const TlsSlot &slot = table->Slots[i];
     if (slot.Key <= removedKey)
       continue;
     auto image = all.Images.find(slot.Key);
@@ -242,68 +219,12 @@ TlsCounts threadLocalCounts() {
   return counts;
 }
 
-StaticTlsPool staticTlsPool() { return registry().Pool; }
-
-Error registerStaticTls(int64_t offset, AddrRange image) {
-  if (image.Start >= image.End)
-    return Error("static thread-local storage: the range ends before it starts");
-  Registry &all = registry();
-  std::lock_guard lock(all.Mutex);
-  if (!all.Statics.emplace(image.Start, StaticImage{image.End, offset}).second)
-    return Error("static thread-local storage: the range is registered already");
-  return {};
-}
-
-Error deregisterStaticTls(int64_t, AddrRange image) {
-  Registry &all = registry();
-  std::lock_guard lock(all.Mutex);
-  if (all.Statics.erase(image.Start) == 0)
-    return Error("static thread-local storage: the range is not registered");
-  return {};
-}
-
-void resetStaticTls(AddrRange memory) {
-  std::vector<std::pair<uint64_t, StaticImage>> images;
-  {
-    Registry &all = registry();
-    std::lock_guard lock(all.Mutex);
-    images.assign(all.Statics.lower_bound(memory.Start), all.Statics.lower_bound(memory.End));
-  }
-  for (const auto &[start, image] : images)
-    (void)initialiseStaticTls(image.Offset,
-                              {reinterpret_cast<const char *>(start), image.End - start})
-        .text();
-}
-
-uint64_t countStaticTls() {
-  Registry &all = registry();
-  std::lock_guard lock(all.Mutex);
-  return all.Statics.size();
-}
-
-Error initialiseStaticTls(int64_t offset, std::string_view bytes) {
-  const Registry &all = registry();
-  int64_t within = offset - all.Pool.Offset;
-  if (within < 0 || static_cast<uint64_t>(within) > all.Pool.Size ||
-      bytes.size() > all.Pool.Size - static_cast<uint64_t>(within))
-    return Error("static thread-local storage: outside the pool");
-  // The template first: a thread that begins meanwhile takes its copy under the same lock.
-  ProtectedWriter writer;
-  if (Error error = writer.write(all.PoolTemplate + static_cast<uint64_t>(within), bytes))
-    return error;
-  forEachThread([&](uint64_t threadPointer) {
-    std::memcpy(reinterpret_cast<char *>(threadPointer) + offset, bytes.data(), bytes.size());
-  });
-  return {};
-}
-
-void refreshStaticTls() {
-  std::memcpy(pool, reinterpret_cast<const void *>(registry().PoolTemplate), poolSize);
-}
-
 extern "C" __attribute__((visibility("hidden"), used)) char *farsideTlsMake(const TlsEntry *entry) {
   if (entry->Key < firstImageKey) // a library's: the words of an entry mean the same to glibc
     return static_cast<char *>(__tls_get_addr(entry));
+  if (const TlsTable *table = ownTlsTable())
+    if (char *instance = findInstance(*table, entry->Key))
+      return instance + (entry->Address - entry->Key);
   Registry &all = registry();
   std::lock_guard lock(all.Mutex);
   auto image = all.Images.find(entry->Key);

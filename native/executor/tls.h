@@ -37,6 +37,12 @@ struct TlsEntry {
 /// Must be called once before user code runs.
 void initialiseTls();
 
+/// The part of it that has nothing to do with the static pool.
+void initialiseInstances();
+
+/// Finds out how large the vector state is that a descriptor function must preserve.
+void findXsaveLayout();
+
 /// Gives back the key that ends threads. No thread may run code of cells any more.
 void releaseTlsKey();
 

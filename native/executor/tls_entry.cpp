@@ -1,17 +1,14 @@
-// The two entry points of thread-local access, and the quick path both try first.
+// The two entry points of thread-local access.
 //
 // A TLS descriptor function must preserve every register but RAX, vector registers included. The
-// quick path is compiled to use general registers only, so that the costly saving of the vector
-// state is left to the first access of a thread.
+// quick path that both try first, `farsideTlsFind`, is compiled to use general registers only, so
+// that the costly saving of the vector state is left to the first access of a thread.
 #include "tls.h"
-#include "tls_table.h"
 
 #include <cpuid.h>
 #include <cstddef>
 
 namespace farside {
-
-thread_local constinit TlsTable *tlsTable = nullptr;
 
 // Read by the assembly below. State components: x87, SSE, AVX, AVX-512; 0 where there is no XSAVE.
 extern "C" {
@@ -32,33 +29,9 @@ void findXsaveLayout() {
   farsideXsaveMask = 0xe7;
 }
 
-extern "C"
-    __attribute__((target("general-regs-only"), no_sanitize("address", "undefined", "thread"),
-                   visibility("hidden"), used)) char *
-    farsideTlsFind(const TlsEntry *entry) {
-  uint64_t key = entry->Key;
-  if (key == 0) {
-    char *self;
-    __asm__("mov %%fs:0, %0" : "=r"(self));
-    return self + entry->Address;
-  }
-  const TlsTable *table = tlsTable;
-  if (table == nullptr || key < firstImageKey)
-    return nullptr;
-  for (uint64_t at = ((key >> 4) * slotMultiplier >> 32) & table->Mask;;
-       at = (at + 1) & table->Mask) {
-    uint64_t found = __atomic_load_n(&table->Slots[at].Key, __ATOMIC_RELAXED);
-    if (found == key)
-      return table->Slots[at].Instance + (entry->Address - key);
-    if (found == emptyKey)
-      return nullptr;
-  }
-}
-
 // The stack is aligned anew in both: old compilers call __tls_get_addr with a misaligned one.
 __asm__(R"(
     .text
-    .hidden farside_tls_get_addr
     .globl  farside_tls_get_addr
     .type   farside_tls_get_addr, @function
 farside_tls_get_addr:
@@ -82,7 +55,6 @@ farside_tls_get_addr:
     .cfi_endproc
     .size farside_tls_get_addr, .-farside_tls_get_addr
 
-    .hidden farside_tlsdesc
     .globl  farside_tlsdesc
     .type   farside_tlsdesc, @function
 farside_tlsdesc:

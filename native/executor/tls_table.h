@@ -35,6 +35,8 @@ inline uint64_t firstSlot(uint64_t key, uint64_t mask) {
   return ((key >> 4) * slotMultiplier >> 32) & mask;
 }
 
-extern thread_local constinit TlsTable *tlsTable;
+/// That of the calling thread, null if it has none yet.
+TlsTable *ownTlsTable();
+void setOwnTlsTable(TlsTable *table);
 
 } // namespace farside

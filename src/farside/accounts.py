@@ -176,17 +176,9 @@ def earlier_of(
     return {name: each for name, each in found.items() if each is not None}
 
 
-def allocations_of(image: LinkedImage, thread_data_too: bool) -> tuple[tuple[int, int], ...]:
-    """Return (address, size) of an image's memory that can be given out again when it goes.
-
-    Args:
-        image: is about to be committed.
-        thread_data_too: whether the far side forgets where thread-local data was. Else other data
-            of this kind must never lie there.
-    """
-    at = image.thread_data[0] if image.thread_data and not thread_data_too else -1
-    blocks = [(block.address, block.size) for block in image.allocations]
-    return tuple([(start, size) for start, size in blocks if not start <= at < start + size])
+def allocations_of(image: LinkedImage) -> tuple[tuple[int, int], ...]:
+    """Return (address, size) of an image's memory, which can be given out again when it goes."""
+    return tuple([(block.address, block.size) for block in image.allocations])
 
 
 def is_passing(image: LinkedImage) -> bool:

@@ -28,7 +28,7 @@ from farside.accounts import (
     stores_of,
     users_of,
 )
-from farside.errors import FarsideError, RelocationError, UndefinedSymbols
+from farside.errors import FarsideError, RelocationError, TimedOut, UndefinedSymbols
 from farside.far_sides import make_far_side
 from farside.libraries.found import FoundLibraries, Program
 from farside.libraries.loaded import LoadedLibraries
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from farside.trace import Passed
 
 _CLOSING = 5.0  # seconds for exit handlers
+_ENDLESS = f"exit handlers that had not ended after {_CLOSING:.0f} seconds were stopped"
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
@@ -133,7 +134,6 @@ class ExecutionSession:
         self._tls = self._far_side.tls
         self._libraries.know(self._far_side.known)
         # The first question comes while the platform makes its first JITDylib.
-        self._far_side.serve(lambda: self._platform.orders_by_header() if self._ready else {})
         self._shared = shared_memory_of(self._executor, self._options)
         self._platform = Platform(self._executor, self._memory)
         self.keep()
@@ -351,7 +351,7 @@ class ExecutionSession:
             dylib,
             image.uses,
             key,
-            allocations_of(image, self._far_side.forgets_thread_data),
+            allocations_of(image),
             image.new_entries,
             places_of(image),
             (image.static_tls.offset, image.static_tls.size) if image.static_tls else None,
@@ -681,12 +681,16 @@ class ExecutionSession:
         if not self.usable:
             self._executor.kill()
             return ()
-        problem = self._far_side.close() if self._ready else None
+        try:
+            problem = self._far_side.close() if self._ready else None
+        except TimedOut:
+            self._executor.kill()
+            return (_ENDLESS,)
         if problem is not None:
             self._executor.kill()
             return (f"the program did not end in order: {problem}",)
         if not self._executor.close(_CLOSING):
-            return (f"exit handlers that had not ended after {_CLOSING:.0f} seconds were stopped",)
+            return (_ENDLESS,)
         death = self._executor.death
         # What other executors return says nothing: LLVM's may return 1 after an orderly end.
         if death is not None and death.exit_status != 0 and self._executor.is_native:

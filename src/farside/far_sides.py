@@ -14,7 +14,7 @@ from farside.remote.slabs import Slabs
 from farside.remote.static_tls import StaticTlsPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from farside.options import Options
     from farside.remote.executor import Executor
@@ -28,26 +28,19 @@ class FarSide(Protocol):
         tls: its thread-local storage.
         known: names that cells find before they are looked for in libraries.
         notices: what it cannot do, a sentence each.
-        forgets_thread_data: whether memory can be used again that held thread-local data.
     """
 
     memory: Slabs
     tls: StaticTlsPool
     known: Mapping[str, int]
     notices: tuple[str, ...]
-    forgets_thread_data: bool
-
-    def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
-        """Answer what it asks; `orders` gives the link orders of the JITDylibs, as headers."""
 
     def close(self) -> str | None:
-        """End the program in order; returns what went wrong, or None."""
+        """End the program in order; returns what went wrong, or None. Raises TimedOut."""
 
 
 class NativeFarSide:
     """farside's own executor."""
-
-    forgets_thread_data = True
 
     def __init__(self, executor: Executor, *, in_process: bool = False) -> None:
         self.memory = Slabs.of(executor.setup)
@@ -58,9 +51,6 @@ class NativeFarSide:
             from farside.remote.in_process import NOTICE
 
             self.notices = (NOTICE,)
-
-    def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
-        """Do nothing: it is told of link orders when they change."""
 
     def close(self) -> str | None:
         """Leave all to the executor, which does it when it is told of the end."""

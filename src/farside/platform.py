@@ -165,13 +165,6 @@ class Platform:
         """Return the JITDylibs that there are, with their link orders."""
         return {name: each.link_order for name, each in self.dylibs.items()}
 
-    def orders_by_header(self) -> dict[int, tuple[int, ...]]:
-        """Return the link order of each JITDylib, as headers, by its header."""
-        return {
-            each.header: tuple([other.header for other in each.link_order])
-            for each in self.dylibs.values()
-        }
-
     def return_to(self, link_orders: Mapping[str, tuple[JitDylib[Definition], ...]]) -> None:
         """Forget what was made, and how it was ordered, since `link_orders`."""
         for name in [name for name in self.dylibs if name not in link_orders]:

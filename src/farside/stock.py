@@ -1,9 +1,9 @@
 """An executor that is not farside's own: LLVM's, which only maps memory, looks up and calls.
 
 What it lacks is linked into it, by farside's own linker, before the first cell: LLVM's ORC runtime
-(``liborc_rt``), whose ELF platform keeps JITDylibs, thread-local storage and unwind tables there;
-and farside's companion object, which offers the calls of farside-executor on top of it. From then
-on a session talks to both kinds of executor in the same way.
+(``liborc_rt``), whose ELF platform keeps unwind tables there; and farside's companion object, which
+brings the rest: the calls of farside-executor, with its JITDylibs and thread-local storage. From
+then on a session talks to both kinds of executor in the same way.
 
 **The bootstrap problem.** The runtime's own memory must be registered with the runtime. Both are
 linked as one image, placed in one call, whose alloc actions run when the code is there: they boot
@@ -20,7 +20,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farside.errors import FarsideError, OutOfAddressSpace, ProtocolError, RemoteError, SetupError
+from farside.errors import (
+    FarsideError,
+    OutOfAddressSpace,
+    ProtocolError,
+    RemoteError,
+    SetupError,
+    TimedOut,
+)
 from farside.link import Definition, EntryTable, NoTls, Prot, link
 from farside.object import parse_archive, parse_object
 from farside.orc import bootstrap, sps
@@ -43,22 +50,17 @@ _COMPANION = "farside-companion.o"
 _RUNTIME = "liborc_rt-x86_64.a"
 _ENVIRONMENT_COMPANION = "FARSIDE_COMPANION"
 _PLATFORM = "<Platform>"
-_PUSHES = "__orc_rt_elfnix_register_init_sections"  # what LLVM 19's runtime has no word for
+_OF_22 = "__orc_rt_elfnix_register_init_sections"  # what LLVM 19's runtime has no word for
 
 _CALL = sps.Tuple(sps.ADDR, sps.BYTES)
 _ACTIONS = sps.Sequence(sps.Tuple(_CALL, _CALL))
 _SEGMENTS = sps.Sequence(sps.Tuple(sps.U8, sps.ADDR, sps.U64, sps.BYTES))
 _MAPPED = sps.Sequence(sps.Tuple(sps.U8, sps.ADDR, sps.U64))
-_DEPENDENCIES = sps.Expected(sps.Sequence(sps.Tuple(sps.ADDR, sps.Sequence(sps.ADDR))))
 
 # Bootstrap symbols of farside that functions of the ORC runtime can stand for as they are.
 _FROM_RUNTIME = {
     bootstrap.PLATFORM_BOOTSTRAP: "__orc_rt_elfnix_platform_bootstrap",
     bootstrap.PLATFORM_SHUTDOWN: "__orc_rt_elfnix_platform_shutdown",
-    bootstrap.REGISTER_OBJECT_SECTIONS: "__orc_rt_elfnix_register_object_sections",
-    bootstrap.DEREGISTER_OBJECT_SECTIONS: "__orc_rt_elfnix_deregister_object_sections",
-    bootstrap.SYMBOL_LOOKUP_TAG: "__orc_rt_elfnix_symbol_lookup_tag",
-    bootstrap.PUSH_INITIALIZERS_TAG: "__orc_rt_elfnix_push_initializers_tag",
 }
 # Those of ORC that the companion does better: on the cells' thread, and with output flushed.
 _IN_PLACE = {
@@ -71,14 +73,18 @@ _SHOWS = "__farside_"  # functions that show values to the near side
 # What cells find before the libraries have a word.
 _FOR_CELLS = {
     "__farside_interrupted": "farside_interrupted",
+    "__cxa_at_quick_exit": "farside_cxa_at_quick_exit",
     "__cxa_atexit": "farside_cxa_atexit",
+    "__cxa_thread_atexit": "farside_cxa_thread_atexit",
+    "__cxa_thread_atexit_impl": "farside_cxa_thread_atexit",
     "atexit": "farside_atexit",
     "at_quick_exit": "farside_at_quick_exit",
-    "__orc_rt_jit_dlopen": "farside_jit_dlopen",
-    "__orc_rt_jit_dlupdate": "farside_jit_dlupdate",
-    "__orc_rt_jit_dlclose": "farside_jit_dlclose",
-    "__orc_rt_jit_dlsym": "farside_jit_dlsym",
-    "__orc_rt_jit_dlerror": "farside_jit_dlerror",
+    "pthread_atfork": "pthread_atfork",
+    "__orc_rt_jit_dlopen": "__orc_rt_jit_dlopen",
+    "__orc_rt_jit_dlupdate": "__orc_rt_jit_dlupdate",
+    "__orc_rt_jit_dlclose": "__orc_rt_jit_dlclose",
+    "__orc_rt_jit_dlsym": "__orc_rt_jit_dlsym",
+    "__orc_rt_jit_dlerror": "__orc_rt_jit_dlerror",
 }
 
 MISSING = (
@@ -153,10 +159,7 @@ class StockFarSide:
         memory, tls: for the linker.
         known: names that cells find before they are looked for in libraries.
         notices: what this far side cannot do, a sentence each.
-        forgets_thread_data: no: ORC's runtime keeps the ranges, and refuses what overlaps one.
     """
-
-    forgets_thread_data = False
 
     def __init__(self, executor: Executor, options: Options) -> None:
         """Link the runtime and the companion into an executor that has sent its Setup.
@@ -185,7 +188,6 @@ class StockFarSide:
         own = {name: image.defined[each].address for name, each in _FOR_CELLS.items()}
         self.known: Mapping[str, int] = shows | own
         self.tls = StaticTlsPool(executor)
-        self.tls.key = self._make_key(image)
 
     @property
     def _is_old(self) -> bool:
@@ -216,11 +218,11 @@ class StockFarSide:
 
     def _link(self, runtime: Path, companion: Path, header: int) -> LinkedImage:
         archive = parse_archive(runtime.read_bytes(), str(runtime))
-        if _PUSHES not in archive.symbols():
+        if _OF_22 not in archive.symbols():
             raise SetupError(
-                f"{runtime} is no ORC runtime of LLVM 22: it cannot take initialisers as they come"
-                f" ({_PUSHES}). Name that one with --orc-runtime=PATH (Debian: libclang-rt-22-dev);"
-                " it works in executors of LLVM 19, too."
+                f"{runtime} is no ORC runtime of LLVM 22: it lacks {_OF_22}. Name that one with"
+                " --orc-runtime=PATH (Debian: libclang-rt-22-dev); it works in executors of LLVM"
+                " 19, too."
             )
         symbols = self._executor.setup.symbols
         own = {
@@ -299,35 +301,14 @@ class StockFarSide:
         self._end = defined["farside_companion_end"].address
         self._executor.complete(symbols, bootstrap.Slab(self._base, slab_size))
 
-    def _make_key(self, image: LinkedImage) -> int:
-        """Return a pthread key for thread-local data; not 0, which says something else here."""
-        function = image.defined["__orc_rt_elfnix_create_pthread_key"].address
-        for _ in range(2):
-            reply = self._executor.call_address(function, b"")
-            (key,) = sps.unpack((sps.Expected(sps.U64),), reply)
-            if isinstance(key, sps.Failure):
-                raise SetupError(f"The executor has no key for thread-local storage: {key.text}.")
-            if key:
-                return int(key)
-        raise ProtocolError("The executor gives out the same key for thread-local storage twice.")
-
-    def serve(self, orders: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
-        """Tell the runtime, when it asks for initialisers, what a JITDylib depends on.
-
-        The initialisers themselves came with their images.
-        """
-
-        def answer(payload: bytes) -> bytes:
-            (header,) = sps.unpack((sps.ADDR,), payload)
-            return sps.pack((_DEPENDENCIES,), (dependencies(header, orders()),))
-
-        self._executor.handle(bootstrap.PUSH_INITIALIZERS_TAG, answer)
-
     def close(self) -> str | None:
         """Shut down in order: exit handlers, registrations, the platform, memory.
 
         Returns:
             what went wrong, or None. The executor may not have lived through it.
+
+        Raises:
+            TimedOut: exit handlers did not end.
         """
         try:
             reply = self._executor.call_address(self._end, b"", timeout=_ORDERLY)
@@ -335,6 +316,8 @@ class StockFarSide:
             release = bootstrap.MEMORY_DEALLOCATE if self._is_old else bootstrap.MEMORY_RELEASE
             reply = self._call(release, (sps.Sequence(sps.ADDR),), [self._base])
             (released,) = sps.unpack((sps.ERROR,), reply)
+        except TimedOut:
+            raise
         except FarsideError as error:
             return str(error)
         first = failure or released
@@ -355,17 +338,3 @@ def _content_of(start: int, size: int, contents: list[tuple[int, bytes]]) -> byt
             pages.extend(bytes(max(0, end - len(pages))))
             pages[address - start : end] = content
     return bytes(pages)
-
-
-def dependencies(
-    header: int, orders: Mapping[int, tuple[int, ...]]
-) -> list[tuple[int, tuple[int, ...]]]:
-    """Return a JITDylib and all that it depends on, each with its direct dependencies."""
-    found: dict[int, tuple[int, ...]] = {}
-    waiting = [header]
-    while waiting:
-        each = waiting.pop()
-        if each not in found:
-            found[each] = orders.get(each, ())
-            waiting += found[each]
-    return list(found.items())

@@ -10,17 +10,9 @@ import pytest
 
 from farside.options import Options
 from farside.session import CellResult, Session
-from tests.far_sides import LIMITED, far_side, left_out
+from tests.far_sides import LIMITED, far_side
 
 NewSession = Callable[..., Session]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot pass on the far side that is chosen."""
-    gone = [item for item in items if left_out(item.path.as_posix(), item.name)]
-    if gone:
-        config.hook.pytest_deselected(items=gone)
-        items[:] = [item for item in items if item not in gone]
 
 
 @pytest.fixture(scope="session")

@@ -139,10 +139,6 @@ CALLBACK_TAG = "farside_callback_tag"
 """Dispatch tag of the call Seq<char>(u64 id, Seq<(u8 kind, Seq<char>)>): a reply of farside's wire.
 """
 
-PUSH_INITIALIZERS_TAG = "__orc_rt_elfnix_push_initializers_tag"
-"""Dispatch tag of ORC's runtime: Expected<Seq<(Addr header, Seq<Addr> dependencies)>>(Addr header).
-"""
-
 FARSIDE_SYMBOLS = frozenset(
     (
         CALL,

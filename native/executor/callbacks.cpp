@@ -1,0 +1,86 @@
+#include "callbacks.h"
+
+#include "near_side.h"
+#include "values.h"
+#include "wrapper.h"
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace farside {
+
+char farside_callback_tag;
+
+/// Goes by its name: the near side takes it for a mistake of its user.
+class ArgumentError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+namespace {
+
+/// One call back, from when its arguments are collected until its reply is not needed any more.
+struct Callback {
+  explicit Callback(uint64_t id) : Id(id), Arguments(ValueCollector::OfThread) {}
+  uint64_t Id;
+  ValueCollector Arguments;
+  std::optional<WrapperBuffer> Reply;
+};
+
+} // namespace
+
+} // namespace farside
+
+using farside::Callback;
+
+extern "C" {
+
+/// An argument does not fit what it is to become; see farside/call.h.
+[[noreturn]] __attribute__((visibility("default"))) void __farside_misfit(const char *text) {
+  throw farside::ArgumentError(text);
+}
+
+/// The same for an integer that argument `argument` is, and the name of the type.
+[[noreturn]] __attribute__((visibility("default"))) void
+__farside_unfit(unsigned argument, const int64_t *value, unsigned isSigned, const char *type,
+                uint64_t size) {
+  std::string number =
+      isSigned != 0 ? std::to_string(*value) : std::to_string(static_cast<uint64_t>(*value));
+  throw farside::ArgumentError("argument " + std::to_string(argument) + ": " + number +
+                               " does not fit " + std::string(type, size));
+}
+
+/// Begins a call back: what this thread gives from now on are its arguments.
+__attribute__((visibility("default"))) void *__farside_callback_open(uint64_t id) {
+  return new Callback(id);
+}
+
+/// Makes the call. Returns the bytes of the reply, which last until the call back is closed; or
+/// null, with the reason.
+__attribute__((visibility("default"))) const char *
+__farside_callback_send(void *callback, uint64_t *size, const char **failure) {
+  auto &call = *static_cast<Callback *>(callback);
+  if (!farside::nearSideListens()) {
+    *failure = "a Python callable can be called only while a call or a cell runs, as nobody listens"
+               " on the near side at other times";
+    return nullptr;
+  }
+  std::string message;
+  farside::encode(message, call.Id);
+  farside::encode(message, call.Arguments.take());
+  call.Reply.emplace(
+      farside::callNearSide(reinterpret_cast<uint64_t>(&farside::farside_callback_tag), message));
+  if (call.Reply->isOutOfBandError() || call.Reply->bytes().empty()) {
+    *failure = "the session did not answer a call of a Python callable";
+    return nullptr;
+  }
+  *size = call.Reply->bytes().size();
+  return call.Reply->bytes().data();
+}
+
+__attribute__((visibility("default"))) void __farside_callback_close(void *callback) {
+  delete static_cast<Callback *>(callback);
+}
+
+} // extern "C"
