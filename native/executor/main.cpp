@@ -1,6 +1,6 @@
 // farside-executor: the far side of a session.
 //
-//   farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES]
+//   farside-executor filedescs=IN,OUT [control=FD] [slab=BYTES] [mark=NUMBER]
 //   farside-executor listen=HOST:PORT
 //   farside-executor control=FD supervise=PID [record=FD]
 //   farside-executor librarian=FD
@@ -11,13 +11,15 @@
 // unless told otherwise, and none for a plain ORC executor.
 //
 // With `control` this process is the supervisor and forks the worker; without it, it is a plain ORC
-// executor. Further arguments are ignored, as LLVM's executor ignores them.
+// executor. The mark is a number that all processes of this executor are known by (markProcesses).
+// Further arguments are ignored, as LLVM's executor ignores them.
 #include "bootstrap.h"
 #include "crash.h"
 #include "librarian.h"
 #include "listen.h"
 #include "memory.h"
 #include "platform.h"
+#include "processes.h"
 #include "server.h"
 #include "supervisor.h"
 #include "tls.h"
@@ -55,6 +57,7 @@ struct Arguments {
   int Record = -1;
   int Librarian = -1;
   std::optional<uint64_t> Slab;
+  std::optional<uint64_t> Mark;
   std::string_view Listen;
 };
 
@@ -88,6 +91,8 @@ bool parseArgument(std::string_view argument, Arguments &arguments) {
     return parse(value, arguments.Librarian);
   if (key == "slab")
     return parse(value, arguments.Slab.emplace());
+  if (key == "mark")
+    return parse(value, arguments.Mark.emplace());
   return true;
 }
 
@@ -199,6 +204,8 @@ __attribute__((visibility("hidden"))) int main(int argc, char **argv) {
   }
   if (arguments.Control >= 0) {
     hideTunable();
+    if (arguments.Mark)
+      markProcesses(*arguments.Mark);
     prepareCrashRecord();
     becomeWorker(moveHigh(arguments.Control), arguments.In, arguments.Out);
     std::signal(SIGPIPE, SIG_DFL);

@@ -154,6 +154,14 @@ void collect(pid_t child) {
   }
 }
 
+void markProcesses(uint64_t mark) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_RTTIME, &limit) == 0 && limit.rlim_max > mark) {
+    limit = {mark, mark};
+    ::setrlimit(RLIMIT_RTTIME, &limit);
+  }
+}
+
 bool hasUsedItsTime(pid_t process, int signal, double seconds) {
   rlimit limit{};
   if ((signal != SIGKILL && signal != SIGXCPU) ||

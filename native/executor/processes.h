@@ -42,4 +42,9 @@ void collect(pid_t child);
 /// `signal`.
 bool hasUsedItsTime(pid_t process, int signal, double seconds);
 
+/// Makes this process and all that it will ever start ones that can be told from all others,
+/// however they change their environment, parents and sessions: by a hard RLIMIT_RTTIME of `mark`
+/// microseconds, which is so long that it limits nothing. A limit that is lower is left alone.
+void markProcesses(uint64_t mark);
+
 } // namespace farside

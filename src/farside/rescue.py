@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from farside.accounts import KeptState, WentBack
+    from farside.autopsy import Evidence
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
     from farside.interrupts import InterruptGate
@@ -192,11 +193,12 @@ class Rescue:
         """Undo what a cell did on both sides and return what is to be raised."""
         before = self._output.taken
         stdout, stderr = self._output.take(dying=True)
-        crashed = self._explained(what, error) if isinstance(error, Crashed) else None
+        evidence = self._evidence() if isinstance(error, Crashed) else None
         self._execution.discard()
-        with suppress(CompilerCrashed):
-            self.rollback_compiler()
+        # First what the program has started is ended, which may be fighting the compiler.
         recovery = () if self._execution.usable else self.recover()
+        self._roll_back()
+        crashed = self._explained(what, error, evidence) if isinstance(error, Crashed) else None
         self._said.append(self._output.take())
         said, self._said = self._said, []
         remarks, self._remarks = {**self._remarks, **self._execution.take_remarks()}, {}
@@ -286,8 +288,7 @@ class Rescue:
         had = len(self.journal)
         self._execution.discard()
         recovery = self.recover()
-        with suppress(CompilerCrashed):
-            self.rollback_compiler()
+        self._roll_back()
         calls = RemoteError(how)
         make_calls_again(calls)
         remarks, self._remarks = {**self._remarks, **self._execution.take_remarks()}, {}
@@ -307,7 +308,7 @@ class Rescue:
         try:
             executor.raise_death()
         except Crashed as error:
-            report = self._explained("the program", error).report
+            report = self._explained("the program", error, self._evidence()).report
             text = report.text
             if report.exit_status is not None:
                 text = f"it left with exit status {report.exit_status}"
@@ -320,9 +321,9 @@ class Rescue:
         told, self._told = self._told, ()
         return told
 
-    def _explained(self, what: str, error: Crashed) -> Crashed:
-        """Return the crash with its report in terms of cells, lines and functions."""
-        from farside.autopsy import Evidence, explain
+    def _evidence(self) -> Evidence | None:
+        """Return what is known of the program, before it is brought back; None if nothing is."""
+        from farside.autopsy import Evidence
 
         objects = {
             f"cell {entry.cell}": entry.object_bytes
@@ -336,7 +337,7 @@ class Rescue:
             if self.running.only_line:
                 only_lines[running] = self.running.only_line
         try:
-            evidence = Evidence(
+            return Evidence(
                 self._execution.places(),
                 objects,
                 only_lines,
@@ -344,10 +345,25 @@ class Rescue:
                 self._compiler.demangle,
             )
         except FarsideError:  # it died before it had said anything of itself
+            return None
+
+    def _explained(self, what: str, error: Crashed, evidence: Evidence | None) -> Crashed:
+        """Return the crash with its report in terms of cells, lines and functions."""
+        from farside.autopsy import explain
+
+        if evidence is None:
             return Crashed(f"{what}: {error}", error.report)
         number = what.removeprefix("cell ")
         report = explain(error.report, int(number) if number.isdecimal() else None, evidence)
         return Crashed(report.text if report.cell else f"{what}: {report.text}", report)
+
+    def _roll_back(self) -> None:
+        """Bring the compiler back as far as can be, or until the user wants to go on.
+
+        What is missing is done before the next cell.
+        """
+        with suppress(CompilerCrashed, KeyboardInterrupt), self._gate.window():
+            self.rollback_compiler()
 
     def rollback_compiler(self, after: int | None = None) -> None:
         """Bring the compiler to the state after the accepted cells.

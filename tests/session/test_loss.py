@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -79,6 +81,92 @@ def test_a_stopped_supervisor_costs_no_value(session: Session) -> None:
         session.run("x = 3; kill(getppid(), SIGSTOP); *(volatile int *)nullptr = 1;")
     assert caught.value.recovery == KEPT
     assert shown(session.run("x")) == "2"
+
+
+# Stops all that carries the test's mark and is farside's, again and again.
+STOPPER = """
+import os, signal, sys
+pipe = os.open(sys.argv[2], os.O_WRONLY)
+while True:
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            marked = sys.argv[1].encode() in open(f"/proc/{pid}/environ", "rb").read()
+            parent = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1]
+            for each in (parent, pid) if marked else ():
+                if open(f"/proc/{each}/comm").read().startswith("farside"):
+                    os.kill(int(each), signal.SIGSTOP)
+            if marked:
+                os.write(3, b"x")
+        except OSError:
+            pass
+"""
+
+
+def test_a_child_that_stops_everything_without_end_is_ended(
+    leaves_nothing: Traces, new_session: NewSession, tmp_path: Path
+) -> None:
+    script = tmp_path / "stopper.py"
+    script.write_text(STOPPER)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    session = new_session()
+    run_all(session, POSIX + "int x = 1; int ends[2]; int piped = pipe(ends);", "x = 2;")
+    session.run(f"""
+        void fight() {{
+          if (fork())
+            return;
+          setsid();
+          dup2(ends[1], 3);
+          char *const nothing[] = {{nullptr}};  // so it is known by nothing in its environment
+          execle("{sys.executable}", "stopper", "{script}", "{leaves_nothing.mark}", "{pipe}",
+                 nullptr, nothing);
+        }}
+    """)
+    for _ in range(2):
+        with pytest.raises(FarSideError) as caught:
+            session.run("x = 3; fight(); char c[99]; read(ends[0], c, 99); raise(SIGKILL);")
+        assert caught.value.recovery[0] == KEPT[0]
+        assert shown(session.run("x")) == "2"
+    session.close()
+    os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b""  # nobody has it open any more
+    os.close(reader)
+
+
+@pytest.mark.parametrize("killed", ["idle", "in a cell"])
+def test_what_was_started_without_environment_ends_with_the_supervisor(
+    new_session: NewSession, tmp_path: Path, killed: str
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    session = new_session()
+    session.run(POSIX)
+    session.run(f"""
+        if (!fork()) {{
+          setsid();
+          if (fork())
+            _exit(0);
+          char *const nothing[] = {{nullptr}};
+          execle("/bin/sh", "sh", "-c", "exec 9> {pipe}; echo >&9; exec sleep 1000000", nullptr,
+                 nothing);
+        }}
+    """)
+    select.select([reader], [], [])
+    assert os.read(reader, 1) == b"\n"
+    if killed == "idle":
+        worker, supervisor = session.worker_pid, session.supervisor_pid
+        os.kill(supervisor, signal.SIGKILL)
+        assert wait_for_end(supervisor)
+        assert wait_for_end(worker)
+        assert session.run("0;").notices
+    else:
+        with pytest.raises(FarSideLost):
+            session.run("kill(getppid(), SIGKILL); for (;;) pause();")
+    assert os.read(reader, 1) == b""
+    os.close(reader)
 
 
 def test_definitions_only(new_session: NewSession) -> None:

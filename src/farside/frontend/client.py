@@ -30,8 +30,8 @@ from farside.errors import (
 from farside.frontend.cell import AcceptedCell, CompiledCell, DeclarationId, Declared, parse_cell
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics, render
 from farside.frontend.pch import build_pch, discard_pch, find_pch
-from farside.frontend.snapshots import Snapshot, Snapshots, let_go
-from farside.frontend.wire import Channel, Disconnected, Interrupts, Message, TimeUp
+from farside.frontend.snapshots import Snapshot, Snapshots
+from farside.frontend.wire import Channel, Disconnected, Interrupts, Message, TimeUp, let_go
 from farside.options import Options
 
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
@@ -248,7 +248,7 @@ class Compiler:
         while (snapshot := self._snapshots.take(after)) is not None:
             self._channel = snapshot.channel
             self.pid = snapshot.pid
-            self._busy = False
+            let_go(self.pid)
             try:
                 if snapshot.channel.ended():
                     raise CompilerKilled("The compiler's snapshot was killed.")
@@ -258,10 +258,13 @@ class Compiler:
                 # Not the one that it left in its place when it woke, which would fail likewise.
                 after = snapshot.after - 1
                 continue
+            self._busy = False
             return
         self._launch()
+        self._busy = True  # until it is there: whoever is interrupted here leaves it half way
         self.wait_started()
         self._replay(accepted)
+        self._busy = False
 
     def restart_without_pch(self, accepted: Sequence[AcceptedCell]) -> bool:
         """Go on without the precompiled header, in the state after the accepted cells.
@@ -347,7 +350,7 @@ class Compiler:
                 ) from error
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        self.pid = self._process.pid
+        self.pid = self._channel.pid = self._process.pid
         self._busy = False
         self._starting = True
         pch = None if self._pch is None else str(self._pch)
@@ -430,7 +433,9 @@ class Compiler:
             os.close(message.descriptor)
             raise ProtocolError("The compiler sent an event of an unknown kind.")
         sock = socket.socket(fileno=message.descriptor)
-        self._snapshots.add(Snapshot(after, pid, Channel(sock)))
+        channel = Channel(sock)
+        channel.pid = pid
+        self._snapshots.add(Snapshot(after, pid, channel))
 
     def _absorb_events(self) -> None:
         """Take in the snapshots that were announced since the last response."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from contextlib import suppress
 from typing import NamedTuple
 
-from farside.frontend.wire import Channel
+from farside.frontend.wire import Channel, let_go
 
 KEPT = 8
 
@@ -29,17 +26,6 @@ class Snapshot(NamedTuple):
         """End the process."""
         self.channel.close()
         let_go(self.pid)
-
-
-def let_go(pid: int) -> None:
-    """Let a process that ends with its socket see the end of it, should somebody have stopped it.
-
-    The number is what the process said of itself; to continue a process that is not stopped does
-    nothing, whoever it is.
-    """
-    if pid > 1:
-        with suppress(OSError):
-            os.kill(pid, signal.SIGCONT)
 
 
 class Snapshots:

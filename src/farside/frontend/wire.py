@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import socket
 import struct
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ _SIZE = struct.Struct("<Q")
 _MAX_JSON = 256 << 20
 _MAX_ATTACHMENT = 2 << 30
 _CHUNK = 1 << 16
+_SILENCE = 2.0  # seconds after which it is seen to it that the other end is not stopped
 
 
 class Disconnected(Exception):
@@ -65,6 +67,8 @@ class Channel:
 
     Attributes:
         interrupts: what `receive` waits for as well, if anything.
+        pid: the process at the other end, as far as is known, else 0. Should somebody have stopped
+            it, it is continued when nothing has come for a while: nobody else would.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -76,6 +80,7 @@ class Channel:
         self._buffer = bytearray()
         self._descriptors: list[int] = []
         self.interrupts: Interrupts | None = None
+        self.pid = 0
 
     def send(self, body: Mapping[str, Any]) -> None:
         """Send one message without attachments.
@@ -91,7 +96,8 @@ class Channel:
             try:
                 rest = rest[self._socket.send(rest) :]
             except BlockingIOError:
-                select.select((), (self._socket,), ())
+                if not select.select((), (self._socket,), (), _SILENCE)[1]:
+                    let_go(self.pid)
             except OSError as error:
                 raise Disconnected from error
 
@@ -175,8 +181,10 @@ class Channel:
                 self._poll.register(wake, select.POLLIN)
             self._wake = wake
         while True:
-            left = None if deadline is None else max(0.0, deadline - monotonic()) * 1000
-            ready = [descriptor for descriptor, _ in self._poll.poll(left)]
+            left = _SILENCE if deadline is None else max(0.0, deadline - monotonic())
+            ready = [descriptor for descriptor, _ in self._poll.poll(min(left, _SILENCE) * 1000)]
+            if not ready and left >= _SILENCE:
+                let_go(self.pid)
             if interrupts is not None and wake in ready:
                 interrupts.deliver()
             if not ready or ready != [wake]:
@@ -194,6 +202,17 @@ class Channel:
             raise Disconnected
         self._buffer += data
         return len(data)
+
+
+def let_go(pid: int) -> None:
+    """Let a process that ends with its socket see the end of it, should somebody have stopped it.
+
+    The number is what the process said of itself; to continue a process that is not stopped does
+    nothing, whoever it is.
+    """
+    if pid > 1:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def _parse(text: bytes) -> dict[str, Any]:

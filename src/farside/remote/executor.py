@@ -11,6 +11,7 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -56,6 +57,7 @@ _NAMES = sps.Sequence(sps.STRING)
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
+_MOST_STOPS = 3  # looks, a second apart, that find the supervisor stopped although it was continued
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
 
@@ -80,6 +82,7 @@ class Executor:
         self._supervisor = Supervisor(spawned, self._remarks)
         self._setup: bootstrap.Setup | None = None
         self._unusable: str | None = None
+        self._stops = 0  # of its supervisor, in a row
         self._process_handle: int | None = None
         self.ran = 0
 
@@ -463,6 +466,8 @@ class Executor:
         self._supervisor = self._supervisor.successor(snapshot.pid, near)
         self._supervisor.limit_processes(self._most_processes)
         self._conversation.watch(self._supervisor.fileno(), self._read_control)
+        with suppress(OSError):  # the program may have stopped it, as it did the supervisor
+            os.kill(snapshot.pid, signal.SIGCONT)
         with far:
             snapshot.found_family(far)
         self._await_supervisor(lambda: self.worker_pid is not None)
@@ -571,9 +576,21 @@ class Executor:
         if self._setup is None or not self.is_native:
             return
         if not self._supervisor.is_stopped():
+            self._stops = 0
             self._supervisor.look()
-        elif self._unusable is None and not self._supervisor.worker_lives():
+            return
+        if self._unusable is None and not self._supervisor.worker_lives():
             self.raise_death()
+        # It would have continued the program, had somebody stopped that as well.
+        self._supervisor.resume()
+        self._stops += 1
+        if self._stops >= _MOST_STOPS and self._unusable is None:
+            self._stops = 0
+            self._conversation.stop_reading()
+            raise FarSideLost(
+                "The program's supervisor was stopped again and again, by the program or something"
+                " that it has started; all of that was ended."
+            )
 
     def raise_death(self) -> NoReturn:
         """Say why the stream ended: the supervisor knows how the worker did.
@@ -584,6 +601,11 @@ class Executor:
         self._conversation.stop_reading()
         gone = self._supervisor.serves and self._supervisor.ended
         if not gone and (self._supervisor.worker_lives() or not self._await_death()):
+            if self._supervisor.serves and self._supervisor.is_stopped():
+                raise FarSideLost(
+                    "The program's supervisor was stopped, by the program itself or by somebody"
+                    " else, so nobody saw how the program ended."
+                )
             # It does not hold its connection any more. `wake` or `kill` will end it.
             raise FarSideLost("The program on the far side closed its connection to the session.")
         self._pipes.drain()

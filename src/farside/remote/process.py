@@ -84,6 +84,17 @@ def is_stopped(pid: int) -> bool:
         return False
 
 
+def is_corpse(pid: int) -> bool:
+    """Tell whether a process has ended, with all its threads, and was not collected.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    with open(f"/proc/{pid}/stat", "rb") as stat:
+        fields = stat.read().rpartition(b")")[2].split()
+    return fields[0] in b"ZX" and int(fields[17]) <= 1  # state, number of threads
+
+
 def kill_group(pid: int) -> None:
     """Kill a child that leads a process group, and all that is in the group."""
     with suppress(ProcessLookupError, PermissionError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import SetupError
-from farside.remote.leftovers import MARK_NAME, new_mark
+from farside.remote.leftovers import MARK_NAME, Mark, new_mark
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -55,7 +55,7 @@ class Spawned(NamedTuple):
         control: the socket of its supervisor; None where there can be none.
         stdout, stderr: descriptors of pipes, or None where the executor inherited ours.
         relay: carries the streams to another machine; None where there is no need.
-        mark: what all its processes have in their environment; see `farside.remote.leftovers`.
+        mark: what all its processes have; None where they are not to be found by it.
         hosted: the executor where it runs in this very process; then `pid` is 0, too.
     """
 
@@ -65,7 +65,7 @@ class Spawned(NamedTuple):
     stdout: int | None
     stderr: int | None
     relay: Thread | None = None
-    mark: bytes = b""
+    mark: Mark | None = None
     hosted: HostedExecutor | None = None
 
 
@@ -82,12 +82,13 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
     """
     data, far_data = socket.socketpair()
     control, far_control = socket.socketpair()
+    mark = new_mark()
     arguments = [str(program), f"filedescs={_DATA_FD},{_DATA_FD}", f"control={CONTROL_FD}"]
+    arguments.append(f"mark={mark.limit}")
     if slab_bytes is not None:
         arguments.append(f"slab={slab_bytes}")
     # The targets are low numbers, so no source may be one: the first dup2 would close the second.
     moves = [(_above(far_data.detach()), _DATA_FD), (_above(far_control.detach()), CONTROL_FD)]
-    mark = new_mark()
     stdout = stderr = None
     if capture:
         stdout, far_stdout = os.pipe()
@@ -97,10 +98,10 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
         pid = os.posix_spawn(
             program,
             arguments,
-            _environment(mark),
+            _environment(mark.text),
             file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for source, target in moves],
-            # Python ignores SIGPIPE; user code expects the default.
-            setsigdef=[signal.SIGPIPE, signal.SIGINT],
+            # Python ignores the first two; user code expects the default.
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT],
             # Ctrl-C at the terminal is the session's to deal with.
             setsid=True,
         )
@@ -114,8 +115,7 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
     finally:
         for source, _ in moves:
             os.close(source)
-    full_mark = f"{MARK_NAME}={mark}".encode()
-    return Spawned(pid, data, control, stdout, stderr, mark=full_mark)
+    return Spawned(pid, data, control, stdout, stderr, mark=mark)
 
 
 def spawn_librarian(stream: int) -> None:

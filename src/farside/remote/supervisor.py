@@ -62,13 +62,16 @@ class Supervisor:
         self._frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._sequence = 0
         self._reaped = False
+        self._is_first = True
         # The processes, whatever becomes of their numbers.
         self._handle = _handle_of(self.pid)
         self._worker_handle = -1
 
     def successor(self, pid: int, control: socket.socket) -> Supervisor:
         """Return another in its place, for the same executor; it shares the remarks."""
-        return Supervisor(self._spawned._replace(pid=pid, control=control), self._remarks)
+        found = Supervisor(self._spawned._replace(pid=pid, control=control), self._remarks)
+        found._is_first = False
+        return found
 
     @property
     def exists(self) -> bool:
@@ -126,6 +129,12 @@ class Supervisor:
     def is_stopped(self) -> bool:
         """Tell whether somebody has stopped it, such as the program."""
         return self.pid != 0 and is_stopped(self.pid)
+
+    def resume(self) -> None:
+        """Have it go on, should somebody have stopped it."""
+        if self._handle >= 0:
+            with suppress(OSError):
+                signal.pidfd_send_signal(self._handle, signal.SIGCONT)
 
     def learn_end(self, deadline: float) -> bool:
         """Learn from the kernel how an executor without supervisor ended; False if it did not."""
@@ -217,8 +226,8 @@ class Supervisor:
             return
         if not self.serves or self._control is None:
             kill_group(self.pid)
-        # User code may have stopped it.
-        if not collect(self.pid, _REAP_GRACE) or was_killed:
+        # User code may have stopped it, or snapshots that are no children of it and see no end.
+        if not collect(self.pid, _REAP_GRACE) or was_killed or not self._is_first:
             end_leftovers(self._spawned.mark, keep)
 
     def _close_worker(self) -> None:
