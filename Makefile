@@ -1,7 +1,7 @@
 # The commands of this project. Each sets up what it needs first (scripts/setup), which costs next to
 # nothing when there is nothing to do.
 
-.PHONY: repl test far-sides chaos bench bench-more count format lint clean setup setup-test
+.PHONY: repl test far-sides far-side-table chaos bench bench-more count format lint clean setup setup-test
 .DEFAULT_GOAL := repl
 
 VENV := .venv/bin
@@ -28,6 +28,10 @@ far-sides: setup-test
 	  echo "== $$side"; \
 	  FARSIDE_TEST_FAR_SIDE=$$side $(VENV)/python -m pytest -n auto $(ARGS) || exit; \
 	done
+
+# What passes on which far side, for docs/executors.md: make far-side-table ARGS='tls --groups session'
+far-side-table: setup-test
+	$(VENV)/python -m tests.far_side_table $(ARGS)
 
 # Sessions in which everything goes wrong at random: make chaos N=10000 SEED=1
 N := 1000

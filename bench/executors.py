@@ -3,10 +3,11 @@
     .venv/bin/python bench/executors.py [--cells 200] [--rounds 5] [FAR-SIDE ...]
 
 Every far side keeps one session; in turn each runs a block of cells, so that a change of the
-machine's speed falls on all of them. Figures are milliseconds a cell. Far sides: native,
+machine's speed falls on all of them. Figures are milliseconds a cell; the last column is the
+median, over the rounds, of how much of clang-repl's time a far side takes. Far sides: native,
 in-process, stock, tcp, tls, ssh (a real sshd on loopback), and clang-repl (out of process, with
-LLVM's executor and ORC runtime). It is not a part of ``farside bench`` because the far sides are
-those of the tests.
+LLVM's executor and ORC runtime). With the defaults it takes about a minute. It is not a part of
+``farside bench`` because the far sides are those of the tests.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from farside.bench.figures import spread
@@ -32,13 +34,14 @@ from tests.far_sides import far_side
 if TYPE_CHECKING:
     from farside.bench.run import Prompt
 
-NAMES = ("native", "in-process", "stock", "tcp", "tls", "ssh", "clang-repl")
+PEER = "clang-repl"
+NAMES = ("native", "in-process", "stock", "tcp", "tls", "ssh", PEER)
 
 
 def start(name: str, stack: ExitStack) -> Prompt:
     """Start a session on a far side."""
     prompt: Prompt
-    if name == "clang-repl":
+    if name == PEER:
         peers = Peers(2)
         if "clang-repl-oop" not in peers.repls:
             raise SystemExit(f"clang-repl: {peers.missing['clang-repl-oop']}")
@@ -67,14 +70,17 @@ def main() -> None:
         prompts = {name: start(name, stack) for name in wish.far_sides or NAMES}
         actions = {name: partial(block, prompt) for name, prompt in prompts.items()}
         interleave(row, actions, wish.rounds)
-    print(f"{'far side':12} {'median':>8} {'quartiles':>15}   ms a cell")
+    print("| far side | ms a cell | quartiles | of clang-repl's |\n|---|---|---|---|")
+    peer = row.samples.get(PEER, [])
     for name in prompts:
         if name in row.missing:
-            print(f"{name:12} {row.missing[name]}")
+            print(f"| {name} | {row.missing[name]} | | |")
             continue
-        found = spread(row.samples[name])
+        mine = row.samples[name]
+        found = spread(mine)
         quartiles = f"{number(found.first)}–{number(found.third)}"
-        print(f"{name:12} {number(found.median):>8} {quartiles:>15}")
+        ratio = f"{median(a / b for a, b in zip(mine, peer, strict=False)):.0%}" if peer else ""
+        print(f"| {name} | {number(found.median)} | {quartiles} | {ratio} |")
 
 
 if __name__ == "__main__":

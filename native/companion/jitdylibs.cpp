@@ -1,8 +1,8 @@
 // The calls of the near side that are about JITDylibs: farside's platform, on the cells' thread
 // where they run code of the program. ORC's runtime keeps the unwind tables; its own JITDylibs and
-// thread-local storage are not used. Those hold a lock while user code runs that C++ exceptions
-// cannot be thrown past, cannot be updated by code that an update runs, do not close what one
-// depends on, and never run what `atexit` registered.
+// thread-local storage are not used. It does not close what a JITDylib depends on, never runs what
+// `atexit` registered, cannot take back the exit handlers of one commit, and keeps thread-local
+// variables of what was closed.
 #include "bootstrap.h"
 #include "cell_thread.h"
 #include "dlfcn.h"

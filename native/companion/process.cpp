@@ -6,7 +6,6 @@
 #include "platform.h"
 #include "run_report.h"
 #include "tls.h"
-#include "tls_table.h"
 
 #include <cerrno>
 #include <cstring>
@@ -27,9 +26,8 @@ namespace {
 /// Only its address matters: it names what we register with libc.
 char cookie = 0;
 
-// Thread-local variables of its own the companion cannot have.
+/// Thread-local variables of its own the companion cannot have.
 pthread_key_t failureKey;
-pthread_key_t tableKey;
 
 /// The program calls exit, or the executor ends: what libraries do at exit, cells do, too.
 void atProcessExit(void *) {
@@ -45,8 +43,6 @@ Error startProcess() {
   if (int error =
           ::pthread_key_create(&failureKey, [](void *of) { delete static_cast<DlFailure *>(of); }))
     return Error(std::string("no pthread key: ") + std::strerror(error));
-  if (int error = ::pthread_key_create(&tableKey, nullptr))
-    return Error(std::string("no pthread key: ") + std::strerror(error));
   initialiseInstances();
   if (::__cxa_atexit(atProcessExit, nullptr, &cookie) != 0 ||
       ::__cxa_at_quick_exit(atQuickExit, &cookie) != 0)
@@ -55,25 +51,14 @@ Error startProcess() {
 }
 
 Error endProcess() {
-  Error first;
-  for (bool done = false; !done;) {
-    try {
-      Platform::get().runAllExitHandlers(false);
-      done = true;
-    } catch (...) {
-      ExceptionText thrown = describeCurrentException();
-      if (!first)
-        first = Error("exit handler: " + exceptionSentence(thrown));
-    }
-  }
+  Error failure = Platform::get().finishAll();
   // Forgets handlers of fork, too; glibc has no such call for those of quick_exit, which LLVM's
   // executor does not use.
   ::__cxa_finalize(&cookie);
   delete static_cast<DlFailure *>(::pthread_getspecific(failureKey));
   ::pthread_key_delete(failureKey);
   releaseTlsKey();
-  ::pthread_key_delete(tableKey);
-  return first;
+  return failure;
 }
 
 DlFailure &dlFailure() {
@@ -83,21 +68,6 @@ DlFailure &dlFailure() {
     ::pthread_setspecific(failureKey, failure);
   }
   return *failure;
-}
-
-// ---------------------------------------------------------------- thread-local storage
-
-TlsTable *ownTlsTable() { return static_cast<TlsTable *>(::pthread_getspecific(tableKey)); }
-void setOwnTlsTable(TlsTable *table) { ::pthread_setspecific(tableKey, table); }
-
-/// The quick path can call nothing, so here it finds only what lies at a fixed distance.
-extern "C" __attribute__((target("general-regs-only"))) char *
-farsideTlsFind(const TlsEntry *entry) {
-  if (entry->Key != 0)
-    return nullptr;
-  char *self;
-  __asm__("mov %%fs:0, %0" : "=r"(self));
-  return self + entry->Address;
 }
 
 /// There is no static pool: that is a part of farside-executor.

@@ -17,10 +17,7 @@ template <typename... T> std::string blob(T... values) {
   return bytes;
 }
 
-/// The descriptor function must be quick to find a thread's table without touching registers.
-bool isWithheld(std::string_view name) {
-  return name == "farside_snapshot" || name == "farside_tlsdesc";
-}
+bool isWithheld(std::string_view name) { return name == "farside_snapshot"; }
 
 } // namespace
 

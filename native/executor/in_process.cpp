@@ -91,7 +91,8 @@ Redirecting &hooks() {
 void endProgram() {
   hooks().begin();
   runThreadExits({});
-  Platform::get().runAllExitHandlers(false);
+  if (Error error = Platform::get().finishAll())
+    std::fprintf(stderr, "farside: %s\n", error.text().c_str());
   (void)takeAllBack().text(); // nobody is left to be told
   hooks().end();
 }

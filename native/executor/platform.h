@@ -99,6 +99,8 @@ public:
 
   /// Runs all exit handlers, of all JITDylibs, in reverse order of registration.
   void runAllExitHandlers(bool quick);
+  /// The same, where the process goes on: what handlers throw is caught, and returned in words.
+  Error finishAll();
 
   /// Who owns the first of these addresses that belongs to anybody; else whose code runs.
   CodeOwner ownerOf(std::initializer_list<uint64_t> addresses);

@@ -75,4 +75,6 @@ void Platform::runAllExitHandlers(bool quick) {
     handler->Function(handler->Argument);
 }
 
+Error Platform::finishAll() { return runHandlersGuarded({}); }
+
 } // namespace farside

@@ -150,6 +150,10 @@ void initialiseInstances() {
                    [] { registry().Mutex.unlock(); });
 }
 
+TlsTable *tlsTableOfKey() {
+  return static_cast<TlsTable *>(::pthread_getspecific(registry().ThreadEnd));
+}
+
 void releaseTlsKey() { ::pthread_key_delete(registry().ThreadEnd); }
 
 Error registerThreadData(AddrRange image) {

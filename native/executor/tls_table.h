@@ -39,4 +39,7 @@ inline uint64_t firstSlot(uint64_t key, uint64_t mask) {
 TlsTable *ownTlsTable();
 void setOwnTlsTable(TlsTable *table);
 
+/// The same, by the key at which threads end.
+TlsTable *tlsTableOfKey();
+
 } // namespace farside

@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from farside.trace import Passed
 
 _CLOSING = 5.0  # seconds for exit handlers
-_ENDLESS = f"exit handlers that had not ended after {_CLOSING:.0f} seconds were stopped"
 _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code holds addresses in
 _PATIENCE = 5.0  # seconds for a snapshot that was asked for to be there
 
@@ -682,15 +681,16 @@ class ExecutionSession:
             self._executor.kill()
             return ()
         try:
-            problem = self._far_side.close() if self._ready else None
+            problem = self._far_side.close(_CLOSING) if self._ready else None
+            endless = False
         except TimedOut:
             self._executor.kill()
-            return (_ENDLESS,)
+            problem, endless = None, True
         if problem is not None:
             self._executor.kill()
             return (f"the program did not end in order: {problem}",)
-        if not self._executor.close(_CLOSING):
-            return (_ENDLESS,)
+        if endless or not self._executor.close(_CLOSING):
+            return (f"exit handlers that had not ended after {_CLOSING:.0f} seconds were stopped",)
         death = self._executor.death
         # What other executors return says nothing: LLVM's may return 1 after an orderly end.
         if death is not None and death.exit_status != 0 and self._executor.is_native:

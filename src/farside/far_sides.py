@@ -35,8 +35,12 @@ class FarSide(Protocol):
     known: Mapping[str, int]
     notices: tuple[str, ...]
 
-    def close(self) -> str | None:
-        """End the program in order; returns what went wrong, or None. Raises TimedOut."""
+    def close(self, patience: float) -> str | None:
+        """End the program in order; returns what went wrong, or None.
+
+        Raises:
+            TimedOut: exit handlers had not ended after `patience` seconds.
+        """
 
 
 class NativeFarSide:
@@ -52,7 +56,7 @@ class NativeFarSide:
 
             self.notices = (NOTICE,)
 
-    def close(self) -> str | None:
+    def close(self, patience: float) -> str | None:
         """Leave all to the executor, which does it when it is told of the end."""
         return None
 

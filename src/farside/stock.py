@@ -301,17 +301,17 @@ class StockFarSide:
         self._end = defined["farside_companion_end"].address
         self._executor.complete(symbols, bootstrap.Slab(self._base, slab_size))
 
-    def close(self) -> str | None:
+    def close(self, patience: float) -> str | None:
         """Shut down in order: exit handlers, registrations, the platform, memory.
 
         Returns:
             what went wrong, or None. The executor may not have lived through it.
 
         Raises:
-            TimedOut: exit handlers did not end.
+            TimedOut: exit handlers had not ended after `patience` seconds.
         """
         try:
-            reply = self._executor.call_address(self._end, b"", timeout=_ORDERLY)
+            reply = self._executor.call_address(self._end, b"", timeout=patience)
             (failure,) = sps.unpack((sps.ERROR,), reply)
             release = bootstrap.MEMORY_DEALLOCATE if self._is_old else bootstrap.MEMORY_RELEASE
             reply = self._call(release, (sps.Sequence(sps.ADDR),), [self._base])
@@ -322,9 +322,6 @@ class StockFarSide:
             return str(error)
         first = failure or released
         return None if first is None else first.text
-
-
-_ORDERLY = 5.0  # seconds for exit handlers
 
 
 def _content_of(start: int, size: int, contents: list[tuple[int, bytes]]) -> bytes:

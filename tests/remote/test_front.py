@@ -164,9 +164,23 @@ def test_plain_text_to_a_tls_port(listening: Front, tmp_path: Path) -> None:
 def test_half_open_connections_are_limited(listening: Front, tmp_path: Path) -> None:
     waiting = [call(listening)[0] for _ in range(16)]
     with socket.create_connection(("127.0.0.1", listening.port), timeout=20) as refused:
-        assert all_that_is_answered(refused) == b""
+        assert all_that_is_answered(refused) == handshake.make_refusal(handshake.CALLERS)
+    with pytest.raises(SetupError, match="callers that have not shown a token"):
+        Session(options(listening, tmp_path))
     for connected in waiting:
         connected.close()
+
+
+def test_sessions_are_limited(tmp_path: Path, leaves_nothing: object) -> None:
+    with (
+        environment(FARSIDE_KNOWN_EXECUTORS=str(tmp_path / "known")),
+        front(tmp_path, "--sessions=1") as running,
+        Session(options(running, tmp_path)) as session,
+    ):
+        session.run("int x = 1;")
+        with pytest.raises(SetupError, match="as many sessions as it may have"):
+            Session(options(running, tmp_path))
+        assert shown(session.run("x")) == "1"
 
 
 def test_tries_are_limited() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,26 @@ def test_an_ssh_that_says_something_else(
     monkeypatch.setenv("FARSIDE_SSH", str(program))
     with pytest.raises(SetupError, match="starts no executor"):
         Session(OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        ("echo farside missing; cat >/dev/null; exit 28", "cannot be copied to farside: ssh ended"),
+        ("echo farside ready; exec no-such-python3", "ended with 127 on farside, which needs"),
+        ("exit 255", "starts no executor; it ended with 255"),
+    ],
+    ids=["disk full", "no Python", "unreachable"],
+)
+def test_what_the_other_machine_lacks_is_said(
+    there: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ssh"
+    program.write_text(f"#!/bin/sh\nexec 2>/dev/null\n{there}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("FARSIDE_SSH", str(program))
+    with pytest.raises(SetupError, match=re.escape(why)):
+        Session(OPTIONS.with_(ssh="farside"))
 
 
 def test_no_ssh_and_no_name(monkeypatch: pytest.MonkeyPatch) -> None:

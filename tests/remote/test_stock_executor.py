@@ -106,6 +106,38 @@ def test_jitdylibs_are_opened_and_closed(stock: Session) -> None:
     assert plugin.close().stdout == "-t "
 
 
+def test_cells_open_and_close_jitdylibs_themselves(stock: Session) -> None:
+    trace = "#include <cstdio>\nstruct T { const char *n; T(const char *n) : n(n)"
+    trace += ' { printf("+%s ", n); } ~T() { printf("-%s ", n); } };'
+    needed, plugin = stock.jitdylib("needed"), stock.jitdylib("plugin")
+    plugin.link_order = [needed]
+    stock.run(f"{trace}\n#include <farside/dlfcn.h>")
+    needed.run('T first{"needed"};')
+    plugin.run('T second{"plugin"}; thread_local int times = 0;')
+    plugin.run('extern "C" int answer() { return 40 + ++times; }')
+    assert (plugin.close().stdout, needed.close().stdout) == ("-plugin ", "-needed ")
+    # What follows in the cell must not run before the handle is there.
+    cell = 'farside::JitDylib p{"plugin"}; int got = p.function<int()>("answer")();'
+    for _ in range(2):
+        result = stock.run(f'{{ {cell} printf("%d ", got + p.function<int()>("answer")()); }}')
+        assert result.stdout == "+needed +plugin 83 -plugin -needed "
+    result = run_all(stock, f"{cell} got", "p.close()")
+    assert (shown(result), result.stdout) == ("true", "-plugin -needed ")
+    assert shown(stock.run("got")) == "41"
+
+
+def test_python_calls_functions(stock: Session) -> None:
+    stock.run("#include <string>\n#include <functional>\n#include <stdexcept>")
+    stock.run('int twice(int n) { if (n < 0) throw std::out_of_range("less"); return 2 * n; }')
+    stock.run("std::string apply(std::function<std::string(int)> f) { return f(6) + f(7); }")
+    assert stock.fn.twice(21) == 42
+    assert stock.fn.apply(lambda n: "ab" * n) == "ab" * 13
+    with pytest.raises(CppException, match="less"):
+        stock.fn.twice(-1)
+    with pytest.raises(OptionError, match="only with farside's own executor"):
+        stock.share("buffer", bytearray(8))
+
+
 def test_a_library_is_loaded(stock: Session, tmp_path: Path) -> None:
     source, library = tmp_path / "l.cpp", tmp_path / "libl.so"
     source.write_text('extern "C" int from_library() { return 17; }')

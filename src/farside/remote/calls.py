@@ -90,7 +90,7 @@ class FarCalls:
     @property
     def is_local(self) -> bool:
         """Whether descriptors can be handed to the program."""
-        return self._executor.is_child and self._executor.is_native
+        return self._executor.is_here and self._executor.is_native
 
     def call(
         self,

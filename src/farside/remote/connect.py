@@ -211,6 +211,11 @@ def connect_by_ssh(options: Options, program: Path, *, capture: bool) -> Spawned
     tunnel = open_ssh(options.ssh, program)
     try:
         return _begin(tunnel, options, options.ssh, capture=capture)
-    except FarsideError:
+    except FarsideError as error:
         tunnel.close()
+        if (status := tunnel.status) not in (None, 0):
+            raise SetupError(
+                f"What serves an executor ended with {status} on {options.ssh}, which needs Python"
+                " 3.11 or newer as python3."
+            ) from error
         raise

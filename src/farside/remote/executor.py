@@ -129,7 +129,15 @@ class Executor:
         """Wait for the Setup message, and the worker's pid, and return the message."""
         with Guard(self):
             deadline = time.monotonic() + PATIENCE
-            self._pump_until(lambda: self._setup is not None and self._knows_worker(), deadline)
+            try:
+                self._pump_until(lambda: self._setup is not None and self._knows_worker(), deadline)
+            except FarSideLost as error:
+                if self._setup is None:
+                    raise FarSideLost(
+                        "The executor ended before it said what it offers: it is none of ORC's, or"
+                        " cannot run there."
+                    ) from error
+                raise
         return self.setup
 
     def _knows_worker(self) -> bool:

@@ -135,9 +135,15 @@ class Front:
         except OSError:  # it has gone again, or there are no descriptors left for now
             return
         address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._let_in = {pid for pid in self._let_in if not _has_ended(pid)}
         with connected:
-            full = len(self._half_open) >= _HALF_OPEN or len(self._let_in) >= self._sessions
-            if not full and self._doorkeeper.may_try(address):
+            if len(self._let_in) >= self._sessions:
+                _refuse(connected, handshake.SESSIONS)
+            elif len(self._half_open) >= _HALF_OPEN:
+                _refuse(connected, handshake.CALLERS)
+            elif not self._doorkeeper.may_try(address):
+                _refuse(connected, handshake.TRIES)
+            else:
                 self._fork(connected, address)
 
     def _fork(self, connected: socket.socket, address: str) -> None:
@@ -212,6 +218,13 @@ class Front:
         self._doorkeeper.note_failure(caller.address)
         with suppress(ChildProcessError):
             os.waitpid(caller.pid, 0)
+
+
+def _refuse(connected: socket.socket, why: bytes) -> None:
+    """Say why a caller is not taken; that much fits any new connection's buffer."""
+    connected.setblocking(False)
+    with suppress(OSError):
+        connected.sendall(handshake.make_refusal(why))
 
 
 def _has_ended(pid: int) -> bool:

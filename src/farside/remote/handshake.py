@@ -4,7 +4,8 @@ The listening side speaks first, 48 bytes in the clear::
 
     "FARSIDE1"   "T" with TLS, "P" without   7 zero bytes   32 random bytes: its nonce
 
-With TLS the handshake of that follows. Then the caller sends 64 bytes, its own nonce and
+One that takes no caller now says so with another letter, and closes. With TLS the handshake of that
+follows. Then the caller sends 64 bytes, its own nonce and
 
     HMAC-SHA256(token, "caller" ‖ nonce of the listener ‖ nonce of the caller ‖ fingerprint)
 
@@ -29,6 +30,12 @@ BANNER_SIZE = len(MAGIC) + 8 + NONCE_SIZE
 PROOF_SIZE = 2 * NONCE_SIZE
 NO_CERTIFICATE = bytes(32)
 TOKEN_BYTES = 32
+SESSIONS, CALLERS, TRIES = b"S", b"C", b"W"
+REFUSALS = {
+    SESSIONS: "It has as many sessions as it may have (farside executor --sessions).",
+    CALLERS: "Too many callers that have not shown a token yet keep it busy; try again soon.",
+    TRIES: "There were too many wrong tries from this address; try again in a minute.",
+}
 
 
 def new_token() -> str:
@@ -41,12 +48,19 @@ def make_banner(nonce: bytes, *, tls: bool) -> bytes:
     return MAGIC + (b"T" if tls else b"P") + bytes(7) + nonce
 
 
+def make_refusal(why: bytes) -> bytes:
+    """Return what the listener says to a caller that it does not take: one of `REFUSALS`."""
+    return MAGIC + why + bytes(7 + NONCE_SIZE)
+
+
 def read_banner(banner: bytes) -> tuple[bytes, bool]:
     """Return the listener's nonce and whether TLS follows.
 
     Raises:
-        ProtocolError: it is no banner.
+        ProtocolError: it is no banner, or a refusal.
     """
+    if len(banner) == BANNER_SIZE and banner.startswith(MAGIC) and banner[8:9] in REFUSALS:
+        raise ProtocolError(REFUSALS[banner[8:9]])
     if len(banner) != BANNER_SIZE or not banner.startswith(MAGIC) or banner[8:9] not in b"TP":
         raise ProtocolError("What listens there is no farside executor.")
     return banner[-NONCE_SIZE:], banner[8:9] == b"T"

@@ -36,6 +36,11 @@ class SshTunnel(PipeTunnel):
         self._process = process
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
 
+    @property
+    def status(self) -> int | None:
+        """What ssh has returned, which is what the program there has; None as long as it runs."""
+        return self._process.returncode
+
     def close(self) -> None:
         """Close the streams and let ssh end; kill it if it does not."""
         assert self._process.stdin is not None
@@ -71,9 +76,13 @@ def open_ssh(host: str, program: Path) -> SshTunnel:
         if said != _MISSING or attempt:
             break
         _copy(host, directory, files)
+    if said:
+        what = f"it said {said[:200]!r}"
+    else:
+        status = process.returncode
+        what = f"it ended with {status}" if status and status > 0 else "it said nothing"
     raise SetupError(
-        f"ssh {host} starts no executor; it said {said[:200]!r}. The other machine needs sh, tar"
-        " and Python 3.11."
+        f"ssh {host} starts no executor; {what}. The other machine needs sh, tar and Python 3.11."
     )
 
 
@@ -95,8 +104,9 @@ def _copy(host: str, directory: str, files: list[tuple[str, bytes, int]]) -> Non
             archive.addfile(entry, io.BytesIO(data))
     # Unpacked beside and then renamed, so that a copy that breaks off is never taken for one.
     command = (
-        f'umask 077; d="{directory}"; mkdir -p "$d.$$" && tar -xf - -C "$d.$$" &&'
-        ' { mv -T "$d.$$" "$d" 2>/dev/null || rm -rf "$d.$$"; }'
+        f'umask 077; d="{directory}"; if mkdir -p "$d.$$" && tar -xf - -C "$d.$$"; then'
+        ' mv -T "$d.$$" "$d" 2>/dev/null || rm -rf "$d.$$";'
+        ' else s=$?; rm -rf "$d.$$"; exit $s; fi'
     )
     done = subprocess.run(
         [*_ssh(), host, command],
@@ -107,7 +117,8 @@ def _copy(host: str, directory: str, files: list[tuple[str, bytes, int]]) -> Non
     )
     if done.returncode:
         raise SetupError(
-            f"The executor cannot be copied to {host}: ssh ended with {done.returncode}."
+            f"The executor cannot be copied to {host}: ssh ended with {done.returncode}. It needs"
+            " tar there, and some megabytes below ~/.cache."
         )
 
 
