@@ -467,7 +467,7 @@ class ExecutionSession:
 
     def is_kept(self, state: KeptState) -> bool:
         """Tell whether a state can still be gone back to."""
-        return any(each is state for each in self._kept)
+        return any(each is state for each in self._kept) and state.snapshot.ready(_PATIENCE)
 
     def recover(self) -> WentBack | None:
         """Go back to the newest kept state; None if there is none, and `restart` must follow."""

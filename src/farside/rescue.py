@@ -611,6 +611,23 @@ class Rescue:
         image = self._execution.link([parsed], name, dylib=entry.dylib, redefines=entry.redefines)
         self._execution.commit(image, statements=statements)
 
+    def checkpoint(self, name: str) -> Checkpoint:
+        """Return a checkpoint that can be gone back to.
+
+        Raises:
+            OptionError: there is none of that name, or not any more.
+        """
+        found = self.checkpoints.get(name)
+        if found is not None and self._execution.is_kept(found.state):
+            return found
+        gone = self.checkpoints.pop(name, None)
+        have = f"there are: {', '.join(self.checkpoints) or 'none'}"
+        if gone is not None:
+            raise OptionError(
+                f"the checkpoint {name!r} is gone: the process that kept it was killed; {have}"
+            )
+        raise OptionError(f"there is no checkpoint {name!r}; {have}")
+
     def history(self) -> tuple[Past, ...]:
         """Return the accepted cells, oldest first, and what can be gone back to."""
         entries = self.journal.entries

@@ -390,13 +390,10 @@ class Session(Calling):
             what the user should know, a sentence each.
 
         Raises:
-            OptionError: there is no such checkpoint.
+            OptionError: there is no such checkpoint, or the process that kept it was killed.
         """
         with self._exclusive():
-            found = self._rescue.checkpoints.get(name)
-            if found is None:
-                have = ", ".join(self._rescue.checkpoints) or "none"
-                raise OptionError(f"there is no checkpoint {name!r}; there are: {have}")
+            found = self._rescue.checkpoint(name)
             with self._recovering(f"restoring {name}"):
                 went_back = self._execution.go_back(found.state)
                 self._journal.keep_only([e for e in self._journal if e.cell <= found.cell])

@@ -289,6 +289,24 @@ def test_checkpoints(session: Session) -> None:
         session.restore("later")
 
 
+def test_a_checkpoint_whose_process_was_killed(session: Session) -> None:
+    run_all(session, "int x = 1;")
+    session.checkpoint("one")
+    session.checkpoint("other")
+    run_all(session, "x = 2;", "x = 3;")
+    state = session._rescue.checkpoints["one"].state
+    assert state.snapshot.ready(30)
+    os.kill(state.snapshot.pid, signal.SIGKILL)
+    wait_for_end(state.snapshot.pid)
+    with pytest.raises(OptionError, match="'one' is gone: the process .* was killed; there are: "):
+        session.restore("one")
+    with pytest.raises(OptionError, match="there is no checkpoint 'one'"):
+        session.restore("one")
+    assert shown(session.run("x")) == "3"
+    session.undo(2)
+    assert shown(session.run("x")) == "2"
+
+
 def test_checkpoint_needs_snapshots(new_session: NewSession) -> None:
     session = new_session(snapshots=0)
     session.run("int x = 1;")
