@@ -163,8 +163,15 @@ public:
   SourceLocation Shown;
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
+  ForeignInstances Foreign;
 
   CodeGenerator &generator() { return *Generator; }
+
+  /// Has code made of instances from here on that were left to the executor until now.
+  void makeInstances() {
+    for (FunctionDecl *function : Foreign.stop())
+      Generator->HandleTopLevelDecl(DeclGroupRef(function));
+  }
 
   void begin(unsigned number, FileID file) {
     Number = number;
@@ -193,12 +200,22 @@ public:
 
   void Initialize(ASTContext &context) override { Generator->Initialize(context); }
   void HandleInlineFunctionDefinition(FunctionDecl *decl) override {
+    OverloadedOperatorKind kind = decl->getOverloadedOperator();
+    if (kind == OO_New || kind == OO_Array_New || kind == OO_Delete || kind == OO_Array_Delete)
+      makeInstances(); // its code comes too late for HandleTranslationUnit to see it
     Generator->HandleInlineFunctionDefinition(decl);
   }
   void HandleInterestingDecl(DeclGroupRef decls) override {
+    for (Decl *decl : decls)
+      if (auto *function = dyn_cast<FunctionDecl>(decl))
+        Foreign.consider(*function, [this](FunctionDecl &each) {
+          return Generator->GetMangledName(GlobalDecl(&each));
+        });
     Generator->HandleInterestingDecl(decls);
   }
   void HandleTranslationUnit(ASTContext &context) override {
+    if (replacesAllocation(*Generator->GetModule()))
+      makeInstances(); // now, as what was referred to until here is emitted next
     Generator->HandleTranslationUnit(context);
   }
   void HandleTagDeclDefinition(TagDecl *decl) override {
@@ -386,6 +403,8 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   local.perform();
   global.perform();
   Instances = settings.instances;
+  if (Instances)
+    Consumer->Foreign.start();
   if (settings.showValues)
     Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
@@ -538,6 +557,8 @@ bool Compiler::isModuleDeclaration() {
 
 bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden) {
   prepare();
+  if (!Instances)
+    Consumer->makeInstances();
   Sema &sema = Instance->getSema();
   SourceManager &sources = Instance->getSourceManager();
   std::string name = "cell " + std::to_string(number);

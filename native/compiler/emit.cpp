@@ -17,6 +17,8 @@
 #include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Support/ErrorHandling.h"
 
+#include <utility>
+
 namespace farside {
 
 namespace {
@@ -70,16 +72,16 @@ llvm::CodeGenOptLevel codegenLevel(unsigned level) {
 }
 
 std::unique_ptr<llvm::TargetMachine> makeMachine(const clang::CompilerInstance &instance,
-                                                 unsigned level) {
+                                                 llvm::StringRef features, unsigned level) {
   const clang::TargetOptions &target = instance.getTargetOpts();
   llvm::Triple triple = instance.getTarget().getTriple();
   std::string error;
   const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!found)
     llvm::report_fatal_error(llvm::StringRef(error), false);
-  return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
-      triple, target.CPU, llvm::join(target.Features, ","), targetOptions(instance),
-      llvm::Reloc::PIC_, llvm::CodeModel::Small, codegenLevel(level)));
+  return std::unique_ptr<llvm::TargetMachine>(
+      found->createTargetMachine(triple, target.CPU, features, targetOptions(instance),
+                                 llvm::Reloc::PIC_, llvm::CodeModel::Small, codegenLevel(level)));
 }
 
 /// What LLVM rejects when it makes code, such as an instruction in `asm` that there is not. By
@@ -116,8 +118,9 @@ void reportBackendErrors(llvm::LLVMContext &context, clang::DiagnosticsEngine &e
   context.setDiagnosticHandler(std::make_unique<BackendErrors>(engine));
 }
 
-ObjectWriter::ObjectWriter(const clang::CompilerInstance &instance, unsigned level)
-    : Stream(Buffer), Machine(makeMachine(instance, level)) {
+ObjectWriter::ObjectWriter(const clang::CompilerInstance &instance, llvm::StringRef features,
+                           unsigned level)
+    : Stream(Buffer), Machine(makeMachine(instance, features, level)) {
   std::unique_ptr<llvm::TargetLibraryInfoImpl> libraries(llvm::driver::createTLII(
       instance.getTarget().getTriple(), instance.getCodeGenOpts().getVecLib()));
   Passes.add(new llvm::TargetLibraryInfoWrapperPass(*libraries));
@@ -134,12 +137,13 @@ llvm::StringRef ObjectWriter::write(llvm::Module &module) {
 }
 
 Emitter::Emitter(clang::CompilerInstance &instance)
-    : Instance(instance), Level(instance.getCodeGenOpts().OptimizationLevel) {}
+    : Instance(instance), Features(std::exchange(instance.getTargetOpts().Features, {})),
+      Level(instance.getCodeGenOpts().OptimizationLevel) {}
 
 ObjectWriter &Emitter::writer(unsigned level) {
   std::unique_ptr<ObjectWriter> &slot = Writers[std::min<size_t>(level, Writers.size() - 1)];
   if (!slot)
-    slot = std::make_unique<ObjectWriter>(Instance, level);
+    slot = std::make_unique<ObjectWriter>(Instance, llvm::join(Features, ","), level);
   return *slot;
 }
 
@@ -228,8 +232,10 @@ void Emitter::optimise(llvm::Module &module, unsigned level) {
     runPipeline(module, options, writer(level).machine());
     return;
   }
+  Instance.getTargetOpts().Features = Features; // for the target machine that Clang makes
   clang::emitBackendOutput(Instance, options, Instance.getTarget().getDataLayoutString(), &module,
                            clang::Backend_EmitNothing, Instance.getVirtualFileSystemPtr(), nullptr);
+  Instance.getTargetOpts().Features.clear();
 }
 
 llvm::StringRef Emitter::write(llvm::Module &module, unsigned level) {

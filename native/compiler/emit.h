@@ -10,6 +10,8 @@
 
 #include <array>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace farside {
 
@@ -19,7 +21,7 @@ namespace farside {
 /// give the same bytes as fresh ones.
 class ObjectWriter {
 public:
-  ObjectWriter(const clang::CompilerInstance &instance, unsigned level);
+  ObjectWriter(const clang::CompilerInstance &instance, llvm::StringRef features, unsigned level);
   ~ObjectWriter();
 
   llvm::StringRef write(llvm::Module &module);
@@ -40,6 +42,10 @@ void reportBackendErrors(llvm::LLVMContext &context, clang::DiagnosticsEngine &e
 /// Optimises and emits modules as the user's options say.
 class Emitter {
 public:
+  /// Takes the processor's features out of the instance's options. Clang's code generator would
+  /// copy, sort and join them for each function that it declares, a seventh of a cell that uses the
+  /// standard library. Functions without that attribute have the target machine's features, which
+  /// are the same; `__attribute__((target))` goes by the features as written.
   explicit Emitter(clang::CompilerInstance &instance);
 
   unsigned level() const { return Level; }
@@ -63,6 +69,7 @@ private:
   ObjectWriter &writer(unsigned level);
 
   clang::CompilerInstance &Instance;
+  std::vector<std::string> Features;
   unsigned Level;
   std::array<std::unique_ptr<ObjectWriter>, 4> Writers;
 };

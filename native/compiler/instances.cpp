@@ -1,11 +1,18 @@
 #include "instances.h"
 
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/Attr.h"
+#include "clang/AST/DeclCXX.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/IR/Module.h"
+
+#include <utility>
 
 extern const char *const farsideCommonUses; // made by native/instances/list_instances.cmake
 
 namespace farside {
+
+using namespace clang;
 
 namespace {
 
@@ -35,6 +42,29 @@ void withdrawInstances(llvm::Module &module) {
     function.setComdat(nullptr);
     function.setLinkage(llvm::GlobalValue::ExternalLinkage);
   }
+}
+
+void ForeignInstances::consider(FunctionDecl &function,
+                                llvm::function_ref<llvm::StringRef(FunctionDecl &)> symbolOf) {
+  if (!Wanted || isa<CXXConstructorDecl, CXXDestructorDecl>(function) ||
+      function.getTemplateSpecializationKind() != TSK_ImplicitInstantiation ||
+      !function.isUserProvided() || function.hasAttr<AlwaysInlineAttr>() ||
+      function.hasAttr<NoInlineAttr>() || function.getReturnType()->isUndeducedType() ||
+      !function.isExternallyVisible() || !names().contains(symbolOf(function)))
+    return;
+  function.setTemplateSpecializationKind(TSK_ExplicitInstantiationDeclaration);
+  function.addAttr(NoInlineAttr::CreateImplicit(function.getASTContext()));
+  Marked.push_back(&function);
+}
+
+std::vector<FunctionDecl *> ForeignInstances::stop() {
+  Wanted = false;
+  for (FunctionDecl *function : Marked) {
+    if (function->getTemplateSpecializationKind() == TSK_ExplicitInstantiationDeclaration)
+      function->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
+    function->dropAttr<NoInlineAttr>();
+  }
+  return std::exchange(Marked, {});
 }
 
 bool replacesAllocation(const llvm::Module &module) {

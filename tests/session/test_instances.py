@@ -75,6 +75,31 @@ def test_what_the_program_allocates_with_is_used_by_its_vectors() -> None:
         assert str(session.run("taken - base").value) == "(int) 4"
 
 
+def test_an_allocator_is_used_by_the_cell_that_brings_it_and_by_all_later_ones() -> None:
+    with Session(Options()) as session:
+        session.run("#include <cstdlib>\n#include <map>\n#include <vector>\nint taken = 0;")
+        session.run("void fill(std::vector<int> &v) { v.resize(7); v.shrink_to_fit(); }")
+        session.run("std::map<int, int> known; ++known[1];")  # of the executor's making, so far
+        session.run(
+            "void grow(std::vector<double> &v) { v.push_back(1); }"
+            " void *operator new(std::size_t n) { ++taken; return std::malloc(n); }"
+            " void operator delete(void *p) noexcept { std::free(p); }"
+            " void operator delete(void *p, std::size_t) noexcept { std::free(p); }"
+        )
+        session.run("std::vector<double> reals; taken = 0; grow(reals);")
+        assert str(session.run("taken").value) == "(int) 1"
+        session.run("std::map<int, int> others; taken = 0; others.insert({1, 2});")
+        assert str(session.run("taken").value) == "(int) 1"
+
+
+def test_an_instance_is_asked_for_by_name_after_it_was_left_to_the_executor() -> None:
+    with Session(Options()) as session:
+        session.run(USE)
+        session.run("template class std::vector<int>;")
+        session.run("grown.push_back(4); grown.reserve(100);")
+        assert str(session.run("grown.back() + grown.front()").value) == "(int) 5"
+
+
 def test_instances_of_another_library_are_made_by_the_cell() -> None:
     with Session(Options(defines=("_GLIBCXX_ASSERTIONS",))) as session:
         session.run(USE)
