@@ -98,6 +98,8 @@ _DIES_WITH_IT = dict.fromkeys(
         "test_loss.py",
         "test_ends.py",
         "test_processes.py",
+        "test_hostile_cells.py",
+        "test_idle_ends.py",
         "test_errors_leave_the_old",
         "test_after_the_compiler_and_the_program_were_started_again",
         "test_names_are_those_that_the_programmer_wrote",
@@ -131,6 +133,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         **_NOT_STATIC,
         "test_c_for_a_fixed_address": "no memory below 2 GiB",
         "test_memory_of_the_far_side_does_not_grow": "the memory is that of the tests",
+        "test_display_needs_no_more_than_the_executor": "the process has other children",
         "test_libraries.py": "what one test has loaded, the next finds loaded",
     },
     "stock": {
