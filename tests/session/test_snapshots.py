@@ -298,7 +298,7 @@ def test_a_checkpoint_whose_process_was_killed(session: Session) -> None:
     assert state.snapshot.ready(30)
     os.kill(state.snapshot.pid, signal.SIGKILL)
     wait_for_end(state.snapshot.pid)
-    with pytest.raises(OptionError, match="'one' is gone: the process .* was killed; there are: "):
+    with pytest.raises(OptionError, match=r"'one' is gone: the process .* was killed; there are: "):
         session.restore("one")
     with pytest.raises(OptionError, match="there is no checkpoint 'one'"):
         session.restore("one")
