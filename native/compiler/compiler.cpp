@@ -1,5 +1,6 @@
 #include "compiler.h"
 
+#include "call_check.h"
 #include "conflicts.h"
 #include "declared.h"
 #include "identity.h"
@@ -191,6 +192,7 @@ public:
       Conflicts->declared(decls);
     if (Show)
       Show->bodies().declared(decls);
+    checkCall(decls, Instance.getDiagnostics());
     Redefined.declare(decls);
     appendDeclared(Declared, context, decls, File,
                    [this](const NamedDecl &decl) { return symbolOf(decl); });

@@ -4,6 +4,9 @@
 #include "values.h"
 #include "wrapper.h"
 
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -41,13 +44,18 @@ extern "C" {
   throw farside::ArgumentError(text);
 }
 
-/// The same for an integer that argument `argument` is, and the name of the type.
+/// The same for a number that argument `argument` is, and the name of the type. The value is a
+/// uint64_t, an int64_t or a double, by `kind`.
 [[noreturn]] __attribute__((visibility("default"))) void
-__farside_unfit(unsigned argument, const int64_t *value, unsigned isSigned, const char *type,
+__farside_unfit(unsigned argument, const void *value, unsigned kind, const char *type,
                 uint64_t size) {
-  std::string number =
-      isSigned != 0 ? std::to_string(*value) : std::to_string(static_cast<uint64_t>(*value));
-  throw farside::ArgumentError("argument " + std::to_string(argument) + ": " + number +
+  char number[32] = "";
+  if (double real = 0; kind == 2)
+    std::snprintf(number, sizeof number, "%g",
+                  *static_cast<double *>(std::memcpy(&real, value, 8)));
+  else if (int64_t whole = 0; std::memcpy(&whole, value, 8) != nullptr)
+    std::snprintf(number, sizeof number, kind == 1 ? "%" PRId64 : "%" PRIu64, whole);
+  throw farside::ArgumentError("argument " + std::to_string(argument) + ": " + std::string(number) +
                                " does not fit " + std::string(type, size));
 }
 

@@ -8,7 +8,7 @@
 extern "C" {
 void __farside_value(unsigned kind, const void *data, unsigned long size);
 [[noreturn]] void __farside_misfit(const char *text);
-[[noreturn]] void __farside_unfit(unsigned argument, const void *value, unsigned isSigned,
+[[noreturn]] void __farside_unfit(unsigned argument, const void *value, unsigned kind,
                                   const char *type, unsigned long size);
 }
 
@@ -65,10 +65,16 @@ template <class T> constexpr TypeName typeName() {
   return {text + 4, size - 4};
 }
 
-/// An integer as another type, where that holds it.
+/// A number as another type of its kind, where that holds it.
 template <class T, class From> T cut(unsigned argument, From value) {
   auto result = static_cast<T>(value);
-  if (static_cast<From>(result) != value || (result < T{}) != (value < From{})) {
+  if constexpr (__is_floating_point(From)) {
+    if (__builtin_isinf(result) && !__builtin_isinf(value)) {
+      constexpr TypeName name = typeName<T>();
+      double wide = value;
+      __farside_unfit(argument, &wide, 2, name.text, name.size);
+    }
+  } else if (static_cast<From>(result) != value || (result < T{}) != (value < From{})) {
     constexpr TypeName name = typeName<T>();
     long long wide = static_cast<long long>(value);
     __farside_unfit(argument, &wide, __is_signed(From), name.text, name.size);

@@ -176,6 +176,11 @@ concept readable = requires(Reader &in) {
   { Read<T>::from(in) } -> std::same_as<T>;
 };
 
+inline std::string shown(double value) {
+  char text[32];
+  return {text, text + __builtin_snprintf(text, sizeof text, "%g", value)};
+}
+
 template <class T, class From> T number(From value) {
   if constexpr (std::is_integral_v<From> && std::is_integral_v<T>) {
     auto result = static_cast<T>(value);
@@ -183,7 +188,11 @@ template <class T, class From> T number(From value) {
       throw ArgumentError(std::to_string(value) + " does not fit " + std::string(nameOf<T>()));
     return result;
   } else {
-    return static_cast<T>(value);
+    auto result = static_cast<T>(value);
+    if constexpr (std::is_floating_point_v<T> && std::is_floating_point_v<From>)
+      if (__builtin_isinf(result) && !__builtin_isinf(value))
+        throw ArgumentError(shown(value) + " does not fit " + std::string(nameOf<T>()));
+    return result;
   }
 }
 
@@ -223,7 +232,7 @@ struct Read<T> {
   static T from(Reader &in) {
     switch (Tag tag = in.tag()) {
     case Tag::Float:
-      return static_cast<T>(in.raw<double>());
+      return number<T>(in.raw<double>());
     case Tag::Int:
       return static_cast<T>(in.raw<std::int64_t>());
     case Tag::UInt:
@@ -259,8 +268,8 @@ template <class T> struct Read<std::complex<T>> {
     if (in.peek() != Tag::Complex)
       return Read<T>::from(in);
     in.tag();
-    auto real = in.raw<double>();
-    return {static_cast<T>(real), static_cast<T>(in.raw<double>())};
+    auto real = number<T>(in.raw<double>());
+    return {real, number<T>(in.raw<double>())};
   }
 };
 #else
@@ -656,6 +665,30 @@ public:
 private:
   unsigned Number;
   Reader At;
+};
+
+/// A number whose target the function's parameter says: a class that holds numbers.
+template <class N> class Exact {
+public:
+  Exact(unsigned number, N value) : Number(number) {
+    Bytes[0] = static_cast<char>(std::is_same_v<N, bool>       ? Tag::Bool
+                                 : std::is_floating_point_v<N> ? Tag::Float
+                                 : std::is_signed_v<N>         ? Tag::Int
+                                                               : Tag::UInt);
+    std::memcpy(Bytes + 1, &value, sizeof value);
+  }
+  template <class T>
+    requires(readable<T> && owns<T> && !std::is_arithmetic_v<T>)
+  operator T() const {
+    return argument(Number, [&] {
+      Reader in(Bytes, sizeof Bytes, nullptr, 0, nullptr);
+      return Read<T>::from(in);
+    });
+  }
+
+private:
+  unsigned Number;
+  char Bytes[1 + sizeof(std::int64_t)] = {};
 };
 
 /// A one-dimensional array: a span that becomes a pointer or a vector where that is asked for.

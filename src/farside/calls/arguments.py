@@ -42,7 +42,7 @@ class Form(NamedTuple):
         declare: statements that read it; ``@`` stands for its name, ``#`` for its number.
         give: the expression that the function is given.
         headers: what they need.
-        narrowed: as `declare`, where the parameter is an integer type, ``$``, that does not hold
+        narrowed: as `declare`, where the parameter is a type of numbers, ``$``, that does not hold
             all values of this one; empty where there is no such form.
     """
 
@@ -50,6 +50,11 @@ class Form(NamedTuple):
     give: str
     headers: tuple[str, ...] = ()
     narrowed: str = ""
+
+    @property
+    def narrows_integers(self) -> bool:
+        """Whether `narrowed` is for integers."""
+        return bool(self.narrowed) and not self.declare.startswith(("double ", "float "))
 
 
 class Argument(NamedTuple):
@@ -62,6 +67,8 @@ class Argument(NamedTuple):
         said: what it is, for messages.
         ref: what is to be changed after the call, None for most.
         scalar: the letter of the struct module for what has no tag, empty for all else.
+        exact: a form that becomes whatever class the parameter's type is, and checks that it can;
+            None where there is none.
     """
 
     key: str
@@ -70,6 +77,7 @@ class Argument(NamedTuple):
     said: str
     ref: Ref | None = None
     scalar: str = ""
+    exact: Form | None = None
 
 
 @dataclass(eq=False)
@@ -126,7 +134,7 @@ _BOOL = (Form("bool @ = __fs_in.raw<unsigned char>() != 0;", "static_cast<bool &
 _INT = (_raw("int", "long"),)
 _LONG = (_raw("long", "long"),)
 _ULONG = (_raw("unsigned long", "unsigned long"),)
-_DOUBLE = (Form("double @ = __fs_in.raw<double>();", "static_cast<double &&>(@)"),)
+_DOUBLE = (_raw("double", "double"),)
 
 FLEXIBLE = Form("farside::wire::Flexible @(#, farside::wire::skip(__fs_in));", "@")
 
@@ -138,6 +146,17 @@ SCALARS: dict[str, tuple[Form, ...]] = {
     "d": _DOUBLE,
 }
 """The forms of plain numbers, by the letter that stands for them in a key."""
+
+_EXACT = {
+    letter: Form(f"const farside::wire::Exact<{wire}> @(#, __fs_in.raw<{raw}>(){more});", "@")
+    for letter, wire, raw, more in (
+        ("?", "bool", "unsigned char", " != 0"),
+        ("i", "long", "long", ""),
+        ("q", "long", "long", ""),
+        ("Q", "unsigned long", "unsigned long", ""),
+        ("d", "double", "double", ""),
+    )
+}
 
 LETTERS = {"?": "?", "i": "q", "q": "q", "Q": "Q", "d": "d"}
 """How plain numbers are packed."""
@@ -183,7 +202,8 @@ def describe(value: object) -> Argument:
     """
     letter = letter_of(value)
     if letter:
-        return Argument(letter, SCALARS[letter], _never, _SCALAR_NAMES[letter], None, letter)
+        forms, said, exact = SCALARS[letter], _SCALAR_NAMES[letter], _EXACT[letter]
+        return Argument(letter, forms, _never, said, None, letter, exact)
     if isinstance(value, Value):
         return _alive(value)
     if isinstance(value, Ref):
@@ -201,7 +221,8 @@ def describe(value: object) -> Argument:
     if value is None:
         return _plain("n", (_NULL, FLEXIBLE), None, "None")
     if isinstance(value, complex):
-        return _plain("c", (_COMPLEX, FLEXIBLE), value, "complex")
+        flexible = FLEXIBLE._replace(headers=_COMPLEX.headers)
+        return _plain("c", (_COMPLEX, flexible), value, "complex")
     if isinstance(value, bytes):
         return _plain("b", (_STRING, FLEXIBLE), value, "bytes")
     view = array_of(value)
@@ -224,7 +245,8 @@ def _never(_: Encoder) -> None:
 
 
 def _plain(key: str, forms: tuple[Form, ...], value: object, said: str) -> Argument:
-    return Argument(key, forms, lambda encoder: encoder.value(value), said)
+    exact = forms[-1] if forms[-1].declare == FLEXIBLE.declare and len(forms) > 1 else None
+    return Argument(key, forms, lambda encoder: encoder.value(value), said, exact=exact)
 
 
 def _is_type(text: object) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from farside.calls.results import given
 from farside.calls.wire import Encoder
+from farside.errors import InternalError
 from farside.orc import sps
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Callbacks:
         self._functions: dict[int, Callable[..., Any]] = {}
         self._numbers: dict[int, int] = {}
         self._last = 0
-        self._raised: list[tuple[str, Exception]] = []
+        self._raised: list[tuple[str, BaseException]] = []
         self.blocks: Callable[[], Blocks | None] = lambda: None
         self.made = 0
         self.running = False
@@ -76,21 +77,19 @@ class Callbacks:
             reply = b"".join((b"\0", *encoder.parts))
         except KeyboardInterrupt:
             raise
-        except Exception as error:
+        except BaseException as error:  # SystemExit, too: the far side waits for an answer
             return self._note(error)
-        except BaseException as error:  # the far side waits for an answer
-            return self._note(RuntimeError(f"{type(error).__name__} in a callback: {error}"))
         finally:
             self.running = outer
         return reply
 
-    def _note(self, error: Exception) -> bytes:
+    def _note(self, error: BaseException) -> bytes:
         kind, text = type(error).__name__, _text_of(error)
         self._raised.append((f"{kind}: {text}" if text else kind, error))
         del self._raised[:-_MOST_RAISED]
         return _error(kind, text)
 
-    def raised(self, outcome: RunOutcome) -> Exception | None:
+    def raised(self, outcome: RunOutcome) -> BaseException | None:
         """Return the exception that came through the program, if one of Python's ended the call."""
         if outcome.exception_type != _TYPE:
             return None
@@ -100,7 +99,7 @@ class Callbacks:
         return None
 
 
-def _text_of(error: Exception) -> str:
+def _text_of(error: BaseException) -> str:
     try:
         return str(error).encode(errors="replace").decode()[:4096].replace("\0", " ")
     except Exception:
@@ -119,4 +118,4 @@ def _error(kind: str, text: str) -> bytes:
 
 class _NoCallables:
     def number(self, function: Callable[..., Any]) -> int:
-        raise NotImplementedError
+        raise InternalError("an error's class and text hold no callable")

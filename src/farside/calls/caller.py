@@ -23,7 +23,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from farside.calls.arguments import LETTERS, MADE, Argument, describe, letter_of
 from farside.calls.callbacks import Callbacks
 from farside.calls.results import given, python_of
-from farside.calls.stub import may_try_again, narrowings, refusal, stub_text
+from farside.calls.stub import (
+    check_deduced,
+    converted,
+    may_try_again,
+    narrowings,
+    refusal,
+    stub_text,
+)
 from farside.calls.wire import Encoder, Memory
 from farside.errors import (
     ArgumentMismatch,
@@ -159,7 +166,7 @@ class Calls:
                 raise self._exception(stub, outcome)
             if len(outcome.values) == 1:
                 return python_of(*outcome.values[0], self._blocks())
-            return given(outcome.values, self._blocks())[0]
+            return self._noted(given(outcome.values, self._blocks())[0])
         for each in arguments:
             if isinstance(each, Value):
                 self._check_alive(each)
@@ -191,9 +198,13 @@ class Calls:
             raise self._exception(stub, outcome)
         found = given(outcome.values, self._blocks())
         self._take_back_arguments(described, arguments, found)
-        if isinstance(found[0], Value) and found[0].name:
-            self._alive[found[0].name] = self._states
-        return found[0]
+        return self._noted(found[0])
+
+    def _noted(self, result: Any) -> Any:
+        """Return what a call gave; where it is an object that lives on, note since when."""
+        if isinstance(result, Value) and result.name:
+            self._alive[result.name] = self._states
+        return result
 
     def _check_alive(self, value: Value) -> None:
         """Make sure that an object that a call made is there.
@@ -274,7 +285,7 @@ class Calls:
     def _gentle(self) -> Callable[[], None] | None:
         return self._execution.ask_to_end if self._options.on_interrupt == "keep" else None
 
-    def _exception(self, stub: Stub, outcome: RunOutcome) -> Exception:
+    def _exception(self, stub: Stub, outcome: RunOutcome) -> BaseException:
         """Return what a call raises whose function threw."""
         raised = self.callbacks.raised(outcome)
         if raised is not None:
@@ -362,32 +373,25 @@ class Calls:
     def _attempt(
         self, callee: str, described: list[Argument], forms: list[Form], alive: bool
     ) -> tuple[CompiledCell, str, CallError | CompileError | None]:
-        """Compile a stub; once more where an integer would be cut to its parameter's type."""
+        """Compile a stub; once more where numbers might be cut to what the parameter holds."""
         narrowed: dict[int, str] = {}
         said = [each.said for each in described]
+        accepted: tuple[CompiledCell, str] | None = None
+        exact: dict[int, Form | None] = {}
+        plain = forms
         while True:
-            self._number += 1
             number = self._rescue.journal.last_cell + 1  # the compiler forgets it at once
+            self._number += 1
             text = stub_text(self._number, callee, described, forms, narrowed, alive=alive)
             file = f"cell {number}"
-            with self._gate.window():
-                if self._rescue.compiler_is_behind:
-                    self._rescue.rollback_compiler()
-                try:
-                    compiled = self._compiler.compile(
-                        number,
-                        text.code,
-                        time_limit=self._options.compile_limit,
-                        passing=True,
-                    )
-                finally:
-                    self._rescue.rollback_compiler()
-            self.compiled += 1
+            compiled = self._ask(number, text.code)
             found = narrowings(callee, compiled.diagnostics, text, forms, file)
             if set(found) - set(narrowed):
                 narrowed.update(found)
                 continue
             if not compiled.ok:
+                if accepted is not None:
+                    return *accepted, None  # only the library knows how
                 error = refusal(callee, said, compiled.diagnostics, text, file)
                 for each in described:
                     if each.key.startswith("@"):
@@ -395,7 +399,31 @@ class Calls:
                         if gone is not None and gone.name in str(error):
                             raise gone
                 return compiled, text.symbol, error
-            return compiled, text.symbol, None
+            if accepted is None:
+                check_deduced(callee, said, compiled.diagnostics, text, file)
+            changed = converted(compiled.diagnostics, text, file)
+            if accepted is None:
+                accepted = compiled, text.symbol
+                exact = {index: described[index].exact for index in changed}
+            elif changed.isdisjoint(exact):
+                return compiled, text.symbol, None
+            else:  # that took the form itself for a value, as std::any does
+                exact = {index: form for index, form in exact.items() if index not in changed}
+            if not any(exact.values()):
+                return *accepted, None
+            forms = [exact.get(index) or form for index, form in enumerate(plain)]
+
+    def _ask(self, number: int, code: str) -> CompiledCell:
+        """Have a stub compiled and forgotten."""
+        with self._gate.window():
+            if self._rescue.compiler_is_behind:
+                self._rescue.rollback_compiler()
+            self.compiled += 1
+            try:
+                limit = self._options.compile_limit
+                return self._compiler.compile(number, code, time_limit=limit, passing=True)
+            finally:
+                self._rescue.rollback_compiler()
 
     def declared(self, compiled: CompiledCell, code: str) -> None:
         """Forget the stubs that a new cell may have made wrong: those whose names it declares."""

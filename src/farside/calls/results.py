@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import count
 from struct import Struct
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _numbers = count(1)  # of objects that calls made, in all sessions
+_NAMELESS = re.compile(r"\((?:lambda|unnamed|anonymous)")
 _POINTER = 12
 _STRING = 18
 _BYTES = 34  # the elements of an array that a call may have changed
@@ -94,7 +96,7 @@ def living(value: Any, address: int) -> Any:
     """
     if not isinstance(value, Value):
         raise ProtocolError("the far side gave an address where it should give an object")
-    if "(" in value.type:
+    if _NAMELESS.search(value.type):
         return value
     # The number tells it from one that lies there later, and from those of other sessions.
     place = f"{address:#x}ul /* {next(_numbers)} */"

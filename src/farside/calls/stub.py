@@ -24,7 +24,12 @@ _NARROWING = (
     "-Wsign-conversion",
     "-Wfloat-conversion",
     "-Wliteral-conversion",
+    "-Wimplicit-float-conversion",
 )
+# Of native/compiler/call_check.cpp.
+_CONVERTED = "a constructor template converts this"
+_TAKEN = "a template takes this"
+_FLEXIBLE = "farside::wire::"
 _VALUES = re.compile(r"farside::wire::(?!cut)")
 _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
@@ -110,7 +115,7 @@ def stub_text(
     gives = []
     for index, form in enumerate(forms):
         declare, give = form.declare, form.give
-        if index in narrowed:
+        if index in narrowed and form.narrowed:
             declare = form.narrowed.replace("$", narrowed[index])
             give = f"static_cast<{narrowed[index]} &&>(@)"
         name = f"__fs_{index}"
@@ -188,7 +193,10 @@ def narrowings(
         if index is None or match is None:
             continue
         kind = match.group(2) or match.group(1)
-        if not forms[index].narrowed:
+        smaller = each.option == "-Wimplicit-float-conversion"
+        if smaller and not forms[index].narrowed:
+            continue
+        if not (smaller or forms[index].narrows_integers):
             raise ArgumentMismatch(
                 f"{callee}: argument {index + 1} is a float and would become {kind}; give an int,"
                 f' or farside.As("{kind}", …)',
@@ -196,6 +204,44 @@ def narrowings(
             )
         found[index] = kind
     return found
+
+
+def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
+    """Return the arguments that a constructor template converts.
+
+    What it does to a number, in a header of the library, is not known; ``std::optional<int>`` cuts
+    a ``long``.
+    """
+    return _marked(_CONVERTED, diagnostics, text, file)
+
+
+def check_deduced(
+    callee: str,
+    said: Sequence[str],
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    file: str,
+) -> None:
+    """Refuse what has no type of its own where a template asks for one.
+
+    Raises:
+        ArgumentMismatch: a template's parameter is to be deduced from such an argument.
+    """
+    for index in _marked(_TAKEN, diagnostics, text, file):
+        raise ArgumentMismatch(
+            f"{callee}: argument {index + 1}: a template takes it, and this {said[index]} does not"
+            ' say which type of C++ it is; give one, as in farside.As("std::vector<int>", …)',
+            callee,
+        )
+
+
+def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
+    found = (
+        text.argument_lines.get(each.line)
+        for each in diagnostics
+        if each.file == file and each.message == message
+    )
+    return {index for index in found if index is not None}
 
 
 def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
@@ -223,6 +269,14 @@ def refusal(
             " declares it",
             diagnostics,
             tuple(_QUOTED.findall(first.message)[:1]),
+        )
+    if _FLEXIBLE in first.message:
+        return ArgumentMismatch(
+            f"{call}: a template takes an argument that does not say which type of C++ it is; give"
+            ' one, as in farside.As("std::vector<int>", …)',
+            callee,
+            (),
+            tuple(diagnostics),
         )
     candidates = tuple(
         _candidate(note, file) for note in first.notes if "candidate" in note.message

@@ -1,0 +1,14 @@
+// What happens to the arguments of a call from Python on their way to the function.
+#pragma once
+
+#include "clang/AST/DeclGroup.h"
+#include "clang/Basic/Diagnostic.h"
+
+namespace farside {
+
+/// Warns of arguments of a call's stub (farside/calls/stub.py) that a constructor template
+/// converts, such as std::optional<int>'s of a long: what happens to a number in there, in a header
+/// of the library, Clang does not warn of.
+void checkCall(clang::DeclGroupRef decls, clang::DiagnosticsEngine &diagnostics);
+
+} // namespace farside

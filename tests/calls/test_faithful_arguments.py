@@ -1,0 +1,105 @@
+"""Arguments arrive as they are or not at all, also where the library converts them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from farside import As
+from farside.errors import ArgumentMismatch
+from farside.session import Session
+
+CODE = """
+#include <any>
+#include <complex>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+int opt(std::optional<int> a) { return a.value_or(-1); }
+float optf(std::optional<float> a) { return a.value_or(-1); }
+int byRef(const std::optional<unsigned char> &a) { return *a; }
+int tup(std::tuple<int, short> a) { return std::get<0>(a) + std::get<1>(a); }
+int pr(std::pair<int, std::optional<short>> a) { return a.first + a.second.value_or(0); }
+int var(std::variant<int, std::string> v) { return v.index(); }
+float flt(float f) { return f; }
+float cf(std::complex<float> c) { return c.real() + c.imag(); }
+std::string any(std::any a) { return std::to_string(std::any_cast<int>(a)); }
+struct Meters { template <class T> Meters(T v) : m(v) {} double m; };
+double meters(Meters m) { return m.m; }
+int over(int) { return 1; }
+int over(std::optional<double>) { return 2; }
+template <class T> int sizeOf(const T &t) { return t.size(); }
+int bytes(auto x) { return sizeof x; }
+std::function<int(int)> adder(int n) { return [n](int m) { return n + m; }; }
+int apply(std::function<int(int)> f, int x) { return f(x); }
+"""
+
+FITS = [
+    ("opt", 5, 5),
+    ("opt", None, -1),
+    ("optf", 2.5, 2.5),
+    ("byRef", 255, 255),
+    ("tup", (1, 2), 3),
+    ("pr", (1, 2), 3),
+    ("var", 3, 0),
+    ("var", "x", 1),
+    ("flt", 2.0, 2.0),
+    ("flt", float("inf"), float("inf")),
+    ("cf", 1 + 2j, 3.0),
+    ("any", 3, "3"),
+    ("meters", 2.5, 2.5),
+    ("over", 3, 1),
+    ("sizeOf", [1, 2], 2),
+    ("sizeOf", {"a": 1}, 1),
+]
+MISFITS = [
+    ("opt", 2**40, "argument 1: 1099511627776 does not fit int"),
+    ("opt", -(2**31) - 1, "argument 1: -2147483649 does not fit int"),
+    ("opt", 2.5, "a float cannot become int"),
+    ("optf", 1e300, r"1e\+300 does not fit float"),
+    ("byRef", 256, "256 does not fit unsigned char"),
+    ("byRef", -1, "-1 does not fit unsigned char"),
+    ("tup", (2**40, 1), "1099511627776 does not fit int"),
+    ("tup", (1, 70000), "70000 does not fit short"),
+    ("pr", (1, 70000), "70000 does not fit short"),
+    ("var", 2**40, "no matching function"),
+    ("flt", 1e300, r"argument 1: 1e\+300 does not fit float"),
+    ("cf", 1e300, r"1e\+300 does not fit float"),
+    ("over", 2**40, "1099511627776 does not fit int"),
+    ("sizeOf", [], r"does not say which type of C\+\+ it is; .* farside.As"),
+    ("sizeOf", [1, "a"], r"does not say which type of C\+\+ it is"),
+    ("bytes", [1, None], r"argument 1: a template takes it, and this list does not say which type"),
+]
+
+
+def test_arguments_are_what_they_were(session: Session) -> None:
+    session.run(CODE)
+    found = [(name, given, session.call(name, given)) for name, given, _ in FITS]
+    assert found == FITS
+    for name, given, message in MISFITS:
+        with pytest.raises(ArgumentMismatch, match=message):
+            session.call(name, given)
+
+
+def test_a_constructor_is_called_as_it_is(session: Session) -> None:
+    session.run(CODE)
+    assert session.call("std::string", 3, As("char", "x")) == "xxx"
+
+
+def test_functions_that_calls_return_are_alive(session: Session) -> None:
+    session.run(CODE)
+    add = session.call("adder", 5)
+    assert session.call("apply", add, 3) == 8
+    assert session.call("operator()", add, 4) == 9
+
+
+def test_a_callback_may_end_the_interpreter(session: Session) -> None:
+    session.run(CODE)
+    with pytest.raises(SystemExit, match="3"):
+        session.call("apply", lambda _: sys.exit(3), 1)
+    assert session.call("apply", lambda x: x + 1, 1) == 2
