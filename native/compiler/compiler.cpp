@@ -727,6 +727,7 @@ void Compiler::setDisplay(bool plain, bool given) {
   Consumer->Show->Plain = plain;
   Consumer->Show->Given = given;
   Consumer->Show->bodies().Giving = given;
+  Consumer->Show->bodies().Plain = plain;
 }
 
 void Compiler::warmUp() { Emit->warmUp(); }

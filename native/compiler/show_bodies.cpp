@@ -107,6 +107,10 @@ void ShowBodies::complete(llvm::function_ref<void(FunctionDecl *)> emit) {
     }
     S.PerformPendingInstantiations();
   }
+  if (Plain && Space) { // later cells try anew
+    ++Generation;
+    renewDefaults();
+  }
   Called = false;
   MadeForC.clear(); // in C each cell has its own
   DefinedForC = 0;
@@ -199,10 +203,12 @@ void ShowBodies::define(FunctionDecl &function, bool rich) {
   bool outerGiving = Giving;
   if (const TemplateArgumentList *made = function.getTemplateSpecializationArgs())
     Giving = (made->get(1).getAsIntegral().getZExtValue() & GivenBit) != 0;
-  if (rich)
+  if (rich && !Plain)
     if (Expr *bundle = bundleOf(value))
       run("bundle", {}, {reference(out), bundle, number(0, C.IntTy)});
-  if (rich)
+  if (Plain)
+    showAddress(reference(out), value);
+  else if (rich)
     show(reference(out), value);
   else if (Giving)
     give(reference(out), value);
@@ -495,9 +501,16 @@ Expr *ShowBodies::bundleOf(Expr *value) {
   if (!record || record->isLambda() || !S.isCompleteType(Loc, value->getType()) ||
       value->getType().isVolatileQualified())
     return nullptr;
-  for (const char *name : {"mime_bundle", "mime_bundle_repr"})
-    if (Expr *bundle = callByArguments(name, value))
+  for (const char *name : {"mime_bundle", "mime_bundle_repr"}) {
+    Expr *bundle = callByArguments(name, value);
+    auto build = [&] {
+      Expr *arguments[] = {stand(C.VoidPtrTy), bundle, number(0, C.IntTy)};
+      return S.BuildCallExpr(nullptr, helper("bundle", {}), Loc, arguments, Loc);
+    };
+    // What gives no texts by MIME type only happens to have that name.
+    if (bundle && attemptUnevaluated(S, build))
       return bundle;
+  }
   return nullptr;
 }
 

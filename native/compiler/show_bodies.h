@@ -27,6 +27,23 @@
 
 namespace farside {
 
+/// Members are shown whoever may name them.
+class AccessOff {
+public:
+  explicit AccessOff(clang::Sema &sema)
+      : Options(const_cast<clang::LangOptions &>(sema.getLangOpts())),
+        Before(Options.AccessControl != 0) {
+    Options.AccessControl = false;
+  }
+  ~AccessOff() { Options.AccessControl = Before ? 1 : 0; }
+  AccessOff(const AccessOff &) = delete;
+  AccessOff &operator=(const AccessOff &) = delete;
+
+private:
+  clang::LangOptions &Options;
+  bool Before;
+};
+
 class ShowBodies {
 public:
   explicit ShowBodies(clang::Sema &sema);
@@ -54,6 +71,7 @@ public:
 
   unsigned long Elements = 100; ///< how many elements of a container are shown
   bool Giving = false;          ///< whether values are given, not shown
+  bool Plain = false;           ///< whether values are shown by their addresses, in this cell
 
 private:
   void renewDefaults();
@@ -70,6 +88,7 @@ private:
   void fill(clang::Expr *out, clang::Expr *value);
   void fillScalar(clang::Expr *out, clang::Expr *value);
   void fillArray(clang::Expr *out, clang::Expr *value);
+  std::pair<clang::QualType, uint64_t> elementsOf(clang::QualType type);
   void fillMembers(clang::Expr *out, clang::Expr *value);
   void fillFields(clang::Expr *out, clang::Expr *value, const clang::RecordDecl &record);
   void fillBases(clang::Expr *out, clang::Expr *value, clang::CXXRecordDecl &record);
@@ -77,6 +96,8 @@ private:
   bool fillLibrary(clang::Expr *out, clang::Expr *value);
   bool fillTyped(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
   void fillTime(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
+  bool fillObserved(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
+  bool fillPart(clang::Expr *out, clang::Expr *value, llvm::StringRef how, bool seen);
   void fillAny(clang::Expr *out, clang::Expr *value);
   void showAddress(clang::Expr *out, clang::Expr *value);
 
@@ -110,6 +131,7 @@ private:
   clang::Expr *addressOf(clang::Expr *glvalue);
   clang::Expr *reference(clang::ValueDecl *decl);
   clang::Expr *memberOf(clang::Expr *base, clang::FieldDecl &field);
+  clang::Expr *memberAt(clang::Expr *value, llvm::StringRef path);
   clang::Expr *helper(llvm::StringRef name, llvm::ArrayRef<clang::TemplateArgument> arguments);
   clang::Expr *built(clang::ExprResult result);
   void run(llvm::StringRef function, llvm::ArrayRef<clang::Expr *> arguments);

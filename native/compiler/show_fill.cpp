@@ -16,26 +16,6 @@ namespace farside {
 
 using namespace clang;
 
-namespace {
-
-/// Members are shown whoever may name them.
-class AccessOff {
-public:
-  explicit AccessOff(Sema &sema)
-      : Options(const_cast<LangOptions &>(sema.getLangOpts())), Before(Options.AccessControl != 0) {
-    Options.AccessControl = false;
-  }
-  ~AccessOff() { Options.AccessControl = Before ? 1 : 0; }
-  AccessOff(const AccessOff &) = delete;
-  AccessOff &operator=(const AccessOff &) = delete;
-
-private:
-  LangOptions &Options;
-  bool Before;
-};
-
-} // namespace
-
 void ShowBodies::fill(Expr *out, Expr *value) {
   switch (wayOf(value->getType())) {
   case Way::scalar:
@@ -87,8 +67,11 @@ void ShowBodies::fillScalar(Expr *out, Expr *value) {
     return showAddress(out, value);
   }
   Expr *address = addressOf(value);
-  if (type->isFunctionType())
-    return showAddress(out, value);
+  if (type->isFunctionType()) {
+    Expr *wide = built(S.BuildCStyleCastExpr(
+        Loc, C.getTrivialTypeSourceInfo(C.UnsignedLongLongTy, Loc), Loc, address));
+    return run("__farside_integer", {out, kind(FARSIDE_VALUE_FUNCTION), wide, size(8)});
+  }
   Expr *bytes = size(static_cast<uint64_t>(C.getTypeSizeInChars(type).getQuantity()));
   if (const auto *member = type->getAs<MemberPointerType>()) {
     if (member->isMemberDataPointer())
@@ -112,20 +95,19 @@ void ShowBodies::fillScalar(Expr *out, Expr *value) {
   showAddress(out, value);
 }
 
+/// The type of an array's, or a vector's, elements, and how many there are.
+std::pair<QualType, uint64_t> ShowBodies::elementsOf(QualType type) {
+  if (const auto *array = C.getAsConstantArrayType(type))
+    return {array->getElementType(), array->getZExtSize()};
+  const auto *vector = type->castAs<VectorType>();
+  return {vector->getElementType(), vector->getNumElements()};
+}
+
 void ShowBodies::fillArray(Expr *out, Expr *value) {
   QualType type = value->getType();
-  QualType element;
-  uint64_t count = 0;
-  if (const auto *array = C.getAsConstantArrayType(type)) {
-    element = array->getElementType();
-    count = array->getZExtSize();
-  } else {
-    const auto *vector = type->castAs<VectorType>();
-    element = vector->getElementType();
-    count = vector->getNumElements();
-    if (element->isBooleanType())
-      return showAddress(out, value);
-  }
+  auto [element, count] = elementsOf(type);
+  if (type->isVectorType() && element->isBooleanType()) // a bit each
+    return showAddress(out, value);
   Expr *address = addressOf(value);
   Expr *bytes = size(static_cast<uint64_t>(C.getTypeSizeInChars(element).getQuantity()));
   if (type->isArrayType())
@@ -283,13 +265,20 @@ bool ShowBodies::fillLibrary(Expr *out, Expr *value) {
     fillTime(out, value, record);
     return true;
   case Library::number:
-    run("converted", {TemplateArgument(record.getName() == "year" ? C.IntTy : C.UnsignedIntTy)},
-        {out, value, kind(record.getName() == "year" ? FARSIDE_VALUE_INT : FARSIDE_VALUE_UINT)});
+    run("converted",
+        {TemplateArgument(record.getName() == "fpos"   ? C.LongLongTy
+                          : record.getName() == "year" ? C.IntTy
+                                                       : C.UnsignedIntTy)},
+        {out, value,
+         kind(record.getName() == "fpos" || record.getName() == "year" ? FARSIDE_VALUE_INT
+                                                                       : FARSIDE_VALUE_UINT)});
     return true;
   case Library::complex:
     run("__farside_leaf", {out, kind(FARSIDE_VALUE_COMPLEX), addressOf(value),
                            size(static_cast<uint64_t>(C.getTypeSizeInChars(type).getQuantity()))});
     return true;
+  case Library::observed:
+    return fillObserved(out, value, record);
   case Library::iterator:
     run("__farside_leaf", {out, kind(FARSIDE_VALUE_POINTER), addressOf(value), size(8)});
     return true;

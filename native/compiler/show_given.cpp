@@ -42,6 +42,7 @@ bool ShowBodies::isOpaque(QualType type) {
   switch (library) {
   case Library::function:
   case Library::iterator:
+  case Library::observed:
     return true;
   case Library::smartPointer:
   case Library::weakPointer:
@@ -130,16 +131,7 @@ void ShowBodies::giveScalar(Expr *out, Expr *value) {
 
 bool ShowBodies::giveArray(Expr *out, Expr *value) {
   QualType type = value->getType();
-  QualType element;
-  uint64_t count = 0;
-  if (const auto *array = C.getAsConstantArrayType(type)) {
-    element = array->getElementType();
-    count = array->getZExtSize();
-  } else {
-    const auto *vector = type->castAs<VectorType>();
-    element = vector->getElementType();
-    count = vector->getNumElements();
-  }
+  auto [element, count] = elementsOf(type);
   auto numbers =
       element->isBooleanType() && type->isVectorType() ? std::nullopt : numbersOf(C, element);
   if (numbers)

@@ -24,6 +24,7 @@ void __farside_member(void *, const volatile void *, const char *);
 void __farside_open(void *, unsigned, const char *);
 void __farside_open_dynamic(void *, const volatile void *, const char *);
 void __farside_open_type(void *, const char *);
+void __farside_type_name(void *, const char *);
 void __farside_label(void *, const char *);
 void __farside_count(void *, unsigned long);
 int __farside_more(void *);
@@ -353,6 +354,92 @@ template <class E, class T, class F> void rethrown(void *out, T &value, F rethro
 #endif
   __farside::word(out, "an exception that is no std::exception");
 }
+
+// Of show_observed.cpp.
+template <class T, unsigned G> void type_name(void *out, T &value) {
+  __farside_type_name(out, value.name());
+}
+template <class T, unsigned G> void ordering(void *out, T &value, const char *same) {
+  __farside::word(out, value < 0 ? "less" : value > 0 ? "greater" : value == 0 ? same : "unordered");
+}
+template <class T, unsigned G> void coroutine(void *out, T &value) {
+  void *frame = value.address();
+  if (!frame)
+    return __farside::word(out, "nullptr");
+  __farside_open(out, __RECORD, 0);
+  __farside_label(out, "address");
+  __farside_leaf(out, __POINTER, &frame, sizeof frame);
+  __farside_label(out, "done");
+  bool done = value.done();
+  __farside_leaf(out, __BOOL, &done, 1);
+  __farside_close(out);
+}
+template <class D, class T> void awaited(void *out, T &value) {
+  if (!value.valid())
+    return __farside::word(out, "no state");
+  auto status = value.wait_for(D(0));
+  typedef decltype(status) S;
+  __farside::word(out, status == S::ready ? "ready" : status == S::deferred ? "deferred" : "not ready");
+}
+template <class T> auto lock_of(void *out, T &value, int) -> decltype((void)value.native_handle()->__data.__lock) {
+  __farside::word(out, value.native_handle()->__data.__lock ? "locked" : "unlocked");
+}
+template <class T> void lock_of(void *out, T &value, long) {
+  __farside_address(out, &reinterpret_cast<const volatile char &>(value));
+}
+template <class T, unsigned G> void mutex(void *out, T &value) { __farside::lock_of(out, value, 0); }
+template <class T, unsigned G> void engine(void *out, T &value) {
+  auto copy = value;
+  auto next = copy();
+  __farside_open(out, __RECORD, 0);
+  __farside_label(out, "next");
+  __farside::show<decltype(next), G>(out, next);
+  __farside_close(out);
+}
+template <class T, unsigned G> void indexed(void *out, T &value) {
+  size number = value.size();
+  __farside_open(out, __SEQUENCE, 0);
+  __farside_count(out, number);
+  for (size i = 0; i != number && __farside_more(out); ++i) {
+    auto &&found = value[i];
+    __farside::show<typename bare<decltype(found)>::type, G>(out, found);
+  }
+  __farside_close(out);
+}
+template <class T, unsigned G> void extents(void *out, T &value) {
+  __farside_open(out, __SEQUENCE, 0);
+  for (size i = 0; i != T::rank(); ++i) {
+    size extent = value.extent(i);
+    __farside_leaf(out, __UINT, &extent, sizeof extent);
+  }
+  __farside_close(out);
+}
+template <size N> struct axis {
+  template <class T, unsigned G, class... I> static void walk(void *out, T &value, I... at) {
+    size number = value.extent(sizeof...(at));
+    __farside_open(out, __SEQUENCE, 0);
+    __farside_count(out, number);
+    for (size i = 0; i != number && __farside_more(out); ++i)
+      axis<N - 1>::template walk<T, G>(out, value, at..., i);
+    __farside_close(out);
+  }
+};
+template <> struct axis<0> {
+  template <class T, unsigned G, class... I> static void walk(void *out, T &value, I... at) {
+    auto &&found = value.accessor().access(value.data_handle(), value.mapping()(at...));
+    __farside::show<typename bare<decltype(found)>::type, G>(out, found);
+  }
+};
+template <class T, unsigned G> void grid(void *out, T &value) {
+  axis<T::rank()>::template walk<T, G>(out, value);
+}
+template <class T, unsigned G> void state(void *out, T &value) {
+  __farside::word(out, value.bad() ? "bad" : value.fail() ? "failed" : value.eof() ? "at its end" : "good");
+}
+template <class T, unsigned G> void filled(void *out, T &value) {
+  __farside::word(out, value ? "a function" : "empty");
+}
+
 template <class B> struct buffer : B {
   void *out;
   size room;
@@ -399,7 +486,8 @@ template <class B> auto bundle(void *out, B &&made, int) -> decltype((void)made.
   __farside_leaf(out, __DATA, text.data(), text.size());
   __farside_close(out);
 }
-template <class B> auto bundle(void *out, B &&made, long) -> decltype((void)made.begin()) {
+template <class B>
+auto bundle(void *out, B &&made, long) -> decltype((void)(*made.begin()).first.c_str(), (void)(*made.begin()).second.data()) {
   __farside_open(out, __BUNDLE, 0);
   for (auto &&entry : made) {
     __farside_label(out, entry.first.c_str());

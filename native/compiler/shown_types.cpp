@@ -17,6 +17,9 @@ namespace {
 /// More enumerators than anybody has named by hand are not worth carrying along.
 constexpr size_t MaxEnumerators = 1000;
 
+/// Of a _BitInt that is shown as a number, as farside/value_kinds.h has it.
+constexpr unsigned MaxBits = 8192;
+
 std::optional<unsigned> builtinKind(const ASTContext &context, const BuiltinType &type) {
   if (type.isNullPtrType())
     return FARSIDE_VALUE_NULLPTR;
@@ -79,7 +82,7 @@ std::optional<unsigned> scalarKind(const ASTContext &context, QualType type) {
     return FARSIDE_VALUE_FUNCTION;
   if (type->isAnyPointerType() || type->isBlockPointerType())
     return FARSIDE_VALUE_POINTER;
-  if (const auto *bits = type->getAs<BitIntType>(); bits && bits->getNumBits() <= 128)
+  if (const auto *bits = type->getAs<BitIntType>(); bits && bits->getNumBits() <= MaxBits)
     return bits->isSigned() ? FARSIDE_VALUE_INT : FARSIDE_VALUE_UINT;
   if (type->isComplexType())
     return FARSIDE_VALUE_COMPLEX;
@@ -262,15 +265,25 @@ Library libraryClass(const CXXRecordDecl &record) {
       .Case("duration", Library::duration)
       .Case("time_point", Library::timePoint)
       .Case("year_month_day", Library::date)
-      .Cases({"year", "month", "day"}, Library::number)
+      .Cases({"year", "month", "day", "fpos"}, Library::number)
       .Case("weekday", Library::weekday)
       .Case("path", Library::path)
-      .Cases({"atomic", "atomic_ref"}, Library::atomic)
+      .Cases({"atomic", "atomic_ref", "__atomic_base"}, Library::atomic)
       .Case("atomic_flag", Library::atomicFlag)
       .Case("exception_ptr", Library::exceptionPointer)
       .Cases({"stack", "queue", "priority_queue"}, Library::adaptor)
       .Cases({"__normal_iterator", "__wrap_iter"}, Library::iterator)
-      .Default(Library::other);
+      // Those whose first word points to a node, or to the element.
+      .Cases({"_Rb_tree_iterator", "_Rb_tree_const_iterator", "_List_iterator",
+              "_List_const_iterator", "_Fwd_list_iterator", "_Fwd_list_const_iterator",
+              "_Node_iterator", "_Node_const_iterator", "_Deque_iterator"},
+             Library::iterator)
+      .Cases({"__tree_iterator", "__tree_const_iterator", "__map_iterator", "__map_const_iterator",
+              "__list_iterator", "__list_const_iterator", "__forward_list_iterator",
+              "__forward_list_const_iterator", "__hash_iterator", "__hash_const_iterator",
+              "__hash_map_iterator", "__hash_map_const_iterator"},
+             Library::iterator)
+      .Default(isObserved(name) ? Library::observed : Library::other);
 }
 
 std::string durationUnit(const CXXRecordDecl &duration) {

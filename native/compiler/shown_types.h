@@ -69,7 +69,11 @@ enum class Library {
   exceptionPointer,
   adaptor,
   iterator,
+  observed, ///< shown by what it tells of itself: show_observed.cpp
 };
+
+/// Whether a class of the standard library of this name is in the table of show_observed.cpp.
+bool isObserved(llvm::StringRef name);
 
 Library libraryClass(const clang::CXXRecordDecl &record);
 

@@ -98,6 +98,10 @@ FARSIDE_SHOW void __farside_show(void (*entry)(void *, void *), const volatile v
 
 FARSIDE_SHOW void __farside_display(void (*entry)(void *, void *), const volatile void *object,
                                     uint64_t limit, const char *id, unsigned update) {
+  // What a display does is undone, so what it shows besides is shown to nobody. One that shows
+  // itself would make children without end.
+  if (inShowChild())
+    return;
   std::string message;
   encode(message, std::string_view(id == nullptr ? "" : id));
   encode(message, static_cast<uint8_t>(update != 0));

@@ -70,6 +70,8 @@ void __farside_open(void *out, unsigned kind, const char *text);
 void __farside_open_dynamic(void *out, const volatile void *object, const char *type);
 /// TYPED by a mangled name.
 void __farside_open_type(void *out, const char *mangled);
+/// A mangled name, as the text of a value.
+void __farside_type_name(void *out, const char *mangled);
 void __farside_close(void *out);
 void __farside_label(void *out, const char *name);
 /// How many elements the open value has in all.

@@ -85,6 +85,8 @@ std::string describe(const TreeMemory &memory, bool ended) {
 
 } // namespace
 
+bool inShowChild() { return result != nullptr; }
+
 std::string showInChild(TreeMemory &memory, const std::function<void()> &show) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)

@@ -14,4 +14,7 @@ using ShowEntry = void (*)(void *, void *);
 /// Returns how it ended if it did not come to its end, else the empty string.
 std::string showInChild(TreeMemory &memory, const std::function<void()> &show);
 
+/// Whether this is such a child.
+bool inShowChild();
+
 } // namespace farside

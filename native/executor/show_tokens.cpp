@@ -28,11 +28,16 @@ std::string_view bytesOf(const uint64_t &word) {
 
 std::string_view textOf(const char *text) { return text == nullptr ? "" : text; }
 
+/// As Clang writes it: without the inline namespaces of the libraries.
 std::string demangled(const char *name) {
   int status = 0;
-  std::unique_ptr<char, void (*)(void *)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+  std::unique_ptr<char, void (*)(void *)> made(abi::__cxa_demangle(name, nullptr, nullptr, &status),
                                                std::free);
-  return text ? text.get() : name;
+  std::string text = made ? made.get() : name;
+  for (std::string_view inner : {"::__1::", "::__cxx11::", "::__fs::"})
+    for (size_t at = text.find(inner); at != std::string::npos; at = text.find(inner, at))
+      text.erase(at + 2, inner.size() - 2);
+  return text;
 }
 
 /// The mangled name of the class that an object with a vtable is of; empty where that is not to be
@@ -239,6 +244,10 @@ FARSIDE_SHOW void __farside_open_dynamic(void *out, const volatile void *object,
 
 FARSIDE_SHOW void __farside_open_type(void *out, const char *mangled) {
   treeOf(out).open(FARSIDE_VALUE_TYPED, demangled(mangled));
+}
+
+FARSIDE_SHOW void __farside_type_name(void *out, const char *mangled) {
+  treeOf(out).token(FARSIDE_VALUE_NAME, demangled(mangled));
 }
 
 FARSIDE_SHOW void __farside_close(void *out) { treeOf(out).close(); }

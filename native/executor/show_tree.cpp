@@ -20,7 +20,11 @@ constexpr size_t enough = size_t{1} << 20;
 /// Room for a token; null where there is none.
 char *ShownTree::claim(unsigned kind, size_t size) {
   uint64_t used = Memory.Size.load(std::memory_order_relaxed);
+  if (Unwritten != 0)
+    return nullptr;
   size_t keep = kind == FARSIDE_VALUE_CLOSE || kind == FARSIDE_VALUE_CUT ? 0 : reserve;
+  if (kind == FARSIDE_VALUE_DATA)
+    keep += enough; // for the value itself, which comes after its bundle
   if (used + headSize + size + keep > sizeof Memory.Bytes)
     return nullptr;
   return Memory.Bytes + used + headSize;
@@ -46,8 +50,11 @@ void ShownTree::token(unsigned kind, std::string_view payload) {
 
 void ShownTree::copied(unsigned kind, std::string_view head, uint64_t from, size_t size) {
   char *place = claim(kind, head.size() + size);
-  if (place == nullptr)
+  if (place == nullptr) {
+    if (kind == FARSIDE_VALUE_DATA)
+      token(FARSIDE_VALUE_CUT, {});
     return;
+  }
   std::memcpy(place, head.data(), head.size());
   if (readCarefully(place + head.size(), from, size) == size)
     return seal(kind, head.size() + size);
@@ -77,6 +84,8 @@ void ShownTree::terminated(unsigned kind, uint64_t from, uint64_t most, size_t u
 }
 
 void ShownTree::open(unsigned kind, std::string_view text) {
+  if (claim(kind, text.size()) == nullptr)
+    ++Unwritten;
   token(kind, text);
   Depth += 1;
   if (Depth <= maxDepth)
@@ -84,7 +93,10 @@ void ShownTree::open(unsigned kind, std::string_view text) {
 }
 
 void ShownTree::close() {
-  token(FARSIDE_VALUE_CLOSE, {});
+  if (Unwritten != 0)
+    --Unwritten;
+  else
+    token(FARSIDE_VALUE_CLOSE, {});
   Depth -= Depth > 0;
 }
 

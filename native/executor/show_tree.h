@@ -73,6 +73,7 @@ private:
   uint64_t Limit;
   uint64_t Tokens = 0;
   size_t Depth = 0;
+  size_t Unwritten = 0; // opened values, the innermost, for which there was no room
   uint64_t Shown[maxDepth + 1] = {};
   size_t Entered = 0;
   uint64_t Path[maxDepth] = {};

@@ -62,6 +62,7 @@ void __farside_enum(void *, unsigned kind, const void *data, Size size, const ch
 void __farside_open(void *, unsigned, const char *) {}
 void __farside_open_dynamic(void *, const void *, const char *) {}
 void __farside_open_type(void *, const char *) {}
+void __farside_type_name(void *, const char *) {}
 void __farside_label(void *, const char *) {}
 void __farside_count(void *, Size) {}
 int __farside_more(void *) { return 1; }

@@ -14,26 +14,41 @@ PRELUDE = (
 #include <atomic>
 #include <bitset>
 #include <chrono>
+#include <compare>
 #include <complex>
+#include <coroutine>
 #include <deque>
 #include <exception>
 #include <filesystem>
 #include <forward_list>
+#include <fstream>
 #include <functional>
+#include <future>
 #include <iostream>
+#include <latch>
 #include <list>
+#include <locale>
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <mutex>
 #include <optional>
 #include <queue>
+#include <random>
+#include <regex>
+#include <semaphore>
 #include <set>
+#include <shared_mutex>
+#include <source_location>
 #include <span>
+#include <sstream>
 #include <stack>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <tuple>
+#include <typeindex>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -114,6 +129,9 @@ SCALARS: list[Row] = [
     ("42ull", "unsigned long long", "42"),
     ("(__int128)1 << 100", "__int128", "1267650600228229401496703205376"),
     ("(_BitInt(24))-5", "_BitInt(24)", "-5"),
+    ("-((_BitInt(201))1 << 150)", "_BitInt(201)", str(-(1 << 150))),
+    ("(unsigned _BitInt(256))-1", "unsigned _BitInt(256)", str((1 << 256) - 1)),
+    ("(_BitInt(4000))-1", "_BitInt(4000)", "-1"),
     ("1.5f", "float", "1.50000f"),
     ("2.5", "double", "2.5000000"),
     ("1.0", "double", "1.0"),
@@ -347,14 +365,158 @@ VOCABULARY: list[Row] = [
     ("no_exception", "std::exception_ptr &", "nullptr"),
     ("counter", "std::atomic<int> &", "9"),
     ("std::atomic_flag()", "std::atomic_flag", "false"),
-    ("mutex", "std::mutex &", "@@"),
-    ("std::cout", "std::ostream &", "@@"),
-    ("std::error_code()", "std::error_code", "system:0"),
+    ("mutex", "std::mutex &", "unlocked"),
+    ("std::cout", "std::ostream &", "good"),
     (
         "std::make_pair(1, std::make_pair(2, 3))",
         "std::pair<int, std::pair<int, int>>",
         "{ 1, { 2, 3 } }",
     ),
+]
+
+OBSERVED: list[Row] = [
+    ("std::coroutine_handle<>()", "std::coroutine_handle<void>", "nullptr"),
+    (
+        "std::noop_coroutine()",
+        "std::noop_coroutine_handle",
+        "{ address = @, done = false }",
+    ),
+    (
+        "auto here() { return std::source_location::current(); } here().function_name()",
+        "const char *",
+        '"source_location here()"',
+    ),
+    (
+        "std::source_location()",
+        "std::source_location",
+        '{ file_name = "", line = 0, column = 0, function_name = "" }',
+    ),
+    ("typeid(Point)", "const std::type_info &", "Point"),
+    ("std::type_index(typeid(int **))", "std::type_index", "int**"),
+    ("1 <=> 2", "std::strong_ordering", "less"),
+    ("2 <=> 2", "std::strong_ordering", "equal"),
+    ("2.5 <=> 2.0", "std::partial_ordering", "greater"),
+    ("0.0 / 0.0 <=> 1.0", "std::partial_ordering", "unordered"),
+    (
+        "std::weak_ordering::equivalent",
+        "const std::weak_ordering &",
+        "equivalent",
+    ),
+    (
+        "std::error_code(2, std::generic_category())",
+        "std::error_code",
+        '{ value = 2, category = "generic", message = "No such file or directory" }',
+    ),
+    (
+        "std::make_error_condition(std::errc::invalid_argument)",
+        "std::error_condition",
+        '{ value = 22, category = "generic", message = "Invalid argument" }',
+    ),
+    ("std::system_category()", "const std::error_category &", '"system"'),
+    ("std::locale::classic()", "const std::locale &", '"C"'),
+    ('std::regex("(a)(b)")', "std::regex", "{ mark_count = 2 }"),
+    ("std::future<int>()", "std::future<int>", "no state"),
+    (
+        "std::promise<int> made; auto promised = made.get_future(); promised",
+        "std::future<int> &",
+        "not ready",
+    ),
+    ("made.set_value(3); promised", "std::future<int> &", "ready"),
+    ("promised.get()", "int", "3"),
+    (
+        "std::async(std::launch::deferred, [] { return 1; }).share()",
+        "std::shared_future<int>",
+        "deferred",
+    ),
+    ("std::packaged_task<int()>()", "std::packaged_task<int ()>", "{ valid = false }"),
+    ("mutex.lock(); mutex", "std::mutex &", "locked"),
+    ("mutex.unlock(); std::recursive_mutex again; again", "std::recursive_mutex &", "unlocked"),
+    (
+        "std::unique_lock<std::mutex>(mutex)",
+        "std::unique_lock<std::mutex>",
+        "{ owns_lock = true, mutex = @ }",
+    ),
+    (
+        "std::shared_lock<std::shared_mutex>()",
+        "std::shared_lock<std::shared_mutex>",
+        "{ owns_lock = false, mutex = 0x0 }",
+    ),
+    (
+        "std::counting_semaphore<5> permits(2); permits",
+        "std::counting_semaphore<5> &",
+        "{ count = 2 }",
+    ),
+    ("std::latch gate(3); gate", "std::latch &", "{ count = 3 }"),
+    ("std::chrono::year(2026) / 5", "std::chrono::year_month", "{ year = 2026, month = 5 }"),
+    ("std::chrono::May / 4", "std::chrono::month_day", "{ month = 5, day = 4 }"),
+    ("std::chrono::May / std::chrono::last", "std::chrono::month_day_last", "{ month = 5 }"),
+    (
+        "std::chrono::year(2024) / 2 / std::chrono::last",
+        "std::chrono::year_month_day_last",
+        "{ year = 2024, month = 2, day = 29 }",
+    ),
+    (
+        "std::chrono::May / std::chrono::Monday[2]",
+        "std::chrono::month_weekday",
+        "{ month = 5, weekday_indexed = { weekday = 1, index = 2 } }",
+    ),
+    (
+        "std::chrono::May / std::chrono::Monday[std::chrono::last]",
+        "std::chrono::month_weekday_last",
+        "{ month = 5, weekday_last = { weekday = 1 } }",
+    ),
+    (
+        "std::chrono::year(2026) / 5 / std::chrono::Monday[1]",
+        "std::chrono::year_month_weekday",
+        "{ year = 2026, month = 5, weekday = 1, index = 1 }",
+    ),
+    (
+        "using Time = std::chrono::hh_mm_ss<std::chrono::milliseconds>;"
+        " Time(std::chrono::milliseconds(-3723004))",
+        "Time",
+        "{ is_negative = true, hours = 1h, minutes = 2min, seconds = 3s, subseconds = 4ms }",
+    ),
+    ("std::mt19937 engine; engine", "std::mt19937 &", "{ next = 3499211612 }"),
+    ("(unsigned)engine()", "unsigned int", "3499211612"),
+    ("std::minstd_rand()", "std::minstd_rand", "{ next = 48271 }"),
+    ("std::ranlux24()", "std::ranlux24", "{ next = 15039276 }"),
+    ("std::seed_seq{1, 2, 3}", "std::seed_seq", "{ size = 3 }"),
+    ("std::slice(1, 2, 3)", "std::slice", "{ start = 1, size = 2, stride = 3 }"),
+    (
+        'std::stringstream text_stream("1 2"); text_stream',
+        "std::stringstream &",
+        '{ str = "1 2", state = good }',
+    ),
+    (
+        "int from_stream; while (text_stream >> from_stream) ; text_stream",
+        "std::stringstream &",
+        '{ str = "1 2", state = failed }',
+    ),
+    (
+        'std::ifstream("/nonexistent")',
+        "std::ifstream",
+        "{ is_open = false, state = failed }",
+    ),
+    ("std::streampos(3)", "std::streampos", "3"),
+    ("std::stringbuf()", "std::stringbuf", '""'),
+    (
+        "std::filesystem::file_status(std::filesystem::file_type::directory)",
+        "std::filesystem::file_status",
+        "{ type = std::filesystem::file_type::directory,"
+        " permissions = std::filesystem::perms::unknown }",
+    ),
+    (
+        "std::pmr::polymorphic_allocator<int>()",
+        "std::pmr::polymorphic_allocator<int>",
+        "{ resource = @ }",
+    ),
+    ("m.begin()", "std::map<std::string, std::vector<int>>::iterator", "@"),
+    (
+        "std::thread()",
+        "std::thread",
+        "{ joinable = false, id = thread::id of a non-executing thread }",
+    ),
+    ("std::vector<std::strong_ordering>{1 <=> 2}", "std::vector<std::strong_ordering>", "{ less }"),
 ]
 
 FAILING: list[Row] = [
@@ -393,5 +555,6 @@ GROUPS: dict[str, list[Row]] = {
     "arrays": ARRAYS,
     "containers": CONTAINERS,
     "vocabulary": VOCABULARY,
+    "observed": OBSERVED,
     "failing": FAILING,
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farside.errors import FarSideLost, LinkError
+from farside.result.bundle import Display
 from farside.ui.console import Console
 from farside.ui.render import render_diagnostics, render_error, wants_colour
 from tests.ui.fake import ERROR, WARNING, FakeSession
@@ -39,6 +40,12 @@ def test_warnings_and_notices_go_to_standard_error(desk: Desk) -> None:
 def test_captured_output_comes_before_everything_else(desk: Desk) -> None:
     assert desk.console.execute("print")
     assert (desk.out.getvalue(), desk.err.getvalue()) == ("out\n", "err\n")
+
+
+def test_the_text_of_a_display_does_not_act_on_the_terminal(desk: Desk) -> None:
+    assert desk.session.on_display is not None
+    desk.session.on_display(Display({"text/plain": "two\nlines\x1b[31m\x07"}, None, update=False))
+    assert desk.out.getvalue() == "two\nlines\\x1b[31m\\a\n"
 
 
 def test_a_compile_error_is_shown_as_clang_shows_it(desk: Desk) -> None:

@@ -79,7 +79,7 @@ MALFORMED = [
     token(K.TREE),
     token(K.CLOSE),
     token(K.INT),
-    token(K.INT, b"x" * 17),
+    token(K.INT, b"x" * 1025),
     token(K.COUNT, b"1"),
     token(K.ARRAY, b"1"),
     token(K.ARRAY, struct.pack("<BQ", K.INT, 0)),

@@ -232,7 +232,7 @@ def test_a_long_string_is_cut_between_characters() -> None:
         (K.BOOL, b""),
         (K.BOOL, b"xx"),
         (K.INT, b""),
-        (K.INT, b"x" * 17),
+        (K.INT, b"x" * 1025),
         (K.FLOAT, b"xxx"),
         (K.FLOAT, b"x" * 8),
         (K.DOUBLE, b"xxxx"),

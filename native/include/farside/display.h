@@ -11,7 +11,8 @@
 //     return {{"image/svg+xml", picture.svg()}, {"text/latex", "$" + picture.formula() + "$"}};
 //   }
 //
-// Its result may be any range of pairs of strings, format and content. Binary content (image/png)
+// Its result may be any range of pairs of std::strings, format and content; a function of that name
+// with another result is not asked. Binary content (image/png)
 // is given as it is, or in base64. A function `mime_bundle_repr` whose result has a `dump()` that
 // gives a JSON object, as those that xeus-cpp finds, serves as well. The same is then seen when
 // such a value ends a cell.

@@ -21,8 +21,8 @@
 #define FARSIDE_VALUE_CHAR16 4   /* char16_t; size 2 */
 #define FARSIDE_VALUE_CHAR32 5   /* char32_t; size 4 */
 #define FARSIDE_VALUE_WCHAR 6    /* wchar_t; size 4 */
-#define FARSIDE_VALUE_INT 7      /* signed, two's complement; size 1 to 16 */
-#define FARSIDE_VALUE_UINT 8     /* unsigned; size 1 to 16 */
+#define FARSIDE_VALUE_INT 7      /* signed, two's complement; size 1 to 1024 */
+#define FARSIDE_VALUE_UINT 8     /* unsigned; size 1 to 1024 */
 #define FARSIDE_VALUE_FLOAT 9    /* IEEE 754 binary16, 32 or 128 by size: 2, 4, 16 */
 #define FARSIDE_VALUE_DOUBLE 10  /* IEEE 754 binary64; size 8 */
 #define FARSIDE_VALUE_LDOUBLE 11 /* x87 extended in its 16-byte slot; the first 10 bytes count */

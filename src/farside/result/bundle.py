@@ -48,7 +48,7 @@ def bundle_of(node: Node) -> dict[str, str]:
         if child.children:
             raise ProtocolError("the far side sent a bundle of values that are no texts")
         if child.label:
-            found[child.label] = _text(child.data)
+            found[child.label] = _text(child.label, child.data)
         else:
             found.update(_from_json(child.data))
     return found
@@ -85,9 +85,9 @@ def _sequence(payload: bytes) -> tuple[bytes, bytes]:
     return payload[_LENGTH.size : end], payload[end:]
 
 
-def _text(data: bytes) -> str:
+def _text(kind: str, data: bytes) -> str:
     try:
-        return data.decode()
+        return data.decode(errors="replace" if kind.startswith("text/") else "strict")
     except UnicodeDecodeError:
         from base64 import b64encode
 
@@ -104,11 +104,17 @@ def _from_json(data: bytes) -> dict[str, str]:
 
     try:
         read: Any = json.loads(data)
+        if not isinstance(read, dict):
+            return {}
+        texts = {
+            kind: content if isinstance(content, str) else json.dumps(content)
+            for kind, content in read.items()
+        }
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(read, dict):
-        return {}
-    return {
-        kind: content if isinstance(content, str) else json.dumps(content)
-        for kind, content in read.items()
-    }
+    # Half of a surrogate pair, which JSON may hold, can be sent to nobody.
+    return {_whole(kind): _whole(content) for kind, content in texts.items()}
+
+
+def _whole(text: str) -> str:
+    return text.encode(errors="replace").decode()

@@ -88,12 +88,17 @@ def string_literal(data: bytes, prefix: str = "", unit: int = 1) -> tuple[str, s
 def plain_text(data: bytes) -> str:
     """Return what a program calls the text of a value, its lines kept, nothing else that acts."""
     cut = len(data) > STRING_LIMIT
-    text = data[:STRING_LIMIT].decode(errors="replace")
-    if not text.isprintable():
-        text = "".join(
-            char if char == "\n" or char.isprintable() else escape(char, "") for char in text
-        )
+    text = printable(data[:STRING_LIMIT].decode(errors="replace"))
     return text + "…" if cut else text
+
+
+def printable(text: str) -> str:
+    """Return a text, its lines kept, with all else escaped that acts on a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char == "\n" or char.isprintable() else escape(char, "") for char in text
+    )
 
 
 def without_cells(name: str) -> str:

@@ -72,6 +72,7 @@ def parse_tree(data: bytes) -> tuple[Node | None, str]:
             top.count = _count(payload)
         elif kind is Kind.CUT:
             top.cut = True
+            label = ""
         elif kind is Kind.CLOSE:
             if len(open_values) == 1:
                 raise ProtocolError("the far side closed a value that it had not opened")
@@ -228,8 +229,10 @@ def _around(node: Node, parts: list[str]) -> str:
 def _leaf(node: Node, leaf: LeafText) -> str:
     data = node.data
     match node.kind:
-        case Kind.TEXT | Kind.NAME:
+        case Kind.TEXT:
             return plain_text(data)
+        case Kind.NAME:
+            return without_cells(plain_text(data))
         case Kind.CYCLE:
             return "(cycle)"
         case Kind.UNREADABLE:

@@ -132,7 +132,10 @@ def _tree_value(data: bytes, type_name: str) -> Value:
     root, problem = parse_tree(data)
     bundle: Mapping[str, str] = {}
     if root is not None and root.children[0].kind is ValueKind.BUNDLE:
-        bundle = bundle_of(root.children.pop(0))
+        formats = root.children.pop(0)
+        bundle = bundle_of(formats)
+        if formats.cut and not problem:
+            problem = "left out formats beyond 15 MiB"
     if root is None or not root.children:
         return Value(
             type_name, ValueKind.TREE, f"<display {problem or 'is empty'}>", None, bundle, problem
@@ -149,7 +152,8 @@ def _tree_value(data: bytes, type_name: str) -> Value:
     return Value(type_name, kind, text, python, bundle, problem, node)
 
 
-_INTEGER = range(1, 17)
+_INTEGER = range(1, 1025)
+_ENUMERATOR = range(1, 17)
 _ADDRESS = (8,)
 
 _SIZES: dict[ValueKind, Container[int]] = {
@@ -167,8 +171,8 @@ _SIZES: dict[ValueKind, Container[int]] = {
     ValueKind.LDOUBLE: (16,),
     ValueKind.POINTER: _ADDRESS,
     ValueKind.NULLPTR: (0,),
-    ValueKind.ENUM: _INTEGER,
-    ValueKind.UENUM: _INTEGER,
+    ValueKind.ENUM: _ENUMERATOR,
+    ValueKind.UENUM: _ENUMERATOR,
     ValueKind.CSTR: range(STRING_LIMIT + 2),
     ValueKind.CSTR_NULL: (0,),
     ValueKind.STRING: range(STRING_LIMIT + 2),
@@ -197,7 +201,7 @@ _PREFIXES = {
 
 
 def _decode(kind: ValueKind, data: bytes, type_name: str) -> tuple[str, PythonValue]:
-    unsigned = int.from_bytes(data[:16], "little")
+    unsigned = int.from_bytes(data, "little")
     match kind:
         case ValueKind.BOOL:
             return ("true" if unsigned else "false"), bool(unsigned)

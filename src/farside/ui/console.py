@@ -194,7 +194,9 @@ class Console:
 
     def _display(self, display: Display) -> None:
         """Show what a cell displays while it runs; a terminal has no place for updates."""
-        self._out.write(f"{display}\n")
+        from farside.result.text import printable
+
+        self._out.write(f"{printable(str(display))}\n")  # the program's own text, perhaps
         self._out.flush()
 
     def _asked(self) -> None:

@@ -67,7 +67,7 @@ def _bundle(texts: Mapping[str, str]) -> dict[str, Any]:
         if name == "application/json" or name.endswith("+json"):
             try:
                 found[name] = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 del found[name]
     return found
 
