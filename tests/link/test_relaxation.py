@@ -81,6 +81,7 @@ def test_immediates(code: str, expected: str) -> None:
         (42, "488b04", -4),  # not relative to %rip
         (42, "48ff35", -4),  # push
         (41, "ff35", -4),
+        (41, "6648ff15", -4),  # the prefixes would mean another call
         (41, "", -4),  # no room for an instruction
     ],
 )
