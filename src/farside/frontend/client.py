@@ -315,6 +315,7 @@ class Compiler:
 
     def close(self) -> None:
         """End the compiler and all its snapshots; may be called twice."""
+        self._absorb_events()
         self._drop_current()
         self._snapshots.close()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from time import monotonic
 from typing import NamedTuple
 
-from farside.frontend.wire import Channel, let_go
+from farside.errors import ProtocolError
+from farside.frontend.wire import Channel, Disconnected, TimeUp, let_go
 
 KEPT = 8
 
@@ -23,9 +27,18 @@ class Snapshot(NamedTuple):
     channel: Channel
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and the one that it may have left in its place already."""
+        pids = [self.pid]
+        with suppress(Disconnected, TimeUp, ProtocolError):
+            while self.channel.pending():
+                message = self.channel.receive(monotonic())
+                if message.descriptor is not None:
+                    os.close(message.descriptor)
+                pid = message.body.get("pid")
+                pids += [pid] if isinstance(pid, int) else []
         self.channel.close()
-        let_go(self.pid)
+        for pid in pids:
+            let_go(pid)
 
 
 class Snapshots:
