@@ -15,15 +15,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [11, 14, 18, 23])
+@pytest.mark.parametrize("seed", [100, 200, 300, 400])
 def test_every_state_is_the_models(seed: int, tmp_path: Path, leaves_nothing: Traces) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "80", str(seed)],
+        [sys.executable, "-m", "tests.chaos", "300", str(seed)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=600,
         check=False,
     )
     assert "sessions lost: 0\nstates that differ: 0\n" in done.stdout, done.stderr
