@@ -232,8 +232,8 @@ def relaxation(block: Block, edge: Edge) -> Relaxation | None:
         if opcode == 0x8B:
             return Relaxation(offset - 2, bytes((0x8D, modrm, 0, 0, 0, 0)), offset, distance)
         if kind == _GOTPCRELX and opcode == 0xFF and modrm == 0x15:
-            # Before a direct call REX.W would count no more, as another prefix comes between, but the
-            # operand-size prefix would: AMD's processors call a 16-bit address then.
+            # Before a direct call REX.W would count no more, as another prefix comes between, but
+            # the operand-size prefix would: AMD's processors call a 16-bit address then.
             if offset >= 4 and code[at - 4 : at - 2] == b"\x66\x48":
                 return None
             return Relaxation(offset - 2, b"\x67\xe8\0\0\0\0", offset, distance)
