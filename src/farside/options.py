@@ -48,7 +48,9 @@ class Options:
             fail: ``new`` throws, ``malloc`` returns null.
         process_limit: processes that the program may have beside its first, None for no limit.
             They are counted every few hundredths of a second; with too many it is ended.
-        output_limit: bytes that a cell may write where output is captured.
+        output_limit: bytes that a cell may write where output is captured, and may show with
+            ``farside::display``; where ``Session.on_display`` is given what is shown, more is left
+            out of the result only.
         snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
             0 keeps none.
         snapshot_memory: bytes that only snapshots may hold; the older ones are given up first.
