@@ -257,6 +257,21 @@ def test_garbage_after_the_token_ends_that_session_only(tmp_path: Path) -> None:
         is_served(plain, tmp_path)
 
 
+def test_a_large_cell_while_output_waits_to_be_read(tmp_path: Path) -> None:
+    with front(tmp_path, "--no-tls") as plain, Session(options(plain, tmp_path)) as session:
+        session.run(
+            "#include <string>\n#include <thread>\n#include <unistd.h>\n"
+            "std::thread writer([] {\n"
+            "  std::string text(1 << 16, 'x');\n"
+            "  for (int i = 0; i < 64; ++i) (void)!write(1, text.data(), text.size());\n"
+            "});"
+        )
+        # Nobody reads the pipe, which is full, while this is compiled and sent.
+        session.run(f'const char *large = R"({"large" * 600_000})";')
+        session.run("writer.join();")
+        assert shown(session.run("large[4]")) == "'e'"
+
+
 def test_the_end_of_the_front_is_the_end_of_its_sessions(
     tmp_path: Path, leaves_nothing: Traces
 ) -> None:

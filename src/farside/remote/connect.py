@@ -206,6 +206,9 @@ def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Sp
     if capture:
         stdout, streams[STDOUT_CHANNEL] = os.pipe()
         stderr, streams[STDERR_CHANNEL] = os.pipe()
+        # Their reader is who sends the calls: a relay that waits for it would carry none.
+        for channel in OUTPUT_CHANNELS:
+            os.set_blocking(streams[channel], False)
     else:
         streams[STDOUT_CHANNEL], streams[STDERR_CHANNEL] = os.dup(1), os.dup(2)
     relay = Relay(tunnel, streams, write_only=OUTPUT_CHANNELS)
