@@ -129,7 +129,9 @@ def test_attacks_on_the_connection(session: Session, code: str) -> None:
     for _ in range(2):
         with pytest.raises(FarSideError) as caught:
             session.run(f"x = 3; {code}")
-        assert caught.value.recovery == (AS_BEFORE,)
+        # When it was found out decides what else is said: of garbage that was written, of a
+        # process that could not say that it is a snapshot.
+        assert caught.value.recovery[0] == AS_BEFORE
         assert shown(session.run("x")) == "2"
 
 
