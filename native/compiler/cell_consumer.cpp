@@ -3,6 +3,7 @@
 #include "call_check.h"
 #include "conflicts.h"
 #include "declared.h"
+#include "folding.h"
 #include "linkage.h"
 #include "redefinition.h"
 
@@ -22,9 +23,19 @@ CellConsumer::CellConsumer(CompilerInstance &instance, llvm::LLVMContext &contex
     : Instance(instance), Redefined(redefined),
       Generator(CreateLLVMCodeGen(instance, "start", context)) {}
 
+template <class Result, class Subject>
+Result CellConsumer::generate(Result (ASTConsumer::*handle)(Subject), Subject subject) {
+  FewerSteps fewer(Instance.getLangOpts());
+  return (Generator.get()->*handle)(subject);
+}
+
+void CellConsumer::addFunction(FunctionDecl &function) {
+  generate(&ASTConsumer::HandleTopLevelDecl, DeclGroupRef(&function));
+}
+
 void CellConsumer::makeInstances() {
   for (FunctionDecl *function : Foreign.stop())
-    Generator->HandleTopLevelDecl(DeclGroupRef(function));
+    addFunction(*function);
 }
 
 void CellConsumer::begin(unsigned number, FileID file) {
@@ -91,14 +102,14 @@ bool CellConsumer::HandleTopLevelDecl(DeclGroupRef decls) {
   appendDeclared(Declared, context, decls, File,
                  [this](const NamedDecl &decl) { return symbolOf(decl); });
   EagerInternals eager(context, decls);
-  return Generator->HandleTopLevelDecl(decls);
+  return generate(&ASTConsumer::HandleTopLevelDecl, decls);
 }
 
 void CellConsumer::HandleInlineFunctionDefinition(FunctionDecl *decl) {
   OverloadedOperatorKind kind = decl->getOverloadedOperator();
   if (kind == OO_New || kind == OO_Array_New || kind == OO_Delete || kind == OO_Array_Delete)
     makeInstances(); // its code comes too late for HandleTranslationUnit to see it
-  Generator->HandleInlineFunctionDefinition(decl);
+  generate(&ASTConsumer::HandleInlineFunctionDefinition, decl);
 }
 
 void CellConsumer::HandleInterestingDecl(DeclGroupRef decls) {
@@ -107,26 +118,26 @@ void CellConsumer::HandleInterestingDecl(DeclGroupRef decls) {
       Foreign.consider(*function, [this](FunctionDecl &each) {
         return Generator->GetMangledName(GlobalDecl(&each));
       });
-  Generator->HandleInterestingDecl(decls);
+  generate(&ASTConsumer::HandleInterestingDecl, decls);
 }
 
 void CellConsumer::HandleTranslationUnit(ASTContext &context) {
   if (replacesAllocation(*Generator->GetModule()))
     makeInstances(); // now, as what was referred to until here is emitted next
-  Generator->HandleTranslationUnit(context);
+  generate<void, ASTContext &>(&ASTConsumer::HandleTranslationUnit, context);
 }
 
 void CellConsumer::HandleTagDeclDefinition(TagDecl *decl) {
   Redefined.defineType(*decl);
-  Generator->HandleTagDeclDefinition(decl);
+  generate(&ASTConsumer::HandleTagDeclDefinition, decl);
 }
 
 void CellConsumer::HandleTagDeclRequiredDefinition(const TagDecl *decl) {
-  Generator->HandleTagDeclRequiredDefinition(decl);
+  generate(&ASTConsumer::HandleTagDeclRequiredDefinition, decl);
 }
 
 void CellConsumer::HandleCXXImplicitFunctionInstantiation(FunctionDecl *decl) {
-  Generator->HandleCXXImplicitFunctionInstantiation(decl);
+  generate(&ASTConsumer::HandleCXXImplicitFunctionInstantiation, decl);
 }
 
 void CellConsumer::HandleTopLevelDeclInObjCContainer(DeclGroupRef decls) {
@@ -139,11 +150,11 @@ void CellConsumer::HandleImplicitImportDecl(ImportDecl *decl) {
 
 void CellConsumer::CompleteTentativeDefinition(VarDecl *decl) {
   if (!isDefinedEarlier(*decl))
-    Generator->CompleteTentativeDefinition(decl);
+    generate(&ASTConsumer::CompleteTentativeDefinition, decl);
 }
 
 void CellConsumer::CompleteExternalDeclaration(DeclaratorDecl *decl) {
-  Generator->CompleteExternalDeclaration(decl);
+  generate(&ASTConsumer::CompleteExternalDeclaration, decl);
 }
 
 void CellConsumer::AssignInheritanceModel(CXXRecordDecl *decl) {
@@ -151,10 +162,10 @@ void CellConsumer::AssignInheritanceModel(CXXRecordDecl *decl) {
 }
 
 void CellConsumer::HandleCXXStaticMemberVarInstantiation(VarDecl *decl) {
-  Generator->HandleCXXStaticMemberVarInstantiation(decl);
+  generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl);
 }
 
-void CellConsumer::HandleVTable(CXXRecordDecl *decl) { Generator->HandleVTable(decl); }
+void CellConsumer::HandleVTable(CXXRecordDecl *decl) { generate(&ASTConsumer::HandleVTable, decl); }
 
 ASTDeserializationListener *CellConsumer::GetASTDeserializationListener() {
   return Generator->GetASTDeserializationListener();

@@ -46,6 +46,9 @@ public:
 
   clang::CodeGenerator &generator() { return *Generator; }
 
+  /// Has code made of a function that the parser has not seen.
+  void addFunction(clang::FunctionDecl &function);
+
   /// Has code made of instances from here on that were left to the executor until now.
   void makeInstances();
 
@@ -73,6 +76,9 @@ public:
   clang::ASTDeserializationListener *GetASTDeserializationListener() override;
 
 private:
+  /// Calls a member function of the code generator.
+  template <class Result, class Subject>
+  Result generate(Result (clang::ASTConsumer::*handle)(Subject), Subject subject);
   void prepare(clang::TopLevelStmtDecl &statement);
   bool isDefinedEarlier(const clang::VarDecl &variable) const;
   std::string mangledName(const clang::NamedDecl &decl);

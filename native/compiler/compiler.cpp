@@ -189,8 +189,7 @@ bool Compiler::completeDisplay() {
   if (Instance->getDiagnostics().hasErrorOccurred())
     return false;
   size_t before = Collector.count();
-  Consumer->Show->bodies().complete(
-      [this](FunctionDecl *made) { Consumer->generator().HandleTopLevelDecl(DeclGroupRef(made)); });
+  Consumer->Show->bodies().complete([this](FunctionDecl *made) { Consumer->addFunction(*made); });
   Collector.dropFrom(before);
   DisplayFailed = Instance->getDiagnostics().hasErrorOccurred();
   return !DisplayFailed;
