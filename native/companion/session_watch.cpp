@@ -1,9 +1,10 @@
 #include "session_watch.h"
 
+#include "watched.h"
+
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace farside {
@@ -15,27 +16,6 @@ constexpr int LookEveryMilliseconds = 1000;
 
 /// The leader of a session of its own takes its children with it.
 void killProgram() { ::kill(::getpgrp() == ::getpid() ? 0 : ::getpid(), SIGKILL); }
-
-/// A descriptor that can be told from another file under its number.
-class Watched {
-public:
-  explicit Watched(int fd) : Fd(fd) {
-    if (::fstat(Fd, &Identity) != 0)
-      Fd = -1;
-  }
-
-  /// -1, which poll passes over, once the program has closed it.
-  int fd() const {
-    struct stat now{};
-    bool same = Fd >= 0 && ::fstat(Fd, &now) == 0 && now.st_dev == Identity.st_dev &&
-                now.st_ino == Identity.st_ino;
-    return same ? Fd : -1;
-  }
-
-private:
-  int Fd;
-  struct stat Identity{};
-};
 
 } // namespace
 

@@ -14,6 +14,7 @@
 // executor. The mark is a number that all processes of this executor are known by (markProcesses).
 // Further arguments are ignored, as LLVM's executor ignores them.
 #include "bootstrap.h"
+#include "client_watch.h"
 #include "crash.h"
 #include "librarian.h"
 #include "listen.h"
@@ -184,7 +185,10 @@ int runWorker(Arguments arguments) {
     Platform::get().runAllExitHandlers(true);
   });
   installCrashHandlers();
+  int stream = in.get();
   Server::get().start(Connection(std::move(in), std::move(out)));
+  if (arguments.Control < 0)
+    watchClient(stream);
   int status = Server::get().run(encodeSetup());
   orderlyEnd = true;
   return status;

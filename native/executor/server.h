@@ -62,6 +62,9 @@ public:
   /// Whether the main thread serves a call, so that the near side listens.
   bool serves() const { return Depth != 0; }
 
+  /// The number of the call that the main thread serves, or has served last.
+  uint64_t outerCall() const { return OuterCall; }
+
   /// Takes the descriptor that came last, if it was not taken yet.
   UniqueFd takePassed();
 

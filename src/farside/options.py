@@ -6,7 +6,7 @@ to the compiler process before anything heavy is imported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -48,7 +48,9 @@ class Options:
             fail: ``new`` throws, ``malloc`` returns null.
         process_limit: processes that the program may have beside its first, None for no limit.
             They are counted every few hundredths of a second; with too many it is ended.
-        output_limit: bytes that a cell may write where output is captured.
+        output_limit: bytes that a cell may write where output is captured, and may show with
+            ``farside::display``; where ``Session.on_display`` is given what is shown, more is left
+            out of the result only.
         snapshots: how many earlier states of the program are kept, for recovery and ``%undo``;
             0 keeps none.
         snapshot_memory: bytes that only snapshots may hold; the older ones are given up first.
@@ -159,6 +161,7 @@ class OptionChanges(TypedDict, total=False):
     autoload: AutoloadMode
     time_limit: float | None
     compile_limit: float | None
+    compile_memory: int | None
     memory_limit: int | None
     process_limit: int | None
     output_limit: int
@@ -174,28 +177,35 @@ class OptionChanges(TypedDict, total=False):
     token_file: str | Path | None
     insecure: bool
     ssh: str | None
+    in_process: bool
+    shared_memory: bool
+    trace: str | Path | None
 
 
-_PATHS = frozenset(("compiler", "executor", "orc_runtime", "token_file"))
 _SEVERAL = frozenset(("include_dirs", "defines", "includes", "xcc", "libraries", "library_dirs"))
 
 
 def changed(options: Options, changes: OptionChanges) -> Options:
     """Return options with those that are given as keywords in place of their own.
 
+    What they may be is looked at when a session starts: `farside.permitted`.
+
     Raises:
-        TypeError: there is no option of that name.
+        TypeError: there is no option of that name, or both ``include`` and ``include_dirs``.
     """
     if not changes:
         return options
     given: dict[str, Any] = dict(changes)
     if "include" in given:
+        if "include_dirs" in given:
+            raise TypeError("include and include_dirs are the same option; give one of them")
         given["include_dirs"] = given.pop("include")
     for name, value in given.items():
-        if name in _PATHS:
-            given[name] = None if value is None else Path(value)
-        elif name in _SEVERAL:
-            given[name] = (str(value),) if isinstance(value, str | Path) else tuple(map(str, value))
+        if name in _SEVERAL:
+            if isinstance(value, str | Path):
+                given[name] = (str(value),)
+            elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
+                given[name] = tuple(value)
     return options.with_(**given)
 
 

@@ -26,9 +26,10 @@ from farside.loading import call_main, load
 from farside.options import Options, changed
 from farside.outcome import CellResult, Checkpoint, Closing, Past
 from farside.owned import abandon, ask_owner, ask_to_end, demangle_with, show_to_owner
+from farside.permitted import permitted
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue, stopped
-from farside.result.output import Output, tell
+from farside.result.output import Displays, Output, tell
 from farside.trace import Tracing
 from farside.turns import Turns
 from farside.verdict import exception_of, value_of
@@ -71,6 +72,7 @@ class Session(Calling):
             the cell.
 
     Raises:
+        OptionError: an option is what it cannot be; nothing was started.
         SetupError: one of the two programs cannot be found or started.
     """
 
@@ -82,7 +84,7 @@ class Session(Calling):
             changes: attributes of `Options` in place of those, by their names; ``include`` is a
                 directory, or several, for ``include_dirs``.
         """
-        self.options = changed(options or Options(), changes)
+        self.options = permitted(changed(Options() if options is None else options, changes))
         self.next_cell = 1
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
@@ -91,7 +93,7 @@ class Session(Calling):
         self.confirm: Callable[[str], bool] | None = None
         self.on_asked: Callable[[], None] | None = None
         self.on_display: Callable[[Display], None] | None = None
-        self._displays: list[Display] = []
+        self._displays = Displays(self.options.output_limit)
         self._tracing = Tracing(self.options.trace, self._notices.append)
         program = find_compiler(self.options)
         pch = find_pch(self.options, program) if self.options.use_pch else None
@@ -146,7 +148,7 @@ class Session(Calling):
             Crashed, Interrupted, FarSideLost: the session has recovered; ``recovery`` says how.
             SessionBusy, SessionClosed: wrong use.
         """
-        with self._exclusive():
+        with self._exclusive(), self._displays:
             return self._result(*self._cell(code, dylib))
 
     def eval(self, expression: str) -> object:
@@ -183,7 +185,6 @@ class Session(Calling):
         self._check_code(code)
         cell = self.next_cell
         self.next_cell += 1
-        self._displays.clear()
         with self._tracing.cell(cell, code, self._compiler, self._execution) as stages:
             with self._recovering(f"cell {cell}"):
 
@@ -290,11 +291,11 @@ class Session(Calling):
             cell=compiled.cell,
             value=value_of(compiled, outcome),
             diagnostics=compiled.diagnostics,
-            notices=(*notices, *self._take_notices()),
+            notices=(*notices, *self._take_notices(), *self._displays.notices()),
             stdout=stdout,
             stderr=stderr,
             timings=timings,
-            displays=tuple(self._displays),
+            displays=self._displays.kept(),
         )
 
     def _thrown(
@@ -315,7 +316,7 @@ class Session(Calling):
         from farside.result.bundle import decode_display
 
         display = decode_display(payload)
-        self._displays.append(display)
+        self._displays.add(display, len(payload), heard=self.on_display is not None)
         if self.on_display is not None:
             tell("on_display", self.on_display, display)
 

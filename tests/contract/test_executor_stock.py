@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import select
 import shutil
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -379,6 +381,47 @@ def test_llvm_jitlink_connects_to_a_port(tmp_path: Path) -> None:
             assert executor.stdout.readline() == "2 two\n"
             client.kill()
         assert executor.wait(20) == 0
+
+
+@pytest.mark.parametrize("by", ["pipes", "socket"])
+def test_a_client_that_is_killed_while_its_program_runs(by: str, tmp_path: Path) -> None:
+    assert JITLINK is not None
+    source, built = tmp_path / "main.c", tmp_path / "main.o"
+    source.write_text(
+        "#include <stdio.h>\n#include <unistd.h>\n"
+        "int main(void) {\n"
+        "  int child = fork();\n"
+        "  if (child == 0) for (;;) pause();\n"
+        '  printf("%d %d\\n", getpid(), child); fflush(0);\n'
+        "  for (;;) ;\n"
+        "}\n"
+    )
+    subprocess.run(["clang-22", "-c", "-fPIC", "-o", built, source], check=True)
+    with ExitStack() as opened:
+        if by == "socket":
+            executor = opened.enter_context(
+                subprocess.Popen(
+                    [PROGRAM, "listen=127.0.0.1:0"],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            assert executor.stderr is not None
+            port = executor.stderr.readline().split()[-1]
+            where, output = f"--oop-executor-connect=127.0.0.1:{port}", executor.stdout
+        else:
+            where, output = f"--oop-executor={PROGRAM}", None
+        client = opened.enter_context(
+            subprocess.Popen([JITLINK, where, str(built)], stdout=subprocess.PIPE, text=True)
+        )
+        output = output or client.stdout
+        assert output is not None
+        processes = [os.pidfd_open(int(pid)) for pid in output.readline().split()]
+        client.kill()
+        for process in processes:
+            assert select.select([process], [], [], 60)[0]
+            os.close(process)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "192.0.2.1:0", "127.0.0.1", "127.0.0.1:x", ":1"])

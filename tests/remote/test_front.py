@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -14,7 +15,7 @@ from farside.executor_command import main, parse
 from farside.options import Options
 from farside.remote import handshake
 from farside.remote.far_end import pack_message
-from farside.remote.front import Doorkeeper
+from farside.remote.front import Caller, Doorkeeper, whose_place
 from farside.session import Session
 from tests.conftest import Traces
 from tests.far_sides import TOKEN, Front, environment, front
@@ -161,26 +162,57 @@ def test_plain_text_to_a_tls_port(listening: Front, tmp_path: Path) -> None:
     is_served(listening, tmp_path)
 
 
-def test_half_open_connections_are_limited(listening: Front, tmp_path: Path) -> None:
-    waiting = [call(listening)[0] for _ in range(16)]
-    with socket.create_connection(("127.0.0.1", listening.port), timeout=20) as refused:
-        assert all_that_is_answered(refused) == handshake.make_refusal(handshake.CALLERS)
-    with pytest.raises(SetupError, match="callers that have not shown a token"):
-        Session(options(listening, tmp_path))
-    for connected in waiting:
-        connected.close()
+def test_those_who_prove_nothing_keep_nobody_out(tmp_path: Path) -> None:
+    with (
+        environment(FARSIDE_KNOWN_EXECUTORS=str(tmp_path / "known")),
+        front(tmp_path) as running,
+    ):
+        for _ in range(10):  # as what looks whether a port is open does
+            call(running)[0].close()
+        waiting = [call(running)[0] for _ in range(16)]
+        is_served(running, tmp_path)
+        assert all_that_is_answered(waiting[0]) == b""
+        for connected in waiting:
+            connected.close()
+
+
+def test_the_oldest_of_who_takes_most_places_goes() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        callers = [Caller(pid, "a", float(pid), ours) for pid in range(2, 17)]
+        assert whose_place(callers, 20.0) is None
+        callers.insert(0, Caller(1, "b", 1.0, ours))
+        oldest = callers[1]
+        assert whose_place(callers, 2.25) == (oldest, 0.75)
+        assert whose_place(callers, 20.0) == (oldest, 0.0)
 
 
 def test_sessions_are_limited(tmp_path: Path, leaves_nothing: object) -> None:
+    sessions: list[Session] = []
+    refused: list[Exception] = []
+
+    def begin() -> None:
+        try:
+            sessions.append(Session(options(running, tmp_path)))
+        except SetupError as error:
+            refused.append(error)
+
     with (
         environment(FARSIDE_KNOWN_EXECUTORS=str(tmp_path / "known")),
-        front(tmp_path, "--sessions=1") as running,
-        Session(options(running, tmp_path)) as session,
+        front(tmp_path, "--sessions=1", "--no-tls") as running,
     ):
+        threads = [Thread(target=begin) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (session,) = sessions
+        assert ["as many sessions as it may have" in str(each) for each in refused] == [True, True]
         session.run("int x = 1;")
-        with pytest.raises(SetupError, match="as many sessions as it may have"):
-            Session(options(running, tmp_path))
         assert shown(session.run("x")) == "1"
+        session.close()
+        with Session(options(running, tmp_path)) as another:
+            assert shown(another.run("2")) == "2"
 
 
 def test_tries_are_limited() -> None:

@@ -11,6 +11,8 @@ from farside.errors import CppException, TimedOut, TooMuchOutput
 from .conftest import run_all, shown
 
 if TYPE_CHECKING:
+    from farside.result.bundle import Display
+
     from .conftest import NewSession
 
 
@@ -49,6 +51,23 @@ def test_output_below_the_limit_in_each_cell(new_session: NewSession) -> None:
     for _ in range(3):
         result = session.run('for (int i = 0; i < 9000; ++i) fputs("0123456789", stdout);')
         assert len(result.stdout) == 90_000
+
+
+def test_displays_without_end(new_session: NewSession) -> None:
+    session = new_session(output_limit=100_000)
+    session.run("#include <farside/display.h>\n#include <string>\nint x = 3;")
+    with pytest.raises(TooMuchOutput, match=r"cell 2 was stopped .* showed more than 100000"):
+        session.run("x = 4; for (;;) farside::display(std::string(5000, 'a'));")
+    many = "for (int i = 0; i < 40; ++i) farside::display(std::string(5000, 'a'));"
+    heard: list[Display] = []
+    session.on_display = heard.append
+    result = session.run(many)
+    assert len(heard) == 40
+    assert result.displays == tuple(heard[: len(result.displays)])
+    assert 0 < len(result.displays) < 20
+    assert any("not in the result" in notice for notice in result.notices)
+    result = run_all(session, "farside::display(1);", "x")
+    assert (len(session.run("farside::display(1);").displays), shown(result)) == (1, "3")
 
 
 def test_memory(new_session: NewSession) -> None:

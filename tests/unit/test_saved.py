@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -77,7 +79,6 @@ def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"",
         b"nonsense",
         b"[1]",
         b"null",
@@ -88,6 +89,7 @@ def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
         b'{"cell": true, "code": "x"}',
         b'{"cell": 0, "code": "x"}',
         b'{"cell": 1e400, "code": "x"}',
+        b'{"cell": 2000000000, "code": "x"}',
         b'{"cell": 99999999999, "code": "x"}',
         b'{"cell": ' + b"9" * 5000 + b', "code": "x"}',
         b'{"cell": 1}',
@@ -259,3 +261,55 @@ def test_a_full_disk_is_said_once_and_made_up_for(tmp_path: Path) -> None:
     assert "again" in said
     file.close()
     assert numbers(path) == [1, 2, 3]
+
+
+def test_of_sessions_that_take_a_file_at_once_one_gets_it(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    for _ in range(20):
+        path.unlink(missing_ok=True)
+        barrier = Barrier(3)
+
+        def take(barrier: Barrier = barrier) -> SessionFile | None:
+            barrier.wait()
+            try:
+                return SessionFile(str(path), Options(), Journal())
+            except OptionError:
+                return None
+
+        with ThreadPoolExecutor(3) as pool:
+            taken = [each.result() for each in [pool.submit(take) for _ in range(3)]]
+        (file,) = [each for each in taken if each is not None]
+        journal = Journal()
+        journal.accept(entry(7))
+        assert file.update(journal) is None
+        assert numbers(path_unlocked(file)) == [7]
+        file.close()
+        assert sorted(os.listdir(tmp_path)) == ["s"]
+
+
+def test_a_file_that_was_removed_is_written_anew(tmp_path: Path) -> None:
+    path, journal = tmp_path / "s", Journal()
+    file = SessionFile(str(path), Options(), journal)
+    journal.accept(entry(1))
+    file.update(journal)
+    path.rename(tmp_path / "moved")
+    journal.accept(entry(2))
+    assert file.update(journal) == f"{path} had gone; the session is kept there again"
+    assert numbers(tmp_path / "moved") == [1]
+    path.unlink()
+    path.write_bytes(HEADER)  # somebody else's
+    journal.accept(entry(3))
+    assert "another file has taken its place" in str(file.update(journal))
+    assert path.read_bytes() == HEADER
+    path.unlink()
+    journal.accept(entry(4))
+    assert file.update(journal) == f"the session is kept in {path} again"
+    assert numbers(path_unlocked(file)) == [1, 2, 3, 4]
+    file.close()
+
+
+def test_empty_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_bytes(HEADER + b"\n" + step_line(SavedCell(1, "x", "main")) + b" \n")
+    assert numbers(path) == [1]
+    assert not read(path).incomplete

@@ -7,8 +7,10 @@ beside the old one and takes its place in one step, so that there is a whole fil
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
+from threading import get_native_id
 from typing import TYPE_CHECKING
 
 from farside.errors import OptionError
@@ -65,41 +67,66 @@ class SessionFile:
         self._last: JournalEntry | None = None
         self._files: list[LoadedFile] = []
         self._dylibs: dict[str, tuple[str, ...]] = {}
+        existing = -1
         if came_from is None and os.path.lexists(self.path):
-            self._check_existing(replace)
+            existing = self._take_existing(replace)
         try:
-            self._rewrite(journal)
+            self._rewrite(journal, new=came_from is None and existing < 0)
+        except FileExistsError as error:
+            raise OptionError(f"{path} is in use by another session") from error
         except OSError as error:
             raise OptionError(f"{path}: {error.strerror}") from error
+        finally:
+            if existing >= 0:
+                os.close(existing)
 
-    def _check_existing(self, replace: bool) -> None:
-        """Refuse to replace what is not ours. Another session's lock is respected."""
+    def _take_existing(self, replace: bool) -> int:
+        """Refuse to replace what is not ours; return what is, open and locked.
+
+        It stays locked until another file is in its place, or two sessions could both have it.
+        """
         if not is_session(self.path):
             raise OptionError(f"{self.path} exists and holds no saved session; it is not replaced")
         if not replace and os.path.getsize(self.path):
             raise OptionError(
                 f"{self.path} holds a session; farside --resume brings it back and goes on with it"
             )
-        os.close(open_session(self.path))
+        return open_session(self.path)
 
     def update(self, journal: Journal) -> str | None:
         """Bring the file up to date.
 
         Returns:
-            what the user should know: it could not be, for the first time; or it can again.
+            what the user should know: it could not be, for the first time; or it can again; or it
+            had gone.
         """
         if self._is_current(journal):
             return None
         try:
-            if self._is_older(journal):
+            gone = self._has_gone()
+            if not gone and self._is_older(journal):
                 self._append(journal)
             else:
-                self._rewrite(journal)
+                self._rewrite(journal, new=gone)
         except OSError as error:
             already, self._failed = self._failed, True
             return None if already else f"the session is not kept in {self.path}: {error.strerror}"
         again, self._failed = self._failed, False
+        if gone and not again:
+            return f"{self.path} had gone; the session is kept there again"
         return f"the session is kept in {self.path} again" if again else None
+
+    def _has_gone(self) -> bool:
+        """Tell whether somebody has removed the file, or moved it. Raises OSError if replaced."""
+        if self._descriptor < 0:
+            return False
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            return True
+        if not os.path.samestat(there, os.fstat(self._descriptor)):
+            raise FileExistsError(errno.EEXIST, "another file has taken its place")
+        return False
 
     def close(self) -> None:
         """Give the file back; may be called again."""
@@ -169,21 +196,23 @@ class SessionFile:
         self._size += len(data)
         self._note(journal)
 
-    def _rewrite(self, journal: Journal) -> None:
+    def _rewrite(self, journal: Journal, *, new: bool = False) -> None:
+        """Write the file anew, and put it in the place of the old one or, if `new`, of none."""
         self._cells, self._last, self._files, self._dylibs = 0, None, [], {}
         data = self._header + self._steps(journal)
-        new = f"{self.path}.{os.getpid()}.new"
+        beside = f"{self.path}.{os.getpid()}.{get_native_id()}.new"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(new, flags, 0o600)
+        descriptor = os.open(beside, flags, 0o600)
         try:
-            lock(descriptor, new)
+            lock(descriptor, beside)
             _write_all(descriptor, data, 0)
             os.fsync(descriptor)
-            os.rename(new, self.path)
+            if not (new and _link(beside, self.path)):
+                os.rename(beside, self.path)
         except BaseException:
             os.close(descriptor)
             with suppress(OSError):
-                os.unlink(new)
+                os.unlink(beside)
             raise
         self.close()
         self._descriptor, self._size = descriptor, len(data)
@@ -207,6 +236,25 @@ def go_on(
     except (OSError, OptionError) as error:
         return None, f"the session is not kept in {saved.path}: {_reason(error)}"
     return file, f"{saved.path} as it was is kept as {saved.path}~" if something_failed else None
+
+
+def _link(path: str, name: str) -> bool:
+    """Give a file another name instead of its own, but not that of another file.
+
+    Returns:
+        False on a file system that cannot.
+
+    Raises:
+        FileExistsError: there is such a file.
+    """
+    try:
+        os.link(path, name)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    os.unlink(path)
+    return True
 
 
 def _reason(error: OSError | OptionError) -> str:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 VERSION = 1
 _LONGEST_LINE = 1 << 28
 _MOST = 1 << 62
+_LAST_CELL = 1_000_000_000  # some are left for those that follow: numbers are 32 bits
 _KINDS: tuple[str, ...] = get_args(FileKind)
 # What belongs to the near side that writes, and not to the session.
 _NOT_SAVED = frozenset(("output", "compiler", "executor", "trace"))
@@ -144,6 +145,12 @@ def open_session(path: str) -> int:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OptionError(f"{path} is no file that a session was saved in")
         lock(descriptor, path)
+        try:
+            same = os.path.samestat(os.stat(path), os.fstat(descriptor))
+        except FileNotFoundError:
+            same = False
+        if not same:  # another session has just put its own there
+            raise OptionError(f"{path} is in use by another session")
     except BaseException:
         os.close(descriptor)
         raise
@@ -243,6 +250,8 @@ def _lines(path: str, file: Any) -> Iterator[_Line]:
                 raise _Line(path, number, {}, True).wrong("it has no end")
             yield _Line(path, number, {}, False)
             return
+        if number > 1 and not data.strip():
+            continue  # somebody has edited it
         record: object = None
         with suppress(ValueError, RecursionError):
             record = json.loads(data)
@@ -260,8 +269,10 @@ def _step(line: _Line, last: int) -> Step:
     dylib = line.text("dylib") if "dylib" in keys else "main"
     if "cell" in keys and keys <= {"cell", "code", "dylib"}:
         cell = record["cell"]
-        if type(cell) is not int or not last < cell < 1 << 31:
-            raise line.wrong("a cell's number must be greater than those before")
+        if type(cell) is not int or not last < cell < _LAST_CELL:
+            raise line.wrong(
+                "a cell's number must be greater than those before and below a billion"
+            )
         code = record.get("code")
         if not isinstance(code, str) or not _is_text(code):
             raise line.wrong("'code' must be a text")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def connect(options: Options, *, capture: bool) -> Spawned:
             f"Nobody can be reached at {address}: {error.strerror or error}."
         ) from error
     try:
-        start = connected.recv(len(handshake.MAGIC), socket.MSG_PEEK | socket.MSG_WAITALL)
+        start = _peek(connected, len(handshake.MAGIC))
         if start != handshake.MAGIC:
             return _plain_orc(connected, start, host, address, options)
         nonce, tls = handshake.read_banner(_receive(connected, handshake.BANNER_SIZE))
@@ -126,8 +127,8 @@ def _authenticate(
         answer = b""
     if not answer:
         raise SetupError(
-            f"The executor at {address} does not let us in: the token is wrong or missing"
-            f" (--token-file, {_ENVIRONMENT}), or there were too many tries."
+            f"The executor at {address} does not let us in: the token is"
+            f" {'wrong' if token else 'missing'} (--token-file, {_ENVIRONMENT})."
         )
     handshake.check_listener(token, nonce, mine, shown, answer)
     if not known:
@@ -154,11 +155,33 @@ def _certificate_of(connected: socket.socket) -> bytes:
 
 
 def _receive(connected: socket.socket, size: int) -> bytes:
-    """Receive exactly so many bytes; fewer if the stream ends."""
+    """Receive exactly so many bytes, in `_PATIENCE` however they come; fewer if the stream ends.
+
+    Raises:
+        OSError: they do not come in time.
+    """
     data = b""
-    while len(data) < size and (more := connected.recv(size - len(data))):
+    deadline = time.monotonic() + _PATIENCE
+    while len(data) < size:
+        connected.settimeout(max(0.001, deadline - time.monotonic()))
+        more = connected.recv(size - len(data))
+        if not more:
+            break
         data += more
+    connected.settimeout(_PATIENCE)
     return data
+
+
+def _peek(connected: socket.socket, size: int) -> bytes:
+    """Return the first bytes, which stay in the stream; fewer if it ends. Raises OSError as above.
+
+    A socket with a timeout does not honour MSG_WAITALL; what wakes a waiter is its low-water mark.
+    """
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+    try:
+        return connected.recv(size, socket.MSG_PEEK)
+    finally:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
 def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Spawned:

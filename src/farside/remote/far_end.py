@@ -31,6 +31,8 @@ from farside.remote.spawn import spawn_executor
 from farside.remote.tunnel import PipeTunnel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farside.remote.tunnel import Tunnel
 
 COPIED = (
@@ -83,8 +85,16 @@ def take_message(buffer: bytearray) -> dict[str, Any] | None:
     return values
 
 
-def receive_message(tunnel: Tunnel, buffer: bytearray, patience: float) -> dict[str, Any]:
+def receive_message(
+    tunnel: Tunnel, buffer: bytearray, patience: float, life: int | None = None
+) -> dict[str, Any]:
     """Wait for one message.
+
+    Args:
+        tunnel: to the other end.
+        buffer: what has come and is not taken yet.
+        patience: in seconds.
+        life: a descriptor whose end is the end of the wait, too.
 
     Raises:
         ProtocolError: what comes is none, or too late.
@@ -92,6 +102,8 @@ def receive_message(tunnel: Tunnel, buffer: bytearray, patience: float) -> dict[
     deadline = time.monotonic() + patience
     poll = select.poll()
     poll.register(tunnel.filenos()[0], select.POLLIN)
+    if life is not None:
+        poll.register(life, select.POLLIN)
     while True:
         message = take_message(buffer)
         if message is not None:
@@ -103,20 +115,36 @@ def receive_message(tunnel: Tunnel, buffer: bytearray, patience: float) -> dict[
         left = deadline - time.monotonic()
         if data == b"" or left <= 0:
             raise ProtocolError("The other end fell silent before it had said what it wants.")
-        poll.poll(left * 1000)
+        if any(ready == life for ready, _ in poll.poll(left * 1000)):
+            raise ProtocolError("The listening executor ends.")
 
 
-def serve(tunnel: Tunnel, program: Path, life: int | None = None) -> None:
+def refuse(tunnel: Tunnel, why: str, life: int | None = None) -> None:
+    """Say to a session, when it says what it wants, that it cannot have it; close the tunnel."""
+    with suppress(ProtocolError, OSError):
+        receive_message(tunnel, bytearray(), _PATIENCE, life)
+        _answer(tunnel, {"error": why})
+    tunnel.close()
+
+
+def serve(
+    tunnel: Tunnel,
+    program: Path,
+    life: int | None = None,
+    *,
+    over: Callable[[], None] | None = None,
+) -> None:
     """Serve one session: start an executor as it wishes and relay until either ends.
 
     Args:
         tunnel: to the session; it is closed.
         program: the executor.
         life: ends the session when it is at its end.
+        over: called when the session is over and its executor is about to end.
     """
     buffer = bytearray()
     try:
-        wish = receive_message(tunnel, buffer, _PATIENCE)
+        wish = receive_message(tunnel, buffer, _PATIENCE, life)
         slab, memory = _size_of(wish, "slab"), _size_of(wish, "memory")
         spawned = _limited(memory, program, slab)
     except (FarsideError, OSError) as error:
@@ -138,6 +166,8 @@ def serve(tunnel: Tunnel, program: Path, life: int | None = None) -> None:
     try:
         relay.run()
     finally:
+        if over is not None:
+            over()
         collect(spawned.pid, _GRACE)
 
 

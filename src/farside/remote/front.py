@@ -3,8 +3,8 @@
 The listening process accepts and counts; it reads nothing of what a caller sends. For each caller
 it forks a child, which lets the caller prove that it knows the token (`farside.remote.handshake`)
 and only then reads a byte more, and starts an executor. A caller that does not come to the end of
-its proof in time is cut off, and so are those beyond a number of half-open ones. Tries with a wrong
-token are counted for each address.
+its proof in time is cut off, and so is the oldest where there are too many half-open ones. Tries
+with a wrong token are counted for each address, and sessions when the token was right.
 """
 
 from __future__ import annotations
@@ -14,25 +14,29 @@ import select
 import signal
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
 
 from farside.errors import SetupError
 from farside.remote import handshake
-from farside.remote.far_end import serve
+from farside.remote.far_end import refuse, serve
 from farside.remote.tunnel import SocketTunnel
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _HANDSHAKE = 10.0  # seconds for a caller's proof
 _HALF_OPEN = 16
+_HALF_OPEN_AT_LEAST = 1.0  # seconds before another gets the place
+_FOR_A_PLACE = 2.0  # seconds in which a session may end
 _TRIES, _WINDOW = 10, 60.0  # wrong tries of one address, in so many seconds
 _MAX_ADDRESSES = 4096
-_LET_IN = b"+"
+_YES, _NO = b"+", b"-"
 
 
 class Doorkeeper:
@@ -63,12 +67,45 @@ class Doorkeeper:
         self._failures.setdefault(address, deque(maxlen=_TRIES)).append(self._now())
 
 
-class _Caller(NamedTuple):
-    """A child that serves one."""
+class _State(Enum):
+    HALF_OPEN = "has not proved anything"
+    PROVED = "waits for a place"
+    LET_IN = "has a session"
+
+
+@dataclass
+class Caller:
+    """A child that serves one.
+
+    Attributes:
+        pid: of the child.
+        address: of the caller.
+        since: when it came, or when it had proved that it knows the token; in seconds.
+        line: to the child, which tells there what came of the proof, hears whether there is a
+            place for a session, and is at its end when the session is.
+    """
 
     pid: int
     address: str
-    pipe: int  # it writes there when the caller is let in
+    since: float
+    line: socket.socket
+    state: _State = _State.HALF_OPEN
+
+
+def whose_place(callers: Sequence[Caller], now: float) -> tuple[Caller, float] | None:
+    """Tell whose place a newcomer gets, where all for half-open callers are taken.
+
+    It is the oldest of the address that has the most, so that nobody who takes all places keeps
+    others out, and it is left a second, in which whoever knows the token has shown it.
+
+    Returns:
+        it, and the seconds that it still has; None while there is a free place.
+    """
+    if len(callers) < _HALF_OPEN:
+        return None
+    most = Counter(each.address for each in callers).most_common(1)[0][0]
+    oldest = min((each for each in callers if each.address == most), key=lambda each: each.since)
+    return oldest, max(0.0, oldest.since + _HALF_OPEN_AT_LEAST - now)
 
 
 class Front:
@@ -100,8 +137,8 @@ class Front:
         self._shown = handshake.fingerprint(certificate) if context else handshake.NO_CERTIFICATE
         self._sessions = sessions
         self._doorkeeper = Doorkeeper()
-        self._half_open: dict[int, _Caller] = {}  # by pipe
-        self._let_in: set[int] = set()
+        self._callers: dict[int, Caller] = {}  # by descriptor of the line
+        self._ending: set[int] = set()  # children whose sessions are over
         # Children see its end when this process goes, however it goes.
         self._life, self._alive = os.pipe2(os.O_CLOEXEC)
 
@@ -113,21 +150,51 @@ class Front:
         finally:
             os.close(self._alive)
             self._listener.close()
-            for pid in [*self._let_in, *(each.pid for each in self._half_open.values())]:
+            for caller in self._callers.values():
+                if caller.state is not _State.LET_IN:
+                    _kill(caller.pid)
+            for pid in [*self._ending, *(each.pid for each in self._callers.values())]:
                 with suppress(ChildProcessError):
                     os.waitpid(pid, 0)
 
     def _turn(self) -> None:
         poll = select.poll()
-        poll.register(self._listener, select.POLLIN)
-        for pipe in self._half_open:
-            poll.register(pipe, select.POLLIN)
-        for descriptor, _ in poll.poll(1000):
-            if descriptor in self._half_open:
-                self._hear(self._half_open[descriptor])
-            else:
-                self._accept()
-        self._let_in = {pid for pid in self._let_in if not _has_ended(pid)}
+        now = time.monotonic()
+        patience = 1.0
+        leaves = whose_place(self._those(_State.HALF_OPEN), now)
+        if leaves is None or leaves[1] == 0.0:
+            poll.register(self._listener, select.POLLIN)
+        else:
+            patience = min(patience, leaves[1])
+        for descriptor in self._callers:
+            poll.register(descriptor, select.POLLIN)
+        for caller in self._those(_State.PROVED):
+            patience = min(patience, max(0.0, caller.since + _FOR_A_PLACE - now))
+        ready = [descriptor for descriptor, _ in poll.poll(patience * 1000 + 1)]
+        for descriptor in ready:
+            if descriptor in self._callers:
+                self._hear(self._callers[descriptor])
+        self._give_places()
+        if self._listener.fileno() in ready:
+            self._accept()
+        self._ending = {pid for pid in self._ending if not _has_ended(pid)}
+
+    def _those(self, state: _State) -> list[Caller]:
+        return [each for each in self._callers.values() if each.state is state]
+
+    def _give_places(self) -> None:
+        """Let in who has proved to know the token; tell those who wait in vain for others' ends.
+
+        A session that its owner has just closed may still be about to end, so nobody is sent away
+        at once.
+        """
+        for caller in sorted(self._those(_State.PROVED), key=lambda each: each.since):
+            if len(self._those(_State.LET_IN)) < self._sessions:
+                caller.state = _State.LET_IN
+                _say(caller.line, _YES)
+            elif time.monotonic() >= caller.since + _FOR_A_PLACE:
+                _say(caller.line, _NO)
+                self._forget(caller)
 
     def _accept(self) -> None:
         try:
@@ -135,55 +202,66 @@ class Front:
         except OSError:  # it has gone again, or there are no descriptors left for now
             return
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._let_in = {pid for pid in self._let_in if not _has_ended(pid)}
+        leaves = whose_place(self._those(_State.HALF_OPEN), time.monotonic())
+        if leaves is not None:
+            _kill(leaves[0].pid)
+            self._forget(leaves[0])
         with connected:
-            if len(self._let_in) >= self._sessions:
-                _refuse(connected, handshake.SESSIONS)
-            elif len(self._half_open) >= _HALF_OPEN:
-                _refuse(connected, handshake.CALLERS)
-            elif not self._doorkeeper.may_try(address):
+            if not self._doorkeeper.may_try(address):
                 _refuse(connected, handshake.TRIES)
-            else:
+                return
+            try:
                 self._fork(connected, address)
+            except OSError:  # no process, or no descriptors: those who are here go on
+                _refuse(connected, handshake.CALLERS)
 
     def _fork(self, connected: socket.socket, address: str) -> None:
-        reading, writing = os.pipe2(os.O_CLOEXEC)
-        pid = os.fork()
-        if pid:
-            os.close(writing)
-            self._half_open[reading] = _Caller(pid, address, reading)
-            return
-        status = 1
-        try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.close(reading)
-            os.close(self._alive)
-            for pipe in self._half_open:
-                os.close(pipe)
-            self._listener.close()
-            self._serve(connected, writing)
-            status = 0
-        finally:
-            os._exit(status)
+        line, far_line = socket.socketpair()
+        with far_line:
+            try:
+                pid = os.fork()
+            except OSError:
+                line.close()
+                raise
+            if pid:
+                self._callers[line.fileno()] = Caller(pid, address, time.monotonic(), line)
+                return
+            status = 1
+            try:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                line.close()
+                os.close(self._alive)
+                for caller in self._callers.values():
+                    caller.line.close()
+                self._listener.close()
+                self._serve(connected, far_line)
+                status = 0
+            finally:
+                os._exit(status)
 
-    def _serve(self, connected: socket.socket, writing: int) -> None:
+    def _serve(self, connected: socket.socket, line: socket.socket) -> None:
         """Be the child: check the caller, then relay for it."""
         deadline = time.monotonic() + _HANDSHAKE
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         os.dup2(null, 0)
         os.dup2(null, 1)  # the program's output goes to its session
         try:
-            secure = self._admit(connected, deadline)
+            secure = self._admit(connected, line, deadline)
         except (OSError, ValueError):
             return
         if secure is None:
             return
-        os.write(writing, _LET_IN)
-        os.close(writing)
-        serve(SocketTunnel(secure), self._program, self._life)
+        line.sendall(_YES)
+        verdict = line.recv(1)
+        if verdict == _NO:
+            refuse(SocketTunnel(secure), handshake.REFUSALS[handshake.SESSIONS], self._life)
+        elif verdict == _YES:
+            serve(SocketTunnel(secure), self._program, self._life, over=line.close)
 
-    def _admit(self, connected: socket.socket, deadline: float) -> socket.socket | None:
+    def _admit(
+        self, connected: socket.socket, line: socket.socket, deadline: float
+    ) -> socket.socket | None:
         nonce = os.urandom(handshake.NONCE_SIZE)
         connected.settimeout(_HANDSHAKE)
         # A caller that sends a byte a second must not live longer than one that sends nothing.
@@ -201,23 +279,44 @@ class Front:
             proof += more
         answer = handshake.check_caller(self._token, nonce, proof, self._shown)
         if answer is None:
+            line.sendall(_NO)
             return None
         secure.sendall(answer)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         return secure
 
-    def _hear(self, caller: _Caller) -> None:
-        """Learn what came of a caller's proof."""
-        del self._half_open[caller.pipe]
-        said = os.read(caller.pipe, 1)
-        os.close(caller.pipe)
-        if said == _LET_IN:
-            self._let_in.add(caller.pid)
+    def _hear(self, caller: Caller) -> None:
+        """Learn what came of a caller's proof, or that it has gone.
+
+        Only a wrong proof is a wrong try. Who connects and says nothing, as what looks whether a
+        port is open does, learns nothing of the token.
+        """
+        try:
+            said = caller.line.recv(1)
+        except OSError:
+            said = b""
+        if said == _YES and caller.state is _State.HALF_OPEN:
+            caller.state, caller.since = _State.PROVED, time.monotonic()
             return
-        self._doorkeeper.note_failure(caller.address)
-        with suppress(ChildProcessError):
-            os.waitpid(caller.pid, 0)
+        if said == _NO:
+            self._doorkeeper.note_failure(caller.address)
+        self._forget(caller)
+
+    def _forget(self, caller: Caller) -> None:
+        del self._callers[caller.line.fileno()]
+        caller.line.close()
+        self._ending.add(caller.pid)
+
+
+def _say(line: socket.socket, what: bytes) -> None:
+    with suppress(OSError):  # it has just ended, which its line will tell
+        line.sendall(what)
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _refuse(connected: socket.socket, why: bytes) -> None:

@@ -31,9 +31,10 @@ PROOF_SIZE = 2 * NONCE_SIZE
 NO_CERTIFICATE = bytes(32)
 TOKEN_BYTES = 32
 SESSIONS, CALLERS, TRIES = b"S", b"C", b"W"
+# Of sessions a caller learns after it has shown the token, in the answer to what it wants.
 REFUSALS = {
     SESSIONS: "It has as many sessions as it may have (farside executor --sessions).",
-    CALLERS: "Too many callers that have not shown a token yet keep it busy; try again soon.",
+    CALLERS: "It cannot take another caller at present; try again soon.",
     TRIES: "There were too many wrong tries from this address; try again in a minute.",
 }
 

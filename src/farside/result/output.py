@@ -9,7 +9,10 @@ from farside.errors import ListenerFailed, TooMuchOutput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farside.result.bundle import Display
+
 P = ParamSpec("P")
+_BESIDE_A_DISPLAY = 512  # bytes that one takes in memory, however small
 
 
 def tell(
@@ -24,6 +27,59 @@ def tell(
         call(*arguments, **keywords)
     except Exception as error:
         raise ListenerFailed(listener, error) from error
+
+
+class Displays:
+    """What a cell shows while it runs, in order, kept for its result; a context for its run.
+
+    Args:
+        limit: bytes that are kept for a cell.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: list[Display] | None = None
+        self._size = 0
+        self._left_out = False
+
+    def __enter__(self) -> None:
+        self._kept, self._size, self._left_out = [], 0, False
+
+    def __exit__(self, *_: object) -> None:
+        self._kept = None
+
+    def add(self, display: Display, size: int, *, heard: bool) -> None:
+        """Keep a display for the cell that runs, if one does.
+
+        Args:
+            display: it.
+            size: of what came, in bytes.
+            heard: whether somebody has been given it, so that it can be left out of the result.
+
+        Raises:
+            TooMuchOutput: beyond the limit, where nobody has.
+        """
+        if self._kept is None or self._left_out:
+            return
+        self._size += size + _BESIDE_A_DISPLAY
+        if self._size <= self._limit:
+            self._kept.append(display)
+        elif heard:
+            self._left_out = True
+        else:
+            self._size = 0  # the rest comes while the cell is being ended
+            self._kept.clear()
+            raise TooMuchOutput(f"it showed more than {self._limit} bytes (output_limit)")
+
+    def kept(self) -> tuple[Display, ...]:
+        """Return what the cell has shown so far."""
+        return tuple(self._kept or ())
+
+    def notices(self) -> tuple[str, ...]:
+        """Say so if that is not all of it."""
+        if not self._left_out:
+            return ()
+        return (f"displays beyond {self._limit} bytes are not in the result (output_limit)",)
 
 
 class Output:
