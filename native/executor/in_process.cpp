@@ -317,6 +317,9 @@ FARSIDE_ENTRY int farside_in_process_stop(int milliseconds) {
 }
 
 FARSIDE_ENTRY void farside_in_process_release() {
+  // Neither is destroyed with the library, and a cell that was left has closed nothing.
+  cellThread().Streams.reset();
+  Server::get().closeLink();
   forgetEhFrames();
   releaseThreadKey();
   releaseTlsKey();

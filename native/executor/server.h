@@ -51,6 +51,9 @@ public:
   /// The main thread has left its call for good: no thread is answered any more.
   void abandon();
 
+  /// Closes the connection, where `run` was left and nobody is in it any more.
+  void closeLink() { Link.close(); }
+
   /// Forks a snapshot of this process; see snapshot.h. Returns in the worker at once. In the
   /// snapshot it returns when that is woken, which then serves the connection it was woken by.
   /// Must be called on the main thread, as a call of the near side that came by itself.

@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,15 @@ std::mutex m; std::condition_variable c;
 """
 
 
+def descriptors() -> Counter[str]:
+    """Return what this process has open, by kind."""
+    kinds: Counter[str] = Counter()
+    for each in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            kinds[os.readlink(f"/proc/self/fd/{each}").partition(":[")[0]] += 1
+    return kinds
+
+
 @pytest.mark.parametrize(
     "code", [LOOP, SLEEP, ALLOCATE, WAIT], ids=["spin", "sleep", "new", "wait"]
 )
@@ -137,6 +147,16 @@ def test_a_cell_that_does_not_end_is_stopped(new_session: NewSession, code: str)
         "the far side was started again; variables have their initial values",
     )
     assert shown(session.run("x")) == "1"
+
+
+def test_what_is_stopped_and_closed_leaves_no_descriptor(new_session: NewSession) -> None:
+    before = descriptors()
+    session = new_session(time_limit=0.1)
+    for code in (LOOP, SLEEP, LOOP):
+        with pytest.raises(TimedOut):
+            session.run(code)
+    session.close()
+    assert descriptors() == before
 
 
 def test_an_interrupt_stops_a_cell(session: Session) -> None:

@@ -221,7 +221,10 @@ def test_two_sessions_cannot_have_one_file(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="in use"):
         read_session(path)
     file.close()
-    SessionFile(path, Options(), Journal()).close()
+    SessionFile(path, Options(), Journal(), replace=False).close()  # nothing is in it
+    journal = Journal()
+    journal.accept(entry(1))
+    SessionFile(path, Options(), journal).close()
     with pytest.raises(OptionError, match="--resume"):
         SessionFile(path, Options(), Journal(), replace=False)
 

@@ -17,6 +17,7 @@ from farside.errors import OptionError
 from farside.recovery.saved import (
     SavedCell,
     SavedDylib,
+    has_steps,
     header_line,
     is_session,
     lock,
@@ -87,7 +88,7 @@ class SessionFile:
         """
         if not is_session(self.path):
             raise OptionError(f"{self.path} exists and holds no saved session; it is not replaced")
-        if not replace and os.path.getsize(self.path):
+        if not replace and has_steps(self.path):
             raise OptionError(
                 f"{self.path} holds a session; farside --resume brings it back and goes on with it"
             )

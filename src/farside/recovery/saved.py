@@ -194,6 +194,13 @@ def is_session(path: str) -> bool:
     return False
 
 
+def has_steps(path: str) -> bool:
+    """Tell whether a session's file holds more than its options. Raises OSError."""
+    with open(path, "rb") as file:
+        file.readline(_LONGEST_LINE)
+        return bool(file.read(1))
+
+
 def _parse(path: str, file: Any, descriptor: int) -> SavedSession:
     lines = _lines(path, file)
     first = next(lines, None)

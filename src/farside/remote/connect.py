@@ -93,6 +93,8 @@ def _plain_orc(
     connected: socket.socket, start: bytes, host: str, address: str, options: Options
 ) -> Spawned:
     """Talk to another executor of ORC's, which sends its Setup at once and asks for nothing."""
+    if not start:
+        raise ProtocolError("It closed the connection at once.")
     size = int.from_bytes(start, "little") if len(start) == 8 else 0
     if not HEADER.size <= size <= 1 << 24:
         raise ProtocolError("What listens there is no executor.")

@@ -11,6 +11,7 @@ import ctypes
 import os
 import socket
 import threading
+import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ _LIBRARY = "libfarside-in-process.so"
 _RUNTIME = ("libstdc++.so.6", "libgcc_s.so.1", "libm.so.6")
 _USED = 1  # this copy of the library has had its session
 _STOP = 300  # milliseconds for a cell to leave its code before it is put to sleep
+_ENDING = 0.05  # seconds in which a thread that Python does not list any more has ended
 _SEMAPHORE = 32  # bytes of a sem_t; glibc, bits/semaphore.h
 
 NOTICE = (
@@ -150,11 +152,20 @@ class HostedExecutor:
         ended = bool(self._library.farside_in_process_stop(patience))
         if ended:
             _cell_threads.discard(self._thread)
-        if ended and not self._others():
+        if ended and not self._other_remains():
             self._library.farside_in_process_release()
             _unload(self._library)
             if self._copy is not None:
                 os.close(self._copy)
+
+    def _other_remains(self) -> bool:
+        """Tell whether such a thread is there, rather than one of Python's that is just ending."""
+        deadline = time.monotonic() + _ENDING
+        while self._others():
+            if time.monotonic() >= deadline:
+                return True
+            time.sleep(0.001)
+        return False
 
     def _others(self) -> set[int]:
         """Return threads that the cells may have started, and that may run their code."""
