@@ -79,6 +79,6 @@ def _shown(memory: mmap.mmap, array: object, view: memoryview) -> Any:
     if hasattr(array, "dtype"):
         import numpy as np
 
-        return np.frombuffer(memory, dtype=array.dtype).reshape(view.shape or ())
+        return np.frombuffer(memory, dtype=array.dtype.newbyteorder("=")).reshape(view.shape or ())
     flat: Any = memoryview(memory)
     return flat.cast(view.format, view.shape) if view.ndim > 1 else flat.cast(view.format)
