@@ -183,6 +183,14 @@ def test_the_table(shared: Session) -> None:
         assert same, f"{code}: {type(value)}"
 
 
+def test_dates_that_python_does_not_have(shared: Session) -> None:
+    for code, text in (("2023) / 2 / 30", "2023-02-30"), ("20000) / 1 / 2", "20000-01-02")):
+        found = shared.eval(f"std::chrono::year({code}")
+        assert isinstance(found, Value)
+        assert (found.type, found.text) == ("std::chrono::year_month_day", text)
+    assert shared.eval("std::optional<std::chrono::year_month_day>()") is None
+
+
 def test_arrays_of_numbers_are_numpys(shared: Session) -> None:
     rows = [
         ("std::vector<double>{1, 2.5}", "float64", [1, 2.5]),

@@ -262,7 +262,7 @@ def moment(value: object) -> bytes | None:
         ArgumentMismatch: it cannot be exact in nanoseconds, or does not say its time zone.
     """
     kind = getattr(getattr(value, "dtype", None), "kind", "")
-    if kind and kind in "mM" and getattr(value, "shape", None) == ():
+    if kind in ("m", "M") and getattr(value, "shape", None) == ():
         return _moment_of_numpy(value, kind)
     if isinstance(value, timedelta):
         seconds = value.days * 86400 + value.seconds
