@@ -86,5 +86,5 @@ def _shown(memory: mmap.mmap, array: object, view: memoryview) -> Any:
         return np.frombuffer(memory, dtype=array.dtype.newbyteorder("=")).reshape(view.shape or ())
     flat: Any = memoryview(memory)[: view.nbytes]
     if view.ndim > 1 and not view.nbytes:
-        return memoryview(view.tobytes()).cast(view.format)  # which knows no empty shapes
+        return flat.cast(view.format)  # it knows no empty shapes
     return flat.cast(view.format, view.shape) if view.ndim > 1 else flat.cast(view.format)
