@@ -245,7 +245,9 @@ def describe(value: object) -> Argument:
     if scalar is not None:
         return _of_library(value, scalar)
     if value is None:
-        return _plain("n", (_NULL, _NULLOPT, FLEXIBLE), None, "None")
+        none = _plain("n", (_NULL, _NULLOPT, FLEXIBLE), None, "None")
+        # Before C++23 a std::optional<std::string> takes a null pointer for a string.
+        return none._replace(exact=_NULLOPT)
     if isinstance(value, complex):
         flexible = FLEXIBLE._replace(headers=_COMPLEX.headers)
         return _plain("c", (_COMPLEX, flexible), value, "complex")
