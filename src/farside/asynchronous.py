@@ -204,6 +204,11 @@ class AsyncSession:
         return self.session.options
 
     @property
+    def call_output(self) -> tuple[str, str]:
+        """What the newest call wrote; see `Session.call_output`."""
+        return self.session.call_output
+
+    @property
     def next_cell(self) -> int:
         """The number of the next cell."""
         return self.session.next_cell

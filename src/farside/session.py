@@ -183,6 +183,7 @@ class Session(Calling):
     ) -> tuple[CompiledCell, RunOutcome | None, Mapping[str, float], tuple[str, ...]]:
         """Take a cell along the path; its value is given to Python, or shown."""
         self._check_code(code)
+        self._output.set_aside()
         cell = self.next_cell
         self.next_cell += 1
         with self._tracing.cell(cell, code, self._compiler, self._execution) as stages:
@@ -559,8 +560,8 @@ class Session(Calling):
             return self._execution.statistics()
 
     def take_output(self) -> tuple[str, str]:
-        """Return what the far side has written since the last time, stdout and stderr."""
-        return self._output.take()
+        """Return what has been written and was in no result: by `eval` and calls; both streams."""
+        return self._output.take_all()
 
     def load(self, path: str) -> str:
         """Load a shared library, or link an object or archive; return a sentence about it.

@@ -52,17 +52,21 @@ namespace wire {
 
 enum class Tag : unsigned char {
   None = 0,
-  Bool = 1,     // u8
-  Int = 2,      // i64
-  UInt = 3,     // u64
-  Float = 4,    // f64
-  String = 5,   // u64 size, UTF-8, a zero that does not count
-  Bytes = 6,    // the same
-  Complex = 7,  // f64, f64
-  Sequence = 8, // u64 count, values
-  Map = 9,      // u64 count, keys and values by turns
-  Array = 10,   // u8 kind, u8 element size, u8 dimensions, u64 extents, u8 where, data
-  Callable = 11 // u64 id
+  Bool = 1,      // u8
+  Int = 2,       // i64
+  UInt = 3,      // u64
+  Float = 4,     // f64
+  String = 5,    // u64 size, UTF-8, a zero that does not count
+  Bytes = 6,     // the same
+  Complex = 7,   // f64, f64
+  Sequence = 8,  // u64 count, values
+  Map = 9,       // u64 count, keys and values by turns
+  Array = 10,    // u8 kind, u8 element size, u8 dimensions, u64 extents, u8 where, data
+  Callable = 11, // u64 id
+  Wide = 12,     // u8 whether negative, 16 bytes
+  Duration = 13, // i64 seconds, u32 nanoseconds
+  Time = 14,     // the same, since 1970 in UTC
+  Date = 15      // i64 days since 1970-01-01
 };
 
 /// Data that arguments refer to for as long as the call lasts.
@@ -151,6 +155,14 @@ inline const char *wordFor(Tag tag) {
     return "an array";
   case Tag::Callable:
     return "a callable";
+  case Tag::Wide:
+    return "an int of more than 64 bits";
+  case Tag::Duration:
+    return "a timedelta";
+  case Tag::Time:
+    return "a datetime";
+  case Tag::Date:
+    return "a date";
   }
   return "something unknown";
 }
@@ -196,6 +208,31 @@ template <class T, class From> T number(From value) {
   }
 }
 
+/// The character types of strings other than those of char.
+template <class T>
+constexpr bool isWide = std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> ||
+                        std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
+
+/// Text in another encoding; it is valid UTF-8, as Python makes it.
+template <class T> std::basic_string<T> widened(std::string_view text) {
+  std::basic_string<T> result;
+  if constexpr (sizeof(T) == 1)
+    return {text.begin(), text.end()};
+  for (std::size_t at = 0; at < text.size();) {
+    auto first = static_cast<unsigned char>(text[at++]);
+    unsigned more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+    char32_t code = more == 0 ? first : first & (0x3fu >> more);
+    for (; more != 0 && at < text.size(); --more)
+      code = code << 6 | (static_cast<unsigned char>(text[at++]) & 0x3fu);
+    if (sizeof(T) == 2 && code > 0xffff) {
+      result.push_back(static_cast<T>(0xd7c0 + (code >> 10)));
+      code = 0xdc00 + (code & 0x3ff);
+    }
+    result.push_back(static_cast<T>(code));
+  }
+  return result;
+}
+
 template <> struct Read<bool> {
   static bool from(Reader &in) {
     Tag tag = in.tag();
@@ -216,9 +253,14 @@ struct Read<T> {
       return number<T>(in.raw<std::uint64_t>());
     case Tag::Bool:
       return static_cast<T>(in.raw<unsigned char>());
-    case Tag::String:
-      if (std::string_view text = in.text(); sizeof(T) == 1 && text.size() == 1)
+    case Tag::String: {
+      std::string_view text = in.text();
+      if (sizeof(T) == 1 && text.size() == 1)
         return static_cast<T>(text[0]);
+      if constexpr (isWide<T>)
+        if (std::basic_string<T> wide = widened<T>(text); wide.size() == 1)
+          return wide[0];
+    }
       [[fallthrough]];
     default:
       misfit<T>(tag);
@@ -288,6 +330,117 @@ template <> struct Read<std::string_view> {
 template <> struct Read<std::string> {
   static std::string from(Reader &in) { return std::string(readText(in)); }
 };
+
+/// Only Python's str: bytes do not say how they are encoded.
+template <class C, class Traits, class A>
+  requires isWide<C>
+struct Read<std::basic_string<C, Traits, A>> {
+  static std::basic_string<C, Traits, A> from(Reader &in) {
+    if (Tag tag = in.tag(); tag != Tag::String)
+      misfit<std::basic_string<C>>(tag);
+    std::basic_string<C> text = widened<C>(in.text());
+    return {text.begin(), text.end()};
+  }
+};
+template <class C>
+  requires isWide<C>
+struct Read<std::basic_string_view<C>> {
+  static std::basic_string_view<C> from(Reader &in) {
+    return *in.keeper().keep(Read<std::basic_string<C>>::from(in));
+  }
+};
+
+/// std::filesystem::path.
+template <class T>
+  requires requires {
+    T::preferred_separator;
+    typename T::string_type;
+  }
+struct Read<T> {
+  static T from(Reader &in) { return T(std::string(readText(in))); }
+};
+
+/// An integer that may need more than 64 bits.
+template <class T> T readWide(Reader &in) {
+  if (Tag tag = in.peek(); tag != Tag::Wide)
+    return tag == Tag::UInt ? static_cast<T>(Read<unsigned long>::from(in))
+                            : static_cast<T>(Read<long>::from(in));
+  in.tag();
+  bool negative = in.raw<unsigned char>() != 0;
+  T value = in.raw<T>();
+  if ((value < 0) != negative)
+    throw ArgumentError("an int of more than 64 bits does not fit " + std::string(nameOf<T>()));
+  return value;
+}
+template <> struct Read<__int128> {
+  static __int128 from(Reader &in) { return readWide<__int128>(in); }
+};
+template <> struct Read<unsigned __int128> {
+  static unsigned __int128 from(Reader &in) {
+    if (in.peek() == Tag::Wide)
+      return readWide<unsigned __int128>(in);
+    auto value = readWide<__int128>(in);
+    if (value < 0)
+      throw ArgumentError("a negative int does not fit unsigned __int128");
+    return static_cast<unsigned __int128>(value);
+  }
+};
+
+#if defined(_GLIBCXX_CHRONO) || defined(_LIBCPP_CHRONO) // that is, where <chrono> is included
+/// A duration from Python, in nanoseconds.
+inline __int128 readNanoseconds(Reader &in) {
+  auto seconds = in.raw<std::int64_t>();
+  return static_cast<__int128>(seconds) * 1'000'000'000 + in.raw<std::uint32_t>();
+}
+
+/// As a duration of another unit: exact, or an ArgumentError.
+template <class D> D exactly(__int128 nanoseconds, Tag tag) {
+  using Rep = typename D::rep;
+  __int128 scaled = nanoseconds * D::period::den; // of at most 77 bits and 31
+  __int128 unit = static_cast<__int128>(D::period::num) * 1'000'000'000;
+  if constexpr (std::is_floating_point_v<Rep>) {
+    return D(static_cast<Rep>(scaled) / static_cast<Rep>(unit));
+  } else {
+    auto ticks = static_cast<Rep>(scaled / unit);
+    if (scaled % unit != 0 || static_cast<__int128>(ticks) != scaled / unit)
+      throw ArgumentError(std::string(wordFor(tag)) + " is not exact as, or does not fit, " +
+                          std::string(nameOf<D>()));
+    return D(ticks);
+  }
+}
+
+template <class R, class P> struct Read<std::chrono::duration<R, P>> {
+  using Result = std::chrono::duration<R, P>;
+  static Result from(Reader &in) {
+    Tag tag = in.tag();
+    if (tag != Tag::Duration)
+      misfit<Result>(tag);
+    return exactly<Result>(readNanoseconds(in), tag);
+  }
+};
+
+template <class D> struct Read<std::chrono::time_point<std::chrono::system_clock, D>> {
+  using Result = std::chrono::time_point<std::chrono::system_clock, D>;
+  static Result from(Reader &in) {
+    Tag tag = in.tag();
+    if (tag == Tag::Date)
+      return Result(
+          exactly<D>(static_cast<__int128>(in.raw<std::int64_t>()) * 86400 * 1'000'000'000, tag));
+    if (tag != Tag::Time)
+      misfit<Result>(tag);
+    return Result(exactly<D>(readNanoseconds(in), tag));
+  }
+};
+
+template <> struct Read<std::chrono::year_month_day> {
+  static std::chrono::year_month_day from(Reader &in) {
+    Tag tag = in.tag();
+    if (tag != Tag::Date)
+      misfit<std::chrono::year_month_day>(tag);
+    return std::chrono::sys_days(std::chrono::days(in.raw<std::int64_t>()));
+  }
+};
+#endif
 
 /// A pointer to text that ends with a zero, or to bytes, or to an array's elements; null for None.
 template <class T> struct Read<T *> {
@@ -391,8 +544,9 @@ struct ArrayView {
 };
 
 template <class C>
-concept sequence = requires(C &c, typename C::value_type v) { c.push_back(std::move(v)); } &&
-                   !std::is_convertible_v<C, std::string_view>;
+concept sequence = requires(C &c, typename C::value_type v) {
+  c.push_back(std::move(v));
+} && !std::is_convertible_v<C, std::string_view> && !requires { typename C::traits_type; };
 template <class C>
 concept mapping = requires(C &c, typename C::key_type k, typename C::mapped_type v) {
   c.emplace(std::move(k), std::move(v));
@@ -566,6 +720,9 @@ template <class T> T *Read<T *>::from(Reader &in) {
     if (tag == Tag::String || tag == Tag::Bytes)
       return reinterpret_cast<T *>(readText(in).data());
   }
+  if constexpr (std::is_const_v<T> && isWide<Bare> && !std::is_same_v<Bare, char8_t>)
+    if (tag == Tag::String)
+      return in.keeper().keep(Read<std::basic_string<Bare>>::from(in))->c_str();
   if constexpr (std::is_const_v<T> && !std::is_void_v<T>) {
     return Read<std::span<T>>::from(in).data();
   } else {
@@ -578,7 +735,7 @@ template <class T> T *Read<T *>::from(Reader &in) {
 
 /// Whether a value needs nothing that it was made of.
 template <class T> constexpr bool owns = !std::is_pointer_v<T>;
-template <> inline constexpr bool owns<std::string_view> = false;
+template <class C> constexpr bool owns<std::basic_string_view<C>> = false;
 template <class T> constexpr bool owns<std::span<T>> = false;
 
 /// What a Python callable returned: becomes what it is needed as.
@@ -657,7 +814,7 @@ class Flexible {
 public:
   Flexible(unsigned number, Reader at) : Number(number), At(at) {}
   template <class T>
-    requires(readable<T> && (!std::is_arithmetic_v<T> || std::is_same_v<T, char>))
+    requires(readable<T> && (!std::is_arithmetic_v<T> || std::is_same_v<T, char> || isWide<T>))
   operator T() const {
     return argument(Number, [in = At]() mutable { return Read<T>::from(in); });
   }
@@ -725,6 +882,9 @@ template <class T, std::size_t N> auto readArray(Reader &in) {
   }
 }
 
+/// A member of a class that is made again of its members.
+template <class T> T member(Reader &in) { return Read<std::remove_cv_t<T>>::from(in); }
+
 /// Skips a value and returns where it was.
 inline Reader skip(Reader &in) {
   Reader at = in;
@@ -742,6 +902,16 @@ inline Reader skip(Reader &in) {
     break;
   case Tag::Complex:
     in.take(16);
+    break;
+  case Tag::Wide:
+    in.take(17);
+    break;
+  case Tag::Duration:
+  case Tag::Time:
+    in.take(12);
+    break;
+  case Tag::Date:
+    in.take(8);
     break;
   case Tag::String:
   case Tag::Bytes:
