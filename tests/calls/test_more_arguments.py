@@ -181,3 +181,13 @@ def test_arguments_of_more_kinds(new_session: NewSession) -> None:
         )
         == 86400
     )
+
+
+def test_times_and_complex_numbers_after_a_first_call(new_session: NewSession) -> None:
+    session = new_session(use_pch=False)
+    session.run("#include <vector>\nlong sum(std::vector<long> v) { return v[0] + v[1]; }")
+    assert session.fn.sum([1, 2]) == 3
+    session.run("#include <chrono>\nlong later(std::chrono::seconds s) { return s.count(); }")
+    assert session.fn.later(timedelta(minutes=1)) == 60
+    session.run("#include <complex>\ndouble im(std::complex<double> c) { return c.imag(); }")
+    assert session.fn.im(1 + 2j) == 2.0

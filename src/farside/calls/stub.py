@@ -113,6 +113,7 @@ def stub_text(
     whole = any(_VALUES.search(form.declare) for form in forms)
     lines += [
         f"#include <farside/{'call_values' if whole else 'call'}.h>",
+        *(["#include <farside/call_times.h>"] if whole else ()),
         f'extern "C" __attribute__((nodebug)) void {symbol}(const void *__fs_data,'
         " unsigned long __fs_size, void *__fs_memory, unsigned long __fs_memory_size) {",
         *(_WHOLE_INPUT if whole else ("farside::wire::Input __fs_in(__fs_data, __fs_size);",)),
