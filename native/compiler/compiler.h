@@ -8,7 +8,6 @@
 #include "linkage.h"
 
 #include "clang/Frontend/CompilerInstance.h"
-#include "clang/Parse/Parser.h"
 #include "llvm/IR/LLVMContext.h"
 
 #include <memory>
@@ -17,8 +16,9 @@
 
 namespace farside {
 
-class CellConsumer;
 class CellAction;
+class CellConsumer;
+class CellParser;
 class ConflictWatch;
 class PchNames;
 
@@ -92,14 +92,10 @@ private:
 
   bool start(CompilerSettings settings, std::unique_ptr<PchNames> pchNames);
   bool parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden);
-  bool parseDeclarations(bool first = false);
+  bool parseInput(bool first = false);
   bool parseShownHeader();
-  bool enter(clang::FileID file, size_t size);
-  bool openStatement();
   bool completeDisplay();
   void setDisplay(bool plain, bool given);
-  bool isModuleDeclaration();
-  void watch(clang::Token &token);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);
@@ -108,7 +104,7 @@ private:
   std::unique_ptr<clang::CompilerInstance> Instance;
   std::unique_ptr<CellAction> Action;
   llvm::LLVMContext Context;
-  std::unique_ptr<clang::Parser> Parse;
+  std::unique_ptr<CellParser> Parse;
   std::unique_ptr<Emitter> Emit;
   CellConsumer *Consumer = nullptr;   // the instance owns it
   ConflictWatch *Conflicts = nullptr; // the preprocessor owns it; null without a PCH
@@ -117,8 +113,6 @@ private:
   Redefinitions Redefined;
   uint64_t NumberedNames = 0; // of the last module
   unsigned NextModule = 0;    // the cell whose module is to be made, unless there is one
-  clang::SourceLocation CellEnd;
-  int OpenBrackets = 0;
   bool MayContinue = true;
   bool DisplayFailed = false;
 };

@@ -6,6 +6,8 @@
 #include "clang/AST/DeclTemplate.h"
 #include "clang/AST/PrettyPrinter.h"
 #include "clang/Basic/SourceManager.h"
+#include "clang/Lex/PPCallbacks.h"
+#include "clang/Lex/Token.h"
 
 namespace farside {
 
@@ -169,6 +171,27 @@ void visitGlobals(const Decl &decl, llvm::function_ref<void(const NamedDecl &)> 
     visit(*named);
 }
 
+/// Macros that a cell defines are names it declares.
+class MacroList : public PPCallbacks {
+public:
+  MacroList(llvm::json::Array &declared, const SourceManager &sources, const FileID &file)
+      : Declared(declared), Sources(sources), File(file) {}
+
+  void MacroDefined(const Token &name, const MacroDirective *) override {
+    if (File.isInvalid() || Sources.getFileID(name.getLocation()) != File)
+      return;
+    Declared.push_back(
+        llvm::json::Object{{"name", name.getIdentifierInfo()->getName().str()},
+                           {"kind", "macro"},
+                           {"line", Sources.getSpellingLineNumber(name.getLocation())}});
+  }
+
+private:
+  llvm::json::Array &Declared;
+  const SourceManager &Sources;
+  const FileID &File;
+};
+
 } // namespace
 
 void appendDeclared(llvm::json::Array &declared, const ASTContext &context, DeclGroupRef decls,
@@ -176,6 +199,11 @@ void appendDeclared(llvm::json::Array &declared, const ASTContext &context, Decl
   Lister lister(declared, context, file, symbolOf);
   for (const Decl *decl : decls)
     lister.visit(*decl);
+}
+
+std::unique_ptr<PPCallbacks> listMacros(llvm::json::Array &declared, const SourceManager &sources,
+                                        const FileID &file) {
+  return std::make_unique<MacroList>(declared, sources, file);
 }
 
 void forEachGlobalName(DeclGroupRef decls, llvm::function_ref<void(const NamedDecl &)> visit) {

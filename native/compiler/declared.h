@@ -6,10 +6,15 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/JSON.h"
 
+#include <memory>
+#include <string>
+
 namespace clang {
 class ASTContext;
 class Decl;
 class NamedDecl;
+class PPCallbacks;
+class SourceManager;
 } // namespace clang
 
 namespace farside {
@@ -19,6 +24,12 @@ namespace farside {
 void appendDeclared(llvm::json::Array &declared, const clang::ASTContext &context,
                     clang::DeclGroupRef decls, clang::FileID file,
                     llvm::function_ref<std::string(const clang::NamedDecl &)> symbolOf);
+
+/// Appends an entry for each macro that the text of `file` defines, from now on. All three are
+/// looked at when a macro is defined, so they may change until then.
+std::unique_ptr<clang::PPCallbacks> listMacros(llvm::json::Array &declared,
+                                               const clang::SourceManager &sources,
+                                               const clang::FileID &file);
 
 /// Calls `visit` for every named declaration at translation-unit scope below `decls`; those in
 /// `extern "C"` and unnamed enumerations count as being there.

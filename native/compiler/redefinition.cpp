@@ -96,16 +96,21 @@ std::vector<NamedDecl *> visible(Sema &sema, const NamedDecl &decl) {
     if (other->getCanonicalDecl() == decl.getCanonicalDecl() && !llvm::is_contained(all, other))
       all.push_back(other);
   };
-  for (const DeclContext *context = decl.getDeclContext(); context;
-       context = context->getParent()) {
-    context->lookup(decl.getDeclName()); // which makes the table, if nobody has asked so far
-    if (StoredDeclsMap *map = context->getPrimaryContext()->getLookupPtr())
+  auto addThoseIn = [&](const DeclContext &context) {
+    if (StoredDeclsMap *map = context.getPrimaryContext()->getLookupPtr())
       if (auto entry = map->find(decl.getDeclName()); entry != map->end())
         for (NamedDecl *other : entry->second.getLookupResult())
           add(other);
+  };
+  for (const DeclContext *context = decl.getDeclContext(); context;
+       context = context->getParent()) {
+    context->lookup(decl.getDeclName()); // which makes the table, if nobody has asked so far
+    addThoseIn(*context);
     if (!context->isTransparentContext())
       break;
   }
+  // There the first declaration of what is extern "C" stays.
+  addThoseIn(*decl.getASTContext().getExternCContextDecl());
   for (auto i = sema.IdResolver.begin(decl.getDeclName()); i != sema.IdResolver.end(); ++i)
     add(*i);
   return all;

@@ -20,9 +20,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+    from typing import Literal, Protocol
+
+    class Running(Protocol):
+        """Python code that the program called, which is to end when the cell is interrupted."""
+
+        @property
+        def reason(self) -> str:
+            """Why it is stopped already; empty if it is not."""
+
+        def stop(self, reason: Literal["interrupt"]) -> None:
+            """Stop it, from any thread."""
+
+        def stop_here(self) -> None:
+            """Stop it if it runs in this thread, by an exception."""
 
 
 _INTERRUPT = bytes([signal.SIGINT])  # as Python writes it to the wake-up descriptor
+_holding: dict[int, list[InterruptGate]] = {}  # by threads, the innermost last
 
 
 class InterruptGate:
@@ -30,6 +45,7 @@ class InterruptGate:
 
     Attributes:
         asked: whether the last wait's `gentle` was called.
+        running: what an interrupt also stops: Python code that runs while the far side waits.
 
     Where the program has its own SIGINT handler, or the caller is not the main thread, the gate
     does nothing but pass `interrupt` on.
@@ -42,6 +58,7 @@ class InterruptGate:
         self._installed = False
         self._gentle: Callable[[], None] | None = None
         self.asked = False
+        self.running: Running | None = None
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._other_writer = -1
 
@@ -57,13 +74,31 @@ class InterruptGate:
             signal.signal(signal.SIGINT, self._on_sigint)
             # The kernel may give the signal to any thread, and only the descriptor wakes this one.
             self._other_writer = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        thread = threading.get_ident()
+        gates = _holding.setdefault(thread, [])
+        gates.append(self)
         try:
             yield
         finally:
+            gates.remove(self)
+            if not gates:
+                _holding.pop(thread, None)
             if self._installed:
                 signal.set_wakeup_fd(self._other_writer)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 self._installed = False
+
+    def innermost(self, thread: int) -> InterruptGate:
+        """Return the gate that a thread holds last; this one if it holds none.
+
+        Code that the program called may use another session.
+        """
+        gates = _holding.get(thread)
+        return gates[-1] if gates else self
+
+    def catches(self, thread: int) -> bool:
+        """Tell whether SIGINT, sent to a thread, comes to this gate."""
+        return self._installed and thread == threading.main_thread().ident
 
     @contextmanager
     def window(self) -> Iterator[None]:
@@ -99,10 +134,21 @@ class InterruptGate:
 
     def interrupt(self) -> None:
         """Stop what runs, from any thread, as SIGINT does from the terminal."""
+        again = self._pending
         self._pending = True
         if self._writer >= 0:
             with suppress(BlockingIOError):  # full of the same
                 os.write(self._writer, _INTERRUPT)
+        if self.running is not None and self._takes_back(again):
+            self.running.stop("interrupt")
+
+    def _takes_back(self, again: bool) -> bool:
+        """Tell whether an interrupt takes the cell back, and does not ask it to end first."""
+        return self._gentle is None or self.asked or again
+
+    def forget(self) -> None:
+        """Drop an interrupt that has done what it was for."""
+        self._forget()
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when there is an interrupt."""
@@ -153,8 +199,12 @@ class InterruptGate:
         return data
 
     def _on_sigint(self, _signal: int, _frame: FrameType | None) -> None:
+        again = self._pending
         self._pending = True
         if self._open:
             self._open = False
             self._forget()
             raise KeyboardInterrupt
+        running = self.running
+        if running is not None and (running.reason or self._takes_back(again)):
+            running.stop_here()

@@ -6,7 +6,7 @@ to the compiler process before anything heavy is imported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -161,6 +161,7 @@ class OptionChanges(TypedDict, total=False):
     autoload: AutoloadMode
     time_limit: float | None
     compile_limit: float | None
+    compile_memory: int | None
     memory_limit: int | None
     process_limit: int | None
     output_limit: int
@@ -176,28 +177,35 @@ class OptionChanges(TypedDict, total=False):
     token_file: str | Path | None
     insecure: bool
     ssh: str | None
+    in_process: bool
+    shared_memory: bool
+    trace: str | Path | None
 
 
-_PATHS = frozenset(("compiler", "executor", "orc_runtime", "token_file"))
 _SEVERAL = frozenset(("include_dirs", "defines", "includes", "xcc", "libraries", "library_dirs"))
 
 
 def changed(options: Options, changes: OptionChanges) -> Options:
     """Return options with those that are given as keywords in place of their own.
 
+    What they may be is looked at when a session starts: `farside.permitted`.
+
     Raises:
-        TypeError: there is no option of that name.
+        TypeError: there is no option of that name, or both ``include`` and ``include_dirs``.
     """
     if not changes:
         return options
     given: dict[str, Any] = dict(changes)
     if "include" in given:
+        if "include_dirs" in given:
+            raise TypeError("include and include_dirs are the same option; give one of them")
         given["include_dirs"] = given.pop("include")
     for name, value in given.items():
-        if name in _PATHS:
-            given[name] = None if value is None else Path(value)
-        elif name in _SEVERAL:
-            given[name] = (str(value),) if isinstance(value, str | Path) else tuple(map(str, value))
+        if name in _SEVERAL:
+            if isinstance(value, str | Path):
+                given[name] = (str(value),)
+            elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
+                given[name] = tuple(value)
     return options.with_(**given)
 
 

@@ -26,6 +26,7 @@ from farside.loading import call_main, load
 from farside.options import Options, changed
 from farside.outcome import CellResult, Checkpoint, Closing, Past
 from farside.owned import abandon, ask_owner, ask_to_end, demangle_with, show_to_owner
+from farside.permitted import permitted
 from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue, stopped
 from farside.result.output import Displays, Output, tell
@@ -71,6 +72,7 @@ class Session(Calling):
             the cell.
 
     Raises:
+        OptionError: an option is what it cannot be; nothing was started.
         SetupError: one of the two programs cannot be found or started.
     """
 
@@ -82,7 +84,7 @@ class Session(Calling):
             changes: attributes of `Options` in place of those, by their names; ``include`` is a
                 directory, or several, for ``include_dirs``.
         """
-        self.options = changed(options or Options(), changes)
+        self.options = permitted(changed(Options() if options is None else options, changes))
         self.next_cell = 1
         self._output = Output(self.options.output == "capture", self.options.output_limit)
         self._gate = InterruptGate()
@@ -181,6 +183,7 @@ class Session(Calling):
     ) -> tuple[CompiledCell, RunOutcome | None, Mapping[str, float], tuple[str, ...]]:
         """Take a cell along the path; its value is given to Python, or shown."""
         self._check_code(code)
+        self._output.set_aside()
         cell = self.next_cell
         self.next_cell += 1
         with self._tracing.cell(cell, code, self._compiler, self._execution) as stages:
@@ -557,8 +560,8 @@ class Session(Calling):
             return self._execution.statistics()
 
     def take_output(self) -> tuple[str, str]:
-        """Return what the far side has written since the last time, stdout and stderr."""
-        return self._output.take()
+        """Return what has been written and was in no result: by `eval` and calls; both streams."""
+        return self._output.take_all()
 
     def load(self, path: str) -> str:
         """Load a shared library, or link an object or archive; return a sentence about it.

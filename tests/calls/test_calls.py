@@ -60,7 +60,7 @@ def test_integers_are_never_cut(session: Session) -> None:
             call(value)
     with pytest.raises(ArgumentMismatch, match="argument 1 is a float"):
         session.fn.f(2.5)
-    with pytest.raises(ArgumentMismatch, match="does not fit 64 bits"):
+    with pytest.raises(ArgumentMismatch, match="an int of more than 64 bits cannot become short"):
         session.fn.f(1 << 64)
 
 
@@ -208,6 +208,15 @@ def test_the_callee_is_the_newest(session: Session) -> None:
     assert session.fn.g(1) == 2
     session.undo()
     assert session.fn.g(1) == 1
+
+
+def test_none_is_no_text_in_an_optional(new_session: NewSession) -> None:
+    session = new_session(std="c++20", opt=0)
+    session.run("#include <any>\n#include <optional>\n#include <string>")
+    session.run("int has(std::optional<std::string> x) { return x.has_value(); }")
+    assert [session.fn.has(None), session.fn.has("")] == [0, 1]
+    assert session.call("[](std::any x) { return x.type() == typeid(std::nullptr_t); }", None)
+    assert session.call("[](auto x) { return std::is_same_v<decltype(x), std::nullptr_t>; }", None)
 
 
 def test_older_standards_have_calls_with_numbers(new_session: NewSession) -> None:

@@ -7,7 +7,16 @@ from array import array
 import numpy as np
 import pytest
 
-from farside import ArgumentMismatch, As, Crashed, OptionError, Ref, Value, ValueGone
+from farside import (
+    ArgumentMismatch,
+    As,
+    CppException,
+    Crashed,
+    OptionError,
+    Ref,
+    Value,
+    ValueGone,
+)
 from farside.session import Session
 from tests.session.conftest import NewSession
 
@@ -81,11 +90,39 @@ def test_a_buffer_outlives_the_program(new_session: NewSession) -> None:
     assert near.tolist() == [0, 5, 2]
 
 
+def test_what_a_call_writes_is_its_own(session: Session) -> None:
+    session.run("#include <cstdio>\n#include <stdexcept>")
+    session.run('int say(int n) { printf("%d\\n", n); if (n < 0) throw n; return n; }')
+    assert session.fn.say(1) == 1
+    assert session.call_output == ("1\n", "")
+    assert session.run('std::puts("cell");').stdout == "cell\n"
+    session.fn.say(2)
+    with pytest.raises(CppException) as caught:
+        session.fn.say(-1)
+    assert caught.value.stdout == "-1\n"
+    assert session.call_output == ("", "")
+    session.eval('std::puts("eval")')
+    assert session.run('std::puts("cell");').stdout == "cell\n"
+    assert session.take_output() == ("1\n2\neval\n", "")
+    assert session.take_output() == ("", "")
+
+
+def test_arrays_without_elements_are_shared(session: Session) -> None:
+    session.run("#include <span>")
+    assert session.share("none", np.zeros(0, ">f8")).shape == (0,)
+    assert session.share("grid", np.zeros((0, 3), "i4")).shape == (0, 3)
+    assert session.share("bytes", bytearray()).nbytes == 0
+    assert session.eval("none.size() + bytes.size() + grid.size()") == 0
+    assert session.eval("grid.extent(1)") == 3
+    assert session.share("swapped", np.array([1, 2], ">i4")).tolist() == [1, 2]
+    assert session.eval("swapped[1]") == 2
+
+
 def test_what_cannot_be_shared(session: Session) -> None:
     for name, value, error in (
         ("a b", array("d", [1]), OptionError),
         ("x", 5, ArgumentMismatch),
-        ("x", np.zeros(0), ArgumentMismatch),
+        ("x", np.array(1.0), ArgumentMismatch),
         ("x", np.zeros(2, dtype="U3"), ArgumentMismatch),
     ):
         with pytest.raises(error):

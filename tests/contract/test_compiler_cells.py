@@ -417,3 +417,36 @@ def test_declared_names(bench: Bench) -> None:
     assert (by_name["f"].type, by_name["f"].symbol) == ("int (int)", "_Z1fi")
     assert by_name["f"].definition
     assert not by_name["c_function"].definition
+
+
+# Takes two steps of a constant evaluation for each number.
+SCAN = """
+constexpr int scan(int n) { int sum = 0; for (int i = 0; i < n; ++i) sum += i & 1; return sum; }
+"""
+
+
+@pytest.mark.parametrize(("numbers", "called"), [(1_000, False), (100_000, True)])
+def test_code_generation_runs_few_steps_of_what_need_not_be_constant(
+    bench: Bench, tmp_path: Path, numbers: int, called: bool
+) -> None:
+    bench.cell(SCAN)
+    cell = bench.cell(f"int f() {{ if (scan({numbers}) == {numbers // 2}) return 1; return 2; }}")
+    assert cell.object is not None
+    assert ("_Z4scani" in compiler_rig.symbols(cell.object, tmp_path)) == called
+    bench.cell("f()")
+    assert bench.last_value() == int_text(1)
+
+
+def test_what_has_to_be_constant_has_all_steps(bench: Bench, tmp_path: Path) -> None:
+    cell = bench.cell(
+        f"{SCAN} constexpr int a = scan(100000); static_assert(a == 50000);"
+        "constinit double b = scan(100002); enum { c = scan(100004) };"
+        "template <int N> int in() { return N; }"
+        "int d() { static const int e = scan(100006); constexpr float g = scan(100008);"
+        "  if constexpr (scan(100010) > 0) return e + g; else return 0; }"
+        "int h[scan(4)] = {d()};"
+    )
+    assert cell.object is not None
+    assert "_Z4scani" not in compiler_rig.symbols(cell.object, tmp_path)
+    bench.cell("a + c + (int)b + h[0] + in<scan(100012)>()")
+    assert bench.last_value() == int_text(50_000 + 50_002 + 50_001 + 100_007 + 50_006)

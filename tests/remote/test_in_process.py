@@ -196,7 +196,7 @@ def test_what_no_library_defines(session: Session) -> None:
 @pytest.mark.parametrize("limit", ["memory_limit", "process_limit"])
 def test_limits_that_only_a_process_can_have(limit: str) -> None:
     with pytest.raises(OptionError, match="needs a process"):
-        Session(Options(in_process=True).with_(**{limit: 100 << 20})).close()
+        Session(Options(in_process=True).with_(**{limit: 100 << 10})).close()
 
 
 def run_in_another(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

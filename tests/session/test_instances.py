@@ -100,6 +100,16 @@ def test_an_instance_is_asked_for_by_name_after_it_was_left_to_the_executor() ->
         assert str(session.run("grown.back() + grown.front()").value) == "(int) 5"
 
 
+def test_a_cell_uses_the_instance_that_an_earlier_cell_has_asked_for_by_name() -> None:
+    with Session(Options()) as session:
+        session.run("#include <string>\n#include <vector>\ntemplate class std::vector<int>;")
+        session.run("std::vector<int> made;")
+        session.run("template class std::vector<short>; template class std::basic_string<char>;")
+        session.run("std::vector<short> more(made.size() + 3); std::string text(more.size(), 'x');")
+        session.run("made.assign(more.begin(), more.end()); std::vector<int> copy(made);")
+        assert str(session.run("copy.size() + text.size()").value) == "(unsigned long) 6"
+
+
 def test_instances_of_another_library_are_made_by_the_cell() -> None:
     with Session(Options(defines=("_GLIBCXX_ASSERTIONS",))) as session:
         session.run(USE)

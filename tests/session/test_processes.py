@@ -52,6 +52,17 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+def described(pid: int) -> str:
+    """Say what a process is: its command, its state and what it waits for."""
+    found = []
+    for each in ("comm", "stat", "wchan", "cmdline"):
+        try:
+            found.append(Path(f"/proc/{pid}/{each}").read_text().replace("\0", " ").strip())
+        except OSError as error:
+            found.append(str(error))
+    return " | ".join(found)
+
+
 def wait_gone(pids: list[int]) -> None:
     """Block until every process is gone, without polling, through pidfds."""
     for pid in pids:
@@ -63,7 +74,7 @@ def wait_gone(pids: list[int]) -> None:
             import select
 
             ready, _, _ = select.select([fd], [], [], 20)
-            assert ready or not alive(pid), f"process {pid} is still there"
+            assert ready or not alive(pid), f"process {pid} is still there: {described(pid)}"
         finally:
             os.close(fd)
 

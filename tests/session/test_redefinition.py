@@ -70,6 +70,28 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"f(1)": "2"},
     ),
     (
+        "extern C of another result, declared first in another cell",
+        [
+            'extern "C" int f();',
+            'extern "C" int f() { return 1; }',
+            "int g() { return f(); }",
+            'extern "C" double f() { return 2.5; }',
+            "double h() { return f(); }",
+            'extern "C" { int f(); }',
+            'extern "C" int f() { return 3; }',
+        ],
+        {"f()": "3", "g()": "1", "h()": "2.5000000"},
+    ),
+    (
+        "extern C of another result, declared first in the same cell and in a namespace",
+        [
+            'namespace n { extern "C" int f(); } extern "C" int f();',
+            'extern "C" int f() { return 1; } int g() { return n::f(); }',
+            'extern "C" double f() { return 2.5; }',
+        ],
+        {"f()": "2.5000000", "g()": "1"},
+    ),
+    (
         "ret type",
         ["int f() { return 1; }", "int g() { return f(); }", "double f() { return 2.5; }"],
         {"f()": "2.5000000", "g()": "1"},

@@ -129,7 +129,9 @@ def test_attacks_on_the_connection(session: Session, code: str) -> None:
     for _ in range(2):
         with pytest.raises(FarSideError) as caught:
             session.run(f"x = 3; {code}")
-        assert caught.value.recovery == (AS_BEFORE,)
+        # When it was found out decides what else is said: of garbage that was written, of a
+        # process that could not say that it is a snapshot.
+        assert caught.value.recovery[0] == AS_BEFORE
         assert shown(session.run("x")) == "2"
 
 
@@ -373,13 +375,14 @@ def test_supervisor_killed_by_a_cell(session: Session) -> None:
 def test_nothing_is_left_of_snapshots(new_session: NewSession) -> None:
     gc.collect()
     files = len(os.listdir("/proc/self/fd"))
+    others = descendants(os.getpid())  # of sessions that live as long as a module's tests
     session = new_session()
     session.run("#include <unistd.h>\nint x = 1;")
     for n in range(20):
         session.run(f"x = {n};")
         if n % 3 == 0:
             crash(session, "if (fork() == 0) for (;;) pause();")
-    below = descendants(os.getpid())
+    below = [pid for pid in descendants(os.getpid()) if pid not in others]
     # The compiler's side aside: supervisor, worker and at most ten snapshots.
     far = [pid for pid in below if alive(pid) and "executor" in name_of(pid)]
     assert len(far) <= 13

@@ -132,6 +132,14 @@ def test_what_follows_two_dashes_is_for_main() -> None:
         (["--time-limit=0"], "'0' is no time limit"),
         (["--autoload=perhaps"], "it can be on, ask or off"),
         (["--library-path="], "needs the path of a directory"),
+        (["-std="], "-std= needs a value"),
+        (["-std", ""], "-std needs a value"),
+        (["-D="], "-D= needs a value"),
+        (["--ssh", ""], "--ssh needs a value"),
+        (["--time-limit=nan"], "'nan' is no time limit"),
+        (["--time-limit=-1"], "'-1' is no time limit"),
+        (["--snapshots=-1"], "--snapshots takes a number from 0 to 1000"),
+        (["--memory-limit=-5"], "'-5' is no size"),
     ],
 )
 def test_mistakes_are_named(argv: list[str], part: str) -> None:

@@ -11,18 +11,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from keyword import iskeyword
+from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farside.calls.wire import (
+    DATE,
+    DURATION,
+    TIME,
     Encoder,
     array_of,
     elements_of,
     encoded,
     integer,
+    moment,
     scalar_of,
 )
 from farside.errors import ArgumentMismatch
+from farside.result.objects import CppObject
 from farside.result.value import Value
 
 if TYPE_CHECKING:
@@ -120,7 +127,7 @@ _INTEGERS = frozenset(
     f"{sign}{size}"
     for sign in ("", "unsigned ")
     for size in ("char", "short", "int", "long", "long long")
-) | {"signed char"}
+) | {"signed char", "__int128", "unsigned __int128"}
 
 _NARROWED = "$ @ = farside::wire::cut<$>(#, __fs_in.raw<{}>());"
 
@@ -166,6 +173,12 @@ _STRING = tagged("std::string", ("string",))
 _CONST_CHAR = tagged("const char *")
 _COMPLEX = tagged("std::complex<double>", ("complex",))
 _NULL = tagged("std::nullptr_t")
+# A std::optional's own template would take what converts to anything.
+_NULLOPT = rvalue(
+    "std::nullopt_t",
+    "static_cast<void>(farside::wire::Read<std::nullptr_t>::from(__fs_in)), std::nullopt",
+    ("optional",),
+)
 _CALLABLE = Form(
     "const auto @ = farside::wire::Read<farside::wire::Callable>::from(__fs_in);",
     "@",
@@ -173,12 +186,21 @@ _CALLABLE = Form(
 )
 
 
-def letter_of(value: object) -> str:
-    """Return the letter of a plain Python number, empty for all else.
+_PATH = tagged("std::filesystem::path", ("filesystem",))
+_WIDE = ("w", (tagged("__int128"), FLEXIBLE))
+_UNSIGNED_WIDE = ("W", (tagged("unsigned __int128"), FLEXIBLE))
+_CHRONO = ("chrono",)
+_ANY_TIME = FLEXIBLE._replace(headers=_CHRONO)
+# What fits the parameter comes first: chrono's own conversions overflow in silence.
+_MOMENTS = {
+    DURATION: ("t", (_ANY_TIME, tagged("std::chrono::microseconds", _CHRONO))),
+    TIME: ("T", (_ANY_TIME, tagged("std::chrono::sys_time<std::chrono::microseconds>", _CHRONO))),
+    DATE: ("D", (tagged("std::chrono::year_month_day", _CHRONO), _ANY_TIME)),
+}
 
-    Raises:
-        ArgumentMismatch: an integer does not fit 64 bits.
-    """
+
+def letter_of(value: object) -> str:
+    """Return the letter of a plain Python number, empty for all else."""
     kind = type(value)
     if kind is int:
         assert isinstance(value, int)
@@ -188,7 +210,6 @@ def letter_of(value: object) -> str:
             return "q"
         if value in _UINT64:
             return "Q"
-        integer(value)
     if kind is float:
         return "d"
     return "?" if kind is bool else ""
@@ -215,11 +236,18 @@ def describe(value: object) -> Argument:
         return _plain("s", (_STRING, _CONST_CHAR, FLEXIBLE), value, "str")
     if (kind := getattr(value, "type", "")) and isinstance(value, int) and _is_type(kind):
         return _typed_number(value, kind)
+    if type(value) is int:
+        integer(value)
+        return _plain(*(_WIDE if value < 1 << 127 else _UNSIGNED_WIDE), value, "int")
+    if (when := moment(value)) is not None:
+        return _plain(*_MOMENTS[when[0]], value, type(value).__name__)
     scalar = scalar_of(value)
     if scalar is not None:
         return _of_library(value, scalar)
     if value is None:
-        return _plain("n", (_NULL, FLEXIBLE), None, "None")
+        none = _plain("n", (_NULL, _NULLOPT, FLEXIBLE), None, "None")
+        # Before C++23 a std::optional<std::string> takes a null pointer for a string.
+        return none._replace(exact=_NULLOPT)
     if isinstance(value, complex):
         flexible = FLEXIBLE._replace(headers=_COMPLEX.headers)
         return _plain("c", (_COMPLEX, flexible), value, "complex")
@@ -228,16 +256,83 @@ def describe(value: object) -> Argument:
     view = array_of(value)
     if view is not None:
         return _array(view, type(value).__name__)
+    if isinstance(value, PathLike):
+        return _plain("p", (_PATH, _STRING, _CONST_CHAR, FLEXIBLE), value, type(value).__name__)
+    if isinstance(value, CppObject):
+        return _copy(value)
     if isinstance(value, Mapping | Sequence | AbstractSet):
         found = cpp_type(value)
-        forms = (FLEXIBLE,) if found is None else (tagged(found.text, found.headers), FLEXIBLE)
+        forms = (
+            (FLEXIBLE,)
+            if found is None
+            else (tagged(found.text, found.headers), FLEXIBLE._replace(headers=found.headers))
+        )
         key = f"<{'' if found is None else found.text}>"
         return _plain(key, forms, value, type(value).__name__)
     if callable(value):
         return _plain("f", (_CALLABLE,), value, "callable")
     if isinstance(value, int | float):  # a subclass, such as an enumeration of Python's
         return describe(int(value) if isinstance(value, int) else float(value))
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
+        raise ArgumentMismatch(
+            f"an array of {value.dtype} has no form in C++; give its numbers, as from"  # type: ignore[attr-defined]
+            ' .astype("int64"), or a list of its elements'
+        )
     raise ArgumentMismatch(f"a Python {type(value).__name__} has no form in C++")
+
+
+def _copy(value: CppObject) -> Argument:
+    """Return a copy of an object that C++ gave, as an object of its class again."""
+    kind = value.__cpp_type__
+    leaves: list[object] = []
+    read = _aggregate(value, leaves)
+    names = ",".join(each.name for each in fields(value))  # type: ignore[arg-type]
+
+    def encode(encoder: Encoder) -> None:
+        for each in leaves:
+            encoder.value(each)
+
+    # Members of members are members of the key, too: what they are made of stands in the code.
+    return Argument(
+        f"{{{read}|{names}}}", (rvalue(kind, read, _headers_for(leaves)),), encode, kind
+    )
+
+
+def _aggregate(value: CppObject, leaves: list[object]) -> str:
+    """Return the expression that makes an object of a class out of its members.
+
+    Args:
+        value: the copy.
+        leaves: is added what is read for it, in order.
+
+    Raises:
+        ArgumentMismatch: its class has no name.
+    """
+    kind = value.__cpp_type__
+    if not _is_type(kind) or "(" in kind:
+        raise ArgumentMismatch(f"an object of {kind} cannot be made again: its class has no name")
+    parts = []
+    for each in fields(value):  # type: ignore[arg-type]
+        member = getattr(value, each.name)
+        # A keyword of Python's has an underscore added.
+        name = each.name[:-1] if iskeyword(each.name[:-1]) else each.name
+        if isinstance(member, CppObject):
+            made = _aggregate(member, leaves)
+        else:
+            if isinstance(member, Value):
+                raise ArgumentMismatch(
+                    f"an object of {kind} cannot be made again: its member {name} has no form in"
+                    " Python"
+                )
+            leaves.append(member)
+            made = f"farside::wire::member<decltype({kind}::{name})>(__fs_in)"
+        parts.append(f".{name} = {made}")
+    return f"{kind}{{{', '.join(parts)}}}"
+
+
+def _headers_for(values: list[object]) -> tuple[str, ...]:
+    found = [cpp_type(each) for each in values]
+    return tuple(sorted({name for each in found if each is not None for name in each.headers}))
 
 
 def _never(_: Encoder) -> None:
@@ -373,6 +468,11 @@ def _array(view: memoryview, said: str) -> Argument:
 
 
 def _changed_array(ref: Ref, view: memoryview) -> Argument:
+    if getattr(getattr(ref.value, "dtype", None), "byteorder", "=") == ">":
+        raise ArgumentMismatch(
+            "an array that a call is to change must have the machine's byte order; give a copy, as"
+            ' from .astype(array.dtype.newbyteorder("="))'
+        )
     if view.readonly or not view.c_contiguous:
         raise ArgumentMismatch(
             "an array that a call is to change must be writable and contiguous; give a copy"
@@ -398,6 +498,13 @@ class CppType(NamedTuple):
     headers: tuple[str, ...] = ()
 
 
+_OF_MOMENTS = {
+    DURATION: "std::chrono::microseconds",
+    TIME: "std::chrono::sys_time<std::chrono::microseconds>",
+    DATE: "std::chrono::year_month_day",
+}
+
+
 def cpp_type(value: object, depth: int = 0) -> CppType | None:
     """Return the type that a C++ programmer would choose for a value; None where there is none."""
     if depth > 8:
@@ -408,6 +515,8 @@ def cpp_type(value: object, depth: int = 0) -> CppType | None:
     if kind is int:
         assert isinstance(value, int)
         wide = "long" if value in _INT64 else "unsigned long"
+        if value not in _INT64 and value not in _UINT64:
+            return CppType("__int128" if value < 1 << 127 else "unsigned __int128")
         return CppType("int" if value in _INT32 else wide)
     if kind is float:
         return CppType("double")
@@ -415,6 +524,10 @@ def cpp_type(value: object, depth: int = 0) -> CppType | None:
         return CppType("std::complex<double>", ("complex",))
     if isinstance(value, str):
         return CppType("std::string", ("string",))
+    if isinstance(value, PathLike):
+        return CppType("std::filesystem::path", ("filesystem",))
+    if (when := moment(value)) is not None:
+        return CppType(_OF_MOMENTS[when[0]], _CHRONO)
     if isinstance(value, tuple):
         parts = [cpp_type(each, depth + 1) for each in value]
         return _made("std::tuple", "tuple", parts) if parts else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farside.calls.results import given
+from farside.calls.stopping import Stopping
 from farside.calls.wire import Encoder
 from farside.errors import InternalError
 from farside.orc import sps
@@ -17,6 +18,7 @@ from farside.orc import sps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farside.interrupts import InterruptGate
     from farside.remote.commit import RunOutcome
     from farside.result.python import Blocks
 
@@ -30,17 +32,17 @@ class Callbacks:
 
     Attributes:
         made: how many calls back there were.
-        running: whether one is running now.
+        stopping: stops one that does not return.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gate: InterruptGate) -> None:
+        self.stopping = Stopping(gate)
         self._functions: dict[int, Callable[..., Any]] = {}
         self._numbers: dict[int, int] = {}
         self._last = 0
         self._raised: list[tuple[str, BaseException]] = []
         self.blocks: Callable[[], Blocks | None] = lambda: None
         self.made = 0
-        self.running = False
 
     def number(self, function: Callable[..., Any]) -> int:
         """Return the number under which the program calls a function."""
@@ -62,26 +64,44 @@ class Callbacks:
         """Begin a call: what earlier callbacks raised is done with."""
         self._raised.clear()
 
-    def answer(self, payload: bytes) -> bytes:
-        """Answer a call back."""
+    def answer(self, payload: bytes, deadline: float | None = None) -> bytes:
+        """Answer a call back.
+
+        Args:
+            payload: what the program sent.
+            deadline: of `time.monotonic`, by when the call that waits is to be over.
+
+        Raises:
+            KeyboardInterrupt: the callable was interrupted, or raised it.
+            TimedOut: it was not over in time.
+        """
         self.made += 1
-        outer, self.running = self.running, True
         try:
             number, values = sps.unpack((sps.U64, _ARGUMENTS), payload)
             arguments = given(list(values), self.blocks())
-            function = self._functions.get(number)
-            if function is None:
-                return _error("RuntimeError", "this Python callable is not known any more")
-            encoder = Encoder(self, None)
-            encoder.value(function(*arguments))
-            reply = b"".join((b"\0", *encoder.parts))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit, too: the far side waits for an answer
+        except BaseException as error:
             return self._note(error)
-        finally:
-            self.running = outer
-        return reply
+        function = self._functions.get(number)
+        if function is None:
+            return _error("RuntimeError", "this Python callable is not known any more")
+        stopping = self.stopping
+        failure: BaseException | None = None
+        reply = b""
+        try:
+            try:
+                stopping.begin(deadline)
+                encoder = Encoder(self, None)
+                encoder.value(function(*arguments))
+                reply = b"".join((b"\0", *encoder.parts))
+            finally:
+                stopping.end()
+        except BaseException as error:  # SystemExit, too: the far side waits for an answer
+            failure = error
+            stopping.end()  # again: it may have been stopped on its way there
+        stopping.check()
+        if isinstance(failure, KeyboardInterrupt):
+            raise failure
+        return self._note(failure) if failure is not None else reply
 
     def _note(self, error: BaseException) -> bytes:
         kind, text = type(error).__name__, _text_of(error)

@@ -139,7 +139,7 @@ class Calls:
         self._states = execution.calls.states_kept
         self._alive: dict[str, int] = {}  # objects by name, with the number of states before them
         self._names = names
-        self.callbacks = Callbacks()
+        self.callbacks = Callbacks(gate)
         self.compiled = 0
         self.callbacks.blocks = lambda: execution.given
         execution.calls.on_callback = self.callbacks.answer
@@ -526,6 +526,7 @@ class Calls:
 
     def close(self) -> None:
         """Give back what the calls hold."""
+        self.callbacks.stopping.close()
         self._memory.close()
         self._stubs.clear()
 

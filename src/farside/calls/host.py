@@ -31,6 +31,7 @@ class Calling:
 
     options: Options
     _calls: Calls | None = None
+    _call_output: tuple[str, str] = ("", "")
     _cells: CellCompiler
     _compiler: Compiler
     _execution: ExecutionSession
@@ -79,7 +80,8 @@ class Calling:
         with self._exclusive():
             self._revive("the call")
             self._check_code(callee)
-            return self._caller().call(callee, arguments, self._recovering)
+            with self._writing():
+                return self._caller().call(callee, arguments, self._recovering)
 
     def new(self, callee: str, *arguments: object) -> Value:
         """Call a constructor, or a function, and keep its result alive in the program.
@@ -93,9 +95,26 @@ class Calling:
         with self._exclusive():
             self._revive("the call")
             self._check_code(callee)
-            found = self._caller().call(callee, arguments, self._recovering, alive=True)
+            with self._writing():
+                found = self._caller().call(callee, arguments, self._recovering, alive=True)
             assert found is not None, "a call without a result"
             return found  # type: ignore[no-any-return]
+
+    @property
+    def call_output(self) -> tuple[str, str]:
+        """What the newest call wrote, stdout and stderr, where the session captures output.
+
+        What one wrote that raised is with the exception. `take_output` has that of all calls.
+        """
+        return self._call_output
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Keep what a call writes apart from what was written before."""
+        self._output.set_aside()
+        self._call_output = ("", "")
+        yield
+        self._call_output = self._output.set_aside()
 
     def share(self, name: str, array: Any) -> Any:
         """Make a buffer that the program sees as the variable `name`, and this process as an array.

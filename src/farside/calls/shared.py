@@ -38,7 +38,7 @@ def make_shared(name: str, array: object, execution: ExecutionSession) -> Shared
 
     Raises:
         OptionError: the name is none, or the far side can be given no memory.
-        ArgumentMismatch: it is no array, or has no elements.
+        ArgumentMismatch: it is no array, or of elements that C++ does not have.
     """
     if not _NAME.fullmatch(name):
         raise OptionError(f"{name!r} cannot name a variable")
@@ -48,17 +48,19 @@ def make_shared(name: str, array: object, execution: ExecutionSession) -> Shared
             " array as an argument instead"
         )
     view = array_of(array)
-    if view is None or not view.nbytes or not view.ndim:
+    if view is None or not view.ndim:
         raise ArgumentMismatch(f"a Python {type(array).__name__} is no array that can be shared")
+    size = max(view.nbytes, 1)  # no memory can be mapped that is none
     elements = elements_of(view)
     descriptor = os.memfd_create("farside", os.MFD_CLOEXEC)
     try:
-        os.ftruncate(descriptor, view.nbytes)
-        memory = mmap.mmap(descriptor, view.nbytes)
+        os.ftruncate(descriptor, size)
+        memory = mmap.mmap(descriptor, size)
     except BaseException:
         os.close(descriptor)
         raise
-    memory[:] = view.tobytes() if not view.c_contiguous else view.cast("B")
+    if view.nbytes:
+        memory[:] = view.tobytes() if not view.c_contiguous else view.cast("B")
     key = secrets.randbits(62)
     shape = view.shape or ()
     headers = "#include <complex>\n" if elements.kind == "c" else ""
@@ -71,7 +73,7 @@ def make_shared(name: str, array: object, execution: ExecutionSession) -> Shared
         call = f"farside::detail::shared<{elements.type}, {view.ndim}>"
     value = f'{call}({key}ul, {extent}, "{name}")'
     code = f"{headers}#include <farside/shared.h>\n{made} {name} = {value};"
-    return SharedBuffer(key, Beside(descriptor, view.nbytes), _shown(memory, array, view), code)
+    return SharedBuffer(key, Beside(descriptor, size), _shown(memory, array, view), code)
 
 
 def _shown(memory: mmap.mmap, array: object, view: memoryview) -> Any:
@@ -79,6 +81,10 @@ def _shown(memory: mmap.mmap, array: object, view: memoryview) -> Any:
     if hasattr(array, "dtype"):
         import numpy as np
 
-        return np.frombuffer(memory, dtype=array.dtype).reshape(view.shape or ())
-    flat: Any = memoryview(memory)
+        if not view.nbytes:
+            return np.empty(view.shape or (), dtype=array.dtype.newbyteorder("="))
+        return np.frombuffer(memory, dtype=array.dtype.newbyteorder("=")).reshape(view.shape or ())
+    flat: Any = memoryview(memory)[: view.nbytes]
+    if view.ndim > 1 and not view.nbytes:
+        return flat.cast(view.format)  # it knows no empty shapes
     return flat.cast(view.format, view.shape) if view.ndim > 1 else flat.cast(view.format)

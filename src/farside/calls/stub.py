@@ -7,6 +7,7 @@ own, so that the place of what Clang says of it tells which one it is.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
@@ -35,6 +36,9 @@ _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
     " __fs_in(__fs_data, __fs_size, __fs_memory, __fs_memory_size, &__fs_kept);",
+)
+_FLEXIBLE_TYPE = re.compile(
+    r"'(?:const )?farside::wire::Flexible'((?: to '[^\n]*' for (\d+)\w\w argument)?)"
 )
 _QUOTED = re.compile(r"'([^']+)'")
 _TO = re.compile(r" to '([^']+)'(?: \(aka '([^']+)'\))?")
@@ -73,12 +77,14 @@ class StubText(NamedTuple):
         symbol: of its function.
         callee_line: where the name of what is called stands; the arguments' lines follow.
         argument_lines: the number of the argument that stands on a line.
+        copies: the lines that make objects again of their members, with the objects' types.
     """
 
     code: str
     symbol: str
     callee_line: int
     argument_lines: Mapping[int, int]
+    copies: Mapping[int, str]
 
 
 def stub_text(
@@ -107,12 +113,14 @@ def stub_text(
     whole = any(_VALUES.search(form.declare) for form in forms)
     lines += [
         f"#include <farside/{'call_values' if whole else 'call'}.h>",
+        *(["#include <farside/call_times.h>"] if whole else ()),
         f'extern "C" __attribute__((nodebug)) void {symbol}(const void *__fs_data,'
         " unsigned long __fs_size, void *__fs_memory, unsigned long __fs_memory_size) {",
         *(_WHOLE_INPUT if whole else ("farside::wire::Input __fs_in(__fs_data, __fs_size);",)),
         "bool __fs_given = false;",
     ]
     gives = []
+    copies: dict[int, str] = {}
     for index, form in enumerate(forms):
         declare, give = form.declare, form.give
         if index in narrowed and form.narrowed:
@@ -120,6 +128,8 @@ def stub_text(
             give = f"static_cast<{narrowed[index]} &&>(@)"
         name = f"__fs_{index}"
         lines.append(declare.replace("@", name).replace("#", str(index + 1)))
+        if arguments[index].key.startswith("{"):
+            copies[len(lines)] = arguments[index].said
         gives.append(give.replace("@", name))
     lines.append("#pragma clang diagnostic push")
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
@@ -139,7 +149,7 @@ def stub_text(
     for index, argument in enumerate(arguments):
         lines += _afterwards(f"__fs_{index}", argument)
     lines.append("}")
-    return StubText("\n".join(lines), symbol, callee_line, argument_lines)
+    return StubText("\n".join(lines), symbol, callee_line, argument_lines, copies)
 
 
 def _afterwards(name: str, argument: Argument) -> list[str]:
@@ -270,6 +280,14 @@ def refusal(
             diagnostics,
             tuple(_QUOTED.findall(first.message)[:1]),
         )
+    if inside and first.line in text.copies:
+        return ArgumentMismatch(
+            f"{call}: an object of {text.copies[first.line]} cannot be made again of its members"
+            f" ({_without_stub(first.message)}); make one in the program, with session.new",
+            callee,
+            (),
+            tuple(diagnostics),
+        )
     if _FLEXIBLE in first.message:
         return ArgumentMismatch(
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"
@@ -290,10 +308,18 @@ def refusal(
         message += "\nto give an argument that the function changes, use farside.Ref(value)"
     for each in candidates:
         message += f"\n  {each}"
+    message = _FLEXIBLE_TYPE.sub(partial(_python_type, said), message)
     counts = "too few arguments" in first.message or "too many arguments" in first.message
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
         return ArgumentCount(message, callee, candidates, tuple(diagnostics))
     return ArgumentMismatch(message, callee, candidates, tuple(diagnostics))
+
+
+def _python_type(said: Sequence[str], found: re.Match[str]) -> str:
+    """Return what Clang is to say of an argument whose type only the parameter's says."""
+    number = int(found.group(2) or 0)
+    kind = f"a Python {said[number - 1]}" if 0 < number <= len(said) else "this Python value"
+    return f"{kind}{found.group(1)}"
 
 
 def _candidate(note: Diagnostic, file: str) -> str:

@@ -11,6 +11,7 @@ import os
 from array import array
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import date, datetime, timedelta
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 NONE, BOOL, INT, UINT, FLOAT, STRING, BYTES, COMPLEX, SEQUENCE, MAP, ARRAY, CALLABLE = range(12)
+WIDE, DURATION, TIME, DATE = range(12, 16)
 
 LARGE = 1 << 16
 """Bytes of an array from which on it lies beside the others."""
@@ -34,6 +36,8 @@ _TAG_FLOAT = Struct("<Bd")
 _TAG_COMPLEX = Struct("<Bdd")
 _TAG_COUNT = Struct("<BQ")
 _U64 = Struct("<Q")
+_TAG_TIME = Struct("<BqI")
+_TAG_DATE = Struct("<Bq")
 _SIGNED = range(-(1 << 63), 1 << 63)
 
 # The struct module's letters of native numbers: kind and nothing else, as the size is given.
@@ -194,6 +198,8 @@ class Encoder:
             self._text(BYTES, value)
         elif isinstance(value, complex):
             parts.append(_TAG_COMPLEX.pack(COMPLEX, value.real, value.imag))
+        elif (when := moment(value)) is not None:
+            parts.append(when)
         elif (scalar := scalar_of(value)) is not None:
             self.value(scalar, depth)
         elif (view := array_of(value)) is not None:
@@ -205,6 +211,8 @@ class Encoder:
                 self.value(mapped, depth + 1)
         elif isinstance(value, Sequence | AbstractSet):
             self._sequence(value, depth)
+        elif isinstance(value, os.PathLike):
+            self._text(STRING, os.fsencode(value))
         elif callable(value):
             parts.append(_TAG_COUNT.pack(CALLABLE, self._callbacks.number(value)))
         else:
@@ -237,12 +245,72 @@ class Encoder:
 
 
 def integer(value: int) -> bytes:
-    """Return an integer with its tag. Raises ArgumentMismatch beyond 64 bits."""
+    """Return an integer with its tag. Raises ArgumentMismatch beyond 128 bits."""
     if value in _SIGNED:
         return _TAG_INT.pack(INT, value)
     if 0 <= value < 1 << 64:
         return _TAG_UINT.pack(UINT, value)
-    raise ArgumentMismatch(f"{value} does not fit 64 bits; C++ has no integer for it")
+    if -(1 << 127) <= value < 1 << 128:
+        return bytes((WIDE, value < 0)) + (value & ((1 << 128) - 1)).to_bytes(16, "little")
+    raise ArgumentMismatch("an int of more than 128 bits: C++ has no integer for it")
+
+
+def moment(value: object) -> bytes | None:
+    """Return a duration, time or date with its tag; None for what is none.
+
+    Raises:
+        ArgumentMismatch: it cannot be exact in nanoseconds, or does not say its time zone.
+    """
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if kind in ("m", "M") and getattr(value, "shape", None) == ():
+        return _moment_of_numpy(value, kind)
+    if isinstance(value, timedelta):
+        seconds = value.days * 86400 + value.seconds
+        return _TAG_TIME.pack(DURATION, seconds, value.microseconds * 1000)
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ArgumentMismatch(
+                f"the datetime {value} does not say its time zone; give it one, for example with"
+                " .replace(tzinfo=datetime.UTC) or .astimezone()"
+            )
+        value = value - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+        seconds = value.days * 86400 + value.seconds
+        return _TAG_TIME.pack(TIME, seconds, value.microseconds * 1000)
+    if isinstance(value, date):
+        return _TAG_DATE.pack(DATE, value.toordinal() - date(1970, 1, 1).toordinal())
+    return None
+
+
+# Units of numpy's whose length does not depend on the calendar, in nanoseconds; less is below one.
+_UNITS = {
+    "W": 604_800 * 10**9,
+    "D": 86_400 * 10**9,
+    "h": 3_600 * 10**9,
+    "m": 60 * 10**9,
+    "s": 10**9,
+    "ms": 10**6,
+    "us": 10**3,
+    "ns": 1,
+}
+
+
+def _moment_of_numpy(value: Any, kind: str) -> bytes:
+    """Return a ``timedelta64`` or ``datetime64`` with its tag."""
+    import numpy as np
+
+    unit, multiple = np.datetime_data(value.dtype)
+    if np.isnat(value):
+        raise ArgumentMismatch(f"a {type(value).__name__} that is NaT has no form in C++")
+    if kind == "M" and unit in ("Y", "M", "D"):
+        return _TAG_DATE.pack(DATE, int(value.astype("datetime64[D]").astype("int64")))
+    length = _UNITS.get(unit)
+    if length is None:
+        raise ArgumentMismatch(
+            f"a {type(value).__name__} in the unit {unit!r} has no form in C++; convert it, for"
+            f" example with .astype('{type(value).__name__}[ns]')"
+        )
+    seconds, rest = divmod(int(value.astype("int64")) * multiple * length, 10**9)
+    return _TAG_TIME.pack(DURATION if kind == "m" else TIME, seconds, rest)
 
 
 def encoded(text: str) -> bytes:
@@ -250,7 +318,12 @@ def encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise ArgumentMismatch(f"the text {text!r} cannot be encoded: {error.reason}") from error
+        shown = text if len(text) <= 60 else f"{text[:59]}…"
+        raise ArgumentMismatch(
+            f"the str {shown!r} is no valid text: it has a surrogate that stands alone, at index"
+            f" {error.start}; bytes that are no UTF-8 are given as bytes, as from"
+            ' text.encode(errors="surrogateescape"), and names of files as a pathlib.Path'
+        ) from error
 
 
 def homogeneous(values: list[Any] | tuple[Any, ...]) -> array[Any] | None:
@@ -272,6 +345,8 @@ def scalar_of(value: object) -> bool | int | float | complex | None:
     """Return a number of another library, such as numpy's, as Python's own; None if it is none."""
     shape = getattr(value, "shape", None)
     if shape is not None:
+        if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
+            return None
         found = value.item() if shape == () and hasattr(value, "item") else None
         return found if isinstance(found, bool | int | float | complex) else None
     if not isinstance(value, bool | int) and hasattr(type(value), "__index__"):
@@ -280,9 +355,15 @@ def scalar_of(value: object) -> bool | int | float | complex | None:
 
 
 def array_of(value: object) -> memoryview | None:
-    """Return the elements of what is an array (numpy's, `array`, `bytearray`), else None."""
+    """Return the elements of what is an array (numpy's, `array`, `bytearray`), else None.
+
+    An array of numpy's in the other byte order is converted.
+    """
     if isinstance(value, bytes):
         return None
+    dtype = getattr(value, "dtype", None)
+    if getattr(dtype, "byteorder", "=") == ">" and hasattr(value, "astype"):
+        value = value.astype(dtype.newbyteorder("="))  # type: ignore[union-attr]
     try:
         return memoryview(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, BufferError):

@@ -35,7 +35,7 @@ class FarCalls:
     """Calls of the program on one executor after the other.
 
     Attributes:
-        on_callback: answers the program's calls of Python callables.
+        on_callback: answers the program's calls of Python callables, by a deadline.
         on_display: is given what the program shows while it runs.
         shared: buffers that both sides see, by number: descriptor and size. They are mapped again
             by the next executor.
@@ -47,7 +47,7 @@ class FarCalls:
 
     def __init__(self, on_display: Callable[[bytes], None] | None = None) -> None:
         self.on_display = on_display
-        self.on_callback: Callable[[bytes], bytes] | None = None
+        self.on_callback: Callable[[bytes, float | None], bytes] | None = None
         self.shared: dict[int, Beside] = {}
         self.states_kept = 0
         self.unsettled = False
@@ -76,7 +76,9 @@ class FarCalls:
 
     def _answer(self, payload: bytes) -> bytes:
         """Answer a call of a Python callable; an empty answer says that there is nobody."""
-        return self.on_callback(payload) if self.on_callback is not None else b""
+        if self.on_callback is None:
+            return b""
+        return self.on_callback(payload, self._executor.deadline)
 
     def _display(self, payload: bytes) -> bytes:
         if self.on_display is not None:

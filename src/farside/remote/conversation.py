@@ -33,6 +33,7 @@ class Conversation:
         ended: whether nothing can arrive any more.
         handlers: what answers the far side's calls, by dispatch tag.
         outer_call: the number of the call that is waited for, not of those made meanwhile.
+        deadline: of `time.monotonic`, by when the present wait is to be over; None for none.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Conversation:
         self.ended = False
         self.handlers: dict[int, Callable[[bytes], bytes | Answer]] = {}
         self.outer_call = 0
+        self.deadline: float | None = None
         self._transport = transport
         self._lost = lost
         self._set_up = set_up
@@ -157,6 +159,7 @@ class Conversation:
 
     def turn(self, deadline: float | None) -> None:
         """Wait for events, not too long, and serve them. Raises TimedOut at the deadline."""
+        self.deadline = deadline
         now = time.monotonic()
         if now >= self._look_at:  # not only after silence: a program may write without end
             self._look_at = now + _LOOK

@@ -278,6 +278,11 @@ class Executor:
             self._pipes.drain()
             return conversation.result(sequence)
 
+    @property
+    def deadline(self) -> float | None:
+        """By when, of `time.monotonic`, the present wait for the far side is to be over."""
+        return self._conversation.deadline
+
     def handle(self, tag_name: str, handler: Callable[[bytes], bytes | Answer]) -> None:
         """Answer the far side's calls with this dispatch tag. The handler may make calls itself."""
         self._conversation.handlers[self.address(tag_name)] = handler

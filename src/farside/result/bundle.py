@@ -7,6 +7,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from farside.errors import ProtocolError
+from farside.result.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,8 @@ class Display:
     problem: str = ""
 
     def __str__(self) -> str:
-        return self.data["text/plain"]
+        """Return its text for a terminal; the program's own text may hold anything."""
+        return printable(self.data["text/plain"])
 
 
 def bundle_of(node: Node) -> dict[str, str]:

@@ -102,6 +102,7 @@ class Output:
         self._deaf = False  # `live` has failed
         self._stdout = bytearray()
         self._stderr = bytearray()
+        self._aside = ("", "")
 
     def stdout(self, data: bytes) -> None:
         """Take bytes from the far side's standard output.
@@ -131,6 +132,22 @@ class Output:
     def put_back(self, stdout: str, stderr: str) -> None:
         """Have the next `take` return, first, what an earlier one had."""
         self._stdout[:0], self._stderr[:0] = stdout.encode(), stderr.encode()
+
+    def set_aside(self) -> tuple[str, str]:
+        """Keep what has been written for `take_all`, apart from what is written next; return it."""
+        if not (self._stdout or self._stderr):
+            return "", ""
+        taken = self.take()
+        # Nobody may ever ask for it.
+        kept = [(old + new)[-self._limit :] for old, new in zip(self._aside, taken, strict=True)]
+        self._aside = (kept[0], kept[1])
+        return taken
+
+    def take_all(self) -> tuple[str, str]:
+        """Return and forget what was set aside, and what has been written since."""
+        self.set_aside()
+        taken, self._aside = self._aside, ("", "")
+        return taken
 
     def take(self, *, dying: bool = False) -> tuple[str, str]:
         """Return and forget what has been written, decoded as UTF-8 with replacement.

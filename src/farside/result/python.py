@@ -481,14 +481,17 @@ def _what(value: _Open) -> _What | None:
     return _What(without_cells(text), said if isinstance(said, str) else "")
 
 
-def _date(value: _Open) -> date | None:
+def _date(value: _Open) -> date | Value:
     record = _only(value)
     try:
-        return date(record.year, record.month, record.day)
+        parts = (record.year, record.month, record.day)
+        return date(*parts)
     except AttributeError:
         raise ProtocolError("the far side gave a date that is none") from None
-    except (ValueError, TypeError):
-        return None  # the 30th of February, or a year that a `date` cannot hold
+    except (ValueError, TypeError, OverflowError):
+        # The 30th of February, or a year that a `date` cannot hold.
+        text = "-".join([f"{each:02}" if isinstance(each, int) else "?" for each in parts])
+        return Value("std::chrono::year_month_day", Kind.DATE, text, None)
 
 
 def _bits(value: _Open) -> int:

@@ -176,6 +176,12 @@ def parse_elements(text: str) -> int:
     return int(text)
 
 
+# Options whose value names something; none of them can be empty.
+_NAMING = frozenset(
+    ("-std", "-include", "-I", "-D", "-Xcc", "-oop-executor", "-orc-runtime", "-token-file", "-ssh")
+) | {"-oop-executor-connect"}
+
+
 class _Parser:
     """Goes through the words once, collecting as it goes."""
 
@@ -233,12 +239,17 @@ class _Parser:
         single = word[1:] if word.startswith("--") else word
         for name, take in self._with_value().items():
             if single == name:
-                take(self._value(word))
+                value = self._value(word)
+                if not value and name in _NAMING:
+                    raise OptionError(f"{word} needs a value that is not empty")
+                take(value)
                 return
             joined = single.removeprefix(name)
             if joined == single:
                 continue
             if joined.startswith("="):
+                if joined == "=" and name in _NAMING:
+                    raise OptionError(f"{word} needs a value; farside --help lists the options")
                 take(joined[1:])
                 return
             if name in ("-I", "-D", "-x", "-L") and not word.startswith("--"):

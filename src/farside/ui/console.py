@@ -194,9 +194,7 @@ class Console:
 
     def _display(self, display: Display) -> None:
         """Show what a cell displays while it runs; a terminal has no place for updates."""
-        from farside.result.text import printable
-
-        self._out.write(f"{printable(str(display))}\n")  # the program's own text, perhaps
+        self._out.write(f"{display}\n")
         self._out.flush()
 
     def _asked(self) -> None:

@@ -1,0 +1,181 @@
+#include "cell_consumer.h"
+
+#include "call_check.h"
+#include "conflicts.h"
+#include "declared.h"
+#include "folding.h"
+#include "linkage.h"
+#include "redefinition.h"
+
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/Attr.h"
+#include "clang/AST/DeclCXX.h"
+#include "clang/AST/GlobalDecl.h"
+#include "clang/Basic/SourceManager.h"
+#include "clang/Frontend/CompilerInstance.h"
+
+namespace farside {
+
+using namespace clang;
+
+CellConsumer::CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context,
+                           Redefinitions &redefined)
+    : Instance(instance), Redefined(redefined),
+      Generator(CreateLLVMCodeGen(instance, "start", context)) {}
+
+template <class Result, class Subject>
+Result CellConsumer::generate(Result (ASTConsumer::*handle)(Subject), Subject subject) {
+  FewerSteps fewer(Instance.getLangOpts());
+  return (Generator.get()->*handle)(subject);
+}
+
+void CellConsumer::addFunction(FunctionDecl &function) {
+  generate(&ASTConsumer::HandleTopLevelDecl, DeclGroupRef(&function));
+}
+
+void CellConsumer::makeInstances() {
+  for (FunctionDecl *function : Foreign.stop())
+    addFunction(*function);
+}
+
+void CellConsumer::begin(unsigned number, FileID file) {
+  Number = number;
+  File = file;
+  Entities.begin(number);
+  Declared = {};
+  Value.reset();
+  Shown = {};
+}
+
+std::string CellConsumer::symbolOf(const NamedDecl &decl) {
+  std::string name = decl.getDeclName().isIdentifier() ? decl.getName().str() : "";
+  if (Instance.getLangOpts().CPlusPlus || decl.hasAttr<AsmLabelAttr>())
+    name = mangledName(decl);
+  return name.empty() || decl.isExternallyVisible() ? name : sharedName(name);
+}
+
+std::string CellConsumer::mangledName(const NamedDecl &decl) {
+  // A type that is still to be deduced has no mangled name, and asking is no use after errors.
+  if (Instance.getDiagnostics().hasErrorOccurred() || decl.isTemplated())
+    return {};
+  if (const auto *function = dyn_cast<FunctionDecl>(&decl);
+      function && !function->getReturnType()->isUndeducedType())
+    return Generator->GetMangledName(GlobalDecl(function)).str();
+  if (const auto *variable = dyn_cast<VarDecl>(&decl); variable && variable->getDeclName())
+    return Generator->GetMangledName(GlobalDecl(variable)).str();
+  return {};
+}
+
+void CellConsumer::prepare(TopLevelStmtDecl &statement) {
+  if (statement.isSemiMissing() && Show && statement.getStmt()) {
+    Shown = statement.getBeginLoc();
+    if (!Instance.getDiagnostics().hasErrorOccurred())
+      Value = Show->show(statement);
+  }
+  Entities.finish(statement);
+}
+
+/// Tells whether an earlier cell has defined this variable of C, tentatively or not: `int x;` means
+/// the same variable each time. Clang numbers files in the order in which it opens them.
+bool CellConsumer::isDefinedEarlier(const VarDecl &variable) const {
+  const SourceManager &sources = Instance.getSourceManager();
+  for (const VarDecl *each : variable.redecls())
+    if (each->isThisDeclarationADefinition() != VarDecl::DeclarationOnly &&
+        sources.getFileID(sources.getSpellingLoc(each->getLocation())) < File)
+      return true;
+  return false;
+}
+
+void CellConsumer::Initialize(ASTContext &context) { Generator->Initialize(context); }
+
+bool CellConsumer::HandleTopLevelDecl(DeclGroupRef decls) {
+  ASTContext &context = Instance.getASTContext();
+  for (Decl *decl : decls)
+    if (auto *statement = dyn_cast<TopLevelStmtDecl>(decl))
+      prepare(*statement);
+  if (Conflicts)
+    Conflicts->declared(decls);
+  if (Show)
+    Show->bodies().declared(decls);
+  checkCall(decls, Instance.getDiagnostics());
+  Redefined.declare(decls);
+  appendDeclared(Declared, context, decls, File,
+                 [this](const NamedDecl &decl) { return symbolOf(decl); });
+  EagerInternals eager(context, decls);
+  return generate(&ASTConsumer::HandleTopLevelDecl, decls);
+}
+
+void CellConsumer::HandleInlineFunctionDefinition(FunctionDecl *decl) {
+  OverloadedOperatorKind kind = decl->getOverloadedOperator();
+  if (kind == OO_New || kind == OO_Array_New || kind == OO_Delete || kind == OO_Array_Delete)
+    makeInstances(); // its code comes too late for HandleTranslationUnit to see it
+  generate(&ASTConsumer::HandleInlineFunctionDefinition, decl);
+}
+
+void CellConsumer::HandleInterestingDecl(DeclGroupRef decls) {
+  for (Decl *decl : decls)
+    if (auto *function = dyn_cast<FunctionDecl>(decl))
+      Foreign.consider(*function, [this](FunctionDecl &each) {
+        return Generator->GetMangledName(GlobalDecl(&each));
+      });
+  generate(&ASTConsumer::HandleInterestingDecl, decls);
+}
+
+void CellConsumer::HandleTranslationUnit(ASTContext &context) {
+  if (replacesAllocation(*Generator->GetModule()))
+    makeInstances(); // now, as what was referred to until here is emitted next
+  generate<void, ASTContext &>(&ASTConsumer::HandleTranslationUnit, context);
+}
+
+void CellConsumer::HandleTagDeclDefinition(TagDecl *decl) {
+  Redefined.defineType(*decl);
+  generate(&ASTConsumer::HandleTagDeclDefinition, decl);
+}
+
+void CellConsumer::HandleTagDeclRequiredDefinition(const TagDecl *decl) {
+  generate(&ASTConsumer::HandleTagDeclRequiredDefinition, decl);
+}
+
+void CellConsumer::HandleCXXImplicitFunctionInstantiation(FunctionDecl *decl) {
+  generate(&ASTConsumer::HandleCXXImplicitFunctionInstantiation, decl);
+}
+
+void CellConsumer::HandleTopLevelDeclInObjCContainer(DeclGroupRef decls) {
+  Generator->HandleTopLevelDeclInObjCContainer(decls);
+}
+
+void CellConsumer::HandleImplicitImportDecl(ImportDecl *decl) {
+  Generator->HandleImplicitImportDecl(decl);
+}
+
+void CellConsumer::CompleteTentativeDefinition(VarDecl *decl) {
+  if (!isDefinedEarlier(*decl))
+    generate(&ASTConsumer::CompleteTentativeDefinition, decl);
+}
+
+void CellConsumer::CompleteExternalDeclaration(DeclaratorDecl *decl) {
+  generate(&ASTConsumer::CompleteExternalDeclaration, decl);
+}
+
+void CellConsumer::AssignInheritanceModel(CXXRecordDecl *decl) {
+  Generator->AssignInheritanceModel(decl);
+}
+
+void CellConsumer::HandleCXXStaticMemberVarInstantiation(VarDecl *decl) {
+  generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl);
+}
+
+void CellConsumer::HandleVTable(CXXRecordDecl *decl) { generate(&ASTConsumer::HandleVTable, decl); }
+
+ASTDeserializationListener *CellConsumer::GetASTDeserializationListener() {
+  return Generator->GetASTDeserializationListener();
+}
+
+std::unique_ptr<ASTConsumer> CellAction::CreateASTConsumer(CompilerInstance &instance,
+                                                           llvm::StringRef) {
+  auto consumer = std::make_unique<CellConsumer>(instance, Context, Redefined);
+  Consumer = consumer.get();
+  return consumer;
+}
+
+} // namespace farside

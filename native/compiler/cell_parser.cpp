@@ -1,0 +1,212 @@
+#include "cell_parser.h"
+
+#include "clang/Frontend/CompilerInstance.h"
+#include "clang/Lex/Preprocessor.h"
+#include "clang/Sema/DelayedDiagnostic.h"
+#include "clang/Sema/Sema.h"
+
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace farside {
+
+using namespace clang;
+
+namespace {
+
+/// Makes the end of a cell the end of a file to whoever reads the arguments of a macro, which in
+/// an incremental input have no end: where a `)` is missing Clang would collect ends without end.
+class EndOfInput : public PPCallbacks {
+public:
+  EndOfInput(const SourceManager &sources, LangOptions &language)
+      : Sources(sources), Language(language) {}
+
+  /// Called before Clang makes the token; see CellParser::watch for what becomes of it.
+  void FileChanged(SourceLocation loc, FileChangeReason reason, SrcMgr::CharacteristicKind,
+                   FileID) override {
+    if (reason == ExitFile && Sources.isInMainFile(loc))
+      Language.IncrementalExtensions = false;
+  }
+
+private:
+  const SourceManager &Sources;
+  LangOptions &Language;
+};
+
+/// Tells whether a statement may begin with this token. False is certain, true is not.
+bool mayOpenStatement(const Token &token) {
+  return !token.isOneOf(tok::kw_namespace, tok::kw_extern, tok::kw_inline, tok::kw_template,
+                        tok::kw_export, tok::kw_using, tok::kw_class, tok::kw_struct, tok::kw_union,
+                        tok::kw_enum, tok::kw_asm, tok::annot_repl_input_end);
+}
+
+/// Holds back what is said about the use of deprecated, unavailable and inaccessible names until
+/// their statement has been parsed, as Clang itself does within a declaration.
+///
+/// To word such a message Clang asks the enclosing declaration where it lies, and that of a
+/// top-level statement crashes as long as it holds none.
+class HeldDiagnostics {
+public:
+  HeldDiagnostics(Sema &sema, bool hold) : Owner(sema) {
+    if (hold)
+      State = sema.PushParsingDeclaration(Pool);
+  }
+
+  /// To be called once, with what was parsed.
+  void emit(Parser::DeclGroupPtrTy group) {
+    if (!State)
+      return;
+    DeclGroupRef decls = group ? group.get() : DeclGroupRef();
+    Owner.PopParsingDeclaration(*State, decls.isNull() ? nullptr : *decls.begin());
+  }
+
+private:
+  Sema &Owner;
+  sema::DelayedDiagnosticPool Pool{nullptr};
+  std::optional<Sema::ParsingDeclState> State;
+};
+
+} // namespace
+
+CellParser::CellParser(CompilerInstance &instance) : Instance(instance) {
+  Preprocessor &preprocessor = Instance.getPreprocessor();
+  preprocessor.addPPCallbacks(
+      std::make_unique<EndOfInput>(Instance.getSourceManager(), Instance.getLangOpts()));
+  preprocessor.setTokenWatcher([this](const Token &token) { watch(const_cast<Token &>(token)); });
+}
+
+void CellParser::initialize() {
+  Parse = std::make_unique<Parser>(Instance.getPreprocessor(), Instance.getSema(), false);
+  Parse->Initialize();
+}
+
+/// The end of a cell comes as the end of a file, because of EndOfInput, and becomes that of an
+/// incremental input here. Within brackets it stays what it is, which Clang's parser knows: where
+/// it expects a statement, the end of an incremental input is an error that it never gets past. The
+/// token is the preprocessor's own, on its way to the parser.
+void CellParser::watch(Token &token) {
+  switch (token.getKind()) {
+  case tok::l_brace:
+  case tok::l_paren:
+  case tok::l_square:
+    ++OpenBrackets;
+    return;
+  case tok::r_brace:
+  case tok::r_paren:
+  case tok::r_square:
+    --OpenBrackets;
+    return;
+  case tok::eof:
+  case tok::annot_repl_input_end:
+    Instance.getLangOpts().IncrementalExtensions = true;
+    // The preprocessor's location is the end of a main file that holds nothing.
+    token.startToken();
+    if (OpenBrackets > 0) {
+      token.setKind(tok::eof);
+    } else {
+      token.setKind(tok::annot_repl_input_end);
+      token.setAnnotationEndLoc(CellEnd);
+      token.setAnnotationValue(nullptr);
+    }
+    token.setLocation(CellEnd);
+    // The parser may try a statement as a declaration first, as with `int(x)`, and read it again
+    // from a copy that was made before this.
+    if (token.isAnnotation() && Parse && &token == &Parse->getCurToken())
+      Instance.getPreprocessor().ReplaceLastTokenWithAnnotation(token);
+    return;
+  default:
+    return;
+  }
+}
+
+bool CellParser::enter(FileID file, size_t size) {
+  SourceManager &sources = Instance.getSourceManager();
+  SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
+  CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(size));
+  OpenBrackets = 0;
+  if (Instance.getPreprocessor().EnterSourceFile(file, nullptr, from))
+    return false;
+  if (Parse->getCurToken().is(tok::annot_repl_input_end))
+    Parse->ConsumeAnyToken();
+  return true;
+}
+
+bool CellParser::parse(llvm::function_ref<bool(DeclGroupRef)> handle, bool first) {
+  Parser::DeclGroupPtrTy group;
+  Sema::ModuleImportState imports = Sema::ModuleImportState::NotACXX20Module;
+  bool atEnd = false;
+  if (first)
+    atEnd = Parse->ParseFirstTopLevelDecl(group, imports);
+  else
+    group = nullptr;
+  while (!atEnd) {
+    if (group && !handle(group.get()))
+      return false;
+    if (!openStatement())
+      return false;
+    // Calls of consteval functions in a statement are evaluated when its context ends.
+    Sema &sema = Instance.getSema();
+    sema.PushExpressionEvaluationContext(Sema::ExpressionEvaluationContext::PotentiallyEvaluated);
+    HeldDiagnostics held(sema, mayOpenStatement(Parse->getCurToken()));
+    atEnd = Parse->ParseTopLevelDecl(group, imports);
+    held.emit(group);
+    sema.PopExpressionEvaluationContext();
+  }
+  return !Instance.getDiagnostics().hasErrorOccurred();
+}
+
+/// Deals with tokens on which Clang's parser goes wrong at the beginning of a top-level
+/// statement.
+///
+/// It crashes on `return`, and on a module's declaration that does not begin a file. And it takes a
+/// sign at the beginning of a declaration for an Objective-C method and rejects it. An operand
+/// without effect before it makes it the expression that it is; Display takes it off again.
+bool CellParser::openStatement() {
+  const Token &sign = Parse->getCurToken();
+  DiagnosticsEngine &engine = Instance.getDiagnostics();
+  if (sign.is(tok::kw_return)) {
+    engine.Report(sign.getLocation(),
+                  engine.getCustomDiagID(DiagnosticsEngine::Error, "'return' outside a function"));
+    return false;
+  }
+  if (isModuleDeclaration()) {
+    engine.Report(sign.getLocation(), engine.getCustomDiagID(DiagnosticsEngine::Error,
+                                                             "a cell cannot declare a module"));
+    return false;
+  }
+  if (!sign.isOneOf(tok::minus, tok::plus))
+    return true;
+  static constexpr tok::TokenKind kinds[] = {tok::l_paren, tok::kw_void, tok::r_paren,
+                                             tok::numeric_constant, tok::comma};
+  auto tokens = std::make_unique<Token[]>(std::size(kinds) + 1);
+  for (size_t i = 0; i < std::size(kinds); ++i) {
+    tokens[i].startToken();
+    tokens[i].setKind(kinds[i]);
+    tokens[i].setLocation(sign.getLocation());
+    tokens[i].setLength(1);
+    if (kinds[i] == tok::numeric_constant)
+      tokens[i].setLiteralData("0");
+  }
+  tokens[std::size(kinds)] = sign;
+  Instance.getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true, true);
+  Parse->ConsumeAnyToken();
+  return true;
+}
+
+/// Tells whether the next tokens are `module name` or `export module`.
+bool CellParser::isModuleDeclaration() {
+  if (!Instance.getLangOpts().CPlusPlusModules)
+    return false;
+  auto isModule = [](const Token &token) {
+    return token.is(tok::kw_module) ||
+           (token.is(tok::identifier) && token.getIdentifierInfo()->isStr("module"));
+  };
+  const Token &first = Parse->getCurToken();
+  Preprocessor &preprocessor = Instance.getPreprocessor();
+  if (first.is(tok::kw_export))
+    return isModule(preprocessor.LookAhead(0));
+  return isModule(first) && preprocessor.LookAhead(0).is(tok::identifier);
+}
+
+} // namespace farside

@@ -1,0 +1,46 @@
+// Clang's parser, fed a cell at a time.
+#pragma once
+
+#include "clang/AST/DeclGroup.h"
+#include "clang/Basic/SourceLocation.h"
+#include "clang/Parse/Parser.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+#include <cstddef>
+#include <memory>
+
+namespace clang {
+class CompilerInstance;
+class Token;
+} // namespace clang
+
+namespace farside {
+
+/// Keeps Clang's parser from going wrong at the beginning and the end of a cell.
+class CellParser {
+public:
+  /// Watches the instance's preprocessor from now on, which must not have been given input yet.
+  explicit CellParser(clang::CompilerInstance &instance);
+
+  /// Makes the parser, once the instance has its Sema.
+  void initialize();
+
+  /// Has the parser go on with a file. False if there is no such file.
+  bool enter(clang::FileID file, size_t size);
+
+  /// Parses up to the end of the input that was entered last, and hands on what stands at the top
+  /// level. `first` is for the first call of all. False after an error or when `handle` says so.
+  bool parse(llvm::function_ref<bool(clang::DeclGroupRef)> handle, bool first = false);
+
+private:
+  bool openStatement();
+  bool isModuleDeclaration();
+  void watch(clang::Token &token);
+
+  clang::CompilerInstance &Instance;
+  std::unique_ptr<clang::Parser> Parse;
+  clang::SourceLocation CellEnd;
+  int OpenBrackets = 0;
+};
+
+} // namespace farside
