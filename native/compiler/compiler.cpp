@@ -6,6 +6,7 @@
 #include "declared.h"
 #include "file_pragmas.h"
 #include "module.h"
+#include "own_headers.h"
 #include "shown_header.h"
 
 #include "clang/AST/ASTContext.h"
@@ -96,6 +97,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   preprocessor.addPPCallbacks(
       listMacros(Consumer->Declared, Instance->getSourceManager(), Consumer->File));
   installFilePragmas(preprocessor);
+  protectOwnHeaders(preprocessor);
   preprocessor.EnterMainSourceFile();
   Instance->createSema(TU_Incremental, nullptr);
   if (settings.redefinition) {
@@ -128,6 +130,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
 /// Parses what the display of values declares. It is a file of its own: for each module Clang makes
 /// a checksum of the main file, which would take a sixth of the time of a small cell.
 bool Compiler::parseShownHeader() {
+  HiddenMacros hidden(Instance->getPreprocessor()); // of the command line
   SourceManager &sources = Instance->getSourceManager();
   llvm::StringRef text = shownHeader(Instance->getLangOpts().CPlusPlus);
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());

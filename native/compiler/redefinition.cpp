@@ -345,8 +345,11 @@ void Redefinitions::add(NamedDecl &decl) {
   all.push_back(&decl);
   if (const IdentifierInfo *name = decl.getIdentifier()) {
     Known.insert(name->getName());
-    // A name that a macro would have replaced is not declared, but one with parameters may be.
-    if (auto macro = earlierMacro(*name)) {
+    // A name that a macro would have replaced is not declared, but one with parameters may be. What
+    // a header or the PCH declares leaves the macro alone, as it does in a file.
+    const SourceManager &sources = Names->getSourceManager();
+    auto macro = earlierMacro(*name);
+    if (macro && sources.getFileID(sources.getExpansionLoc(decl.getLocation())) == Files[Cell]) {
       hideMacro(*macro);
       ReplacedMacros.push_back(*macro);
     }
