@@ -114,6 +114,9 @@ def stub_text(
     lines += [
         f"#include <farside/{'call_values' if whole else 'call'}.h>",
         *(["#include <farside/call_times.h>"] if whole else ()),
+        # What the session asks Clang to warn of, perhaps as errors, is about code of the user's.
+        "#pragma clang diagnostic push",
+        '#pragma clang diagnostic ignored "-Weverything"',
         f'extern "C" __attribute__((nodebug)) void {symbol}(const void *__fs_data,'
         " unsigned long __fs_size, void *__fs_memory, unsigned long __fs_memory_size) {",
         *(_WHOLE_INPUT if whole else ("farside::wire::Input __fs_in(__fs_data, __fs_size);",)),
@@ -148,7 +151,7 @@ def stub_text(
     lines.append("if (!__fs_given) __farside_value(0, nullptr, 0);")
     for index, argument in enumerate(arguments):
         lines += _afterwards(f"__fs_{index}", argument)
-    lines.append("}")
+    lines += ["}", "#pragma clang diagnostic pop"]
     return StubText("\n".join(lines), symbol, callee_line, argument_lines, copies)
 
 
