@@ -68,6 +68,8 @@ _MOST_AGAIN = 10_000
 _PATIENCE = 10  # times what a call took, and a second, for making it again
 _PLAIN = frozenset(("variable", "function"))  # whose declaration changes no type
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_FUNCTION = "farside::wire::Function"
+_RETURNED = "what a Python callable returned"  # of native/include/farside/call_callables.h
 _ARGUMENT_ERROR = "farside::ArgumentError"
 
 
@@ -292,7 +294,8 @@ class Calls:
             return raised
         if outcome.exception_type == _ARGUMENT_ERROR:
             callee = stub.what.removeprefix("call of ")
-            return ArgumentMismatch(f"{callee}: {outcome.what}; nothing was called", callee)
+            nothing = "" if _RETURNED in str(outcome.what) else "; nothing was called"
+            return ArgumentMismatch(f"{callee}: {outcome.what}{nothing}", callee)
         error = exception_of(stub.what, outcome)
         error.stdout, error.stderr = self._output.take()
         return error
@@ -364,7 +367,8 @@ class Calls:
             compiled, symbol, error = self._attempt(callee, described, forms, alive)
             if error is None:
                 return compiled, symbol
-            first = first or error
+            if first is None or any(_FUNCTION in each.message for each in first.diagnostics):
+                first = error  # a template is given a callable as another class
             if not may_try_again(compiled.diagnostics):
                 break
         assert first is not None

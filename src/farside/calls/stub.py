@@ -32,13 +32,16 @@ _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
 _FLEXIBLE = "farside::wire::"
 _VALUES = re.compile(r"farside::wire::(?!cut)")
+# Of native/include/farside/call_callables.h.
+_REFERENCE = "a Python callable returns no reference"
 _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
     " __fs_in(__fs_data, __fs_size, __fs_memory, __fs_memory_size, &__fs_kept);",
 )
 _FLEXIBLE_TYPE = re.compile(
-    r"'(?:const )?farside::wire::Flexible'((?: to '[^\n]*' for (\d+)\w\w argument)?)"
+    r"'(?:const )?(?:farside::wire::)?(?:Flexible|Function|Callable)'"
+    r"((?: to '[^\n]*' for (\d+)\w\w argument)?)"
 )
 _QUOTED = re.compile(r"'([^']+)'")
 _TO = re.compile(r" to '([^']+)'(?: \(aka '([^']+)'\))?")
@@ -260,6 +263,8 @@ def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, fil
 def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
     """Tell whether other forms of the arguments may do better."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
+    if any(_REFERENCE in each.message for each in errors):
+        return False
     return not any(
         each.message.startswith(_UNKNOWN) and not any(word in each.message for word in _MISFIT[:2])
         for each in errors[:1]
@@ -291,6 +296,9 @@ def refusal(
             (),
             tuple(diagnostics),
         )
+    if _REFERENCE in first.message:
+        reason = first.message[first.message.index(_REFERENCE) :]
+        return ArgumentMismatch(f"{call}: {reason}", callee, (), tuple(diagnostics))
     if _FLEXIBLE in first.message:
         return ArgumentMismatch(
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"
