@@ -108,6 +108,11 @@ class Made(NamedTuple):
     threw: str
 
 
+def _of_argument(callee: str, index: int, error: ArgumentMismatch) -> ArgumentMismatch:
+    """Say of what has no form in C++ which argument it is."""
+    return ArgumentMismatch(f"{callee}: argument {index + 1}: {error}", callee)
+
+
 class Calls:
     """The calls of one session.
 
@@ -172,7 +177,12 @@ class Calls:
         for each in arguments:
             if isinstance(each, Value):
                 self._check_alive(each)
-        described = [describe(each) for each in arguments]
+        described = []
+        for index, each in enumerate(arguments):
+            try:
+                described.append(describe(each))
+            except ArgumentMismatch as error:
+                raise _of_argument(callee, index, error) from None
         return self._call_with(callee, described, arguments, recovering, alive=alive)
 
     def _call_with(
@@ -190,11 +200,14 @@ class Calls:
         memory = self._memory if self._execution.calls.is_local else None
         self._memory.begin()
         encoder = Encoder(self.callbacks, memory)
-        for each, value in zip(described, arguments, strict=True):
+        for index, (each, value) in enumerate(zip(described, arguments, strict=True)):
             if each.scalar:
                 encoder.parts.append(Struct("<" + LETTERS[each.scalar]).pack(value))
-            else:
+                continue
+            try:
                 each.encode(encoder)
+            except ArgumentMismatch as error:
+                raise _of_argument(callee, index, error) from None
         outcome = self._run(stub, b"".join(encoder.parts), recovering)
         if outcome.exception:
             raise self._exception(stub, outcome)

@@ -283,8 +283,7 @@ def refusal(
     inside = first.file == file
     if inside and first.line == text.callee_line and first.message.startswith(_UNKNOWN):
         return UndefinedName(
-            f"{call}: {_without_stub(first.message)}; define it in a cell first, or include what"
-            " declares it",
+            f"{call}: {_without_stub(first.message)}",
             diagnostics,
             tuple(_QUOTED.findall(first.message)[:1]),
         )
