@@ -84,6 +84,28 @@ def test_callables(session: Session) -> None:
         fn.referred(lambda: 1)
 
 
+def test_callables_are_known_as_long_as_the_program_keeps_them(session: Session) -> None:
+    session.run(_FUNCTIONS)
+    session.run("int keepAndThrow(std::function<int(int)> f) { kept = f; throw 3; }")
+    fn = session.fn
+    known = session._caller().callbacks._functions
+
+    def often(x: int) -> int:
+        return x + 2
+
+    fn.keep(often)
+    assert fn.apply(often, 1) == 4
+    assert fn.use(1) == 3
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            fn.apply(lambda x: x // 0, 1)
+    assert list(known.values()) == [often]
+    with pytest.raises(CppException):
+        fn.keepAndThrow(lambda x: x + 5)
+    assert fn.use(1) == 6
+    assert len(known) == 2
+
+
 def test_exceptions_cross_both_ways(session: Session) -> None:
     session.run(_FUNCTIONS)
     error = KeyError("gone")

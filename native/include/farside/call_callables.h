@@ -5,6 +5,7 @@
 #include <farside/python.h>
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -112,6 +113,24 @@ public:
 
 private:
   Callable Called;
+};
+
+/// Tells whether the program has kept a callable, where the call ends by an exception.
+template <class T> class Watch {
+public:
+  explicit Watch(const T &callable) : Watched(callable), Before(std::uncaught_exceptions()) {}
+  Watch(const Watch &) = delete;
+  Watch &operator=(const Watch &) = delete;
+  ~Watch() {
+    if (std::uncaught_exceptions() == Before)
+      return;
+    bool kept = Watched.isKept();
+    __farside_value(1, &kept, 1);
+  }
+
+private:
+  const T &Watched;
+  int Before;
 };
 
 template <> struct Read<Callable> {

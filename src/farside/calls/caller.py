@@ -210,6 +210,7 @@ class Calls:
                 raise _of_argument(callee, index, error) from None
         outcome = self._run(stub, b"".join(encoder.parts), recovering)
         if outcome.exception:
+            self._note_kept(described, arguments, outcome)
             raise self._exception(stub, outcome)
         found = given(outcome.values, self._blocks())
         self._take_back_arguments(described, arguments, found)
@@ -247,8 +248,8 @@ class Calls:
         position = 1
         for each, value in zip(described, arguments, strict=True):
             if each.key == "f":
-                if not found[position]:
-                    self.callbacks.forget(value)  # type: ignore[arg-type]
+                kept = bool(found[position])
+                self.callbacks.returned(value, kept=kept)  # type: ignore[arg-type]
                 position += 1
             elif each.ref is not None and each.key.startswith("&["):
                 with memoryview(each.ref.value) as into:
@@ -261,6 +262,18 @@ class Calls:
             elif each.ref is not None:
                 each.ref.value = found[position]
                 position += 1
+
+    def _note_kept(
+        self, described: list[Argument], arguments: Sequence[object], outcome: RunOutcome
+    ) -> None:
+        """Forget callables that a call which threw has not kept: it told so last, backwards."""
+        passed = [
+            value for each, value in zip(described, arguments, strict=True) if each.key == "f"
+        ]
+        told = outcome.values[-len(passed) :] if passed else []
+        if len(told) == len(passed):
+            for value, (_, data) in zip(reversed(passed), told, strict=True):
+                self.callbacks.returned(value, kept=data != b"\0")  # type: ignore[arg-type]
 
     def _find(self, callee: str, key: str) -> Stub | None:
         stub = self._stubs.get((callee, key))

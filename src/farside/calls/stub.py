@@ -137,6 +137,11 @@ def stub_text(
         if arguments[index].key.startswith("{"):
             copies[len(lines)] = arguments[index].said
         gives.append(give.replace("@", name))
+    lines += [
+        f"farside::wire::Watch __fs_watch_{index}(__fs_{index});"
+        for index, argument in enumerate(arguments)
+        if argument.key == "f"
+    ]
     lines.append("#pragma clang diagnostic push")
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
     lines.append(f"farside::wire::{'Alive' if alive else 'Result'}{{__fs_given}},")
