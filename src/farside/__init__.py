@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from farside.result.objects import CppObject, Enumerator, Pointer, Unexpected
     from farside.result.value import Value
     from farside.session import Session
-    from farside.ui.ipython import load_ipython_extension
+    from farside.ui.ipython import load_ipython_extension, unload_ipython_extension
 
 __version__ = "0.1.0"
 
@@ -101,6 +101,7 @@ _HOMES = {
     "Value": "farside.result.value",
     "ValueGone": "farside.errors",
     "load_ipython_extension": "farside.ui.ipython",
+    "unload_ipython_extension": "farside.ui.ipython",
 }
 
 __all__ = [
@@ -152,6 +153,7 @@ __all__ = [
     "ValueGone",
     "__version__",
     "load_ipython_extension",
+    "unload_ipython_extension",
 ]
 
 

@@ -75,7 +75,7 @@ class AsyncSession:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        await self._close(hurry=kind is not None)
 
     async def run(self, code: str, *, dylib: str = "main") -> CellResult:
         """Run one cell; see `Session.run`."""
@@ -281,12 +281,20 @@ class AsyncSession:
 
     async def _with(self, action: Callable[[Session], T]) -> T:
         session = self.session
+        self._check_turn()
+        return await self._in_thread(lambda: action(session))
+
+    def _check_turn(self) -> None:
+        """Refuse what would wait for itself.
+
+        Raises:
+            SessionBusy: the program waits for the coroutine that asks.
+        """
         if self in _waited_for.get():
             raise SessionBusy(
                 "a coroutine that the program waits for cannot use the session that waits for it;"
                 " return first"
             )
-        return await self._in_thread(lambda: action(session))
 
     def _adapted(self, arguments: Sequence[object]) -> list[object]:
         """Return arguments for the session's thread: coroutine functions run on this loop."""
@@ -297,16 +305,37 @@ class AsyncSession:
         ]
 
     async def close(self) -> Closing | None:
-        """End the session, after the calls that were made before; may be called again."""
+        """End the session, after the calls that were made before; may be called again.
+
+        To cancel this is to interrupt those calls. So does leaving the ``async with`` block by an
+        exception: the session then ends at once, and calls that have not begun are `SessionClosed`.
+
+        Raises:
+            SessionBusy: the program waits for the coroutine that calls this.
+        """
+        return await self._close(hurry=False)
+
+    async def _close(self, *, hurry: bool) -> Closing | None:
         if self._thread is None or self._session is None:
             return None
+        self._check_turn()
         session, self._session = self._session, None
+        in_turn: asyncio.Future[Closing] | None = None
         try:
-            return await self._in_thread(session.close, interruptible=False)
+            if hurry:
+                # In another thread than its own a session ends now, and interrupts what keeps it.
+                return await asyncio.to_thread(session.close)
+            in_turn = asyncio.wrap_future(self._thread.submit(session.close))
+            return await asyncio.shield(in_turn)
+        except asyncio.CancelledError:
+            if in_turn is not None:
+                await asyncio.to_thread(session.close)
+                await asyncio.wait([in_turn])
+            raise
         finally:
             self._thread.shutdown(wait=False)
 
-    async def _in_thread(self, action: Callable[[], T], *, interruptible: bool = True) -> T:
+    async def _in_thread(self, action: Callable[[], T]) -> T:
         if self._thread is None:
             raise SessionClosed("the session has not started; use it within `async with`")
         begun = self._thread.submit(action)
@@ -316,7 +345,7 @@ class AsyncSession:
         except asyncio.CancelledError:
             if not begun.cancel():
                 while not waiting.done():
-                    if interruptible and self._session is not None:
+                    if self._session is not None:
                         self._session.interrupt()
                     await asyncio.wait([waiting], timeout=_INSIST)
                 if not waiting.cancelled():

@@ -40,7 +40,7 @@ sentences that say what happened, where, and what to do. Everything in the text 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +60,14 @@ class FarsideError(Exception):
     stdout: str = ""
     stderr: str = ""
     recovery: tuple[str, ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are pickled by their text, which is not what their classes take.
+        return _again, (type(self), self.args), vars(self)
+
+
+def _again(kind: type[FarsideError], args: tuple[Any, ...]) -> FarsideError:
+    return kind.__new__(kind, *args)
 
 
 class OptionError(FarsideError):

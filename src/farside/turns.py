@@ -49,17 +49,21 @@ class Turns:
                     "what the program calls while it runs (a Python callable, a display's handler)"
                     " cannot use the session that waits for it; return first"
                 )
+            self._check_open()
             raise SessionBusy(
                 "another cell is running in this session; wait for it or interrupt it"
             )
         try:
             self._runs_in = threading.get_ident()
-            if self._closed:
-                raise SessionClosed("this session was closed; start another")
+            self._check_open()
             yield
         finally:
             self._runs_in = None
             self._lock.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionClosed("this session was closed; start another")
 
     def last(self, interrupt: Callable[[], None]) -> bool:
         """Take the last turn, which `over` ends; interrupt what still runs.

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from farside import AsyncSession, Session, SessionBusy, UndefinedName
+from farside import (
+    AsyncSession,
+    CellResult,
+    Interrupted,
+    Session,
+    SessionBusy,
+    SessionClosed,
+    UndefinedName,
+)
 from farside.asynchronous import AsyncDylib
 from farside.dylibs import DylibHandle
 
@@ -131,5 +140,61 @@ def test_calls_cells_and_states(tmp_path: Path) -> None:
             assert resumed.next_cell > cell - 3
             with pytest.raises(UndefinedName):
                 await resumed.fn.nothing()
+
+    asyncio.run(main())
+
+
+async def _endless(session: AsyncSession) -> list[asyncio.Task[CellResult]]:
+    """Return a cell that runs without an end, and one that waits for it."""
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def heard(name: str, written: bytes) -> None:
+        loop.call_soon_threadsafe(started.set)
+
+    session.on_output = heard
+    runs = asyncio.ensure_future(
+        session.run('#include <cstdio>\nstd::puts("!"); std::fflush(stdout); for (;;);')
+    )
+    waits = asyncio.ensure_future(session.run("int later;"))
+    await started.wait()
+    return [runs, waits]
+
+
+def test_a_block_that_is_left_early_does_not_wait() -> None:
+    async def ended(cells: list[asyncio.Task[CellResult]]) -> None:
+        runs, waits = await asyncio.gather(*cells, return_exceptions=True)
+        assert isinstance(runs, Interrupted)
+        assert isinstance(waits, SessionClosed)
+
+    async def main() -> None:
+        cells: list[asyncio.Task[CellResult]] = []
+
+        async def left_early() -> None:
+            async with AsyncSession(output="capture") as session:
+                cells.extend(await _endless(session))
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            await left_early()
+        await ended(cells)
+
+        async with AsyncSession(output="capture") as session:
+
+            async def closing() -> int:
+                with suppress(SessionBusy):  # it would wait for itself
+                    await session.close()
+                    return 0
+                return 1
+
+            await session.run("int call(auto f) { int got = f(); return got; }")
+            assert await session.fn.call(closing) == 1
+            cells = await _endless(session)
+            close = asyncio.ensure_future(session.close())
+            await asyncio.sleep(0)
+            close.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await close
+            await ended(cells)
 
     asyncio.run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -17,6 +18,7 @@ from farside import (
     CppObject,
     Crashed,
     Enumerator,
+    FarsideError,
     Pointer,
     Session,
     Unexpected,
@@ -226,6 +228,20 @@ def test_arrays_of_numbers_are_numpys(shared: Session) -> None:
     nested: Any = shared.eval("std::vector<std::vector<int>>{{1}, {2, 3}}")
     assert [each.tolist() for each in nested] == [[1], [2, 3]]
     assert shared.eval("std::vector<__int128>{1, -1}") == [1, -1]
+
+
+def test_results_and_errors_can_be_pickled(shared: Session) -> None:
+    value = shared.eval('std::vector(2, std::pair{Point{}, std::runtime_error("x")})')
+    (point, error), _ = copy = pickle.loads(pickle.dumps(value))
+    assert point == shared.eval("Point{}")
+    assert (error.type_name, error.what, len(copy)) == ("std::runtime_error", "x", 2)
+
+    for wrong in ("nowhere + 1", "throw 3", "*(volatile int *)0", "int x =", "int none(); none()"):
+        with pytest.raises(FarsideError) as caught:
+            shared.eval(wrong)
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (type(again), str(again)) == (type(caught.value), str(caught.value))
+        assert vars(again) == vars(caught.value)
 
 
 def test_classes_are_dataclasses(shared: Session) -> None:

@@ -12,6 +12,7 @@ import pytest
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.testing.globalipapp import start_ipython
 
+from farside.ui import ipython
 from farside.ui.ipython import Shown
 
 
@@ -20,7 +21,9 @@ def whole_shell() -> Iterator[InteractiveShell]:
     shell: Any = start_ipython() or InteractiveShell.instance()
     shell.run_line_magic("load_ext", "farside")
     yield shell
+    assert id(shell) in ipython._loaded
     shell.run_line_magic("unload_ext", "farside")
+    assert id(shell) not in ipython._loaded
 
 
 class Shell:
@@ -37,6 +40,15 @@ class Shell:
 @pytest.fixture
 def shell(whole_shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(whole_shell, capsys)
+
+
+def test_paths_and_times_cross(shell: Shell) -> None:
+    shell.cell("import datetime, pathlib; p = pathlib.Path('/a/é'); o = object()")
+    shell.cell("t = [datetime.timedelta(days=-1, microseconds=3)]")
+    shell.cell('%%cpp -i p,t -o q,u\nauto q = p / std::filesystem::path("b"); auto u = t;')
+    assert shell.cell("q == p / 'b' and u == t").result is True
+    wrong = shell.cell("%%cpp -i o\n1")
+    assert str(wrong.error_in_exec) == "o: a Python object has no form in C++"
 
 
 def test_a_cell_shows_its_value(shell: Shell) -> None:
@@ -124,6 +136,10 @@ def test_an_interrupt_stops_the_cell(shell: Shell) -> None:
 
 
 def test_a_new_session_has_other_options(shell: Shell) -> None:
+    shell.cell("%cpp 1")
+    wrong = shell.cell("%cpp_session --opt=7")
+    assert "the option opt takes an int from 0 to 3" in str(wrong.error_in_exec)
+    assert shell.cell("%cpp n").result == 1  # the one before is still there
     shell.cell("%cpp_session --std=c++17")
     assert shell.cell("%cpp __cplusplus").result == 201703
     assert not shell.cell("%cpp n").success

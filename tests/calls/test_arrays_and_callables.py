@@ -15,6 +15,7 @@ _FUNCTIONS = """
 #include <farside/python.h>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -31,6 +32,8 @@ int caught(const std::function<int(int)> &f) {
   catch (const farside::PythonError &error) { return error.type() == "KeyError" ? -1 : -2; }
 }
 void nested(const std::function<void()> &f) { try { f(); } catch (...) { throw; } }
+std::optional<int> maybe(std::function<std::optional<int>(int)> f) { return f(3); }
+int referred(std::function<const int &()> f) { return f(); }
 template <class F> int each(F f) { return (int)f(1, 2.5) + (int)f(2, 3.5); }
 int threaded(std::function<int(int)> f) {
   int result = 0;
@@ -71,6 +74,36 @@ def test_callables(session: Session) -> None:
     assert fn.threaded(lambda x: x + 1) == 21
     fn.keep(lambda x: x + 100)
     assert fn.use(1) == 101
+    assert fn.maybe(lambda x: x + 1) == 4
+    assert fn.maybe(lambda _: None) is None
+    with pytest.raises(ArgumentMismatch, match=r"a str cannot become int$"):
+        fn.maybe(str)
+    with pytest.raises(ArgumentMismatch, match="a str cannot be called"):
+        fn.maybe("x")
+    with pytest.raises(ArgumentMismatch, match="a Python callable returns no reference"):
+        fn.referred(lambda: 1)
+
+
+def test_callables_are_known_as_long_as_the_program_keeps_them(session: Session) -> None:
+    session.run(_FUNCTIONS)
+    session.run("int keepAndThrow(std::function<int(int)> f) { kept = f; throw 3; }")
+    fn = session.fn
+    known = session._caller().callbacks._functions
+
+    def often(x: int) -> int:
+        return x + 2
+
+    fn.keep(often)
+    assert fn.apply(often, 1) == 4
+    assert fn.use(1) == 3
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            fn.apply(lambda x: x // 0, 1)
+    assert list(known.values()) == [often]
+    with pytest.raises(CppException):
+        fn.keepAndThrow(lambda x: x + 5)
+    assert fn.use(1) == 6
+    assert len(known) == 2
 
 
 def test_exceptions_cross_both_ways(session: Session) -> None:

@@ -225,3 +225,12 @@ def test_older_standards_have_calls_with_numbers(new_session: NewSession) -> Non
     assert session.fn.add(1, 2) == 3
     with pytest.raises(ArgumentMismatch, match=r"need C\+\+20"):
         session.fn.add([1], 2)
+
+
+def test_warnings_as_errors_are_for_the_users_code(new_session: NewSession) -> None:
+    session = new_session(xcc=("-Werror", "-Wall", "-Wextra", "-Wshadow", "-Wconversion"))
+    session.run("#include <optional>\nint add(short a, std::optional<int> b) { return a + *b; }")
+    assert session.fn.add(1, 2) == 3
+    for wrong in ((1 << 20, 2), (1, 1 << 40), (1.5, 2)):
+        with pytest.raises(ArgumentMismatch, match="argument"):
+            session.fn.add(*wrong)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from farside.errors import ArgumentMismatch, ValueGone
+from farside.result.value import Value
 from farside.session import Session
 from tests.session.conftest import NewSession, shown
 from tests.traces import wait_for_end
@@ -77,4 +78,7 @@ def test_what_is_no_code(session: Session) -> None:
 def test_times_that_nanoseconds_cannot_hold(session: Session) -> None:
     session.run("#include <chrono>\nusing namespace std::chrono;")
     assert shown(session.run("sys_days(year(2300) / 1 / 1)")) == "a time before 1678 or after 2261"
+    far = session.eval("(system_clock::time_point::max())")
+    assert isinstance(far, Value)
+    assert far.text == "a time before 1678 or after 2261"
     assert shown(session.run("sys_days(year(2023) / 1 / 1)")) == "2023-01-01 00:00:00 UTC"

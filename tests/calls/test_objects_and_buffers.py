@@ -10,10 +10,12 @@ import pytest
 from farside import (
     ArgumentMismatch,
     As,
+    CallError,
     CppException,
     Crashed,
     OptionError,
     Ref,
+    UndefinedName,
     Value,
     ValueGone,
 )
@@ -50,6 +52,18 @@ def test_objects_live_on(session: Session) -> None:
     assert isinstance(unnamed, Value)
     with pytest.raises(ArgumentMismatch, match="not alive"):
         session.fn.total(unnamed, one)
+
+
+def test_what_has_no_form_is_told_by_its_place(session: Session) -> None:
+    session.run("int add(int a, int b) { return a + b; }\nvoid nothing(int) {}")
+    for wrong in (object(), As("int", object())):
+        with pytest.raises(ArgumentMismatch, match=r"^add: argument 2: a Python object has no"):
+            session.fn.add(1, wrong)
+    with pytest.raises(CallError, match=r"nothing was called and returned nothing \(void\)"):
+        session.new("nothing", 1)
+    with pytest.raises(UndefinedName) as caught:
+        session.fn.nowhere(1)
+    assert str(caught.value).count("define it in a cell") == 1
 
 
 def test_objects_go_with_what_is_taken_back(session: Session) -> None:
@@ -153,4 +167,8 @@ def test_arrays_of_numpy(session: Session) -> None:
     assert whole.tolist() == [9] * 4
     assert fn.grid(np.ones((2, 3), dtype=np.int32)) == 23
     assert fn.sum(np.arange(4)) == 6
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    with pytest.raises(ArgumentMismatch, match=r"sum: argument 1: an array with masked elements"):
+        fn.sum(masked)
+    assert fn.sum(masked.compressed()) == 1
     assert fn.half(As("short", 3)) == 1.5

@@ -5,6 +5,7 @@
 #include <farside/python.h>
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -34,12 +35,17 @@ public:
   template <class T>
     requires(readable<T> && owns<T>)
   operator T() const {
-    Keeper kept;
-    Reader in(Bytes.data(), Bytes.size(), nullptr, 0, &kept);
-    try {
-      return Read<T>::from(in);
-    } catch (const ArgumentError &error) {
-      throw ArgumentError(std::string("what a Python callable returned: ") + error.what());
+    return to<T>();
+  }
+  template <class T> T to() const {
+    if constexpr (!std::is_void_v<T>) {
+      Keeper kept;
+      Reader in(Bytes.data(), Bytes.size(), nullptr, 0, &kept);
+      try {
+        return Read<T>::from(in);
+      } catch (const ArgumentError &error) {
+        throw ArgumentError(std::string("what a Python callable returned: ") + error.what());
+      }
     }
   }
 
@@ -51,6 +57,12 @@ private:
 class Callable {
 public:
   explicit Callable(std::uint64_t id) : Id(id), Token(std::make_shared<char>()) {}
+
+  /// Calls it, for a result of a certain type. What converts to anything would be asked for the
+  /// value of a std::optional by the constructor template of that, and not for the whole.
+  template <class Result, class... Arguments> Result as(Arguments &&...arguments) const {
+    return (*this)(static_cast<Arguments &&>(arguments)...).template to<Result>();
+  }
 
   /// Whether there are copies of it beside this one.
   bool isKept() const { return Token.use_count() > 1; }
@@ -79,10 +91,52 @@ private:
   std::shared_ptr<char> Token;
 };
 
+/// A Python callable where a std::function is asked for, whose type says what it is to return.
+class Function {
+public:
+  explicit Function(Callable callable) : Called(std::move(callable)) {}
+  // A template is to be given a Callable.
+  Function(const Function &) = delete;
+  Function &operator=(const Function &) = delete;
+
+  bool isKept() const { return Called.isKept(); }
+
+  template <class R, class... Arguments>
+    requires(std::is_void_v<R> || std::is_reference_v<R> || (readable<R> && owns<R>))
+  operator std::function<R(Arguments...)>() const {
+    static_assert(!std::is_reference_v<R>,
+                  "a Python callable returns no reference: nothing would hold what it refers to");
+    return [callable = Called](Arguments... arguments) -> R {
+      return callable.template as<R>(static_cast<Arguments &&>(arguments)...);
+    };
+  }
+
+private:
+  Callable Called;
+};
+
+/// Tells whether the program has kept a callable, where the call ends by an exception.
+template <class T> class Watch {
+public:
+  explicit Watch(const T &callable) : Watched(callable), Before(std::uncaught_exceptions()) {}
+  Watch(const Watch &) = delete;
+  Watch &operator=(const Watch &) = delete;
+  ~Watch() {
+    if (std::uncaught_exceptions() == Before)
+      return;
+    bool kept = Watched.isKept();
+    __farside_value(1, &kept, 1);
+  }
+
+private:
+  const T &Watched;
+  int Before;
+};
+
 template <> struct Read<Callable> {
   static Callable from(Reader &in) {
     if (Tag tag = in.tag(); tag != Tag::Callable)
-      misfit<Callable>(tag);
+      throw ArgumentError(std::string(wordFor(tag)) + " cannot be called");
     return Callable(in.raw<std::uint64_t>());
   }
 };
@@ -92,7 +146,7 @@ template <class R, class... Arguments> struct Read<std::function<R(Arguments...)
       in.tag();
       return nullptr;
     }
-    return Read<Callable>::from(in);
+    return Function(Read<Callable>::from(in));
   }
 };
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import timedelta
 from math import isnan
+from pathlib import PurePath
 from typing import Any
 
 from farside.errors import OptionError
@@ -39,6 +41,8 @@ _HEADERS = {
     "std::tuple": "tuple",
     "std::complex": "complex",
     "std::nullptr_t": "cstddef",
+    "std::filesystem": "filesystem",
+    "std::chrono": "chrono",
 }
 
 
@@ -56,7 +60,10 @@ def declaration(name: str, value: object) -> str:
         if not value.name:
             raise OptionError(f"{name}: this value is not alive on the far side")
         return f"auto &&{name} = {value.name};"
-    kind = cpp_type(value)
+    try:
+        kind = cpp_type(value)
+    except OptionError as error:
+        raise OptionError(f"{name}: {error}") from None
     headers = "".join(
         f"#include <{header}>\n" for start, header in _HEADERS.items() if start in kind
     )
@@ -88,6 +95,10 @@ def cpp_type(value: Any) -> str:
             return "std::vector<unsigned char>"
         case CppObject():
             return value.__cpp_type__
+        case PurePath():
+            return "std::filesystem::path"
+        case timedelta():
+            return "std::chrono::microseconds"
         case tuple():
             return f"std::tuple<{', '.join(map(cpp_type, value))}>"
         case dict():
@@ -99,7 +110,7 @@ def cpp_type(value: Any) -> str:
     dtype = getattr(value, "dtype", None)
     element = _ELEMENTS.get(getattr(dtype, "name", ""))
     if element is None:
-        raise OptionError(f"there is no C++ type for a {type(value).__name__}")
+        raise OptionError(f"a Python {type(value).__name__} has no form in C++")
     for _ in value.shape:
         element = f"std::vector<{element}>"
     return element
@@ -158,6 +169,10 @@ def initialiser(value: Any, kind: str = "") -> str:
             return f"std::string({_string(value)}, {len(_bytes(value))})"
         case bytes() | bytearray():
             return _braced([str(each) for each in value])
+        case PurePath():
+            return f"std::filesystem::path({initialiser(str(value))})"
+        case timedelta():
+            return f"std::chrono::microseconds({value // timedelta(microseconds=1)}L)"
         case CppObject():
             names = [each.name for each in fields(value)]  # type: ignore[arg-type]
             return _braced([initialiser(getattr(value, name)) for name in names])
@@ -170,7 +185,7 @@ def initialiser(value: Any, kind: str = "") -> str:
     if hasattr(value, "tolist"):
         found = value.tolist()
         return initialiser(found) if isinstance(found, list) else f"{kind}({initialiser(found)})"
-    raise OptionError(f"there is no C++ value for a {type(value).__name__}")
+    raise OptionError(f"a Python {type(value).__name__} has no form in C++")
 
 
 def _suffixed(value: int) -> str:

@@ -179,6 +179,11 @@ _NULLOPT = rvalue(
     "static_cast<void>(farside::wire::Read<std::nullptr_t>::from(__fs_in)), std::nullopt",
     ("optional",),
 )
+_FUNCTION = Form(
+    "const farside::wire::Function @{farside::wire::Read<farside::wire::Callable>::from(__fs_in)};",
+    "@",
+    ("functional",),
+)
 _CALLABLE = Form(
     "const auto @ = farside::wire::Read<farside::wire::Callable>::from(__fs_in);",
     "@",
@@ -270,7 +275,7 @@ def describe(value: object) -> Argument:
         key = f"<{'' if found is None else found.text}>"
         return _plain(key, forms, value, type(value).__name__)
     if callable(value):
-        return _plain("f", (_CALLABLE,), value, "callable")
+        return _plain("f", (_FUNCTION, _CALLABLE), value, "callable")
     if isinstance(value, int | float):  # a subclass, such as an enumeration of Python's
         return describe(int(value) if isinstance(value, int) else float(value))
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):

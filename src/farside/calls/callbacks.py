@@ -39,6 +39,7 @@ class Callbacks:
         self.stopping = Stopping(gate)
         self._functions: dict[int, Callable[..., Any]] = {}
         self._numbers: dict[int, int] = {}
+        self._kept: set[int] = set()  # by the program
         self._last = 0
         self._raised: list[tuple[str, BaseException]] = []
         self.blocks: Callable[[], Blocks | None] = lambda: None
@@ -54,11 +55,15 @@ class Callbacks:
         self._numbers[id(function)] = self._last
         return self._last
 
-    def forget(self, function: Callable[..., Any]) -> None:
-        """Forget a function that the program cannot call any more."""
-        number = self._numbers.pop(id(function), None)
-        if number is not None:
-            del self._functions[number]
+    def returned(self, function: Callable[..., Any], *, kept: bool) -> None:
+        """Forget a function that was an argument, unless this call or one before has kept it."""
+        number = self._numbers.get(id(function))
+        if number is None or number in self._kept:
+            return
+        if kept:
+            self._kept.add(number)
+        else:
+            del self._numbers[id(function)], self._functions[number]
 
     def begin(self) -> None:
         """Begin a call: what earlier callbacks raised is done with."""

@@ -68,6 +68,8 @@ _MOST_AGAIN = 10_000
 _PATIENCE = 10  # times what a call took, and a second, for making it again
 _PLAIN = frozenset(("variable", "function"))  # whose declaration changes no type
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_FUNCTION = "farside::wire::Function"
+_RETURNED = "what a Python callable returned"  # of native/include/farside/call_callables.h
 _ARGUMENT_ERROR = "farside::ArgumentError"
 
 
@@ -104,6 +106,11 @@ class Made(NamedTuple):
     seconds: float
     cell: int
     threw: str
+
+
+def _of_argument(callee: str, index: int, error: ArgumentMismatch) -> ArgumentMismatch:
+    """Say of what has no form in C++ which argument it is."""
+    return ArgumentMismatch(f"{callee}: argument {index + 1}: {error}", callee)
 
 
 class Calls:
@@ -170,7 +177,12 @@ class Calls:
         for each in arguments:
             if isinstance(each, Value):
                 self._check_alive(each)
-        described = [describe(each) for each in arguments]
+        described = []
+        for index, each in enumerate(arguments):
+            try:
+                described.append(describe(each))
+            except ArgumentMismatch as error:
+                raise _of_argument(callee, index, error) from None
         return self._call_with(callee, described, arguments, recovering, alive=alive)
 
     def _call_with(
@@ -188,13 +200,17 @@ class Calls:
         memory = self._memory if self._execution.calls.is_local else None
         self._memory.begin()
         encoder = Encoder(self.callbacks, memory)
-        for each, value in zip(described, arguments, strict=True):
+        for index, (each, value) in enumerate(zip(described, arguments, strict=True)):
             if each.scalar:
                 encoder.parts.append(Struct("<" + LETTERS[each.scalar]).pack(value))
-            else:
+                continue
+            try:
                 each.encode(encoder)
+            except ArgumentMismatch as error:
+                raise _of_argument(callee, index, error) from None
         outcome = self._run(stub, b"".join(encoder.parts), recovering)
         if outcome.exception:
+            self._note_kept(described, arguments, outcome)
             raise self._exception(stub, outcome)
         found = given(outcome.values, self._blocks())
         self._take_back_arguments(described, arguments, found)
@@ -232,8 +248,8 @@ class Calls:
         position = 1
         for each, value in zip(described, arguments, strict=True):
             if each.key == "f":
-                if not found[position]:
-                    self.callbacks.forget(value)  # type: ignore[arg-type]
+                kept = bool(found[position])
+                self.callbacks.returned(value, kept=kept)  # type: ignore[arg-type]
                 position += 1
             elif each.ref is not None and each.key.startswith("&["):
                 with memoryview(each.ref.value) as into:
@@ -246,6 +262,18 @@ class Calls:
             elif each.ref is not None:
                 each.ref.value = found[position]
                 position += 1
+
+    def _note_kept(
+        self, described: list[Argument], arguments: Sequence[object], outcome: RunOutcome
+    ) -> None:
+        """Forget callables that a call which threw has not kept: it told so last, backwards."""
+        passed = [
+            value for each, value in zip(described, arguments, strict=True) if each.key == "f"
+        ]
+        told = outcome.values[-len(passed) :] if passed else []
+        if len(told) == len(passed):
+            for value, (_, data) in zip(reversed(passed), told, strict=True):
+                self.callbacks.returned(value, kept=data != b"\0")  # type: ignore[arg-type]
 
     def _find(self, callee: str, key: str) -> Stub | None:
         stub = self._stubs.get((callee, key))
@@ -292,7 +320,8 @@ class Calls:
             return raised
         if outcome.exception_type == _ARGUMENT_ERROR:
             callee = stub.what.removeprefix("call of ")
-            return ArgumentMismatch(f"{callee}: {outcome.what}; nothing was called", callee)
+            nothing = "" if _RETURNED in str(outcome.what) else "; nothing was called"
+            return ArgumentMismatch(f"{callee}: {outcome.what}{nothing}", callee)
         error = exception_of(stub.what, outcome)
         error.stdout, error.stderr = self._output.take()
         return error
@@ -364,7 +393,8 @@ class Calls:
             compiled, symbol, error = self._attempt(callee, described, forms, alive)
             if error is None:
                 return compiled, symbol
-            first = first or error
+            if first is None or any(_FUNCTION in each.message for each in first.diagnostics):
+                first = error  # a template is given a callable as another class
             if not may_try_again(compiled.diagnostics):
                 break
         assert first is not None

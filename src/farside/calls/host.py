@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from farside.errors import CallError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -90,14 +92,19 @@ class Calling:
             a handle of the object, to be an argument of further calls: by reference, so that what
             they change stays. It lasts as long as the session, or until it is taken back.
 
-        Raises: as `call`.
+        Raises: as `call`; CallError where the function that was called returns nothing.
         """
         with self._exclusive():
             self._revive("the call")
             self._check_code(callee)
             with self._writing():
                 found = self._caller().call(callee, arguments, self._recovering, alive=True)
-            assert found is not None, "a call without a result"
+            if found is None:
+                raise CallError(
+                    f"{callee} was called and returned nothing (void) that could be kept; what"
+                    " returns nothing is called with session.fn",
+                    callee,
+                )
             return found  # type: ignore[no-any-return]
 
     @property

@@ -32,13 +32,16 @@ _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
 _FLEXIBLE = "farside::wire::"
 _VALUES = re.compile(r"farside::wire::(?!cut)")
+# Of native/include/farside/call_callables.h.
+_REFERENCE = "a Python callable returns no reference"
 _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
     " __fs_in(__fs_data, __fs_size, __fs_memory, __fs_memory_size, &__fs_kept);",
 )
 _FLEXIBLE_TYPE = re.compile(
-    r"'(?:const )?farside::wire::Flexible'((?: to '[^\n]*' for (\d+)\w\w argument)?)"
+    r"'(?:const )?(?:farside::wire::)?(?:Flexible|Function|Callable)'"
+    r"((?: to '[^\n]*' for (\d+)\w\w argument)?)"
 )
 _QUOTED = re.compile(r"'([^']+)'")
 _TO = re.compile(r" to '([^']+)'(?: \(aka '([^']+)'\))?")
@@ -114,6 +117,9 @@ def stub_text(
     lines += [
         f"#include <farside/{'call_values' if whole else 'call'}.h>",
         *(["#include <farside/call_times.h>"] if whole else ()),
+        # What the session asks Clang to warn of, perhaps as errors, is about code of the user's.
+        "#pragma clang diagnostic push",
+        '#pragma clang diagnostic ignored "-Weverything"',
         f'extern "C" __attribute__((nodebug)) void {symbol}(const void *__fs_data,'
         " unsigned long __fs_size, void *__fs_memory, unsigned long __fs_memory_size) {",
         *(_WHOLE_INPUT if whole else ("farside::wire::Input __fs_in(__fs_data, __fs_size);",)),
@@ -131,6 +137,11 @@ def stub_text(
         if arguments[index].key.startswith("{"):
             copies[len(lines)] = arguments[index].said
         gives.append(give.replace("@", name))
+    lines += [
+        f"farside::wire::Watch __fs_watch_{index}(__fs_{index});"
+        for index, argument in enumerate(arguments)
+        if argument.key == "f"
+    ]
     lines.append("#pragma clang diagnostic push")
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
     lines.append(f"farside::wire::{'Alive' if alive else 'Result'}{{__fs_given}},")
@@ -148,7 +159,7 @@ def stub_text(
     lines.append("if (!__fs_given) __farside_value(0, nullptr, 0);")
     for index, argument in enumerate(arguments):
         lines += _afterwards(f"__fs_{index}", argument)
-    lines.append("}")
+    lines += ["}", "#pragma clang diagnostic pop"]
     return StubText("\n".join(lines), symbol, callee_line, argument_lines, copies)
 
 
@@ -257,6 +268,8 @@ def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, fil
 def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
     """Tell whether other forms of the arguments may do better."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
+    if any(_REFERENCE in each.message for each in errors):
+        return False
     return not any(
         each.message.startswith(_UNKNOWN) and not any(word in each.message for word in _MISFIT[:2])
         for each in errors[:1]
@@ -275,8 +288,7 @@ def refusal(
     inside = first.file == file
     if inside and first.line == text.callee_line and first.message.startswith(_UNKNOWN):
         return UndefinedName(
-            f"{call}: {_without_stub(first.message)}; define it in a cell first, or include what"
-            " declares it",
+            f"{call}: {_without_stub(first.message)}",
             diagnostics,
             tuple(_QUOTED.findall(first.message)[:1]),
         )
@@ -288,6 +300,9 @@ def refusal(
             (),
             tuple(diagnostics),
         )
+    if _REFERENCE in first.message:
+        reason = first.message[first.message.index(_REFERENCE) :]
+        return ArgumentMismatch(f"{call}: {reason}", callee, (), tuple(diagnostics))
     if _FLEXIBLE in first.message:
         return ArgumentMismatch(
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"

@@ -358,10 +358,17 @@ def array_of(value: object) -> memoryview | None:
     """Return the elements of what is an array (numpy's, `array`, `bytearray`), else None.
 
     An array of numpy's in the other byte order is converted.
+
+    Raises:
+        ArgumentMismatch: some of its elements are masked, which C++ would not see.
     """
     if isinstance(value, bytes):
         return None
     dtype = getattr(value, "dtype", None)
+    if dtype is not None and hasattr(value, "compressed") and value.mask.any():  # type: ignore[attr-defined]
+        raise ArgumentMismatch(
+            "an array with masked elements has no form in C++; give .filled(…) or .compressed()"
+        )
     if getattr(dtype, "byteorder", "=") == ">" and hasattr(value, "astype"):
         value = value.astype(dtype.newbyteorder("="))  # type: ignore[union-attr]
     try:

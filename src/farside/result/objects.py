@@ -34,6 +34,10 @@ class CppObject:
     def __repr__(self) -> str:
         return f"({self.__cpp_type__}) {cpp_text(self)}"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its class is made when it is needed, in another process as well.
+        return _again, (self.__cpp_type__, vars(self))
+
 
 class Enumerator(int):
     """The value of an enumeration: an `int` that knows its name.
@@ -126,6 +130,10 @@ def make_object(type_name: str, labels: Sequence[str], values: Sequence[Any]) ->
         elif name in members:
             raise ProtocolError(f"the far side gave two members with the name {name}")
         members[name] = value
+    return _again(type_name, members)
+
+
+def _again(type_name: str, members: dict[str, Any]) -> CppObject:
     made: CppObject = object.__new__(_class_of(type_name, tuple(members)))
     vars(made).update(members)
     return made

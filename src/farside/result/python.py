@@ -407,7 +407,13 @@ def _opaque(value: _Open) -> Value:
     return Value(without_cells(_text(value.text)), Kind.OBJECT, f"@{address:#x}", None)
 
 
+# Of native/compiler/shown_header.cpp: nanoseconds since 1970 do not hold it.
+_FAR_TIME = b"a time before "
+
+
 def _optional(value: _Open) -> object:
+    if not value.items and value.text.startswith(_FAR_TIME):
+        return Value("", Kind.OPTIONAL, _text(value.text), None)
     return _only(value) if value.items else None
 
 

@@ -96,10 +96,14 @@ class CppMagics(Magics):
     def session(self) -> Session:
         """The session that the cells run in, started when it is first needed."""
         if self._session is None:
-            self._session = Session(changed(Options(output="capture"), self._changes))
-            self._session.on_display = self._publish
-            self._session.on_output = self._write
+            self._session = self._started(self._changes)
         return self._session
+
+    def _started(self, changes: OptionChanges) -> Session:
+        session = Session(changed(Options(output="capture"), changes))
+        session.on_display = self._publish
+        session.on_output = self._write
+        return session
 
     @magic_arguments()
     @argument("-i", "--input", type=_names, action="extend", help="Python names, as C++ variables")
@@ -130,10 +134,15 @@ class CppMagics(Magics):
     def cpp_session(self, line: str) -> None:
         """Start a new session for %%cpp, with these options; the one before ends."""
         arguments = parse_argstring(self.cpp_session, line)
-        changes = {name: value for name, value in vars(arguments).items() if value is not None}
-        self._changes = changes  # type: ignore[assignment]
-        self.close()
-        self._quietly(lambda: self.session)
+        given = {name: value for name, value in vars(arguments).items() if value is not None}
+        changes: OptionChanges = given  # type: ignore[assignment]
+
+        def start() -> None:
+            started = self._started(changes)  # with options that cannot be, all stays as it is
+            self.close()
+            self._session, self._changes = started, changes
+
+        self._quietly(start)
 
     def close(self) -> None:
         """End the session, if there is one; the next cell starts another."""
