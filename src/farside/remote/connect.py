@@ -189,7 +189,7 @@ def _peek(connected: socket.socket, size: int) -> bytes:
 def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Spawned:
     """Say what executor is wanted, and relay from then on."""
     buffer = bytearray()
-    wish = {"slab": options.slab_bytes, "memory": options.memory_limit}
+    wish = {"slab": options.slab_bytes, "memory": options.memory_limit, "tells": True}
     try:
         tunnel.send(memoryview(pack_message(wish)))  # a fresh connection takes that much
         answer = receive_message(tunnel, buffer, _PATIENCE)
@@ -211,7 +211,7 @@ def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Sp
             os.set_blocking(streams[channel], False)
     else:
         streams[STDOUT_CHANNEL], streams[STDERR_CHANNEL] = os.dup(1), os.dup(2)
-    relay = Relay(tunnel, streams, write_only=OUTPUT_CHANNELS)
+    relay = Relay(tunnel, streams, write_only=OUTPUT_CHANNELS, tells=answer.get("tells") is True)
     relay.feed(bytes(buffer))
     thread = threading.Thread(target=relay.run, name=f"relay to {where}", daemon=True)
     thread.start()

@@ -23,7 +23,7 @@ from farside.remote.transport import SocketTransport
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from farside.remote.spawn import Spawned
 
@@ -198,10 +198,17 @@ class Supervisor:
 
     # --- its end -------------------------------------------------------------------------------
 
-    def end(self, keep: Sequence[int] = ()) -> None:
+    def end(
+        self, keep: Sequence[int] = (), drain_to_end: Callable[[float], None] | None = None
+    ) -> None:
         """End it, and with it all below it; may be called again.
 
         Where it was killed, what it left is ended here, but for the processes `keep`.
+
+        Args:
+            keep: see above.
+            drain_to_end: reads captured output for so many seconds, or until it ends. A relay ends
+                when all is read that it has.
         """
         if self._reaped:
             return
@@ -219,6 +226,8 @@ class Supervisor:
         self._close_worker()
         if self._control is not None:
             self._control.close()  # it ends all below it, and itself
+        if self._spawned.relay is not None and drain_to_end is not None:
+            drain_to_end(_REAP_GRACE)
         for thread in (self._spawned.relay, self._spawned.hosted):
             if thread is not None:
                 thread.join(_REAP_GRACE)
