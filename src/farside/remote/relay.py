@@ -442,9 +442,8 @@ def _write(stream: _Stream, most: int) -> int:
     if not stream.passing:
         return os.write(stream.descriptor, stream.outgoing[:most])
     with socket.socket(fileno=os.dup(stream.descriptor)) as local:
-        sent = socket.send_fds(
-            local, [bytes(stream.outgoing[:most])], stream.passing, socket.MSG_NOSIGNAL
-        )
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", stream.passing))
+        sent = local.sendmsg([bytes(stream.outgoing[:most])], [rights], socket.MSG_NOSIGNAL)
     if sent:
         for descriptor in stream.passing:
             os.close(descriptor)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.U32, sps.BYTES)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
+_CUT_GRACE = 1.0  # seconds for what is still on its way from one that ended, or does not answer
 
 
 class Supervisor:
@@ -226,11 +228,13 @@ class Supervisor:
         self._close_worker()
         if self._control is not None:
             self._control.close()  # it ends all below it, and itself
+        cut = was_killed and self._spawned.relay is not None
+        deadline = time.monotonic() + (_CUT_GRACE if cut else _REAP_GRACE)
         if self._spawned.relay is not None and drain_to_end is not None:
-            drain_to_end(_REAP_GRACE)
+            drain_to_end(deadline - time.monotonic())
         for thread in (self._spawned.relay, self._spawned.hosted):
             if thread is not None:
-                thread.join(_REAP_GRACE)
+                thread.join(max(0.0, deadline - time.monotonic()))
         if not self.pid:
             return
         if not self.serves or self._control is None:
