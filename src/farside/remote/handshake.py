@@ -5,7 +5,7 @@ The listening side speaks first, 48 bytes in the clear::
     "FARSIDE1"   "T" with TLS, "P" without   "N"   6 zero bytes   32 random bytes: its nonce
 
 where the "N" says that it answers a wrong proof, too; an older one has zero there, and closes.
-One that takes no caller now says so with another letter, and closes. With TLS the handshake of that
+One that takes no caller now has another letter than T and P, and closes. With TLS its handshake
 follows. Then the caller sends 64 bytes, its own nonce and
 
     HMAC-SHA256(token, "caller" ‖ nonce of the listener ‖ nonce of the caller ‖ fingerprint)
