@@ -62,10 +62,11 @@ def connect(options: Options, *, capture: bool) -> Spawned:
         start = _peek(connected, len(handshake.MAGIC))
         if start != handshake.MAGIC:
             return _plain_orc(connected, start, host, address, options)
-        nonce, tls = handshake.read_banner(_receive(connected, handshake.BANNER_SIZE))
+        banner = _receive(connected, handshake.BANNER_SIZE)
+        _, tls = handshake.read_banner(banner)
         if tls:
             connected = _wrap(connected)
-        _authenticate(connected, nonce, tls=tls, where=(host, address), options=options)
+        _authenticate(connected, banner, (host, address), options)
         return _begin(SocketTunnel(connected), options, address, capture=capture)
     except (OSError, ProtocolError) as error:
         connected.close()
@@ -109,10 +110,11 @@ def _plain_orc(
 
 
 def _authenticate(
-    connected: socket.socket, nonce: bytes, *, tls: bool, where: tuple[str, str], options: Options
+    connected: socket.socket, banner: bytes, where: tuple[str, str], options: Options
 ) -> None:
     """Show that we know the token, and see that the listener does."""
     host, address = where
+    nonce, tls = handshake.read_banner(banner)
     shown, known = handshake.NO_CERTIFICATE, True
     if tls:
         shown = _certificate_of(connected)
@@ -127,7 +129,12 @@ def _authenticate(
         answer = _receive(connected, 32)
     except OSError:
         answer = b""
-    if not answer:
+    if not answer and handshake.says_no(banner):
+        raise SetupError(
+            f"The executor at {address} cannot be used: what serves a caller there ended, or fell"
+            " silent, before it had judged the token; try again."
+        )
+    if answer in (b"", handshake.NO):
         raise SetupError(
             f"The executor at {address} does not let us in: the token is"
             f" {'wrong' if token else 'missing'} (--token-file, {_ENVIRONMENT})."
@@ -189,7 +196,7 @@ def _peek(connected: socket.socket, size: int) -> bytes:
 def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Spawned:
     """Say what executor is wanted, and relay from then on."""
     buffer = bytearray()
-    wish = {"slab": options.slab_bytes, "memory": options.memory_limit}
+    wish = {"slab": options.slab_bytes, "memory": options.memory_limit, "tells": True}
     try:
         tunnel.send(memoryview(pack_message(wish)))  # a fresh connection takes that much
         answer = receive_message(tunnel, buffer, _PATIENCE)
@@ -211,7 +218,7 @@ def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Sp
             os.set_blocking(streams[channel], False)
     else:
         streams[STDOUT_CHANNEL], streams[STDERR_CHANNEL] = os.dup(1), os.dup(2)
-    relay = Relay(tunnel, streams, write_only=OUTPUT_CHANNELS)
+    relay = Relay(tunnel, streams, write_only=OUTPUT_CHANNELS, tells=answer.get("tells") is True)
     relay.feed(bytes(buffer))
     thread = threading.Thread(target=relay.run, name=f"relay to {where}", daemon=True)
     thread.start()

@@ -520,7 +520,7 @@ class Executor:
             with suppress(FarsideError):  # nobody is left to be told of too much output
                 self._pipes.drain()
         finally:
-            self._supervisor.end()
+            self._supervisor.end(drain_to_end=self._pipes.drain_to_end)
             self._finish()
 
     def close(self, timeout: float = 5.0) -> bool:

@@ -151,7 +151,9 @@ def serve(
         _answer(tunnel, {"error": str(error)})
         tunnel.close()
         return
-    _answer(tunnel, {"version": 1})
+    # A session of an older farside does not say what output it has taken.
+    tells = wish.get("tells") is True
+    _answer(tunnel, {"version": 1, "tells": tells})
     assert spawned.control is not None
     assert spawned.stdout is not None
     assert spawned.stderr is not None
@@ -161,7 +163,7 @@ def serve(
         STDOUT_CHANNEL: spawned.stdout,
         STDERR_CHANNEL: spawned.stderr,
     }
-    relay = Relay(tunnel, streams, life=life)
+    relay = Relay(tunnel, streams, life=life, tells=tells)
     relay.feed(bytes(buffer))
     try:
         relay.run()

@@ -280,6 +280,7 @@ class Front:
         answer = handshake.check_caller(self._token, nonce, proof, self._shown)
         if answer is None:
             line.sendall(_NO)
+            secure.sendall(handshake.NO)
             return None
         secure.sendall(answer)
         signal.setitimer(signal.ITIMER_REAL, 0)

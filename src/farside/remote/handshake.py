@@ -2,18 +2,20 @@
 
 The listening side speaks first, 48 bytes in the clear::
 
-    "FARSIDE1"   "T" with TLS, "P" without   7 zero bytes   32 random bytes: its nonce
+    "FARSIDE1"   "T" with TLS, "P" without   "N"   6 zero bytes   32 random bytes: its nonce
 
-One that takes no caller now says so with another letter, and closes. With TLS the handshake of that
+where the "N" says that it answers a wrong proof, too; an older one has zero there, and closes.
+One that takes no caller now has another letter than T and P, and closes. With TLS its handshake
 follows. Then the caller sends 64 bytes, its own nonce and
 
     HMAC-SHA256(token, "caller" ‖ nonce of the listener ‖ nonce of the caller ‖ fingerprint)
 
 where the fingerprint is the SHA-256 of the certificate that it was shown, or zeros without TLS. The
-listener reads these 64 bytes and nothing else before it has compared them, in constant time. It
-answers with the same for "listener", so that a caller who connects for the first time knows, too,
-that the certificate it was shown is that of somebody who knows the token. Nobody between the two
-learns the token, can use what was sent again, or can show another certificate.
+listener reads these 64 bytes and nothing else before it has compared them, in constant time. To a
+wrong proof it says "NO", and closes. Else it answers with the same for "listener", so that a caller
+who connects for the first time knows, too, that the certificate it was shown is that of somebody
+who knows the token. Nobody between the two learns the token, can use what was sent again, or can
+show another certificate.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ BANNER_SIZE = len(MAGIC) + 8 + NONCE_SIZE
 PROOF_SIZE = 2 * NONCE_SIZE
 NO_CERTIFICATE = bytes(32)
 TOKEN_BYTES = 32
+NO = b"NO"
+_SAYS_NO = b"N"
 SESSIONS, CALLERS, TRIES = b"S", b"C", b"W"
 # Of sessions a caller learns after it has shown the token, in the answer to what it wants.
 REFUSALS = {
@@ -46,7 +50,7 @@ def new_token() -> str:
 
 def make_banner(nonce: bytes, *, tls: bool) -> bytes:
     """Return what the listener says first."""
-    return MAGIC + (b"T" if tls else b"P") + bytes(7) + nonce
+    return MAGIC + (b"T" if tls else b"P") + _SAYS_NO + bytes(6) + nonce
 
 
 def make_refusal(why: bytes) -> bytes:
@@ -65,6 +69,11 @@ def read_banner(banner: bytes) -> tuple[bytes, bool]:
     if len(banner) != BANNER_SIZE or not banner.startswith(MAGIC) or banner[8:9] not in b"TP":
         raise ProtocolError("What listens there is no farside executor.")
     return banner[-NONCE_SIZE:], banner[8:9] == b"T"
+
+
+def says_no(banner: bytes) -> bool:
+    """Whether the listener answers a wrong proof; else the end of the stream may mean one."""
+    return banner[9:10] == _SAYS_NO
 
 
 def fingerprint(certificate: bytes) -> bytes:

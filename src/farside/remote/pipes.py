@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from farside.errors import FarsideError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +56,19 @@ class OutputPipes:
             for _ in range(_TURNS):
                 if not self.read(pipe):
                     break
+
+    def drain_to_end(self, seconds: float) -> None:
+        """Hand on all that still comes, until the writers have closed the pipes or time is up."""
+        deadline = time.monotonic() + seconds
+        poll = select.poll()
+        for pipe in self.descriptors:
+            poll.register(pipe, select.POLLIN)
+        while self.descriptors and (left := deadline - time.monotonic()) > 0:
+            for pipe, _ in poll.poll(left * 1000):
+                with suppress(FarsideError):  # nobody is left to be told of too much output
+                    self.read(pipe)
+                if pipe not in self.descriptors:
+                    poll.unregister(pipe)
 
     def close(self) -> None:
         """Close them; may be called again."""

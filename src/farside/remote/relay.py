@@ -9,11 +9,18 @@ numbered channels, so that neither the session nor the executor knows of the net
 
 A frame is ``u32 channel, u8 kind, u32 size`` and the bytes. Kinds: DATA; END, the channel's stream
 has ended; OPEN, the next byte of the channel carries a descriptor, which is the channel whose
-number (u32) is given. For that the relay makes a socket pair and passes one end on.
+number (u32) is given. For that the relay makes a socket pair and passes one end on; TAKEN, so many
+more bytes (u32) of the channel's output have got where they go.
 
 Order matters in one place: what a program prints is there before the reply to the call that printed
-it. So output is read after and sent before the data that was there with it, and a relay delivers
-data only when all output before it is delivered.
+it, and what one printed that was ended before that of the snapshot in its place. So all output
+that there is is read after and sent before the data that was there with it, and a relay delivers
+data only when all output before it is delivered. Nothing that was printed comes before what a
+snapshot says by itself, when it has fallen asleep: who waits for that reads no output.
+
+Output that nobody reads stays in the program's pipe: no more than `WINDOW` bytes of a stream, and
+what comes before a reply, are on their way until they are TAKEN. So little else has to pass before
+a reply does, or the end of a program that prints without end.
 
 Memory is bounded: a relay does not read from where it comes while too much waits for where it
 goes. Nothing a peer sends can name a channel that is not open, be larger than a frame may be, or
@@ -27,7 +34,10 @@ import select
 import socket
 import time
 from array import array
+from collections import deque
+from fcntl import ioctl
 from struct import Struct
+from termios import FIONREAD
 from typing import TYPE_CHECKING
 
 from farside.errors import ProtocolError
@@ -40,13 +50,16 @@ if TYPE_CHECKING:
 DATA_CHANNEL, CONTROL_CHANNEL, STDOUT_CHANNEL, STDERR_CHANNEL = 0, 1, 2, 3
 OUTPUT_CHANNELS = (STDOUT_CHANNEL, STDERR_CHANNEL)
 FIRST_SNAPSHOT = 16
+WINDOW = 1 << 18
 
 _HEADER = Struct("<IBI")
 _NUMBER = Struct("<I")
-_DATA, _END, _OPEN = 0, 1, 2
+_INT = Struct("@i")
+_DATA, _END, _OPEN, _TAKEN = 0, 1, 2, 3
 _MAX_FRAME = 1 << 16
 _MAX_WAITING = 4 << 20
 _MAX_CHANNELS = 2048
+_TOLD_AT_ONCE = WINDOW // 8  # bytes that were taken; a message for every line is one too many
 _LINGER = 10.0  # seconds for the other end to end what this one has ended
 
 
@@ -55,23 +68,41 @@ def frame(channel: int, kind: int, payload: bytes | bytearray | memoryview = b""
     return _HEADER.pack(channel, kind, len(payload)) + payload
 
 
-def _carries_calls(channel: int) -> bool:
-    """Whether a channel is a worker's, or of a snapshot that may become the worker."""
-    return channel == DATA_CHANNEL or channel >= FIRST_SNAPSHOT
-
-
 class _Stream:
     """A local end of a channel."""
 
-    __slots__ = ("descriptor", "ended", "incoming", "outgoing", "passing", "reads")
+    __slots__ = (
+        "called",
+        "came",
+        "descriptor",
+        "ended",
+        "incoming",
+        "outgoing",
+        "passing",
+        "reads",
+        "under_way",
+        "untold",
+        "waits",
+    )
 
-    def __init__(self, descriptor: int, *, reads: bool) -> None:
+    def __init__(self, descriptor: int, *, reads: bool, called: bool = True) -> None:
         self.descriptor = descriptor
         self.reads = reads  # whether it is read from
         self.outgoing = bytearray()  # to be written to it
         self.ended = False  # the other relay has said so
         self.passing: list[int] = []  # descriptors that go with the next byte
         self.incoming = True  # more may come from it
+        self.called = called  # the session has said something to it
+        self.came = 0  # bytes that were to be written to it, ever
+        # Where bytes begin that are to be written when so much output has been, by its streams.
+        self.waits: deque[tuple[int, tuple[int, ...]]] = deque()
+        self.under_way = 0  # bytes of output that were sent and not taken
+        self.untold = 0  # bytes of output that were taken, which the other relay is to be told
+
+    @property
+    def written(self) -> int:
+        """How many bytes were written to it, ever."""
+        return self.came - len(self.outgoing)
 
 
 class Relay:
@@ -82,6 +113,7 @@ class Relay:
         streams: the local end of each channel, by number, as descriptors.
         write_only: channels that are only written to.
         life: ends the relay when it is at its end; None for no such descriptor.
+        tells: whether the two relays tell each other how much output was taken; old ones do not.
     """
 
     def __init__(
@@ -91,9 +123,12 @@ class Relay:
         *,
         write_only: tuple[int, ...] = (),
         life: int | None = None,
+        tells: bool = False,
     ) -> None:
         self._tunnel = tunnel
         self._life = life
+        self._tells = tells
+        self._is_near = STDOUT_CHANNEL in write_only
         self._streams = {
             channel: _Stream(descriptor, reads=channel not in write_only)
             for channel, descriptor in streams.items()
@@ -135,12 +170,11 @@ class Relay:
             events[reading] = select.POLLIN
         if self._to_tunnel:
             events[writing] = events.get(writing, 0) | select.POLLOUT
-        held = self._data_is_held()
-        for channel, stream in self._streams.items():
+        for stream in self._streams.values():
             wanted = 0
-            if stream.incoming and stream.reads and len(self._to_tunnel) < _MAX_WAITING:
+            if stream.incoming and stream.reads and self._has_room_for(stream):
                 wanted |= select.POLLIN
-            if stream.outgoing and not (held and _carries_calls(channel)):
+            if self._writable(stream):
                 wanted |= select.POLLOUT
             if wanted:
                 events[stream.descriptor] = wanted
@@ -169,10 +203,27 @@ class Relay:
             return None
         return max(0.0, self._deadline - time.monotonic()) * 1000
 
-    def _data_is_held(self) -> bool:
-        return any(
-            (stream := self._streams.get(channel)) is not None and stream.outgoing
-            for channel in OUTPUT_CHANNELS
+    def _has_room_for(self, stream: _Stream) -> bool:
+        taken = not self._tells or stream.under_way < WINDOW
+        return taken and len(self._to_tunnel) < _MAX_WAITING
+
+    def _writable(self, stream: _Stream) -> int:
+        """Return how many bytes may be written to a stream before more output is."""
+        while stream.waits and self._is_delivered(stream.waits[0][1]):
+            stream.waits.popleft()
+        if stream.waits:
+            return stream.waits[0][0] - stream.written
+        return len(stream.outgoing)
+
+    def _output_that_came(self) -> tuple[int, ...]:
+        printed = [self._streams.get(channel) for channel in OUTPUT_CHANNELS]
+        return tuple([0 if stream is None else stream.came for stream in printed])
+
+    def _is_delivered(self, output: tuple[int, ...]) -> bool:
+        """Tell whether so much output, by streams, was written; of one that is closed, all was."""
+        return all(
+            (stream := self._streams.get(channel)) is None or stream.written >= size
+            for channel, size in zip(OUTPUT_CHANNELS, output, strict=True)
         )
 
     # ------------------------------------------------------------------ local streams
@@ -185,7 +236,7 @@ class Relay:
             came = stream.descriptor in ready and stream.incoming and stream.reads
             if channel in OUTPUT_CHANNELS or not came:
                 continue
-            output = True
+            output = output or stream.called
             pieces.append(self._read_stream(channel, stream, ends))
         # What was printed before these were written is in the pipes by now, and goes first.
         for channel in OUTPUT_CHANNELS:
@@ -193,7 +244,7 @@ class Relay:
             if printing is None or not (printing.reads and printing.incoming):
                 continue
             if output or printing.descriptor in ready:
-                self._to_tunnel += self._read_stream(channel, printing, ends)
+                self._to_tunnel += self._read_output(channel, printing, ends, all_of_it=output)
         for piece in pieces:
             self._to_tunnel += piece
         for channel, stream in ends:
@@ -205,10 +256,7 @@ class Relay:
         """Return the frames for what a stream has to say."""
         descriptors: list[int] = []
         try:
-            if channel not in OUTPUT_CHANNELS:
-                data, descriptors = _receive_with_descriptors(stream.descriptor)
-            else:
-                data = os.read(stream.descriptor, _MAX_FRAME)
+            data, descriptors = _receive_with_descriptors(stream.descriptor)
         except BlockingIOError:
             return b""
         except OSError:
@@ -216,31 +264,63 @@ class Relay:
         if not data:
             ends.append((channel, stream))
             return b""
+        stream.called = stream.called or self._is_near
         opened = b"".join([self._open_channel(channel, each) for each in descriptors])
         return opened + frame(channel, _DATA, data)
+
+    def _read_output(
+        self, channel: int, stream: _Stream, ends: list[tuple[int, _Stream]], *, all_of_it: bool
+    ) -> bytes:
+        """Return the frames for what was printed: what a frame holds, or all that there is."""
+        left = _size_of(stream.descriptor) if all_of_it else 1
+        frames = bytearray()
+        try:
+            while True:
+                data = os.read(stream.descriptor, _MAX_FRAME)
+                if not data:
+                    ends.append((channel, stream))
+                    break
+                frames += frame(channel, _DATA, data)
+                stream.under_way += len(data)
+                left -= len(data)
+                if left <= 0:
+                    break
+        except BlockingIOError:
+            pass
+        except OSError:
+            ends.append((channel, stream))
+        return bytes(frames)
 
     def _open_channel(self, carrier: int, descriptor: int) -> bytes:
         number = self._next_channel
         self._next_channel = max(FIRST_SNAPSHOT, (number + 1) & 0xFFFFFFFF)
         os.set_blocking(descriptor, False)
-        self._streams[number] = _Stream(descriptor, reads=True)
+        self._streams[number] = _Stream(descriptor, reads=True, called=False)
         return frame(carrier, _OPEN, _NUMBER.pack(number))
 
     def _write_streams(self) -> None:
         order = [*OUTPUT_CHANNELS, *(each for each in self._streams if each not in OUTPUT_CHANNELS)]
         for channel in order:
             stream = self._streams.get(channel)
-            if stream is None or not stream.outgoing:
+            if stream is None or not (most := self._writable(stream)):
                 continue
-            if _carries_calls(channel) and self._data_is_held():
-                continue
+            before = stream.written
             try:
-                del stream.outgoing[: _write(stream)]
+                del stream.outgoing[: _write(stream, most)]
             except BlockingIOError:
                 continue
             except OSError:
                 stream.outgoing.clear()  # its reader has gone, which its other direction will tell
+                stream.waits.clear()
+            if self._tells and channel in OUTPUT_CHANNELS:
+                self._tell_taken(channel, stream, stream.written - before)
             self._drop_if_done(channel, stream)
+
+    def _tell_taken(self, channel: int, stream: _Stream, size: int) -> None:
+        stream.untold += size
+        if stream.untold >= _TOLD_AT_ONCE:
+            self._to_tunnel += frame(channel, _TAKEN, _NUMBER.pack(stream.untold))
+            stream.untold = 0
 
     def _drop_if_done(self, channel: int, stream: _Stream) -> None:
         """Close a stream that has ended in a direction, when all is written that came for it."""
@@ -279,7 +359,7 @@ class Relay:
         position = 0
         while len(buffer) - position >= _HEADER.size:
             channel, kind, size = _HEADER.unpack_from(buffer, position)
-            if size > _MAX_FRAME or kind > _OPEN:
+            if size > _MAX_FRAME or kind > _TAKEN:
                 raise ProtocolError(f"A relay frame of {size} bytes, kind {kind}.")
             if len(buffer) - position < _HEADER.size + size:
                 break
@@ -294,12 +374,32 @@ class Relay:
         if stream is None or stream.ended:
             return  # it has ended here, and the other end did not know yet
         if kind == _DATA:
-            stream.outgoing += payload
+            self._take_data(stream, channel, payload)
         elif kind == _END:
             stream.ended = True
             self._drop_if_done(channel, stream)
+        elif kind == _TAKEN:
+            self._note_taken(stream, channel, payload)
         else:
             self._accept_channel(stream, channel, payload)
+
+    def _take_data(self, stream: _Stream, channel: int, payload: bytes) -> None:
+        if not self._is_near:
+            stream.called = True
+        elif stream.called and channel not in (CONTROL_CHANNEL, *OUTPUT_CHANNELS):
+            before = self._output_that_came()
+            waits_already = bool(stream.waits) and stream.waits[-1][1] == before
+            if not waits_already and not self._is_delivered(before):
+                stream.waits.append((stream.came, before))
+        stream.outgoing += payload
+        stream.came += len(payload)
+
+    def _note_taken(self, stream: _Stream, channel: int, payload: bytes) -> None:
+        if len(payload) != _NUMBER.size or channel not in OUTPUT_CHANNELS or self._is_near:
+            raise ProtocolError("A relay frame about output that is none.")
+        stream.under_way -= _NUMBER.unpack(payload)[0]
+        if stream.under_way < 0:
+            raise ProtocolError("A relay frame about more output than there was.")
 
     def _accept_channel(self, stream: _Stream, channel: int, payload: bytes) -> None:
         if len(payload) != _NUMBER.size or channel in OUTPUT_CHANNELS:
@@ -312,7 +412,7 @@ class Relay:
         ours, theirs = socket.socketpair()
         stream.passing.append(theirs.detach())
         ours.setblocking(False)
-        self._streams[number] = _Stream(ours.detach(), reads=True)
+        self._streams[number] = _Stream(ours.detach(), reads=True, called=False)
 
 
 def _receive_with_descriptors(descriptor: int) -> tuple[bytes, list[int]]:
@@ -330,13 +430,20 @@ def _receive_with_descriptors(descriptor: int) -> tuple[bytes, list[int]]:
     return data, list(descriptors)
 
 
-def _write(stream: _Stream) -> int:
+def _size_of(pipe: int) -> int:
+    """Return how many bytes a pipe holds."""
+    (size,) = _INT.unpack(ioctl(pipe, FIONREAD, bytes(_INT.size)))
+    return int(size)
+
+
+def _write(stream: _Stream, most: int) -> int:
+    """Write so many bytes to a stream, or fewer."""
+    most = min(most, _MAX_FRAME)
     if not stream.passing:
-        return os.write(stream.descriptor, stream.outgoing[:_MAX_FRAME])
+        return os.write(stream.descriptor, stream.outgoing[:most])
     with socket.socket(fileno=os.dup(stream.descriptor)) as local:
-        sent = socket.send_fds(
-            local, [bytes(stream.outgoing[:_MAX_FRAME])], stream.passing, socket.MSG_NOSIGNAL
-        )
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", stream.passing))
+        sent = local.sendmsg([bytes(stream.outgoing[:most])], [rights], socket.MSG_NOSIGNAL)
     if sent:
         for descriptor in stream.passing:
             os.close(descriptor)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import select
 import socket
+from array import array
 
 from farside.errors import FarSideLost, ProtocolError
 from farside.orc import bootstrap, sps
@@ -82,7 +83,8 @@ class Snapshot:
         """
         frame = encode_frame(Opcode.CALL, 0, bootstrap.SNAPSHOT_FOUND_FAMILY)
         try:
-            socket.send_fds(self.socket, [frame], [control.fileno()], socket.MSG_NOSIGNAL)
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [control.fileno()]))
+            self.socket.sendmsg([frame], [rights], socket.MSG_NOSIGNAL)
         except OSError as error:
             raise FarSideLost("The snapshot is gone.") from error
 

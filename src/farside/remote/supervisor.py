@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,13 +24,14 @@ from farside.remote.transport import SocketTransport
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from farside.remote.spawn import Spawned
 
 _WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.U32, sps.BYTES)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
+_CUT_GRACE = 1.0  # seconds for what is still on its way from one that ended, or does not answer
 
 
 class Supervisor:
@@ -198,10 +200,17 @@ class Supervisor:
 
     # --- its end -------------------------------------------------------------------------------
 
-    def end(self, keep: Sequence[int] = ()) -> None:
+    def end(
+        self, keep: Sequence[int] = (), drain_to_end: Callable[[float], None] | None = None
+    ) -> None:
         """End it, and with it all below it; may be called again.
 
         Where it was killed, what it left is ended here, but for the processes `keep`.
+
+        Args:
+            keep: see above.
+            drain_to_end: reads captured output for so many seconds, or until it ends. A relay ends
+                when all is read that it has.
         """
         if self._reaped:
             return
@@ -219,9 +228,13 @@ class Supervisor:
         self._close_worker()
         if self._control is not None:
             self._control.close()  # it ends all below it, and itself
+        cut = was_killed and self._spawned.relay is not None
+        deadline = time.monotonic() + (_CUT_GRACE if cut else _REAP_GRACE)
+        if self._spawned.relay is not None and drain_to_end is not None:
+            drain_to_end(deadline - time.monotonic())
         for thread in (self._spawned.relay, self._spawned.hosted):
             if thread is not None:
-                thread.join(_REAP_GRACE)
+                thread.join(max(0.0, deadline - time.monotonic()))
         if not self.pid:
             return
         if not self.serves or self._control is None:

@@ -7,6 +7,7 @@ of nothing else.
 from __future__ import annotations
 
 import socket
+from array import array
 from typing import Protocol
 
 from farside.errors import FarSideLost
@@ -52,7 +53,9 @@ class SocketTransport:
         flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         try:
             if descriptor is not None:
-                return socket.send_fds(self._socket, [data], [descriptor], flags)
+                # Not `socket.send_fds`, which forgets the flags, and so would wait.
+                rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [descriptor]))
+                return self._socket.sendmsg([data], [rights], flags)
             return self._socket.send(data, flags)
         except BlockingIOError:
             return 0
