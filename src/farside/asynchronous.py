@@ -230,7 +230,7 @@ class AsyncSession:
 
     @property
     def supervisor_pid(self) -> int:
-        """The process that watches the worker."""
+        """The process that watches the worker; see `Session.supervisor_pid`."""
         return self.session.supervisor_pid
 
     @property

@@ -18,7 +18,7 @@ from farside.api.values import kept, result_of
 from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
-from farside.errors import CppException, OptionError, RemoteError
+from farside.errors import CppException, OptionError, RemoteError, SetupError
 from farside.frontend.client import Compiler, brings_instances, find_compiler
 from farside.frontend.pch import build_pch, find_pch
 from farside.interrupts import InterruptGate
@@ -666,8 +666,15 @@ class Session(Calling):
 
     @property
     def supervisor_pid(self) -> int:
-        """The process that watches the worker."""
-        return self._execution.supervisor_pid
+        """The process that watches the worker.
+
+        Raises:
+            SetupError: there is none, or not on this machine. No number stands for that: to signals
+                0 and -1 are whole groups of processes.
+        """
+        if (pid := self._execution.supervisor_pid) <= 0:
+            raise SetupError("This session's far side has no supervisor on this machine.")
+        return pid
 
     @property
     def compiler_pid(self) -> int:
