@@ -44,6 +44,20 @@ def numbers(path: Path) -> list[int]:
     return [step.cell for step in read(path).steps if isinstance(step, SavedCell)]
 
 
+def test_paths_come_back_from_every_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = Options(token_file=Path("token"), orc_runtime=Path("runtime.a"))
+    file = tmp_path / "saved"
+    file.write_bytes(header_line(options))
+    monkeypatch.chdir("/")
+    saved = read_session(str(file))
+    os.close(saved.descriptor)
+    assert saved.options.token_file == tmp_path / "token"
+    assert saved.options.orc_runtime == tmp_path / "runtime.a"
+
+
 def test_options_and_steps_come_back(tmp_path: Path) -> None:
     options = Options(std="c++20", opt=0, defines=("A=1",), time_limit=2.5, use_pch=False)
     steps: tuple[Step, ...] = (

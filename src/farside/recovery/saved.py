@@ -22,6 +22,7 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import fields
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -96,6 +97,9 @@ def header_line(options: Options) -> bytes:
         if field.name not in _NOT_SAVED
         and getattr(options, field.name) != getattr(default, field.name)
     }
+    for name, value in chosen.items():
+        if isinstance(value, Path):
+            chosen[name] = os.path.abspath(value)
     if options.include_dirs:
         chosen["include_dirs"] = [os.path.abspath(each) for each in options.include_dirs]
     if options.includes:
@@ -310,6 +314,8 @@ def _options(line: _Line) -> Options:
         changes[name] = tuple(value) if isinstance(value, list) else value
         if not _fits(changes[name], hints[name]):
             raise line.wrong(f"{name!r} has a value that it cannot have")
+        if isinstance(value, str) and Path in get_args(hints[name]):
+            changes[name] = Path(value)
     return Options(**changes)
 
 
@@ -329,7 +335,7 @@ def _fits(value: object, hint: Any) -> bool:
         return type(value) is int and 0 <= value < _MOST
     if hint is float:
         return type(value) in (int, float) and math.isfinite(value) and value > 0  # type: ignore[arg-type,operator]
-    return hint is str and isinstance(value, str) and "\0" not in value and _is_text(value)
+    return hint in (str, Path) and isinstance(value, str) and "\0" not in value and _is_text(value)
 
 
 def _is_text(text: str) -> bool:
