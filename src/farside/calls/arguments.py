@@ -196,11 +196,16 @@ _WIDE = ("w", (tagged("__int128"), FLEXIBLE))
 _UNSIGNED_WIDE = ("W", (tagged("unsigned __int128"), FLEXIBLE))
 _CHRONO = ("chrono",)
 _ANY_TIME = FLEXIBLE._replace(headers=_CHRONO)
+_OF_MOMENTS = {
+    DURATION: "std::chrono::microseconds",
+    TIME: "std::chrono::sys_time<std::chrono::microseconds>",
+    DATE: "std::chrono::year_month_day",
+}
 # What fits the parameter comes first: chrono's own conversions overflow in silence.
 _MOMENTS = {
-    DURATION: ("t", (_ANY_TIME, tagged("std::chrono::microseconds", _CHRONO))),
-    TIME: ("T", (_ANY_TIME, tagged("std::chrono::sys_time<std::chrono::microseconds>", _CHRONO))),
-    DATE: ("D", (tagged("std::chrono::year_month_day", _CHRONO), _ANY_TIME)),
+    DURATION: ("t", (_ANY_TIME, tagged(_OF_MOMENTS[DURATION], _CHRONO))),
+    TIME: ("T", (_ANY_TIME, tagged(_OF_MOMENTS[TIME], _CHRONO))),
+    DATE: ("D", (tagged(_OF_MOMENTS[DATE], _CHRONO), _ANY_TIME)),
 }
 
 
@@ -501,13 +506,6 @@ class CppType(NamedTuple):
 
     text: str
     headers: tuple[str, ...] = ()
-
-
-_OF_MOMENTS = {
-    DURATION: "std::chrono::microseconds",
-    TIME: "std::chrono::sys_time<std::chrono::microseconds>",
-    DATE: "std::chrono::year_month_day",
-}
 
 
 def cpp_type(value: object, depth: int = 0) -> CppType | None:

@@ -11,7 +11,7 @@ import os
 from array import array
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -38,6 +38,7 @@ _TAG_COUNT = Struct("<BQ")
 _U64 = Struct("<Q")
 _TAG_TIME = Struct("<BqI")
 _TAG_DATE = Struct("<Bq")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIGNED = range(-(1 << 63), 1 << 63)
 
 # The struct module's letters of native numbers: kind and nothing else, as the size is given.
@@ -255,6 +256,11 @@ def integer(value: int) -> bytes:
     raise ArgumentMismatch("an int of more than 128 bits: C++ has no integer for it")
 
 
+def _duration(tag: int, value: timedelta) -> bytes:
+    seconds = value.days * 86400 + value.seconds
+    return _TAG_TIME.pack(tag, seconds, value.microseconds * 1000)
+
+
 def moment(value: object) -> bytes | None:
     """Return a duration, time or date with its tag; None for what is none.
 
@@ -265,19 +271,16 @@ def moment(value: object) -> bytes | None:
     if kind in ("m", "M") and getattr(value, "shape", None) == ():
         return _moment_of_numpy(value, kind)
     if isinstance(value, timedelta):
-        seconds = value.days * 86400 + value.seconds
-        return _TAG_TIME.pack(DURATION, seconds, value.microseconds * 1000)
+        return _duration(DURATION, value)
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ArgumentMismatch(
                 f"the datetime {value} does not say its time zone; give it one, for example with"
                 " .replace(tzinfo=datetime.UTC) or .astimezone()"
             )
-        value = value - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-        seconds = value.days * 86400 + value.seconds
-        return _TAG_TIME.pack(TIME, seconds, value.microseconds * 1000)
+        return _duration(TIME, value - _EPOCH)
     if isinstance(value, date):
-        return _TAG_DATE.pack(DATE, value.toordinal() - date(1970, 1, 1).toordinal())
+        return _TAG_DATE.pack(DATE, value.toordinal() - _EPOCH.toordinal())
     return None
 
 
