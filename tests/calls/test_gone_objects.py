@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import Any
 
 import pytest
@@ -11,8 +9,7 @@ import pytest
 from farside.errors import ArgumentMismatch, ValueGone
 from farside.result.value import Value
 from farside.session import Session
-from tests.session.conftest import NewSession, shown
-from tests.traces import wait_for_end
+from tests.session.conftest import NewSession, end_between_cells, shown
 
 
 def test_a_class_that_is_defined_again(session: Session) -> None:
@@ -51,9 +48,7 @@ def test_an_object_of_another_session(session: Session, new_session: NewSession)
 def test_a_program_that_is_killed_between_calls(session: Session) -> None:
     session.run("int n = 0; int next() { return ++n; }")
     assert [session.fn.next(), session.fn.next()] == [1, 2]
-    worker = session.worker_pid
-    os.kill(worker, signal.SIGKILL)
-    assert wait_for_end(worker)
+    end_between_cells(session, session.worker_pid)
     assert session.fn.next() == 3
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from farside.options import Options
 from farside.session import CellResult, Session
 from tests.far_sides import LIMITED, far_side
+from tests.traces import wait_for_end
 
 NewSession = Callable[..., Session]
 
@@ -47,6 +50,19 @@ def session(new_session: NewSession) -> Session:
 def shown(result: CellResult) -> str | None:
     """Return the text of the value that a cell showed, without its type."""
     return None if result.value is None else result.value.text
+
+
+def wait_for_snapshot(session: Session) -> None:
+    """Wait until the state of the last cell is kept: after its result there is a fork to come."""
+    newest = session._execution.present
+    assert newest is None or newest.snapshot.ready(20)
+
+
+def end_between_cells(session: Session, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """End a process of the far side with the state of the last cell kept, and wait for its end."""
+    wait_for_snapshot(session)
+    os.kill(pid, number)
+    assert wait_for_end(pid)
 
 
 def run_all(session: Session, *cells: str) -> CellResult:

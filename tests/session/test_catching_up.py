@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,8 @@ from farside.errors import CppException, FarSideError, FarSideLost
 from farside.recovery.thrift import ForkBudget
 from farside.rescue import AS_IT_WAS, CAUGHT_UP, TAKEN_BACK_TOO
 from farside.session import Session
-from tests.traces import wait_for_end
 
-from .conftest import run_all, shown
+from .conftest import end_between_cells, run_all, shown
 
 POSIX = "#include <csignal>\n#include <fcntl.h>\n#include <stdexcept>\n#include <unistd.h>\n"
 
@@ -31,15 +29,13 @@ def dear(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 def die(session: Session) -> tuple[str, ...]:
     """Kill the program while it is idle; return what the session reports."""
-    os.kill(session.worker_pid, signal.SIGKILL)
-    assert wait_for_end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     return session.run("0;").notices[1:]
 
 
 def lose(session: Session) -> tuple[str, ...]:
     """Kill the program while it is idle, in a state that does not come back."""
-    os.kill(session.worker_pid, signal.SIGKILL)
-    assert wait_for_end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     with pytest.raises(FarSideLost, match="The cell was not run") as caught:
         session.run("*(volatile int *)nullptr = 1;")
     return caught.value.recovery
@@ -71,8 +67,7 @@ def test_cells_of_all_kinds_are_run_again(session: Session, dear: pytest.MonkeyP
 def test_what_they_printed_is_not_printed_again(session: Session, dear: pytest.MonkeyPatch) -> None:
     session.run("#include <cstdio>\nint x = 1;")
     assert session.run('std::puts("once"); x = 2;').stdout == "once\n"
-    os.kill(session.worker_pid, signal.SIGKILL)
-    assert wait_for_end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     assert session.run("0;").stdout == ""
     result = session.run("x")
     assert (shown(result), result.stdout) == ("2", "")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from farside.errors import Crashed
-from tests.traces import wait_for_end
 
-from .conftest import run_all, shown
+from .conftest import end_between_cells, run_all, shown
 
 if TYPE_CHECKING:
     from farside.remote.death import DeathReport
@@ -417,16 +416,14 @@ def test_child_of_the_program_leaves_no_record(session: Session) -> None:
 
 def test_killed_from_outside(session: Session) -> None:
     session.run("int x = 1;")
-    os.kill(session.worker_pid, signal.SIGKILL)
-    assert wait_for_end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     how, _ = session.run("x = 2;").notices
     assert how.endswith("SIGKILL (killed): by another process, or by itself")
 
 
 def test_signal_from_another_process_names_it(session: Session) -> None:
     session.run("int x = 1;")
-    os.kill(session.worker_pid, signal.SIGBUS)
-    assert wait_for_end(session.worker_pid)
+    end_between_cells(session, session.worker_pid, signal.SIGBUS)
     how, _ = session.run("x = 2;").notices
     assert re.search(f"SIGBUS.*sent by process {os.getpid()}", how)
 

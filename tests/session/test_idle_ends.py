@@ -14,21 +14,16 @@ from farside.rescue import AS_IT_WAS, STARTED_AGAIN
 from farside.session import Session
 from tests.traces import wait_for_end
 
-from .conftest import NewSession, run_all, shown
+from .conftest import NewSession, end_between_cells, run_all, shown, wait_for_snapshot
 
 ENDED = "the program had ended before the cell ran: "
 KILLED = f"{ENDED}SIGKILL (killed): by another process, or by itself"
 
 
-def end(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-    os.kill(pid, number)
-    assert wait_for_end(pid)
-
-
 def test_a_worker_that_is_killed_between_cells(session: Session) -> None:
     run_all(session, "int x = 1;", "x = 2;")
     for number in (signal.SIGKILL, signal.SIGTERM):
-        end(session.worker_pid, number)
+        end_between_cells(session, session.worker_pid, number)
         result = session.run("++x")
         how, *others = result.notices
         assert how.startswith(f"{ENDED}{number.name}")
@@ -44,12 +39,14 @@ def test_a_worker_that_is_killed_while_the_cell_is_compiled(
     os.mkfifo(pipe)
     (tmp_path / "other.h").write_text("int y = x;")
     run_all(session, "int x = 1;", "x = 2;")
+    wait_for_snapshot(session)
     worker = session.worker_pid
 
     def strike() -> None:
         with pipe.open("w"):
             (tmp_path / "other.h").rename(pipe)  # for the cell is compiled again
-            end(worker)
+            os.kill(worker, signal.SIGKILL)
+            assert wait_for_end(worker)
 
     thread = threading.Thread(target=strike)
     thread.start()
@@ -62,7 +59,7 @@ def test_a_worker_that_is_killed_while_the_cell_is_compiled(
 def test_a_supervisor_that_is_killed_between_cells(session: Session) -> None:
     run_all(session, "int x = 1;", "x = 2;")
     worker = session.worker_pid
-    end(session.supervisor_pid)
+    end_between_cells(session, session.supervisor_pid)
     assert wait_for_end(worker)
     result = session.run("++x")
     assert result.notices == (f"{ENDED}The far side is gone: its supervisor ended", AS_IT_WAS)
@@ -71,7 +68,7 @@ def test_a_supervisor_that_is_killed_between_cells(session: Session) -> None:
 
 def test_a_program_that_left_before_a_cell_that_fails(session: Session) -> None:
     run_all(session, "int x = 1;", "x = 2;")
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     with pytest.raises(CompileError) as caught:
         session.run("no_name")
     assert caught.value.recovery == (KILLED, AS_IT_WAS)
@@ -85,7 +82,7 @@ def test_a_program_that_left_before_a_cell_that_fails(session: Session) -> None:
 def test_a_cell_is_not_run_where_the_state_before_it_is_lost(new_session: NewSession) -> None:
     session = new_session(snapshots=0)
     run_all(session, "int x = 1;", "x = 2;")
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     with pytest.raises(FarSideLost, match="The cell was not run") as caught:
         session.run("x += 10")
     assert caught.value.recovery == (STARTED_AGAIN,)
@@ -96,7 +93,7 @@ def test_calls_are_made_again(session: Session) -> None:
     session.run("int x = 1; int add(int n) { return x += n; }")
     assert session.call("add", 1) == 2
     assert session.call("add", 1) == 3
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     assert shown(session.run("x")) == "3"
 
 
@@ -105,12 +102,12 @@ def test_calls_find_the_program_that_has_ended(session: Session) -> None:
     session.run("struct Made { int get() { return 7; } };")
     worker = session.worker_pid
     assert session.call("add", 1) == 2
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     assert session.call("add", 1) == 3  # and nothing was lost
-    end(session.supervisor_pid)
+    end_between_cells(session, session.supervisor_pid)
     assert wait_for_end(session.worker_pid)
     assert session.fn.add(1) == 4
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     made = session.new("Made")  # which is compiled first
     assert session.of(made).get() == 7
     result = session.run("x")
@@ -123,15 +120,15 @@ def test_calls_find_the_program_that_has_ended(session: Session) -> None:
 
 def test_what_else_is_done_finds_the_program_that_has_ended(session: Session) -> None:
     run_all(session, "int x = 1;", "x = 2;")
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     assert session.statistics().images == 1
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     assert "libz.so.1" in session.load("libz.so.1")
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     assert session.libraries()
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     session.share("shared", bytearray(8))[0] = 3
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     session.jitdylib("more")
     assert shown(session.run("x + shared[0]")) == "5"
 
@@ -139,7 +136,7 @@ def test_what_else_is_done_finds_the_program_that_has_ended(session: Session) ->
 def test_nothing_is_called_where_the_state_before_the_call_is_lost(new_session: NewSession) -> None:
     session = new_session(snapshots=0)
     run_all(session, "int x = 1; int add(int n) { return x += n; }", "x = 2;")
-    end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     with pytest.raises(FarSideLost, match="Nothing was done") as caught:
         session.call("add", 1)
     assert caught.value.recovery == (STARTED_AGAIN,)

@@ -17,7 +17,7 @@ from farside.session import Session
 from tests.conftest import Traces
 from tests.traces import wait_for_end
 
-from .conftest import NewSession, run_all, shown
+from .conftest import NewSession, end_between_cells, run_all, shown
 
 KEPT = ("the program's state is as it was before the cell",)
 POSIX = "#include <csignal>\n#include <unistd.h>\n#include <vector>\n"
@@ -25,8 +25,7 @@ POSIX = "#include <csignal>\n#include <unistd.h>\n#include <vector>\n"
 
 def lose_everything(session: Session) -> tuple[str, ...]:
     """Kill a session's supervisor that keeps no snapshots; return the report."""
-    os.kill(session.supervisor_pid, signal.SIGKILL)
-    assert wait_for_end(session.supervisor_pid)
+    end_between_cells(session, session.supervisor_pid)
     with pytest.raises(FarSideError) as caught:
         session.run("0;")
     return caught.value.recovery
@@ -158,8 +157,7 @@ def test_what_was_started_without_environment_ends_with_the_supervisor(
     assert os.read(reader, 1) == b"\n"
     if killed == "idle":
         worker, supervisor = session.worker_pid, session.supervisor_pid
-        os.kill(supervisor, signal.SIGKILL)
-        assert wait_for_end(supervisor)
+        end_between_cells(session, supervisor)
         assert wait_for_end(worker)
         assert session.run("0;").notices
     else:

@@ -14,7 +14,7 @@ from farside.rescue import STARTED_AGAIN
 from farside.session import Session
 from tests.traces import wait_for_end
 
-from .conftest import NewSession, run_all, shown
+from .conftest import NewSession, end_between_cells, run_all, shown
 
 DEATHS = {
     "null pointer": ("*(volatile int *)nullptr = 1;", "SIGSEGV"),
@@ -98,8 +98,7 @@ def test_output_before_a_crash_is_kept(session: Session) -> None:
 
 def test_far_side_killed_while_idle(session: Session) -> None:
     session.run("int x = 3;")
-    os.kill(session.worker_pid, signal.SIGKILL)
-    assert wait_for_end(session.worker_pid)
+    end_between_cells(session, session.worker_pid)
     assert len(session.run("++x;").notices) == 2
     assert shown(session.run("x")) == "4"
 

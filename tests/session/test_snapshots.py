@@ -16,7 +16,7 @@ from farside.rescue import CAUGHT_UP, STARTED_AGAIN
 from farside.session import Session
 from tests.traces import wait_for_end
 
-from .conftest import NewSession, run_all, shown
+from .conftest import NewSession, end_between_cells, run_all, shown
 from .test_processes import alive, descendants, wait_gone
 
 AS_BEFORE = "the program's state is as it was before the cell"
@@ -103,12 +103,7 @@ def test_idle_death_loses_nothing(session: Session) -> None:
     session.run("int x = 1;")
     session.run("x = 2;")
     for n in range(3, 6):
-        # Between the result of a cell and its snapshot lies the time of a fork.
-        newest = session._execution.present
-        assert newest is not None
-        assert newest.snapshot.ready(20)
-        os.kill(session.worker_pid, signal.SIGKILL)
-        assert wait_for_end(session.worker_pid)
+        end_between_cells(session, session.worker_pid)
         assert session.run("x += 1;").notices[1:] == (AS_BEFORE,)
         assert shown(session.run("x")) == str(n)
 
