@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 import farside.cli
 from tests.far_sides import left_out
@@ -27,6 +28,10 @@ PACKAGE = Path(farside.cli.__file__).parent
 
 # The executor that is tested, by sessions and by the contract tests alike.
 os.environ.setdefault("FARSIDE_EXECUTOR", str(PACKAGE / "libexec" / "farside-executor"))
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("farside", deadline=None)
+settings.load_profile("farside")
 
 # What a shell without job control starts in the background ignores these, and the processes of the
 # tests would inherit that; the tests are about what Ctrl-C does.
