@@ -21,6 +21,7 @@ from tests.sshd import HOST, sshd
 
 CHOSEN = os.environ.get("FARSIDE_TEST_FAR_SIDE", "native")
 LIMITED = CHOSEN in ("stock", "in-process")
+ELSEWHERE = CHOSEN in ("tcp", "tls", "ssh")
 STOCK = Path(
     shutil.which("llvm-jitlink-executor-22") or "/usr/lib/llvm-22/bin/llvm-jitlink-executor"
 )
@@ -55,6 +56,7 @@ _ELSEWHERE = {
         "no state outlives the supervisor on another machine",
     ),
     "test_nothing_is_left_of_snapshots": "counts this machine's processes below the tests",
+    "test_the_programs_environment_is_its_own": "the environment is that of the front or sshd",
 }
 _NOT_KEPT = dict.fromkeys(
     (

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from farside.errors import FarSideLost
 from farside.options import Options
-from farside.rescue import STARTED_AGAIN
+from farside.orc import bootstrap
+from farside.remote.conversation import Conversation
+from farside.rescue import AS_IT_WAS, STARTED_AGAIN
 from farside.session import Session
 from tests.far_sides import Front
-from tests.session.conftest import shown
+from tests.session.conftest import shown, wait_for_snapshot
+from tests.traces import wait_for_end
 
 
 class Network:
@@ -138,6 +143,31 @@ def test_a_network_that_is_cut(session: Session, network: Network) -> None:
         session.run("farside::display(1); for (;;) pause();")
     assert STARTED_AGAIN in caught.value.recovery
     assert shown(session.run("x")) == "1"
+
+
+def test_a_program_that_is_killed_while_the_network_is_away(
+    session: Session, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Conversation.call
+    executor = session._execution.started()
+    assert executor is not None
+
+    def send_and_hear(conversation: Conversation, function: int, *rest: Any, **more: Any) -> int:
+        sequence = send(conversation, function, *rest, **more)
+        if function == executor.address(bootstrap.COMMIT):
+            network.resume()
+        return sequence
+
+    monkeypatch.setattr(Conversation, "call", send_and_hear)
+    wait_for_snapshot(session)
+    network.hold()
+    worker = session.worker_pid
+    os.kill(worker, signal.SIGKILL)
+    assert wait_for_end(worker)
+    result = session.run("x += 10;")  # is sent to a program that has ended
+    killed = "the program had ended before the cell ran: SIGKILL (killed): by another process, or"
+    assert result.notices == (f"{killed} by itself", AS_IT_WAS)
+    assert shown(session.run("x")) == "12"
 
 
 def test_an_executor_that_is_killed_there(session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ import pytest
 
 from farside.options import Options
 from farside.session import CellResult, Session
-from tests.far_sides import LIMITED, far_side
+from tests.far_sides import ELSEWHERE, LIMITED, far_side
 from tests.traces import wait_for_end
 
 NewSession = Callable[..., Session]
@@ -59,10 +60,16 @@ def wait_for_snapshot(session: Session) -> None:
 
 
 def end_between_cells(session: Session, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """End a process of the far side with the state of the last cell kept, and wait for its end."""
+    """End a process of the far side with the state of the last cell kept, and wait for its end.
+
+    Over a network also for the news of it, which a user gets who does something else meanwhile.
+    """
     wait_for_snapshot(session)
     os.kill(pid, number)
     assert wait_for_end(pid)
+    executor = session._execution.started()
+    while ELSEWHERE and executor is not None and executor.lives():
+        assert select.select([executor._supervisor.fileno()], [], [], 20)[0]
 
 
 def run_all(session: Session, *cells: str) -> CellResult:

@@ -172,6 +172,15 @@ class Executor:
         """How its worker ended, None while it lives or nobody knows."""
         return self._supervisor.death
 
+    def had_begun(self) -> bool:
+        """Tell whether its worker, which has ended, had begun the call that was waited for.
+
+        One that somebody ends may live on for the near side until the news comes, and be sent
+        calls. Where nobody knows, it had.
+        """
+        begun = None if self.death is None else self.death.begun
+        return begun is None or begun > self._conversation.outer_call
+
     @property
     def _has_ended(self) -> bool:
         return self.death is not None or self._supervisor.ended

@@ -63,6 +63,7 @@ class Supervisor:
         self._remarks = remarks
         self._frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._sequence = 0
+        self._begun: int | None = None  # by the worker whose end is told next
         self._reaped = False
         self._is_first = True
         # The processes, whatever becomes of their numbers.
@@ -106,14 +107,21 @@ class Supervisor:
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
                 report = _report(*sps.unpack(_WORKER_ENDED, frame.payload))
                 if self.worker_pid in (None, report.pid):
-                    self.death = report
+                    self.death = report._replace(begun=self._begun)
+                self._begun = None
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_REMARK:
                 kind, value = sps.unpack((sps.U32, sps.U64), frame.payload)
-                if kind == bootstrap.REMARK_OTHERS_ENDED:
-                    value += self._remarks.get(kind, 0)
-                self._remarks[kind] = value
+                self._note_remark(kind, value)
             else:
                 raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
+
+    def _note_remark(self, kind: int, value: int) -> None:
+        if kind == bootstrap.REMARK_BEGUN:
+            self._begun = value
+            return
+        if kind == bootstrap.REMARK_OTHERS_ENDED:
+            value += self._remarks.get(kind, 0)
+        self._remarks[kind] = value
 
     def worker_has_ended(self) -> bool:
         """Tell whether the worker has ended, as far as the kernel tells at once."""
