@@ -31,8 +31,6 @@ STOCKS = [each for each in (STOCK, STOCK_19) if each.exists()]
 TOKEN = "a token that only the tests know"
 
 _ELSEWHERE = {
-    "test_nothing_is_left_of_snapshots": "counts this machine's processes below the tests",
-    "test_nothing_is_left_after_close": "counts this machine's processes below the tests",
     "test_the_programs_environment_is_its_own": "the environment is that of the front or sshd",
 }
 _NOT_KEPT = dict.fromkeys(

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from struct import pack
 
@@ -62,7 +62,14 @@ def test_what_is_no_request_is_the_end(request_: bytes) -> None:
 
 def test_nobody_answers() -> None:
     ours, theirs = socket.socketpair()
-    with ours:
+    theirs.close()
+    assert not keeper.ask(ours, [1], 20)
+
+
+def test_a_late_answer_is_not_taken_for_another() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
         assert not keeper.ask(ours, [1], 0.01)
-        theirs.close()
+        with suppress(OSError):
+            theirs.sendall(b"\0")
         assert not keeper.ask(ours, [1], 20)

@@ -103,8 +103,9 @@ def test_nothing_is_left_after_close(new_session: NewSession) -> None:
     session.run("int x = 1;")
     below = descendants(os.getpid())
     assert session.worker_pid in below
+    pids = [session.worker_pid, session.compiler_pid, supervisor_of(session)]
     session.close()
-    wait_gone([session.worker_pid, session.compiler_pid, supervisor_of(session)])
+    wait_gone(pids)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

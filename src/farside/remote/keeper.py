@@ -34,12 +34,15 @@ def ask(keeper: socket.socket, keep: Sequence[int], patience: float) -> bool:
         patience: in seconds.
 
     Returns:
-        False if there is no answer: nobody knows what is left.
+        False if there is no answer: nobody knows what is left. The stream is closed then, as a late
+        answer would be taken for that to another request.
     """
     with suppress(OSError):
         keeper.settimeout(patience)
         keeper.sendall(_COUNT.pack(len(keep)) + array("I", keep).tobytes())
-        return keeper.recv(1) == _DONE
+        if keeper.recv(1) == _DONE:
+            return True
+    keeper.close()
     return False
 
 
