@@ -21,6 +21,7 @@ from tests.sshd import HOST, sshd
 
 CHOSEN = os.environ.get("FARSIDE_TEST_FAR_SIDE", "native")
 LIMITED = CHOSEN in ("stock", "in-process")
+ELSEWHERE = CHOSEN in ("tcp", "tls", "ssh")
 STOCK = Path(
     shutil.which("llvm-jitlink-executor-22") or "/usr/lib/llvm-22/bin/llvm-jitlink-executor"
 )
@@ -30,31 +31,7 @@ STOCKS = [each for each in (STOCK, STOCK_19) if each.exists()]
 TOKEN = "a token that only the tests know"
 
 _ELSEWHERE = {
-    **dict.fromkeys(
-        (
-            "test_nothing_is_left_after_close",
-            "test_close_while_a_cell_runs",
-            "test_a_session_that_is_dropped_ends",
-            "test_after_the_compiler_and_the_program_were_started_again",
-            "test_a_librarian_that_was_killed_is_replaced",
-            "test_taking_back_cells_leaves_the_librarian",
-            "test_calls_find_the_program_that_has_ended",
-            "test_what_else_is_done_finds_the_program_that_has_ended",
-            "test_calls_cells_and_states",
-        ),
-        "looks for the supervisor by its number",
-    ),
-    **dict.fromkeys(
-        (
-            "test_loss.py",
-            "test_supervisor_killed_by_a_cell",
-            "test_a_supervisor_that_is_killed_between_cells",
-            "test_a_cell_is_not_run_where_the_state_before_it_is_lost",
-            "test_nothing_is_called_where_the_state_before_the_call_is_lost",
-        ),
-        "no state outlives the supervisor on another machine",
-    ),
-    "test_nothing_is_left_of_snapshots": "counts this machine's processes below the tests",
+    "test_the_programs_environment_is_its_own": "the environment is that of the front or sshd",
 }
 _NOT_KEPT = dict.fromkeys(
     (
@@ -110,6 +87,7 @@ _NOT_SHARED = dict.fromkeys(
         "test_a_buffer_is_seen_by_both_sides",
         "test_a_buffer_outlives_the_program",
         "test_what_cannot_be_shared",
+        "test_what_else_is_done_finds_the_program_that_has_ended",
     ),
     "buffers are shared with farside's own executor on this machine only",
 )

@@ -314,6 +314,15 @@ uint64_t writtenSince(pid_t pid) {
   return now > before ? now - before : 0;
 }
 
+void noteBegun(uint64_t sequenceNumber) {
+  if (record != nullptr && record->Begun.load() <= sequenceNumber)
+    record->Begun.store(sequenceNumber + 1);
+}
+
+std::optional<uint64_t> newestBegun() {
+  return record == nullptr ? std::nullopt : std::optional<uint64_t>(record->Begun.load());
+}
+
 void interruptCall(uint64_t sequenceNumber) {
   if (record != nullptr)
     record->Interrupted.store(sequenceNumber + 1, std::memory_order_relaxed);

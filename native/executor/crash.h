@@ -12,6 +12,7 @@
 #include "fd.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 
@@ -54,6 +55,14 @@ void noteWritten(bool beforeCall);
 
 /// In the supervisor: how many a dead worker, not yet waited for, has written since `noteWritten`.
 uint64_t writtenSince(pid_t pid);
+
+/// In the worker: writes down that it has begun a call of the near side's.
+void noteBegun(uint64_t sequenceNumber);
+
+/// In the supervisor: one more than the highest number of a call that a worker has begun, 0 if it
+/// has begun none; nothing where nobody writes it down. A snapshot's number is lower than that of
+/// the call before it, which goes with it.
+std::optional<uint64_t> newestBegun();
 
 /// Says where the program asked to be ended.
 void recordExit(ExitKind kind);

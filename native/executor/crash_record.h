@@ -52,7 +52,8 @@ struct CrashRecord {
   CrashHeader Header;
   CrashFrame Frames[maxFrames];
   char Text[16384];
-  std::atomic<uint64_t> Written;     // bytes that the process had written before the call it serves
+  std::atomic<uint64_t> Written; // bytes that the process had written before the call it serves
+  std::atomic<uint64_t> Begun;   // one more than the highest number of a call, as `noteBegun` says
   std::atomic<uint64_t> Interrupted; // the call that the user wants to end, as `interruptCall` says
   std::atomic<int32_t> Owner;        // the process whose death is recorded
   std::atomic<int32_t> Crasher;      // the thread that writes, 0 for none

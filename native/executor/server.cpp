@@ -153,6 +153,7 @@ void Server::execute(const Frame &frame) {
   if (isOuter) {
     Snapshot::awaitNewest();
     OuterCall = frame.Header.SequenceNumber;
+    noteBegun(OuterCall);
   }
   if (isOuter && Hooks != nullptr)
     Hooks->begin();

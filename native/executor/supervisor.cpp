@@ -36,7 +36,8 @@ enum RemarkKind : uint32_t {
   OthersEnded = 2,
   TooManyProcesses = 3,
   Written = 4,
-  Traced = 5
+  Traced = 5,
+  Begun = 6
 };
 enum Circumstance : uint32_t {
   EndedOutOfMemory = 1,
@@ -273,9 +274,11 @@ private:
     reportEnd(ended.si_code, ended.si_status, circumstances);
   }
 
-  /// Says what the worker, dead and not yet waited for, has written in its last call, and returns
-  /// the circumstances of its end.
+  /// Says which call of the worker, dead and not yet waited for, was its last, and what it has
+  /// written in it, and returns the circumstances of its end.
   uint32_t examine(int status) {
+    if (std::optional<uint64_t> begun = newestBegun())
+      remark(Begun, *begun);
     if (uint64_t bytes = writtenSince(Worker))
       remark(Written, bytes);
     uint32_t circumstances = 0;

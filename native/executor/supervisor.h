@@ -16,7 +16,8 @@
 // value): 1, the program was stopped by this signal and has been continued; 2, so many other
 // processes of the program were ended; 3, it had this many, which is beyond the limit; 4, the call
 // that the worker died in had written this many bytes; 5, a thread that had asked to be traced was
-// stopped by this signal and was let go.
+// stopped by this signal and was let go; 6, with the news of a worker's end before it: one more
+// than the highest number of a call that it had begun.
 //
 // From it: tag 1, kill the worker, and everything else below the supervisor except these snapshots
 // (Seq<u32> pids); tag 2, a snapshot is the worker from now on (u32 pid); answered by tag 1, or by

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from farside.result.output import Output
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 AS_IT_WAS = "the program's state is as it was before the cell"
 CAUGHT_UP = (
@@ -236,21 +237,44 @@ class Rescue:
         return raised
 
     def while_living(
-        self, prepare: Callable[[], T], make_calls_again: Callable[[FarsideError], None]
-    ) -> T:
-        """Prepare a cell for a program that lives.
+        self,
+        prepare: Callable[[], T],
+        run: Callable[[T], R],
+        make_calls_again: Callable[[FarsideError], None],
+    ) -> tuple[T, R]:
+        """Prepare a cell for a program that lives, and run it.
 
-        One that somebody has killed while none of its code was to run costs no cell: it is brought
-        back, and the cell is prepared anew.
+        A program that somebody has killed while none of its code was to run costs no cell: it is
+        brought back, and the cell is prepared anew. So it is where the news comes only after the
+        cell was sent, as over a network, and the program had not begun it.
 
         Args:
             prepare: compiles and links the cell.
+            run: has the far side run it.
             make_calls_again: see `Calls.make_again`.
+
+        Returns:
+            what `prepare` and `run` made of it.
 
         Raises:
             FarSideLost: it could not be brought back as it was. The cell was written for another
                 state, and is not run.
         """
+        made = self._prepared(prepare, make_calls_again)
+        executor = self._execution.started()
+        try:
+            return made, run(made)
+        except Crashed:
+            if executor is None or executor.had_begun():
+                raise
+            if not self.bring_back(_CELL, make_calls_again):
+                raise
+        made = prepare()
+        return made, run(made)
+
+    def _prepared(
+        self, prepare: Callable[[], T], make_calls_again: Callable[[FarsideError], None]
+    ) -> T:
         self.bring_back(_CELL, make_calls_again)
         executor = self._execution.started()
         ran = executor.ran if executor is not None else 0

@@ -194,9 +194,13 @@ class Session(Calling):
                     stages.end("compile")
                     return compiled, text, self._link(compiled, dylib)
 
-                compiled, text, image = self._rescue.while_living(prepare, self._make_calls_again)
-                stages.end("link")
-                outcome = self._commit(image)
+                def run(made: tuple[CompiledCell, str, LinkedImage | None]) -> RunOutcome | None:
+                    stages.end("link")
+                    return self._commit(made[2])
+
+                (compiled, text, image), outcome = self._rescue.while_living(
+                    prepare, run, self._make_calls_again
+                )
                 stages.run = outcome.nanoseconds * 1e-9 if outcome else 0.0
                 stages.end("commit")
             self._accept(compiled, text, image, dylib)

@@ -1,23 +1,30 @@
-"""A network that goes away in the middle of a cell, and comes back or does not."""
+"""A network that goes away in the middle of a cell, and comes back or does not; and what is killed
+at its far end."""
 
 from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from farside.errors import FarSideLost
+from farside.errors import Crashed, FarSideError, FarSideLost
 from farside.options import Options
-from farside.rescue import STARTED_AGAIN
+from farside.orc import bootstrap
+from farside.remote.conversation import Conversation
+from farside.remote.far_end import receive_message
+from farside.rescue import AS_IT_WAS, STARTED_AGAIN
 from farside.session import Session
 from tests.far_sides import Front
-from tests.session.conftest import shown
+from tests.session.conftest import shown, wait_for_snapshot
+from tests.traces import wait_for_end
 
 
 class Network:
@@ -98,7 +105,8 @@ def session(network: Network, tmp_path: Path) -> Iterator[Session]:
     )
     with Session(options) as made:
         made.run(
-            "#include <farside/display.h>\n#include <fcntl.h>\n#include <unistd.h>\nint x = 1;"
+            "#include <farside/display.h>\n#include <csignal>\n#include <fcntl.h>\n"
+            "#include <unistd.h>\nint x = 1;"
         )
         made.run("x = 2;")
         yield made
@@ -140,9 +148,130 @@ def test_a_network_that_is_cut(session: Session, network: Network) -> None:
     assert shown(session.run("x")) == "1"
 
 
+def test_a_program_that_is_killed_while_the_network_is_away(
+    session: Session, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Conversation.call
+    executor = session._execution.started()
+    assert executor is not None
+
+    def send_and_hear(conversation: Conversation, function: int, *rest: Any, **more: Any) -> int:
+        sequence = send(conversation, function, *rest, **more)
+        if function == executor.address(bootstrap.COMMIT):
+            network.resume()
+        return sequence
+
+    monkeypatch.setattr(Conversation, "call", send_and_hear)
+    wait_for_snapshot(session)
+    network.hold()
+    worker = session.worker_pid
+    os.kill(worker, signal.SIGKILL)
+    assert wait_for_end(worker)
+    result = session.run("x += 10;")  # is sent to a program that has ended
+    killed = "the program had ended before the cell ran: SIGKILL (killed): by another process, or"
+    assert result.notices == (f"{killed} by itself", AS_IT_WAS)
+    assert shown(session.run("x")) == "12"
+
+
 def test_an_executor_that_is_killed_there(session: Session) -> None:
     session.on_display = lambda _: os.kill(session.worker_pid, 9)
     with pytest.raises(Exception, match="SIGKILL") as caught:
         session.run("x = 5; farside::display(1); for (;;) pause();")
     assert caught.value.recovery == ("the program's state is as it was before the cell",)  # type: ignore[attr-defined]
     assert shown(session.run("x")) == "2"
+
+
+# ------------------------------------------------------------------ without the supervisor
+
+LOSE_SUPERVISOR = "x = 9; kill(getppid(), SIGKILL); for (;;) pause();"
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def start_daemon(session: Session, pipe: Path) -> int:
+    """Start what has left the program, and carries no mark but the limit; return a pipe from it."""
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    session.run(f"""
+        if (!fork()) {{
+          setsid();
+          if (fork())
+            _exit(0);
+          char *const nothing[] = {{nullptr}};
+          execle("/bin/sh", "sh", "-c", "exec 9> {pipe}; echo >&9; exec sleep 1000000", nullptr,
+                 nothing);
+        }}
+    """)
+    os.set_blocking(reader, True)
+    select.select([reader], [], [])
+    assert os.read(reader, 1) == b"\n"
+    return reader
+
+
+def is_over(reader: int) -> bool:
+    """Wait for the end of what writes to a pipe."""
+    with open(reader, "rb") as pipe:
+        return pipe.read() == b""
+
+
+def test_a_killed_supervisor_costs_no_value(session: Session, tmp_path: Path) -> None:
+    session.checkpoint("two")
+    for number in range(2):
+        daemon = start_daemon(session, tmp_path / f"pipe-{number}")
+        session.run("++x;")
+        with pytest.raises(FarSideLost, match="supervisor") as caught:
+            session.run(LOSE_SUPERVISOR)
+        assert caught.value.recovery == (AS_IT_WAS,)
+        assert is_over(daemon)
+        assert shown(session.run("x")) == str(number + 3)
+        with pytest.raises(Crashed, match=r"SIGSEGV.*null pointer"):
+            session.run("x = 9; *(volatile int *)nullptr = 1;")
+    session.restore("two")
+    assert shown(session.run("x")) == "2"
+
+
+def test_a_stopped_supervisor_costs_no_value(session: Session) -> None:
+    with pytest.raises(FarSideError) as caught:
+        session.run("x = 9; kill(getppid(), SIGSTOP); *(volatile int *)nullptr = 1;")
+    assert caught.value.recovery == (AS_IT_WAS,)
+    assert shown(session.run("x")) == "2"
+
+
+@pytest.mark.parametrize("end", ["the session is closed", "the network is cut"])
+def test_what_a_killed_supervisor_leaves_ends_with_the_session(
+    session: Session, network: Network, tmp_path: Path, end: str
+) -> None:
+    daemon = start_daemon(session, tmp_path / "pipe")
+    with pytest.raises(FarSideLost):
+        session.run(LOSE_SUPERVISOR)
+    assert is_over(daemon)
+    daemon = start_daemon(session, tmp_path / "another-pipe")
+    supervisor = parent_of(session.worker_pid)
+    os.kill(supervisor, signal.SIGKILL)
+    assert wait_for_end(supervisor)
+    if end == "the network is cut":
+        network.cut()
+    else:
+        session.close()
+    assert is_over(daemon)
+
+
+def test_a_far_end_that_ends_no_leftovers(
+    listening: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def receive(*arguments: Any) -> dict[str, Any]:
+        return {**receive_message(*arguments), "keeps": False}
+
+    monkeypatch.setattr("farside.remote.connect.receive_message", receive)
+    options = Options(
+        output="capture", connect=listening.address, token_file=tmp_path / "token", use_pch=False
+    )
+    with Session(options) as session:
+        session.run("#include <unistd.h>\n#include <csignal>\nint x = 1;")
+        session.run("x = 2;")
+        with pytest.raises(FarSideLost, match="supervisor") as caught:
+            session.run(LOSE_SUPERVISOR)
+        assert caught.value.recovery == (STARTED_AGAIN,)
+        assert shown(session.run("x")) == "1"

@@ -14,6 +14,7 @@ from farside.remote.relay import (
     CONTROL_CHANNEL,
     DATA_CHANNEL,
     FIRST_SNAPSHOT,
+    KEEPER_CHANNEL,
     STDERR_CHANNEL,
     STDOUT_CHANNEL,
     Relay,
@@ -118,6 +119,30 @@ def test_the_end_of_a_stream_is_told(ends: Ends) -> None:
     assert ends.far_control.recv(1) == b""
 
 
+def test_another_supervisor_takes_over(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("farside.remote.relay._LINGER", 0.0)
+    snapshot, passed = socket.socketpair()
+    with snapshot, passed:
+        socket.send_fds(ends.near_data, [b"snapshot"], [passed.fileno()])
+        passed.close()
+        _, (descriptor,), _, _ = socket.recv_fds(ends.far_data, 100, 1)
+        with socket.socket(fileno=descriptor) as asleep:
+            ends.far_control.close()
+            assert ends.near_control.recv(1) == b""
+            control, far_control = socket.socketpair()
+            with control:
+                socket.send_fds(snapshot, [b"found"], [far_control.fileno()])
+                far_control.close()
+                said, (descriptor,), _, _ = socket.recv_fds(asleep, 100, 1)
+                assert said == b"found"
+                with socket.socket(fileno=descriptor) as supervisor:
+                    supervisor.sendall(b"started")
+                    assert receive(control, 7) == b"started"
+                    control.sendall(b"look")
+                    assert receive(supervisor, 4) == b"look"
+                assert control.recv(1) == b""
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -143,6 +168,17 @@ def test_a_peer_that_is_no_relay_is_cut_off(sent: bytes) -> None:
         theirs.shutdown(socket.SHUT_WR)
         relay.run()
         assert data.recv(1) == b""
+
+
+@pytest.mark.parametrize("channel", [STDOUT_CHANNEL, KEEPER_CHANNEL])
+def test_only_some_channels_carry_descriptors(channel: int) -> None:
+    ours, theirs = socket.socketpair()
+    stream, far_stream = socket.socketpair()
+    relay = Relay(SocketTunnel(ours), {channel: far_stream.detach()})
+    with theirs, stream:
+        theirs.sendall(frame(channel, OPEN, FIRST_SNAPSHOT.to_bytes(4, "little")))
+        relay.run()
+        assert stream.recv(1) == b""
 
 
 def test_the_number_of_channels_is_limited() -> None:

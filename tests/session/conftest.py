@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from farside.options import Options
+from farside.remote.snapshot import Snapshot
 from farside.session import CellResult, Session
-from tests.far_sides import LIMITED, far_side
+from tests.far_sides import ELSEWHERE, LIMITED, far_side
 from tests.traces import wait_for_end
 
 NewSession = Callable[..., Session]
@@ -59,10 +62,31 @@ def wait_for_snapshot(session: Session) -> None:
 
 
 def end_between_cells(session: Session, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """End a process of the far side with the state of the last cell kept, and wait for its end."""
+    """End a process of the far side with the state of the last cell kept, and wait for its end.
+
+    Over a network also for the news of it, which a user gets who does something else meanwhile.
+    """
     wait_for_snapshot(session)
     os.kill(pid, number)
     assert wait_for_end(pid)
+    executor = session._execution.started()
+    while ELSEWHERE and executor is not None and executor.lives():
+        assert select.select([executor._supervisor.fileno()], [], [], 20)[0]
+
+
+def end_snapshot(snapshot: Snapshot) -> None:
+    """Kill a process that sleeps in an earlier state, and wait for the news."""
+    assert snapshot.ready(20)
+    os.kill(snapshot.pid, signal.SIGKILL)
+    assert select.select([snapshot.socket], [], [], 20)[0]
+
+
+def supervisor_of(session: Session) -> int:
+    """Return the process that watches the worker, also where the session does not know it."""
+    if not ELSEWHERE:
+        return session.supervisor_pid
+    stat = Path(f"/proc/{session.worker_pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
 
 
 def run_all(session: Session, *cells: str) -> CellResult:

@@ -16,7 +16,7 @@ from farside.session import Session
 from tests.conftest import Traces
 from tests.traces import wait_for_end
 
-from .conftest import NewSession, shown
+from .conftest import NewSession, shown, supervisor_of
 
 POSIX = "#include <csignal>\n#include <fcntl.h>\n#include <unistd.h>\n"
 
@@ -30,7 +30,7 @@ def test_close_while_a_cell_runs(
     os.mkfifo(pipe)
     both = os.open(pipe, os.O_RDWR)
     session.run(POSIX)
-    pids = [session.worker_pid, session.supervisor_pid, session.compiler_pid]
+    pids = [session.worker_pid, supervisor_of(session), session.compiler_pid]
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -97,7 +97,7 @@ def test_a_session_that_is_dropped_ends(leaves_nothing: Traces) -> None:
     before = len(os.listdir("/proc/self/fd"))
     session = Session(Options(output="capture"))
     session.run("int x = 1;")
-    pids = [session.worker_pid, session.supervisor_pid, session.compiler_pid]
+    pids = [session.worker_pid, supervisor_of(session), session.compiler_pid]
     del session
     gc.collect()
     assert all(map(wait_for_end, pids))

@@ -14,7 +14,14 @@ from farside.rescue import AS_IT_WAS, STARTED_AGAIN
 from farside.session import Session
 from tests.traces import wait_for_end
 
-from .conftest import NewSession, end_between_cells, run_all, shown, wait_for_snapshot
+from .conftest import (
+    NewSession,
+    end_between_cells,
+    run_all,
+    shown,
+    supervisor_of,
+    wait_for_snapshot,
+)
 
 ENDED = "the program had ended before the cell ran: "
 KILLED = f"{ENDED}SIGKILL (killed): by another process, or by itself"
@@ -59,7 +66,7 @@ def test_a_worker_that_is_killed_while_the_cell_is_compiled(
 def test_a_supervisor_that_is_killed_between_cells(session: Session) -> None:
     run_all(session, "int x = 1;", "x = 2;")
     worker = session.worker_pid
-    end_between_cells(session, session.supervisor_pid)
+    end_between_cells(session, supervisor_of(session))
     assert wait_for_end(worker)
     result = session.run("++x")
     assert result.notices == (f"{ENDED}The far side is gone: its supervisor ended", AS_IT_WAS)
@@ -104,7 +111,7 @@ def test_calls_find_the_program_that_has_ended(session: Session) -> None:
     assert session.call("add", 1) == 2
     end_between_cells(session, session.worker_pid)
     assert session.call("add", 1) == 3  # and nothing was lost
-    end_between_cells(session, session.supervisor_pid)
+    end_between_cells(session, supervisor_of(session))
     assert wait_for_end(session.worker_pid)
     assert session.fn.add(1) == 4
     end_between_cells(session, session.worker_pid)

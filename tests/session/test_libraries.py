@@ -20,7 +20,7 @@ from farside.errors import (
 from farside.session import Session
 from tests import library_builder as elf
 from tests.library_builder import Library, Symbol, library
-from tests.session.conftest import NewSession, shown
+from tests.session.conftest import NewSession, shown, supervisor_of
 
 REAL = {
     "zlib": ("#include <zlib.h>", "zlibVersion()[0] == ZLIB_VERSION[0]"),
@@ -512,7 +512,7 @@ def test_a_miss_is_not_asked_for_again(
 
 def librarian_of(session: Session) -> int:
     """Return the process id of the librarian: the supervisor's child that has no slab."""
-    parent = session.supervisor_pid
+    parent = supervisor_of(session)
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     own = Path(f"/proc/{parent}/stat").read_text().rsplit(")", 1)[1].split()[20]
     for child in map(int, children):

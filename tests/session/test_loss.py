@@ -17,7 +17,7 @@ from farside.session import Session
 from tests.conftest import Traces
 from tests.traces import wait_for_end
 
-from .conftest import NewSession, end_between_cells, run_all, shown
+from .conftest import NewSession, end_between_cells, run_all, shown, supervisor_of
 
 KEPT = ("the program's state is as it was before the cell",)
 POSIX = "#include <csignal>\n#include <unistd.h>\n#include <vector>\n"
@@ -25,7 +25,7 @@ POSIX = "#include <csignal>\n#include <unistd.h>\n#include <vector>\n"
 
 def lose_everything(session: Session) -> tuple[str, ...]:
     """Kill a session's supervisor that keeps no snapshots; return the report."""
-    end_between_cells(session, session.supervisor_pid)
+    end_between_cells(session, supervisor_of(session))
     with pytest.raises(FarSideError) as caught:
         session.run("0;")
     return caught.value.recovery
@@ -60,12 +60,12 @@ def test_what_a_killed_supervisor_leaves_is_ended(
             "if (!(child = fork())) { setsid(); if (fork()) _exit(0); for (;;) pause(); } child"
         )
     )
-    supervisor = session.supervisor_pid
+    supervisor = supervisor_of(session)
     with pytest.raises(FarSideLost):
         session.run("kill(getppid(), SIGKILL); for (;;) pause();")
     assert child is not None
     assert wait_for_end(supervisor)
-    second = session.supervisor_pid
+    second = supervisor_of(session)
     assert second != supervisor
     session.run("if (!fork()) for (;;) pause();")
     os.kill(second, signal.SIGKILL)
@@ -156,7 +156,7 @@ def test_what_was_started_without_environment_ends_with_the_supervisor(
     select.select([reader], [], [])
     assert os.read(reader, 1) == b"\n"
     if killed == "idle":
-        worker, supervisor = session.worker_pid, session.supervisor_pid
+        worker, supervisor = session.worker_pid, supervisor_of(session)
         end_between_cells(session, supervisor)
         assert wait_for_end(worker)
         assert session.run("0;").notices
@@ -191,7 +191,7 @@ def lose_snapshots(session: Session) -> None:
     # Between the result of a cell and its snapshot lies the time of a fork.
     snapshots = [state.snapshot for state in session._execution._kept]
     assert all(snapshot.ready(20) for snapshot in snapshots)
-    every = (session.supervisor_pid, session.worker_pid, *[each.pid for each in snapshots])
+    every = (supervisor_of(session), session.worker_pid, *[each.pid for each in snapshots])
     for pid in every:
         os.kill(pid, signal.SIGKILL)
     assert all(map(wait_for_end, every))

@@ -15,7 +15,7 @@ from farside.options import Options
 from farside.remote.spawn import find_executor
 from farside.session import Session
 
-from .conftest import NewSession, shown
+from .conftest import NewSession, shown, supervisor_of
 
 
 def test_the_executor_links_neither_llvm_nor_clang() -> None:
@@ -103,8 +103,9 @@ def test_nothing_is_left_after_close(new_session: NewSession) -> None:
     session.run("int x = 1;")
     below = descendants(os.getpid())
     assert session.worker_pid in below
+    pids = [session.worker_pid, session.compiler_pid, supervisor_of(session)]
     session.close()
-    wait_gone([session.worker_pid, session.compiler_pid, session.supervisor_pid])
+    wait_gone(pids)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

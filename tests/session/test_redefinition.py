@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farside.errors import CompileError, CppException, Crashed, FarsideError, UndefinedSymbols
+from tests.session.conftest import supervisor_of
 
 if TYPE_CHECKING:
     from farside.session import Session
@@ -651,7 +652,7 @@ def test_after_the_compiler_and_the_program_were_started_again(session: Session)
     session.run("int f() { return 1; } struct S { int a = 1; };")
     session.run("int g() { return f() + S().a; }")
     session.run("int f() { return 20; } struct S { int b = 2; };")
-    for pid in (session.supervisor_pid, session.compiler_pid):
+    for pid in (supervisor_of(session), session.compiler_pid):
         os.kill(pid, signal.SIGKILL)
     for _ in range(3):
         try:

@@ -14,9 +14,8 @@ import pytest
 from farside.errors import Crashed, FarSideError, FarSideLost, Interrupted, OptionError
 from farside.rescue import CAUGHT_UP, STARTED_AGAIN
 from farside.session import Session
-from tests.traces import wait_for_end
 
-from .conftest import NewSession, end_between_cells, run_all, shown
+from .conftest import NewSession, end_between_cells, end_snapshot, run_all, shown
 from .test_processes import alive, descendants, wait_gone
 
 AS_BEFORE = "the program's state is as it was before the cell"
@@ -292,9 +291,7 @@ def test_a_checkpoint_whose_process_was_killed(session: Session) -> None:
     session.checkpoint("other")
     run_all(session, "x = 2;", "x = 3;")
     state = session._rescue.checkpoints["one"].state
-    assert state.snapshot.ready(30)
-    os.kill(state.snapshot.pid, signal.SIGKILL)
-    wait_for_end(state.snapshot.pid)
+    end_snapshot(state.snapshot)
     with pytest.raises(OptionError, match=r"'one' is gone: the process .* was killed; there are: "):
         session.restore("one")
     with pytest.raises(OptionError, match="there is no checkpoint 'one'"):
@@ -341,8 +338,7 @@ def test_a_dead_snapshot_gives_way_to_an_older_one(session: Session) -> None:
     session.run("x = 3;")
     newest = session._execution.present
     assert newest is not None
-    assert newest.snapshot.ready(10)
-    os.kill(newest.snapshot.pid, signal.SIGKILL)
+    end_snapshot(newest.snapshot)
     assert crash(session) == (AS_BEFORE, f"{CAUGHT_UP}: {number}")
     assert shown(session.run("x")) == "3"
 
@@ -351,8 +347,7 @@ def test_all_snapshots_dead(session: Session) -> None:
     session.run("int x = 1;")
     session.run("x = 2;")
     for state in list(session._execution._kept):
-        assert state.snapshot.ready(10)
-        os.kill(state.snapshot.pid, signal.SIGKILL)
+        end_snapshot(state.snapshot)
     assert crash(session) == (STARTED_AGAIN,)
     assert shown(session.run("x")) == "1"
 

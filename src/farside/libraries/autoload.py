@@ -252,6 +252,8 @@ class Autoload:
         """Return the librarian, with a scan that is not older than the search path."""
         if self._librarian is None:
             self._librarian = Librarian(start_librarian(executor), self._interrupts)
+        elif not executor.is_here:
+            self._librarian.catch_up()
         if self.report is None or self._librarian.notice_changes() or not self.report.watching:
             self._scan(self._librarian)
         return self._librarian

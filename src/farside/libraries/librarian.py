@@ -213,6 +213,14 @@ class Librarian:
             for name, answer in zip(names, answers, strict=True)
         }
 
+    def catch_up(self) -> None:
+        """Wait for what the librarian has said by itself until now, which may be on its way.
+
+        Raises:
+            FarSideLost, TimedOut, ProtocolError: the librarian is of no use any more.
+        """
+        self._ask(_FIND, sps.pack((_STRINGS,), ((),)))  # its answer comes after
+
     def notice_changes(self) -> bool:
         """Take in what the librarian has said by itself; return whether the path has changed.
 

@@ -21,6 +21,7 @@ from farside.remote.far_end import pack_message, receive_message
 from farside.remote.relay import (
     CONTROL_CHANNEL,
     DATA_CHANNEL,
+    KEEPER_CHANNEL,
     OUTPUT_CHANNELS,
     STDERR_CHANNEL,
     STDOUT_CHANNEL,
@@ -196,7 +197,8 @@ def _peek(connected: socket.socket, size: int) -> bytes:
 def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Spawned:
     """Say what executor is wanted, and relay from then on."""
     buffer = bytearray()
-    wish = {"slab": options.slab_bytes, "memory": options.memory_limit, "tells": True}
+    wish = {"slab": options.slab_bytes, "memory": options.memory_limit}
+    wish |= {"tells": True, "keeps": True}
     try:
         tunnel.send(memoryview(pack_message(wish)))  # a fresh connection takes that much
         answer = receive_message(tunnel, buffer, _PATIENCE)
@@ -218,11 +220,15 @@ def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Sp
             os.set_blocking(streams[channel], False)
     else:
         streams[STDOUT_CHANNEL], streams[STDERR_CHANNEL] = os.dup(1), os.dup(2)
+    keeper = None
+    if answer.get("keeps") is True:
+        keeper, far_keeper = socket.socketpair()
+        streams[KEEPER_CHANNEL] = far_keeper.detach()
     relay = Relay(tunnel, streams, write_only=OUTPUT_CHANNELS, tells=answer.get("tells") is True)
     relay.feed(bytes(buffer))
     thread = threading.Thread(target=relay.run, name=f"relay to {where}", daemon=True)
     thread.start()
-    return Spawned(0, data, control, stdout, stderr, thread)
+    return Spawned(0, data, control, stdout, stderr, thread, keeper=keeper)
 
 
 # ------------------------------------------------------------------ ssh

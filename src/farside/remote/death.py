@@ -76,6 +76,7 @@ class DeathReport(NamedTuple):
             were killed.
         processor_limit: whether the program had used the time that ``RLIMIT_CPU`` gave it.
         forbidden_call: whether the kernel killed its main thread for a system call (seccomp).
+        begun: one more than the highest number of a call that it had begun, None if nobody knows.
         record: what the process wrote, as it was received.
         cell: the number of the cell that ran, or None.
         line: the line of that cell that was reached, counted from 1, or None.
@@ -92,6 +93,7 @@ class DeathReport(NamedTuple):
     main_thread: bool = False
     processor_limit: bool = False
     forbidden_call: bool = False
+    begun: int | None = None
     record: CrashRecord | None = None
     cell: int | None = None
     line: int | None = None

@@ -11,7 +11,6 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import time
 from contextlib import suppress
@@ -171,6 +170,15 @@ class Executor:
     def death(self) -> DeathReport | None:
         """How its worker ended, None while it lives or nobody knows."""
         return self._supervisor.death
+
+    def had_begun(self) -> bool:
+        """Tell whether its worker, which has ended, had begun the call that was waited for.
+
+        One that somebody ends may live on for the near side until the news comes, and be sent
+        calls. Where nobody knows, it had.
+        """
+        begun = None if self.death is None else self.death.begun
+        return begun is None or begun > self._conversation.outer_call
 
     @property
     def _has_ended(self) -> bool:
@@ -348,7 +356,7 @@ class Executor:
                 self._conversation.send(request, None, far.fileno())
 
     def _snapshot_request(self, snapshot: Snapshot) -> bytes:
-        snapshot.supervisor = self._supervisor.pid
+        snapshot.supervisor = self._supervisor.number
         return self._conversation.unread_call(self.address(bootstrap.SNAPSHOT))
 
     def limit_processes(self, most: int) -> None:
@@ -445,8 +453,6 @@ class Executor:
         self._conversation.pause()
         keep = tuple(keep)
         if not self._adopt(snapshot, keep):
-            if not self.is_child:
-                raise FarSideLost("The far side is gone: its supervisor ended.")
             self._found_family(snapshot, keep)
         self._unusable = None
         # Any call would do; this one says whether the process is alive.
@@ -454,7 +460,7 @@ class Executor:
 
     def _adopt(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> bool:
         """Have the supervisor take a child of its own for the worker; False if it cannot."""
-        if self._supervisor.ended or snapshot.supervisor != self._supervisor.pid:
+        if self._supervisor.ended or snapshot.supervisor != self._supervisor.number:
             return False
         try:
             self._end_worker([snapshot, *keep])
@@ -474,13 +480,11 @@ class Executor:
         then it has nothing any more that is to be kept.
         """
         self._conversation.unwatch(self._supervisor.fileno())
-        self._supervisor.end([each.pid for each in (snapshot, *keep) if each.ready(GRACE)])
+        self._supervisor.make_way([each.pid for each in (snapshot, *keep) if each.ready(GRACE)])
         near, far = socket.socketpair()
         self._supervisor = self._supervisor.successor(snapshot.pid, near)
         self._supervisor.limit_processes(self._most_processes)
         self._conversation.watch(self._supervisor.fileno(), self._read_control)
-        with suppress(OSError):  # the program may have stopped it, as it did the supervisor
-            os.kill(snapshot.pid, signal.SIGCONT)
         with far:
             snapshot.found_family(far)
         self._await_supervisor(lambda: self.worker_pid is not None)

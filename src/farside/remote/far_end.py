@@ -19,10 +19,13 @@ from struct import error as struct_error
 from typing import TYPE_CHECKING, Any
 
 from farside.errors import FarsideError, ProtocolError
+from farside.remote import keeper
+from farside.remote.leftovers import end_leftovers
 from farside.remote.process import collect
 from farside.remote.relay import (
     CONTROL_CHANNEL,
     DATA_CHANNEL,
+    KEEPER_CHANNEL,
     STDERR_CHANNEL,
     STDOUT_CHANNEL,
     Relay,
@@ -41,6 +44,7 @@ COPIED = (
     "remote/__init__.py",
     "remote/death.py",
     "remote/far_end.py",
+    "remote/keeper.py",
     "remote/leftovers.py",
     "remote/process.py",
     "remote/relay.py",
@@ -151,9 +155,9 @@ def serve(
         _answer(tunnel, {"error": str(error)})
         tunnel.close()
         return
-    # A session of an older farside does not say what output it has taken.
-    tells = wish.get("tells") is True
-    _answer(tunnel, {"version": 1, "tells": tells})
+    # A session of an older farside does not say what output it has taken, nor asks a keeper.
+    tells, keeps = wish.get("tells") is True, wish.get("keeps") is True
+    _answer(tunnel, {"version": 1, "tells": tells, "keeps": keeps})
     assert spawned.control is not None
     assert spawned.stdout is not None
     assert spawned.stderr is not None
@@ -163,6 +167,8 @@ def serve(
         STDOUT_CHANNEL: spawned.stdout,
         STDERR_CHANNEL: spawned.stderr,
     }
+    if keeps:
+        streams[KEEPER_CHANNEL] = keeper.start(spawned.mark).detach()
     relay = Relay(tunnel, streams, life=life, tells=tells)
     relay.feed(bytes(buffer))
     try:
@@ -171,6 +177,7 @@ def serve(
         if over is not None:
             over()
         collect(spawned.pid, _GRACE)
+        end_leftovers(spawned.mark, ())  # of one that was killed, and the families after it
 
 
 def _size_of(wish: dict[str, Any], name: str) -> int | None:

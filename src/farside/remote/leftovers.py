@@ -71,6 +71,13 @@ def end_leftovers(mark: Mark | None, keep: Collection[int]) -> None:
                 has_ended(pid, max(0.0, deadline - time.monotonic()))
 
 
+def resume(pids: Collection[int]) -> None:
+    """Continue processes that may have been stopped; those that are gone do not matter."""
+    for pid in pids:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def _marked(mark: Mark) -> Iterator[int]:
     from resource import RLIMIT_RTTIME, prlimit
 

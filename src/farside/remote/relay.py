@@ -1,9 +1,11 @@
 """Carries the streams of one executor over one connection to another machine.
 
 An executor talks on several streams: calls, its supervisor's news, captured output, and a socket
-for each snapshot, which is passed as a descriptor. On one machine they are sockets and pipes. Over
-a network a relay stands at either end. Each reads its local streams and sends what they say in
-numbered channels, so that neither the session nor the executor knows of the network::
+for each snapshot, which is passed as a descriptor, as is the control socket of a supervisor that
+takes the place of another. The far end itself has one for `farside.remote.keeper`. On one machine
+they are sockets and pipes. Over a network a relay stands at either end. Each reads its local
+streams and sends what they say in numbered channels, so that neither the session nor the executor
+knows of the network::
 
     session ═ sockets, pipes ═ relay ─── one connection ─── relay ═ sockets, pipes ═ executor
 
@@ -47,8 +49,9 @@ if TYPE_CHECKING:
 
     from farside.remote.tunnel import Tunnel
 
-DATA_CHANNEL, CONTROL_CHANNEL, STDOUT_CHANNEL, STDERR_CHANNEL = 0, 1, 2, 3
+DATA_CHANNEL, CONTROL_CHANNEL, STDOUT_CHANNEL, STDERR_CHANNEL, KEEPER_CHANNEL = 0, 1, 2, 3, 4
 OUTPUT_CHANNELS = (STDOUT_CHANNEL, STDERR_CHANNEL)
+_NO_REPLIES = (CONTROL_CHANNEL, KEEPER_CHANNEL, *OUTPUT_CHANNELS)  # before which output goes
 FIRST_SNAPSHOT = 16
 WINDOW = 1 << 18
 
@@ -197,10 +200,13 @@ class Relay:
     def _patience(self) -> float | None:
         """How long to wait, in milliseconds: for ever unless this end is about to close."""
         control = self._streams.get(CONTROL_CHANNEL)
-        if self._deadline is None and (control is None or not control.incoming):
-            self._deadline = time.monotonic() + _LINGER
-        if self._deadline is None:
+        is_heard = control is not None and control.incoming
+        # Where a supervisor has ended, a snapshot may found a family with another.
+        if is_heard or max(self._streams, default=0) >= FIRST_SNAPSHOT:
+            self._deadline = None
             return None
+        if self._deadline is None:
+            self._deadline = time.monotonic() + _LINGER
         return max(0.0, self._deadline - time.monotonic()) * 1000
 
     def _has_room_for(self, stream: _Stream) -> bool:
@@ -386,7 +392,7 @@ class Relay:
     def _take_data(self, stream: _Stream, channel: int, payload: bytes) -> None:
         if not self._is_near:
             stream.called = True
-        elif stream.called and channel not in (CONTROL_CHANNEL, *OUTPUT_CHANNELS):
+        elif stream.called and channel not in _NO_REPLIES:
             before = self._output_that_came()
             waits_already = bool(stream.waits) and stream.waits[-1][1] == before
             if not waits_already and not self._is_delivered(before):
@@ -402,7 +408,7 @@ class Relay:
             raise ProtocolError("A relay frame about more output than there was.")
 
     def _accept_channel(self, stream: _Stream, channel: int, payload: bytes) -> None:
-        if len(payload) != _NUMBER.size or channel in OUTPUT_CHANNELS:
+        if len(payload) != _NUMBER.size or channel in (KEEPER_CHANNEL, *OUTPUT_CHANNELS):
             raise ProtocolError("A relay frame that opens no channel.")
         (number,) = _NUMBER.unpack(payload)
         if number < FIRST_SNAPSHOT or number in self._streams:

@@ -26,7 +26,7 @@ class Snapshot:
         threads: how many the worker had when it was forked; the snapshot has one.
         seconds: how long the fork before this one took of a processor.
         streams: how many pipes and sockets the program had open.
-        supervisor: pid of the process whose child it is; 0 until it was asked for.
+        supervisor: number of the supervisor whose child it is; 0 until it was asked for.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,9 @@ class Snapshot:
             self.seconds = nanoseconds * 1e-9
         except (OSError, ProtocolError):
             return False
-        return True
+        if not 0 < self.pid < 1 << 31:  # which no process has; to signals they are whole groups
+            self.pid = 0
+        return self.pid != 0
 
     def found_family(self, control: socket.socket) -> None:
         """Have the process become a supervisor that speaks on `control`, and its child the worker.

@@ -57,6 +57,7 @@ class Spawned(NamedTuple):
         relay: carries the streams to another machine; None where there is no need.
         mark: what all its processes have; None where they are not to be found by it.
         hosted: the executor where it runs in this very process; then `pid` is 0, too.
+        keeper: to what ends leftovers on another machine (`farside.remote.keeper`).
     """
 
     pid: int
@@ -67,6 +68,7 @@ class Spawned(NamedTuple):
     relay: Thread | None = None
     mark: Mark | None = None
     hosted: HostedExecutor | None = None
+    keeper: socket.socket | None = None
 
 
 def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> Spawned:

@@ -11,13 +11,15 @@ import select
 import signal
 import time
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 from farside.errors import FarSideLost, ProtocolError
 from farside.orc import bootstrap, sps
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame
 from farside.remote.death import DeathReport
-from farside.remote.leftovers import end_leftovers
+from farside.remote.keeper import ask
+from farside.remote.leftovers import end_leftovers, resume
 from farside.remote.process import await_end, collect, is_living, is_stopped, kill_group
 from farside.remote.record import decode_record
 from farside.remote.transport import SocketTransport
@@ -31,14 +33,18 @@ if TYPE_CHECKING:
 _WORKER_ENDED = (sps.U32, sps.I32, sps.I32, sps.U32, sps.BYTES)
 _MAX_CONTROL_MESSAGE = 32768  # a crash record is most of it
 _REAP_GRACE = 5.0  # seconds for the supervisor to kill all below it
+_KEEPER_PATIENCE = 10.0  # seconds for another machine to end what a killed supervisor left there
 _CUT_GRACE = 1.0  # seconds for what is still on its way from one that ended, or does not answer
+
+_numbers = count(1)
 
 
 class Supervisor:
     """A supervisor and what it has said.
 
     Attributes:
-        pid: its process.
+        pid: its process; 0 where that is not on this machine.
+        number: what no other supervisor of this process has.
         ended: whether it does not serve any more.
         worker_pid: the worker's process, once it has told.
         serves: whether it is one of farside's, as far as is known.
@@ -54,6 +60,7 @@ class Supervisor:
                 processes that were ended it is the sum.
         """
         self.pid = spawned.pid
+        self.number = next(_numbers)
         self.ended = False
         self.serves = True
         self.worker_pid: int | None = None if spawned.hosted is None else os.getpid()
@@ -63,6 +70,7 @@ class Supervisor:
         self._remarks = remarks
         self._frames = FrameDecoder(_MAX_CONTROL_MESSAGE)
         self._sequence = 0
+        self._begun: int | None = None  # by the worker whose end is told next
         self._reaped = False
         self._is_first = True
         # The processes, whatever becomes of their numbers.
@@ -70,8 +78,14 @@ class Supervisor:
         self._worker_handle = -1
 
     def successor(self, pid: int, control: socket.socket) -> Supervisor:
-        """Return another in its place, for the same executor; it shares the remarks."""
-        found = Supervisor(self._spawned._replace(pid=pid, control=control), self._remarks)
+        """Return another in its place, for the same executor; it shares the remarks.
+
+        Args:
+            pid: its process on its machine.
+            control: the socket to it.
+        """
+        spawned = self._spawned._replace(pid=pid if self.pid else 0, control=control)
+        found = Supervisor(spawned, self._remarks)
         found._is_first = False
         return found
 
@@ -106,14 +120,21 @@ class Supervisor:
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
                 report = _report(*sps.unpack(_WORKER_ENDED, frame.payload))
                 if self.worker_pid in (None, report.pid):
-                    self.death = report
+                    self.death = report._replace(begun=self._begun)
+                self._begun = None
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_REMARK:
                 kind, value = sps.unpack((sps.U32, sps.U64), frame.payload)
-                if kind == bootstrap.REMARK_OTHERS_ENDED:
-                    value += self._remarks.get(kind, 0)
-                self._remarks[kind] = value
+                self._note_remark(kind, value)
             else:
                 raise ProtocolError(f"A control message with opcode {frame.opcode}, {frame.tag}.")
+
+    def _note_remark(self, kind: int, value: int) -> None:
+        if kind == bootstrap.REMARK_BEGUN:
+            self._begun = value
+            return
+        if kind == bootstrap.REMARK_OTHERS_ENDED:
+            value += self._remarks.get(kind, 0)
+        self._remarks[kind] = value
 
     def worker_has_ended(self) -> bool:
         """Tell whether the worker has ended, as far as the kernel tells at once."""
@@ -200,21 +221,55 @@ class Supervisor:
 
     # --- its end -------------------------------------------------------------------------------
 
-    def end(
-        self, keep: Sequence[int] = (), drain_to_end: Callable[[float], None] | None = None
-    ) -> None:
-        """End it, and with it all below it; may be called again.
-
-        Where it was killed, what it left is ended here, but for the processes `keep`.
+    def make_way(self, keep: Sequence[int]) -> None:
+        """End it, and all processes of the executor but some, for another that takes its place.
 
         Args:
-            keep: see above.
+            keep: processes that stay; they are continued if somebody has stopped them.
+
+        Raises:
+            FarSideLost: it is on another machine, from where there is no answer.
+        """
+        was_killed = self._give_up()
+        if self.pid:
+            self._reaped = True
+            self._close_control()
+            self._collect(keep, was_killed=was_killed)
+            resume(keep)
+            return
+        # Not closed before it has ended: it may be too slow, and would end what is to be kept.
+        if self._spawned.keeper is None or not ask(self._spawned.keeper, keep, _KEEPER_PATIENCE):
+            raise FarSideLost("The far side is gone: its supervisor ended.")
+        self._close_control()
+
+    def end(self, drain_to_end: Callable[[float], None] | None = None) -> None:
+        """End it, and with it all below it, and what it left; may be called again.
+
+        Args:
             drain_to_end: reads captured output for so many seconds, or until it ends. A relay ends
                 when all is read that it has.
         """
         if self._reaped:
             return
         self._reaped = True
+        was_killed = self._give_up()
+        if self._spawned.keeper is not None:
+            if was_killed:
+                ask(self._spawned.keeper, (), _CUT_GRACE)
+            self._spawned.keeper.close()
+        self._close_control()
+        cut = was_killed and self._spawned.relay is not None
+        deadline = time.monotonic() + (_CUT_GRACE if cut else _REAP_GRACE)
+        if self._spawned.relay is not None and drain_to_end is not None:
+            drain_to_end(deadline - time.monotonic())
+        for thread in (self._spawned.relay, self._spawned.hosted):
+            if thread is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        if self.pid:
+            self._collect((), was_killed=was_killed)
+
+    def _give_up(self) -> bool:
+        """Expect nothing of it any more; tell whether it was killed or does not answer."""
         if self.fileno() >= 0:
             with suppress(ProtocolError):
                 self.read()
@@ -225,18 +280,16 @@ class Supervisor:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         if self._handle >= 0:
             os.close(self._handle)
+            self._handle = -1
         self._close_worker()
+        return was_killed
+
+    def _close_control(self) -> None:
         if self._control is not None:
             self._control.close()  # it ends all below it, and itself
-        cut = was_killed and self._spawned.relay is not None
-        deadline = time.monotonic() + (_CUT_GRACE if cut else _REAP_GRACE)
-        if self._spawned.relay is not None and drain_to_end is not None:
-            drain_to_end(deadline - time.monotonic())
-        for thread in (self._spawned.relay, self._spawned.hosted):
-            if thread is not None:
-                thread.join(max(0.0, deadline - time.monotonic()))
-        if not self.pid:
-            return
+
+    def _collect(self, keep: Sequence[int], *, was_killed: bool) -> None:
+        """Wait for its process, and end what a killed one left, but for some processes."""
         if not self.serves or self._control is None:
             kill_group(self.pid)
         # User code may have stopped it, or snapshots that are no children of it and see no end.
