@@ -154,6 +154,13 @@ bool idleFor(int fd, int milliseconds) {
   return ready == 0;
 }
 
+bool isFirst(int first, int second) {
+  std::array<pollfd, 2> states{{{first, POLLIN, 0}, {second, POLLIN | POLLRDHUP, 0}}};
+  while (::poll(states.data(), states.size(), -1) < 0 && errno == EINTR)
+    ;
+  return states[0].revents != 0 && states[1].revents == 0;
+}
+
 Descriptor forkSnapshot(Channel &channel, pid_t &pid) {
   pid = -1;
   std::array<int, 2> pair;

@@ -37,6 +37,9 @@ void limitMemory(uint64_t bytes);
 /// True when nothing arrives on `fd` for the given time.
 bool idleFor(int fd, int milliseconds);
 
+/// Waits until one of two descriptors can be read or has ended; true if it is the first alone.
+bool isFirst(int first, int second);
+
 /// Forks. The parent gets the near side's end of the snapshot's socket; in the child the result is
 /// empty and `channel` is its own.
 /// `pid` is the child's, 0 in the child, negative where there is none.

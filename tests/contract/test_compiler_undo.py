@@ -280,36 +280,56 @@ def test_a_busy_compiler_dies_with_its_peer() -> None:
     assert process.wait(timeout=30) == 0
 
 
+def receive(channel: Channel, key: str, value: object = None) -> Message:
+    """Return the first message that has the key, with a value; others are snapshots."""
+    while True:
+        message = channel.receive(monotonic() + 60)
+        if key in message.body and value in (None, message.body[key]):
+            return message
+        assert message.descriptor is not None
+        os.close(message.descriptor)
+
+
+def compiles(channel: Channel, cell: int, code: str) -> object:
+    channel.send({"op": "compile", "cell": cell, "code": code})
+    return receive(channel, "ok").body["ok"]
+
+
+def snapshot_of(channel: Channel, pids: list[int]) -> Channel:
+    """Return the snapshot after cell 1 that a compiler announces."""
+    message = receive(channel, "after", 1)
+    pids.append(message.body["pid"])
+    return Channel(socket.socket(fileno=message.descriptor))
+
+
 def test_an_idle_compiler_leaves_two_that_know_the_same() -> None:
     process, channel = by_hand()
-
-    def receive(channel: Channel, key: str, value: object = None) -> Message:
-        """Return the first message that has the key, with a value; others are snapshots."""
-        while True:
-            message = channel.receive(monotonic() + 60)
-            if key in message.body and value in (None, message.body[key]):
-                return message
-            assert message.descriptor is not None
-            os.close(message.descriptor)
-
-    def compiles(channel: Channel, cell: int, code: str) -> object:
-        channel.send({"op": "compile", "cell": cell, "code": code})
-        return receive(channel, "ok").body["ok"]
-
-    def snapshot_of(channel: Channel) -> Channel:
-        message = receive(channel, "after", 1)
-        pids.append(message.body["pid"])
-        return Channel(socket.socket(fileno=message.descriptor))
-
     pids: list[int] = []
     assert compiles(channel, 1, "int x = 1;")
-    first = snapshot_of(channel)
+    first = snapshot_of(channel, pids)
     # Nobody has spoken to it, and it has the next in its place.
-    second = snapshot_of(first)
+    second = snapshot_of(first, pids)
     assert compiles(channel, 2, "int y = x;")
     assert not compiles(first, 2, "int z = y;")
     assert compiles(second, 2, "int y = x;")
     for each in (channel, first, second):
+        each.close()
+    assert process.wait(timeout=30) == 0
+    assert all(gone(pid) for pid in pids)
+
+
+def test_what_a_snapshot_leaves_in_its_place_gets_ready_when_that_is_idle() -> None:
+    process, channel = by_hand()
+    pids: list[int] = []
+    assert compiles(channel, 1, "int x = 1;")
+    first = snapshot_of(channel, pids)
+    second = snapshot_of(first, pids)
+    assert compiles(first, 2, "int y = x;")
+    # Nobody has spoken to that one either.
+    third = snapshot_of(second, pids)
+    assert compiles(second, 2, "int z = x;")
+    assert compiles(third, 2, "int y = x, z = y;")
+    for each in (channel, first, second, third):
         each.close()
     assert process.wait(timeout=30) == 0
     assert all(gone(pid) for pid in pids)
