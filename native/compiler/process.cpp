@@ -101,8 +101,10 @@ void dieWithPeer(int fd) {
   ::fcntl(fd, F_SETOWN, ::getpid());
   int flags = ::fcntl(fd, F_GETFL);
   ::fcntl(fd, F_SETFL, flags | O_ASYNC);
-  onSocketEvent(SIGIO); // the peer may have gone before the kernel was asked to tell
+  endIfAlone(); // the peer may have gone before the kernel was asked to tell
 }
+
+void endIfAlone() { onSocketEvent(SIGIO); }
 
 void forgetPeer() { PeerFd = -1; }
 

@@ -21,6 +21,10 @@ void quietSignals();
 /// does this rather than a thread, because a fork takes only the calling thread along.
 void dieWithPeer(int fd);
 
+/// Ends the process if the peer of dieWithPeer is gone: the kernel sends no signal for what happens
+/// to a socket between waking its reader and that one's first step.
+void endIfAlone();
+
 /// Stops dieWithPeer; a snapshot has no peer until it is spoken to.
 void forgetPeer();
 

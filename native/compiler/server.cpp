@@ -109,6 +109,7 @@ int Server::run() {
   while (true) {
     awaitRequest();
     Object request = Line.receive();
+    endIfAlone();
     if (std::exchange(JustWoken, false)) {
       // A snapshot that was spoken to is a compiler like any other from here on.
       dieWithPeer(Line.fd());

@@ -489,6 +489,17 @@ class Rescue:
         if state is not None:
             state.journal = self._execution.noted
 
+    def go_back(self, state: KeptState) -> tuple[str, ...]:
+        """Take the program to a kept state, where the journal is already; `rollback_compiler` must
+        follow, whose work goes on beside this.
+
+        Returns:
+            what the user should know, a sentence each.
+        """
+        self.compiler_is_behind = True
+        self._compiler.begin_rollback(self.journal.last_cell, self.journal.entries)
+        return self.follow(state, self._execution.go_back(state))
+
     def follow(self, state: KeptState, went_back: WentBack) -> tuple[str, ...]:
         """Bring journal and checkpoints to where the user wanted to go back to."""
         notices: list[str] = []

@@ -347,7 +347,7 @@ class Session(Calling):
             failure: RemoteError | None = None
             with self._recovering("undo"):
                 if state is not None:
-                    notices = self._rescue.follow(state, self._execution.go_back(state))
+                    notices = self._rescue.go_back(state)
                 else:
                     for name in reversed(names):
                         try:

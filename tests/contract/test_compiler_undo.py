@@ -167,6 +167,44 @@ def test_cells_can_go_from_the_middle(bench: Bench) -> None:
     assert "b" in bench.error("b")
 
 
+def test_what_was_begun_is_ended(bench: Bench) -> None:
+    bench.cell("int a = 1;", "int b = 2;", "int c = 3;")
+    del bench.accepted[2:]
+    bench.compiler.begin_rollback(2, bench.accepted)
+    assert not bench.compiler.lives
+    with pytest.raises(CompilerCrashed, match="is not running"):
+        bench.compiler.compile(4, "a")
+    bench.compiler.rollback(2, bench.accepted)
+    bench.next_cell = 4
+    bench.cell("a + b")
+    assert "c" in bench.error("c")
+
+
+def test_what_was_begun_is_given_up_for_something_else(bench: Bench) -> None:
+    bench.cell("int a = 1;", "int b = 2;", "int c = 3;")
+    bench.compiler.begin_rollback(2, bench.accepted[:2])
+    bench.compiler.rollback(3, bench.accepted)
+    bench.next_cell = 4
+    bench.cell("a + b + c")
+    bench.compiler.begin_rollback(1, bench.accepted[:1])
+    bench.compiler.close()
+    bench.compiler.rollback(0, bench.accepted)
+    bench.cell("a + b + c")
+
+
+def test_who_was_asked_to_begin_is_killed(bench: Bench) -> None:
+    bench.cell("int a = 1;", "int b = 2;")
+    bench.error("bad bad")
+    bench.go_back()
+    bench.compiler.demangle(["x"])  # whoever answers has left a snapshot
+    bench.compiler.begin_rollback(2, bench.accepted)
+    os.kill(bench.compiler.pid, signal.SIGKILL)
+    assert gone(bench.compiler.pid)
+    bench.compiler.rollback(2, bench.accepted)
+    bench.next_cell = 4
+    bench.cell("a + b")
+
+
 def test_warnings_are_not_repeated(bench: Bench) -> None:
     assert bench.cell("int f() { }").diagnostics
     bench.error("bad bad")
