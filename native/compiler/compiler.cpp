@@ -257,6 +257,8 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     dropInlineBodies(m);
     dropUnused(m);
     dropOnlyLine(m, number, cell);
+  } else if (hasNothingToInline(m)) {
+    dropOnlyLine(m, number, cell);
   }
   bindDefinitions(m);
   if (level > 0 || needsLowering(m) || !Instance->getLangOpts().Sanitize.empty()) {

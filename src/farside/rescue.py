@@ -330,12 +330,11 @@ class Rescue:
             for entry in self.journal
             if entry.object_bytes is not None
         }
-        only_lines: dict[str, int] = {}
+        only_lines = {f"cell {each.cell}": each.only_line for each in self.journal}
         if self.running is not None and self.running.object is not None:
             running = f"cell {self.running.cell}"
             objects[running] = self.running.object
-            if self.running.only_line:
-                only_lines[running] = self.running.only_line
+            only_lines[running] = self.running.only_line
         try:
             return Evidence(
                 self._execution.places(),

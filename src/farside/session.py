@@ -274,6 +274,7 @@ class Session(Calling):
                 compiled.object if keep else None,
                 dylib,
                 compiled.redefined,
+                compiled.only_line,
             )
         )
 

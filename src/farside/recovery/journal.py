@@ -26,6 +26,8 @@ class JournalEntry:
         object_bytes: the relocatable object, or None where it defines nothing.
         dylib: the JITDylib that its code is in.
         redefines: the functions that it defines again, mangled.
+        only_line: the line that all code of the object comes from, where the object does not tell
+            lines; else 0.
     """
 
     cell: int
@@ -34,6 +36,7 @@ class JournalEntry:
     object_bytes: bytes | None
     dylib: str = "main"
     redefines: tuple[str, ...] = ()
+    only_line: int = 0
 
 
 FileKind = Literal["load", "object", "archive", "all_members", "open"]
