@@ -9,7 +9,6 @@ executor is started and filled from the journal.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -461,7 +460,7 @@ class Rescue:
                 code = step.object_bytes or what.object_bytes
                 if code is None:
                     return False
-                what = replace(what, object_bytes=code)
+                what = what._replace(object_bytes=code)
             if self.journal.dylibs:
                 make_again(self._execution, self.journal)
             return self._do_again(what, statements=True)

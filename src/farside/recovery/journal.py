@@ -8,15 +8,13 @@ it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(NamedTuple):
     """One accepted cell.
 
     Attributes:
@@ -42,8 +40,7 @@ class JournalEntry:
 FileKind = Literal["load", "object", "archive", "all_members", "open"]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedFile:
+class LoadedFile(NamedTuple):
     """What the user loaded besides cells, after the accepted cells before that number.
 
     Attributes:
