@@ -16,6 +16,7 @@
 #include "clang/Lex/Preprocessor.h"
 #include "clang/Sema/Sema.h"
 #include "llvm/IR/DebugInfo.h"
+#include "llvm/MC/TargetRegistry.h"
 
 #include <chrono>
 
@@ -72,10 +73,23 @@ std::unique_ptr<Compiler> Compiler::create(std::shared_ptr<CompilerInvocation> i
   return compiler;
 }
 
+/// Tells whether code can be made for the target. Clang knows more targets than LLVM was built, or
+/// linked, for.
+bool Compiler::canEmit() {
+  const llvm::Triple &triple = Instance->getTarget().getTriple();
+  std::string error;
+  if (llvm::TargetRegistry::lookupTarget(triple, error))
+    return true;
+  DiagnosticsEngine &engine = Instance->getDiagnostics();
+  engine.Report(engine.getCustomDiagID(DiagnosticsEngine::Error, "cells cannot be compiled for %0"))
+      << triple.str();
+  return false;
+}
+
 bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNames) {
   Instance->createVirtualFileSystem();
   Instance->createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
-  if (!Instance->createTarget())
+  if (!Instance->createTarget() || !canEmit())
     return false;
   InputKind kind = InputKind(Instance->getLangOpts().CPlusPlus ? Language::CXX : Language::C);
   // The name shows up in nothing but messages about options that include files.
@@ -242,6 +256,8 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     level = 0;
     dropInlineBodies(m);
     dropUnused(m);
+    dropOnlyLine(m, number, cell);
+  } else if (hasNothingToInline(m)) {
     dropOnlyLine(m, number, cell);
   }
   bindDefinitions(m);

@@ -90,6 +90,7 @@ public:
 private:
   Compiler(std::shared_ptr<clang::CompilerInvocation> invocation, DiagnosticCollector &collector);
 
+  bool canEmit();
   bool start(CompilerSettings settings, std::unique_ptr<PchNames> pchNames);
   bool parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden);
   bool parseInput(bool first = false);

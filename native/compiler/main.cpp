@@ -54,10 +54,9 @@ int main(int argc, char **argv) {
     return usage();
   llvm::StringRef mode = argv[1];
   llvm::install_fatal_error_handler(onFatalError);
-  llvm::InitializeAllTargets();
-  llvm::InitializeAllTargetMCs();
-  llvm::InitializeAllAsmPrinters();
-  llvm::InitializeAllAsmParsers();
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  llvm::InitializeNativeTargetAsmParser();
   int status = farside::runOnLargeStack([&] {
     if (mode.consume_front("--fd=")) {
       farside::quietSignals();

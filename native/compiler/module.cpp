@@ -238,6 +238,12 @@ bool runsOnce(const llvm::Module &module) {
   });
 }
 
+bool hasNothingToInline(const llvm::Module &module) {
+  return llvm::all_of(module, [](const Function &function) {
+    return function.isDeclaration() || function.use_empty() || isRunOnce(function);
+  });
+}
+
 unsigned onlyLine(const llvm::Module &module, llvm::StringRef file) {
   unsigned line = 0;
   for (const Function &function : module) {

@@ -50,6 +50,10 @@ void keepStatementsOnStack(llvm::Module &module);
 /// True where optimising would not pay: all functions defined run once and none holds a loop.
 bool runsOnce(const llvm::Module &module);
 
+/// True where the optimiser has no call to inline: nothing in the module refers to a function that
+/// it has a body of.
+bool hasNothingToInline(const llvm::Module &module);
+
 /// The line of a file that all code of the module comes from; 0 where it comes from several lines
 /// or files, and where calls were inlined.
 unsigned onlyLine(const llvm::Module &module, llvm::StringRef file);

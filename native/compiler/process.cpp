@@ -101,8 +101,10 @@ void dieWithPeer(int fd) {
   ::fcntl(fd, F_SETOWN, ::getpid());
   int flags = ::fcntl(fd, F_GETFL);
   ::fcntl(fd, F_SETFL, flags | O_ASYNC);
-  onSocketEvent(SIGIO); // the peer may have gone before the kernel was asked to tell
+  endIfAlone(); // the peer may have gone before the kernel was asked to tell
 }
+
+void endIfAlone() { onSocketEvent(SIGIO); }
 
 void forgetPeer() { PeerFd = -1; }
 
@@ -152,6 +154,13 @@ bool idleFor(int fd, int milliseconds) {
     ready = ::poll(&state, 1, milliseconds);
   while (ready < 0 && errno == EINTR);
   return ready == 0;
+}
+
+bool isFirst(int first, int second) {
+  std::array<pollfd, 2> states{{{first, POLLIN, 0}, {second, POLLIN | POLLRDHUP, 0}}};
+  while (::poll(states.data(), states.size(), -1) < 0 && errno == EINTR)
+    ;
+  return states[0].revents != 0 && states[1].revents == 0;
 }
 
 Descriptor forkSnapshot(Channel &channel, pid_t &pid) {

@@ -21,6 +21,10 @@ void quietSignals();
 /// does this rather than a thread, because a fork takes only the calling thread along.
 void dieWithPeer(int fd);
 
+/// Ends the process if the peer of dieWithPeer is gone: the kernel sends no signal for what happens
+/// to a socket between waking its reader and that one's first step.
+void endIfAlone();
+
 /// Stops dieWithPeer; a snapshot has no peer until it is spoken to.
 void forgetPeer();
 
@@ -36,6 +40,9 @@ void limitMemory(uint64_t bytes);
 
 /// True when nothing arrives on `fd` for the given time.
 bool idleFor(int fd, int milliseconds);
+
+/// Waits until one of two descriptors can be read or has ended; true if it is the first alone.
+bool isFirst(int first, int second);
 
 /// Forks. The parent gets the near side's end of the snapshot's socket; in the child the result is
 /// empty and `channel` is its own.

@@ -8,7 +8,7 @@
 #include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/Demangle/Demangle.h"
 
-#include <chrono>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <utility>
 
@@ -19,8 +19,13 @@ using llvm::json::Object;
 
 namespace {
 
-/// A user who types leaves longer gaps than this; a script that is fed in does not.
-constexpr int IdleMilliseconds = 20;
+/// After a gap of this length nobody is taken to wait for the compiler: a user types, or a cell
+/// runs.
+constexpr int IdleMilliseconds = 3;
+/// Snapshots that are taken in such gaps keep this distance, so that they take a tenth of the time
+/// at most; sooner after one a gap has to be long.
+constexpr std::chrono::milliseconds IdleDistance{20};
+constexpr int LongIdleMilliseconds = 20;
 /// Bounds the time that a replay takes.
 constexpr int64_t MaxUnsavedMicros = 100'000;
 /// A fork costs less.
@@ -104,9 +109,11 @@ int Server::run() {
   while (true) {
     awaitRequest();
     Object request = Line.receive();
+    endIfAlone();
     if (std::exchange(JustWoken, false)) {
       // A snapshot that was spoken to is a compiler like any other from here on.
       dieWithPeer(Line.fd());
+      Nudged = {};
       // It leaves another in its place first: what is taken back once is often taken back twice.
       if (!std::exchange(HasTwin, false) && snapshot())
         continue;
@@ -118,47 +125,76 @@ int Server::run() {
   }
 }
 
-/// Takes a snapshot where one is due and nothing is waiting.
+/// Uses the time in which nothing is waiting: for a snapshot that is due, and to have the one get
+/// ready that was left in a hurry.
 void Server::awaitRequest() {
-  if (!SnapshotDue)
-    return;
-  if (ParsedMicros > MaxUnsavedMicros)
+  if (!JustWoken && SnapshotDue && ParsedMicros > MaxUnsavedMicros) {
     snapshot();
-  else if (idleFor(Line.fd(), IdleMilliseconds))
-    snapshot(/*idle=*/true);
+  } else if (!JustWoken && (SnapshotDue || Nudge) && idleFor(Line.fd(), idleMilliseconds())) {
+    if (Nudge)
+      ::eventfd_write(Nudge.get(), 1);
+    Nudge = {};
+    if (SnapshotDue)
+      snapshot(/*idle=*/true);
+  }
+  while (JustWoken && !HasTwin && Nudged && isFirst(Nudged.get(), Line.fd())) {
+    Nudged = {};
+    HasTwin = !fork();
+    if (HasTwin)
+      getReady();
+  }
 }
 
-/// Forks; true in the process that now sleeps.
+int Server::idleMilliseconds() const {
+  return std::chrono::steady_clock::now() - LastIdle < IdleDistance ? LongIdleMilliseconds
+                                                                    : IdleMilliseconds;
+}
+
+/// Takes a snapshot; true in the process that now sleeps.
 ///
-/// While nobody waits the snapshot makes the one that it is to leave in its place at once, and
-/// both processes take the faults of the pages that the next cell will write.
+/// While nobody waits it makes the one that it is to leave in its place at once, and both processes
+/// take the faults of the pages that the next cell will write.
 bool Server::snapshot(bool idle) {
   Clang->warmUp();
   SnapshotDue = false;
   HasSnapshot = true;
   ParsedMicros = 0;
-  if (idle)
-    Hot.note();
+  if (!idle)
+    return fork();
+  Hot.note();
   bool sleeps = fork();
-  if (idle) {
-    HasTwin = sleeps && !fork();
-    if (!sleeps || HasTwin)
-      Hot.makeOwn();
-    if (HasTwin)
-      Hot.map();
+  if (!sleeps) {
+    Nudge = {}; // that one gets ready by itself
+    Hot.makeOwn();
+    LastIdle = std::chrono::steady_clock::now();
+  } else if ((HasTwin = !fork())) {
+    getReady();
   }
   return sleeps;
+}
+
+/// Has the pages in place that the next cell will use.
+void Server::getReady() {
+  Hot.makeOwn();
+  Hot.map();
 }
 
 /// Forks a process that sleeps on a socket of its own, and tells the peer of it; true in that
 /// process.
 bool Server::fork() {
   pid_t pid = -1;
+  Descriptor nudge(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   Descriptor near = forkSnapshot(Line, pid);
-  if (pid == 0)
+  if (pid == 0) {
+    Nudge = {};
+    Nudged = std::move(nudge);
+    HasTwin = false;
     return JustWoken = true; // by the time this is looked at
-  if (near)
+  }
+  if (near) {
+    Nudge = std::move(nudge);
     Line.send(Object{{"event", "snapshot"}, {"after", LastCell}, {"pid", pid}}, {}, near.get());
+  }
   return false;
 }
 

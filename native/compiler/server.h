@@ -5,6 +5,7 @@
 #include "hot_pages.h"
 #include "wire.h"
 
+#include <chrono>
 #include <memory>
 
 namespace farside {
@@ -18,6 +19,8 @@ public:
 
 private:
   void awaitRequest();
+  int idleMilliseconds() const;
+  void getReady();
   bool snapshot(bool idle = false);
   bool fork();
   void dispatch(const llvm::json::Object &request);
@@ -41,6 +44,10 @@ private:
   bool JustWoken = false;
   bool HasTwin = false; // another sleeps in the same state, as a snapshot of this one
   HotPages Hot;
+  /// Of a snapshot: can be read when the process that it is a copy of has nothing to do.
+  Descriptor Nudged;
+  Descriptor Nudge; // the other end, of the newest snapshot, while that is not ready
+  std::chrono::steady_clock::time_point LastIdle; // when a snapshot was last taken in a gap
 };
 
 } // namespace farside

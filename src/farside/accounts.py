@@ -5,7 +5,6 @@ And what it makes of an image: the stores of a commit, the definitions for later
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,8 +26,7 @@ _EXECUTABLE = int(Prot.EXEC)  # enumerations are slow, and every cell is asked
 _PERSONALITY = "DW.ref."  # what the unwind table refers to: a pointer to the personality routine
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(NamedTuple):
     """How much of everything there is; what has gone must not be counted.
 
     Attributes:
@@ -47,8 +45,7 @@ class Statistics:
     far_side: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """An image that the far side has taken, and what must be given back when it goes.
 
     Attributes:

@@ -71,7 +71,8 @@ class Evidence(NamedTuple):
     Attributes:
         images: the places of each image, by name, the one that was being run included.
         objects: the objects of cells, as far as they are at hand, by the same names.
-        only_lines: of images without line tables, the line that all their code comes from.
+        only_lines: of images without line tables, the line that all their code comes from; 0 or
+            nothing for others.
         slab: first address of the reserved range, and one past its last.
         demangle: turns mangled names into what the programmer wrote.
     """
@@ -204,7 +205,7 @@ class _Lookup:
         function = places.symbol_at(raw.address)
         if function is not None and function.startswith(_NAMELESS):
             function = None
-        line = self.evidence.only_lines.get(name) if place.object_name == name else None
+        line = (self.evidence.only_lines.get(name) or None) if place.object_name == name else None
         debug = self._debug_information(name, place)
         if debug is None or line is not None:
             return [Frame(raw.address, function, name, line)]

@@ -97,10 +97,15 @@ def _dispatch(invocation: Invocation) -> int:
 def _run(invocation: Invocation) -> int:
     interactive = not invocation.inputs and sys.stdin is not None and sys.stdin.isatty()
     steps = [] if interactive else read_inputs(invocation.inputs)
+    options = invocation.options
+    if invocation.resume is None:
+        from farside.frontend.start import start_early
+        from farside.permitted import permitted
+
+        start_early(permitted(options))
     from farside.session import Session
     from farside.ui.script import EXIT_FAILED
 
-    options = invocation.options
     if invocation.resume is not None:
         changes = {name: getattr(options, name) for name in invocation.chosen}
         session = Session.resume(invocation.resume, **changes)

@@ -13,8 +13,7 @@ and C++ code can open them, too, through ``<farside/dlfcn.h>``::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from farside.errors import CppException
 from farside.loading import add_archive, add_object, load
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class DylibOutput:
+class DylibOutput(NamedTuple):
     """What initialisers or exit handlers wrote, where the session captures output; else empty."""
 
     stdout: str

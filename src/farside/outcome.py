@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,7 @@ class CellResult:
     displays: tuple[Display, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(NamedTuple):
     """What the end of a session left behind: output of destructors, and what went wrong."""
 
     stdout: str
@@ -48,8 +47,7 @@ class Closing:
     notices: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """A named state: what the program was after a cell (0 before the first)."""
 
     name: str
@@ -57,8 +55,7 @@ class Checkpoint:
     state: KeptState
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """An accepted cell in the history of a session.
 
     Attributes:

@@ -9,7 +9,6 @@ executor is started and filled from the journal.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -354,12 +353,11 @@ class Rescue:
             for entry in self.journal
             if entry.object_bytes is not None
         }
-        only_lines: dict[str, int] = {}
+        only_lines = {f"cell {each.cell}": each.only_line for each in self.journal}
         if self.running is not None and self.running.object is not None:
             running = f"cell {self.running.cell}"
             objects[running] = self.running.object
-            if self.running.only_line:
-                only_lines[running] = self.running.only_line
+            only_lines[running] = self.running.only_line
         try:
             return Evidence(
                 self._execution.places(),
@@ -486,7 +484,7 @@ class Rescue:
                 code = step.object_bytes or what.object_bytes
                 if code is None:
                     return False
-                what = replace(what, object_bytes=code)
+                what = what._replace(object_bytes=code)
             if self.journal.dylibs:
                 make_again(self._execution, self.journal)
             return self._do_again(what, statements=True)
@@ -512,6 +510,17 @@ class Rescue:
         self._execution.noted = self.journal.state()
         if state is not None:
             state.journal = self._execution.noted
+
+    def go_back(self, state: KeptState) -> tuple[str, ...]:
+        """Take the program to a kept state, where the journal is already; `rollback_compiler` must
+        follow, whose work goes on beside this.
+
+        Returns:
+            what the user should know, a sentence each.
+        """
+        self.compiler_is_behind = True
+        self._compiler.begin_rollback(self.journal.last_cell, self.journal.entries)
+        return self.follow(state, self._execution.go_back(state))
 
     def follow(self, state: KeptState, went_back: WentBack) -> tuple[str, ...]:
         """Bring journal and checkpoints to where the user wanted to go back to."""

@@ -19,8 +19,7 @@ from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import CppException, OptionError, RemoteError, SetupError
-from farside.frontend.client import Compiler, brings_instances, find_compiler
-from farside.frontend.pch import build_pch, find_pch
+from farside.frontend.start import start_compiler
 from farside.interrupts import InterruptGate
 from farside.loading import call_main, load
 from farside.options import Options, changed
@@ -95,10 +94,8 @@ class Session(Calling):
         self.on_display: Callable[[Display], None] | None = None
         self._displays = Displays(self.options.output_limit)
         self._tracing = Tracing(self.options.trace, self._notices.append)
-        program = find_compiler(self.options)
-        pch = find_pch(self.options, program) if self.options.use_pch else None
-        instances = brings_instances(self.options)
-        self._compiler = Compiler.spawn(self.options, program, pch, instances=instances)
+        started = start_compiler(self.options)
+        self._compiler = started.compiler
         # The compiler takes longest to start; the linker is imported meanwhile. Neither program is
         # waited for before the first cell needs it.
         from farside.execution import ExecutionSession
@@ -130,8 +127,7 @@ class Session(Calling):
         )
         self._file: SessionFile | None = None
         self.resumed: Resumed | None = None
-        if self.options.use_pch and pch is None:
-            build_pch(self.options, program)
+        started.build_missing_pch()
 
     # ------------------------------------------------------------------ the path of a cell
 
@@ -278,6 +274,7 @@ class Session(Calling):
                 compiled.object if keep else None,
                 dylib,
                 compiled.redefined,
+                compiled.only_line,
             )
         )
 
@@ -351,7 +348,7 @@ class Session(Calling):
             failure: RemoteError | None = None
             with self._recovering("undo"):
                 if state is not None:
-                    notices = self._rescue.follow(state, self._execution.go_back(state))
+                    notices = self._rescue.go_back(state)
                 else:
                     for name in reversed(names):
                         try:

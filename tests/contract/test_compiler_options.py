@@ -115,6 +115,7 @@ def test_include_dirs_defines_and_includes(start: Callable[..., Bench], tmp_path
         ("-include", "/no/such/file.h"),
         ("-Wl,nothing", "-xnolanguage"),
         ("--target=no-such-target",),
+        ("--target=aarch64-linux-gnu",),  # Clang knows it; farside cannot link or run its code
         ("-O9x",),
         ("-fsanitize=nonsense",),
         ("--version",),

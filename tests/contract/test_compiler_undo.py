@@ -167,6 +167,44 @@ def test_cells_can_go_from_the_middle(bench: Bench) -> None:
     assert "b" in bench.error("b")
 
 
+def test_what_was_begun_is_ended(bench: Bench) -> None:
+    bench.cell("int a = 1;", "int b = 2;", "int c = 3;")
+    del bench.accepted[2:]
+    bench.compiler.begin_rollback(2, bench.accepted)
+    assert not bench.compiler.lives
+    with pytest.raises(CompilerCrashed, match="is not running"):
+        bench.compiler.compile(4, "a")
+    bench.compiler.rollback(2, bench.accepted)
+    bench.next_cell = 4
+    bench.cell("a + b")
+    assert "c" in bench.error("c")
+
+
+def test_what_was_begun_is_given_up_for_something_else(bench: Bench) -> None:
+    bench.cell("int a = 1;", "int b = 2;", "int c = 3;")
+    bench.compiler.begin_rollback(2, bench.accepted[:2])
+    bench.compiler.rollback(3, bench.accepted)
+    bench.next_cell = 4
+    bench.cell("a + b + c")
+    bench.compiler.begin_rollback(1, bench.accepted[:1])
+    bench.compiler.close()
+    bench.compiler.rollback(0, bench.accepted)
+    bench.cell("a + b + c")
+
+
+def test_who_was_asked_to_begin_is_killed(bench: Bench) -> None:
+    bench.cell("int a = 1;", "int b = 2;")
+    bench.error("bad bad")
+    bench.go_back()
+    bench.compiler.demangle(["x"])  # whoever answers has left a snapshot
+    bench.compiler.begin_rollback(2, bench.accepted)
+    os.kill(bench.compiler.pid, signal.SIGKILL)
+    assert gone(bench.compiler.pid)
+    bench.compiler.rollback(2, bench.accepted)
+    bench.next_cell = 4
+    bench.cell("a + b")
+
+
 def test_warnings_are_not_repeated(bench: Bench) -> None:
     assert bench.cell("int f() { }").diagnostics
     bench.error("bad bad")
@@ -280,36 +318,56 @@ def test_a_busy_compiler_dies_with_its_peer() -> None:
     assert process.wait(timeout=30) == 0
 
 
+def receive(channel: Channel, key: str, value: object = None) -> Message:
+    """Return the first message that has the key, with a value; others are snapshots."""
+    while True:
+        message = channel.receive(monotonic() + 60)
+        if key in message.body and value in (None, message.body[key]):
+            return message
+        assert message.descriptor is not None
+        os.close(message.descriptor)
+
+
+def compiles(channel: Channel, cell: int, code: str) -> object:
+    channel.send({"op": "compile", "cell": cell, "code": code})
+    return receive(channel, "ok").body["ok"]
+
+
+def snapshot_of(channel: Channel, pids: list[int]) -> Channel:
+    """Return the snapshot after cell 1 that a compiler announces."""
+    message = receive(channel, "after", 1)
+    pids.append(message.body["pid"])
+    return Channel(socket.socket(fileno=message.descriptor))
+
+
 def test_an_idle_compiler_leaves_two_that_know_the_same() -> None:
     process, channel = by_hand()
-
-    def receive(channel: Channel, key: str, value: object = None) -> Message:
-        """Return the first message that has the key, with a value; others are snapshots."""
-        while True:
-            message = channel.receive(monotonic() + 60)
-            if key in message.body and value in (None, message.body[key]):
-                return message
-            assert message.descriptor is not None
-            os.close(message.descriptor)
-
-    def compiles(channel: Channel, cell: int, code: str) -> object:
-        channel.send({"op": "compile", "cell": cell, "code": code})
-        return receive(channel, "ok").body["ok"]
-
-    def snapshot_of(channel: Channel) -> Channel:
-        message = receive(channel, "after", 1)
-        pids.append(message.body["pid"])
-        return Channel(socket.socket(fileno=message.descriptor))
-
     pids: list[int] = []
     assert compiles(channel, 1, "int x = 1;")
-    first = snapshot_of(channel)
+    first = snapshot_of(channel, pids)
     # Nobody has spoken to it, and it has the next in its place.
-    second = snapshot_of(first)
+    second = snapshot_of(first, pids)
     assert compiles(channel, 2, "int y = x;")
     assert not compiles(first, 2, "int z = y;")
     assert compiles(second, 2, "int y = x;")
     for each in (channel, first, second):
+        each.close()
+    assert process.wait(timeout=30) == 0
+    assert all(gone(pid) for pid in pids)
+
+
+def test_what_a_snapshot_leaves_in_its_place_gets_ready_when_that_is_idle() -> None:
+    process, channel = by_hand()
+    pids: list[int] = []
+    assert compiles(channel, 1, "int x = 1;")
+    first = snapshot_of(channel, pids)
+    second = snapshot_of(first, pids)
+    assert compiles(first, 2, "int y = x;")
+    # Nobody has spoken to that one either.
+    third = snapshot_of(second, pids)
+    assert compiles(second, 2, "int z = x;")
+    assert compiles(third, 2, "int y = x, z = y;")
+    for each in (channel, first, second, third):
         each.close()
     assert process.wait(timeout=30) == 0
     assert all(gone(pid) for pid in pids)

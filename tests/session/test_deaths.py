@@ -219,6 +219,27 @@ def test_backtrace_through_functions_of_several_cells(
 
 
 @pytest.mark.parametrize("opt", [None, 0])
+def test_functions_that_take_one_line(new_session: NewSession, opt: int | None) -> None:
+    """Their objects may have no line tables; the journal has the line."""
+    session = new_session(opt=opt)
+    kept = "__attribute__((noinline)) int"
+    session.run(f"\n{kept} low(volatile int *p) {{ return *p + 1; }}")
+    inner = "int inner(volatile int *p) { return low(p) + 2; }"
+    session.run(f"\n\n{inner} {kept} outer(volatile int *p) {{ return inner(p) + 3; }}")
+    _, report, text = report_of(session, "int r =\n  outer(nullptr);")
+    short = [((f.function or "").split("(")[0], f.file, f.line) for f in report.frames]
+    assert short == [
+        ("low", "cell 1", 2),
+        ("inner", "cell 2", 3),
+        ("outer", "cell 2", 3),
+        ("", "cell 3", 2),
+    ], text
+    session.undo()
+    _, report, text = report_of(session, "low(nullptr);")
+    assert (report.frames[0].file, report.frames[0].line) == ("cell 1", 2), text
+
+
+@pytest.mark.parametrize("opt", [None, 0])
 def test_a_statement_stays_on_the_stack(new_session: NewSession, opt: int | None) -> None:
     session = new_session(opt=opt)
     session.run("void f(int *p) { *p = 1; }")

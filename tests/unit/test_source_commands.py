@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farside.errors import OptionError
+from farside.source.cells import is_command
 from farside.source.commands import (
     HELP_TEXT,
     Checkpoint,
@@ -21,7 +22,6 @@ from farside.source.commands import (
     Quit,
     Restore,
     Undo,
-    is_command,
     parse_command,
 )
 

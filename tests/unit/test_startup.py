@@ -5,6 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from farside.frontend.start import _early, start_early
+from farside.options import Options
+from farside.session import Session
+
+EARLY = ("farside.cli", "farside.permitted", "farside.frontend.start")
 HEAVY = (
     "argparse",
     "farside.bench",
@@ -20,11 +25,37 @@ HEAVY = (
 )
 
 
-def test_the_compiler_is_started_before_the_linker_is_imported() -> None:
-    program = "import farside.cli, farside.session, sys; print(*sys.modules)"
+def imported_with(*names: str) -> list[str]:
+    """Return the modules that a Python has after importing some."""
+    program = f"import sys, {', '.join(names)}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    modules = done.stdout.split()
+    return done.stdout.split()
+
+
+def test_the_compiler_is_started_before_the_linker_is_imported() -> None:
+    modules = imported_with("farside.cli", "farside.session")
     assert "farside.frontend.client" in modules
     assert [name for name in HEAVY if name in modules] == []
+
+
+def test_the_command_starts_the_compiler_before_the_session_is_imported() -> None:
+    modules = imported_with(*EARLY)
+    session = ("farside.session", "farside.rescue", "farside.recovery.journal", *HEAVY)
+    assert [name for name in session if name in modules] == []
+
+
+def test_a_session_takes_the_compiler_that_was_started_for_it() -> None:
+    options = Options(output="capture")
+    start_early(options.with_(opt=0))
+    (wrong,) = _early
+    start_early(options)
+    early = _early[-1].compiler
+    with Session(options) as session:
+        assert session.compiler_pid == early.pid
+        assert session.run("1 + 1").value is not None
+    with Session(options) as session:
+        assert session.compiler_pid != early.pid
+        assert not wrong.compiler.lives
+        assert _early == []

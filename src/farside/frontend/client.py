@@ -14,10 +14,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from farside.errors import (
     CompilerCrashed,
@@ -85,6 +86,14 @@ def brings_instances(options: Options) -> bool:
     return own and not options.xcc and not any("_GLIBCXX" in each for each in options.defines)
 
 
+class _Begun(NamedTuple):
+    """A rollback that was begun: what it was asked for, and the snapshot that was woken."""
+
+    after: int
+    accepted: tuple[AcceptedCell, ...]
+    snapshot: Snapshot
+
+
 class Compiler:
     """One incremental compiler.
 
@@ -117,6 +126,7 @@ class Compiler:
         self._channel: Channel | None = None
         self._starting = False
         self._busy = False
+        self._begun: _Begun | None = None
         self.interrupts: Interrupts | None = None
 
     @classmethod
@@ -243,20 +253,21 @@ class Compiler:
         Raises:
             CompilerCrashed: no process could be brought there.
         """
-        self._absorb_events()
-        self._drop_current()
-        while (snapshot := self._snapshots.take(after)) is not None:
-            self._channel = snapshot.channel
-            self.pid = snapshot.pid
-            let_go(self.pid)
+        begun = self._begun
+        if begun is None or (begun.after, begun.accepted) != (after, tuple(accepted)):
+            begun = None
+            self._absorb_events()
+            self._drop_current()
+        self._begun = None
+        while (snapshot := begun.snapshot if begun else self._wake(after)) is not None:
             try:
                 if snapshot.channel.ended():
                     raise CompilerKilled("The compiler's snapshot was killed.")
-                self._replay([cell for cell in accepted if cell.cell > snapshot.after])
+                self._replay(_missing(snapshot, accepted), begun=begun is not None)
             except CompilerCrashed:
                 self._drop_current()
                 # Not the one that it left in its place when it woke, which would fail likewise.
-                after = snapshot.after - 1
+                after, begun = snapshot.after - 1, None
                 continue
             self._busy = False
             return
@@ -265,6 +276,21 @@ class Compiler:
         self.wait_started()
         self._replay(accepted)
         self._busy = False
+
+    def begin_rollback(self, after: int, accepted: Sequence[AcceptedCell]) -> None:
+        """Begin what `rollback` with the same arguments ends; wait for nothing.
+
+        There is nobody to be asked for anything until then. Where there is no snapshot to be woken,
+        nothing is begun.
+        """
+        self._absorb_events()
+        self._drop_current()
+        if (snapshot := self._wake(after)) is None:
+            return
+        self._begun = _Begun(after, tuple(accepted), snapshot)
+        if missing := _missing(snapshot, accepted):
+            with suppress(Disconnected):  # which `rollback` finds out
+                snapshot.channel.send(_replaying(missing[:_REPLAY_AT_ONCE]))
 
     def restart_without_pch(self, accepted: Sequence[AcceptedCell]) -> bool:
         """Go on without the precompiled header, in the state after the accepted cells.
@@ -371,18 +397,22 @@ class Compiler:
         except Disconnected as error:
             raise self._crashed(None) from error
 
-    def _replay(self, cells: Sequence[AcceptedCell]) -> None:
+    def _wake(self, after: int) -> Snapshot | None:
+        """Go on with the newest snapshot that is not younger than a cell, if there is one."""
+        snapshot = self._snapshots.take(after)
+        if snapshot is not None:
+            self._channel = snapshot.channel
+            self.pid = snapshot.pid
+            let_go(self.pid)
+        return snapshot
+
+    def _replay(self, cells: Sequence[AcceptedCell], *, begun: bool = False) -> None:
+        """Have cells parsed again; the first of them have been asked for if that was begun."""
         for begin in range(0, len(cells), _REPLAY_AT_ONCE):
-            part = cells[begin : begin + _REPLAY_AT_ONCE]
-            body = self._call(
-                {
-                    "op": "replay",
-                    "cells": [
-                        {"cell": cell.cell, "code": cell.code, "cookie": cell.cookie}
-                        for cell in part
-                    ],
-                }
-            ).body
+            if begun and begin == 0:
+                body = self._receive(None).body
+            else:
+                body = self._call(_replaying(cells[begin : begin + _REPLAY_AT_ONCE])).body
             if body.get("ok") is not True:
                 said = parse_diagnostics(body.get("diagnostics", []))
                 self._drop_current()
@@ -484,6 +514,7 @@ class Compiler:
                 let_go(self.pid)
         self._starting = False
         self._busy = True
+        self._begun = None
         if self._process is not None:
             if kill:
                 self._process.kill()
@@ -493,6 +524,17 @@ class Compiler:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+
+def _missing(snapshot: Snapshot, accepted: Sequence[AcceptedCell]) -> list[AcceptedCell]:
+    """Return the cells that a snapshot does not know."""
+    return [cell for cell in accepted if cell.cell > snapshot.after]
+
+
+def _replaying(cells: Sequence[AcceptedCell]) -> dict[str, Any]:
+    """Return the request to parse cells again."""
+    entries = [{"cell": cell.cell, "code": cell.code, "cookie": cell.cookie} for cell in cells]
+    return {"op": "replay", "cells": entries}
 
 
 def _signal_name(why: object) -> str:

@@ -8,15 +8,13 @@ it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(NamedTuple):
     """One accepted cell.
 
     Attributes:
@@ -26,6 +24,8 @@ class JournalEntry:
         object_bytes: the relocatable object, or None where it defines nothing.
         dylib: the JITDylib that its code is in.
         redefines: the functions that it defines again, mangled.
+        only_line: the line that all code of the object comes from, where the object does not tell
+            lines; else 0.
     """
 
     cell: int
@@ -34,13 +34,13 @@ class JournalEntry:
     object_bytes: bytes | None
     dylib: str = "main"
     redefines: tuple[str, ...] = ()
+    only_line: int = 0
 
 
 FileKind = Literal["load", "object", "archive", "all_members", "open"]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedFile:
+class LoadedFile(NamedTuple):
     """What the user loaded besides cells, after the accepted cells before that number.
 
     Attributes:

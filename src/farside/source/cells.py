@@ -6,18 +6,15 @@ finished (`farside.source.completeness`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from farside.source.commands import is_command
 from farside.source.completeness import Scanner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A piece of C++ with its number.
 
     Attributes:
@@ -27,6 +24,12 @@ class Cell:
 
     number: int
     code: str
+
+
+def is_command(text: str) -> bool:
+    """Tell whether an input is a ``%`` command; ``%:`` is C++, the other spelling of ``#``."""
+    start = text.lstrip()
+    return start.startswith("%") and not start.startswith("%:")
 
 
 class InputBuffer:

@@ -106,12 +106,6 @@ _NAMES = {
 _MOST_CELLS = 1_000_000_000
 
 
-def is_command(text: str) -> bool:
-    """Tell whether an input is a ``%`` command; ``%:`` is C++, the other spelling of ``#``."""
-    start = text.lstrip()
-    return start.startswith("%") and not start.startswith("%:")
-
-
 def parse_command(text: str) -> Command:
     """Return the command that `text` is.
 

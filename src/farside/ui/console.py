@@ -18,20 +18,7 @@ from farside.errors import (
     OptionError,
     SetupError,
 )
-from farside.source.commands import (
-    HELP_TEXT,
-    Checkpoint,
-    Help,
-    History,
-    Lib,
-    LibDir,
-    Libs,
-    Restore,
-    Save,
-    Undo,
-    is_command,
-    parse_command,
-)
+from farside.source.cells import is_command
 from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
 
 if TYPE_CHECKING:
@@ -269,29 +256,31 @@ class Console:
             self.notice(notice)
 
     def _command(self, text: str) -> None:
-        command = parse_command(text)
-        if isinstance(command, Help):
-            self._out.write(HELP_TEXT + "\n")
+        from farside.source import commands
+
+        command = commands.parse_command(text)
+        if isinstance(command, commands.Help):
+            self._out.write(commands.HELP_TEXT + "\n")
             self._out.flush()
-        elif isinstance(command, Undo):
+        elif isinstance(command, commands.Undo):
             self._notices(self.session.undo(command.count))
-        elif isinstance(command, Checkpoint):
+        elif isinstance(command, commands.Checkpoint):
             self.session.checkpoint(command.name)
-        elif isinstance(command, Restore):
+        elif isinstance(command, commands.Restore):
             self._notices(self.session.restore(command.name))
-        elif isinstance(command, History):
+        elif isinstance(command, commands.History):
             self._out.write("".join([_past_line(past) for past in self.session.history()]))
             self._out.flush()
-        elif isinstance(command, Save):
+        elif isinstance(command, commands.Save):
             self.notice(self.session.save(command.path))
-        elif isinstance(command, Lib):
+        elif isinstance(command, commands.Lib):
             self._load(command.path)
-        elif isinstance(command, LibDir):
+        elif isinstance(command, commands.LibDir):
             path = os.path.abspath(command.path)
             self.session.add_library_dir(path)
             if not os.path.isdir(path):
                 self.notice(f"{path} is no directory of this machine")
-        elif isinstance(command, Libs):
+        elif isinstance(command, commands.Libs):
             self._out.write("".join([f"{line}\n" for line in self.session.libraries()]))
             self._out.flush()
         else:

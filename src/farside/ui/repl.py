@@ -10,8 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-from farside.source.cells import InputBuffer
-from farside.source.commands import is_command
+from farside.source.cells import InputBuffer, is_command
 from farside.source.completeness import is_complete
 from farside.ui.inputs import EXIT_USAGE
 
