@@ -4,16 +4,14 @@
 // farside/calls/wire.py.
 #pragma once
 
-#include <farside/call.h>
+#include <farside/call_input.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace farside {
 
@@ -51,14 +49,41 @@ enum class Tag : unsigned char {
 /// Data that arguments refer to for as long as the call lasts.
 class Keeper {
 public:
+  Keeper() = default;
+  Keeper(const Keeper &) = delete;
+  Keeper &operator=(const Keeper &) = delete;
+  ~Keeper() {
+    while (Newest != nullptr)
+      delete std::exchange(Newest, Newest->Before);
+  }
+
   template <class T> T *keep(T value) {
-    auto held = std::make_shared<T>(std::move(value));
-    Kept.push_back(held);
-    return held.get();
+    auto *held = new Held<T>(std::move(value));
+    held->Before = std::exchange(Newest, held);
+    return &held->Value;
+  }
+  /// Memory that is aligned for anything.
+  char *memory(std::size_t size) {
+    auto *bytes = new Bytes;
+    bytes->Before = std::exchange(Newest, bytes);
+    return bytes->Memory = static_cast<char *>(::operator new(size));
   }
 
 private:
-  std::vector<std::shared_ptr<void>> Kept;
+  struct Any {
+    Any *Before = nullptr;
+    virtual ~Any() = default;
+  };
+  template <class T> struct Held : Any {
+    explicit Held(T &&value) : Value(std::move(value)) {}
+    T Value;
+  };
+  struct Bytes : Any {
+    ~Bytes() override { ::operator delete(Memory); }
+    char *Memory = nullptr;
+  };
+
+  Any *Newest = nullptr;
 };
 
 /// Bytes of values that say what they are, and the memory beside them.
@@ -71,26 +96,26 @@ public:
   Tag tag() { return static_cast<Tag>(raw<unsigned char>()); }
   Tag peek() const {
     if (Next == End)
-      throw ArgumentError("the bytes of the arguments end too early");
+      __farside_misfit("the bytes of the arguments end too early");
     return static_cast<Tag>(static_cast<unsigned char>(*Next));
   }
   /// A count of things that take a byte each at least.
   std::uint64_t count() {
     auto number = raw<std::uint64_t>();
     if (number > static_cast<std::uint64_t>(End - Next))
-      throw ArgumentError("the bytes of the arguments end too early");
+      __farside_misfit("the bytes of the arguments end too early");
     return number;
   }
   std::string_view text() {
     auto size = raw<std::uint64_t>();
     if (size == ~std::uint64_t{0})
-      throw ArgumentError("the bytes of the arguments end too early");
+      __farside_misfit("the bytes of the arguments end too early");
     return {take(size + 1), static_cast<std::size_t>(size)};
   }
   /// `size` bytes at `offset` of the memory that came beside the bytes.
   char *beside(std::uint64_t offset, std::uint64_t size) {
     if (offset > MemorySize || size > MemorySize - offset)
-      throw ArgumentError("an array lies outside the memory that came with the call");
+      __farside_misfit("an array lies outside the memory that came with the call");
     return Memory + offset;
   }
   Keeper &keeper() { return *Kept; }
@@ -144,16 +169,43 @@ inline const char *wordFor(Tag tag) {
   return "something unknown";
 }
 
-template <class T> [[noreturn]] void misfit(Tag tag) {
-  throw ArgumentError(std::string(wordFor(tag)) + " cannot become " + std::string(nameOf<T>()));
+// What goes wrong is rare, and would be most of the code if it were inlined.
+[[noreturn, gnu::noinline, gnu::cold]] inline void misfitOf(Tag tag, std::string_view type) {
+  throw ArgumentError(std::string(wordFor(tag)) + " cannot become " + std::string(type));
 }
+[[noreturn, gnu::noinline, gnu::cold]] inline void unfitOf(std::string value,
+                                                           std::string_view type) {
+  throw ArgumentError(std::move(value) + " does not fit " + std::string(type));
+}
+[[noreturn, gnu::noinline, gnu::cold]] inline void unfitOf(long value, std::string_view type) {
+  unfitOf(std::to_string(value), type);
+}
+[[noreturn, gnu::noinline, gnu::cold]] inline void unfitOf(unsigned long value,
+                                                           std::string_view type) {
+  unfitOf(std::to_string(value), type);
+}
+[[noreturn, gnu::noinline, gnu::cold]] inline void unfitOf(double value, std::string_view type) {
+  char text[32];
+  __builtin_snprintf(text, sizeof text, "%g", value);
+  unfitOf(std::string(text), type);
+}
+[[noreturn, gnu::noinline, gnu::cold]] inline void countMisfits(std::uint64_t count,
+                                                                std::string_view type) {
+  throw ArgumentError(std::to_string(count) + " values cannot become " + std::string(type));
+}
+[[noreturn, gnu::noinline, gnu::cold]] inline void blame(unsigned number,
+                                                         const ArgumentError &error) {
+  throw ArgumentError("argument " + std::to_string(number) + ": " + error.what());
+}
+
+template <class T> [[noreturn]] void misfit(Tag tag) { misfitOf(tag, nameOf<T>()); }
 
 /// Reads argument `number`; a misfit says which it is.
 template <class Body> decltype(auto) argument(unsigned number, Body body) {
   try {
     return body();
   } catch (const ArgumentError &error) {
-    throw ArgumentError("argument " + std::to_string(number) + ": " + error.what());
+    blame(number, error);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <farside/call_containers.h>
+#include <farside/call_input.h>
 #include <farside/python.h>
 
 #include <cstdint>
@@ -22,6 +23,8 @@ void __farside_callback_close(void *callback);
 
 namespace farside {
 namespace wire {
+
+template <class T> void give(T &&value); // of farside/call.h
 
 /// Whether a value needs nothing that it was made of.
 template <class T> constexpr bool owns = !std::is_pointer_v<T>;

@@ -39,7 +39,8 @@ template <class T, class Each, class Whole> void forElements(Reader &in, Each ea
     ArrayView view;
     view.kind = 'u';
     view.element = 1;
-    view.extents = {bytes.size()};
+    view.extents.Count = 1;
+    view.extents.Each[0] = bytes.size();
     view.count = bytes.size();
     view.data = const_cast<char *>(bytes.data());
     return whole(view);
@@ -126,7 +127,7 @@ template <class T> void expectCount(Reader &in, std::size_t count) {
   if (Tag tag = in.tag(); tag != Tag::Sequence)
     misfit<T>(tag);
   if (std::uint64_t have = in.count(); have != count)
-    throw ArgumentError(std::to_string(have) + " values cannot become " + std::string(nameOf<T>()));
+    countMisfits(have, nameOf<T>());
 }
 
 template <class T>
@@ -151,8 +152,7 @@ struct Read<T> {
             filled = view.count;
           });
       if (filled != size)
-        throw ArgumentError(std::to_string(filled) + " values cannot become " +
-                            std::string(nameOf<T>()));
+        countMisfits(filled, nameOf<T>());
       return result;
     } else {
       expectCount<T>(in, size);

@@ -34,6 +34,7 @@ _FLEXIBLE = "farside::wire::"
 _VALUES = re.compile(r"farside::wire::(?!cut)")
 # Of native/include/farside/call_callables.h.
 _REFERENCE = "a Python callable returns no reference"
+_WHOLE = ("values", "complex", "times")  # headers for more than numbers
 _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
@@ -111,12 +112,10 @@ def stub_text(
     """
     symbol = f"__farside_call_{number}"
     lines = [f"#include <{name}>" for name in sorted({n for form in forms for n in form.headers})]
-    if "#include <complex>" in lines:
-        lines.append("#define FARSIDE_CALL_COMPLEX")
     whole = any(_VALUES.search(form.declare) for form in forms)
     lines += [
-        f"#include <farside/{'call_values' if whole else 'call'}.h>",
-        *(["#include <farside/call_times.h>"] if whole else ()),
+        "#include <farside/call.h>",
+        *[f"#include <farside/call_{name}.h>" for name in (_WHOLE if whole else ())],
         # What the session asks Clang to warn of, perhaps as errors, is about code of the user's.
         "#pragma clang diagnostic push",
         '#pragma clang diagnostic ignored "-Weverything"',
