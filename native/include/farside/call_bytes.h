@@ -15,15 +15,10 @@
 
 namespace farside {
 
-/// An argument does not fit what it is to become. The function was not called.
-class ArgumentError : public std::exception {
-public:
-  explicit ArgumentError(std::string text) : Text(std::move(text)) {}
-  const char *what() const noexcept override { return Text.c_str(); }
-
-private:
-  std::string Text;
-};
+/// An argument does not fit what it is to become. The function was not called. The executor makes
+/// it (`__farside_misfit`): a class whose objects are made here would have its virtual table, and
+/// all that this takes, read from the PCH at the start of each session.
+class ArgumentError : public std::exception {};
 
 namespace wire {
 
@@ -54,34 +49,34 @@ public:
   Keeper &operator=(const Keeper &) = delete;
   ~Keeper() {
     while (Newest != nullptr)
-      delete std::exchange(Newest, Newest->Before);
+      Newest->Destroy(std::exchange(Newest, Newest->Before));
   }
 
   template <class T> T *keep(T value) {
-    auto *held = new Held<T>(std::move(value));
-    held->Before = std::exchange(Newest, held);
+    auto *held = new Held<T>{{Newest, destroy<Held<T>>}, std::move(value)};
+    Newest = held;
     return &held->Value;
   }
   /// Memory that is aligned for anything.
   char *memory(std::size_t size) {
-    auto *bytes = new Bytes;
-    bytes->Before = std::exchange(Newest, bytes);
-    return bytes->Memory = static_cast<char *>(::operator new(size));
+    struct Bytes {
+      char *Memory;
+      explicit Bytes(char *memory) : Memory(memory) {}
+      Bytes(Bytes &&other) noexcept : Memory(std::exchange(other.Memory, nullptr)) {}
+      ~Bytes() { ::operator delete(Memory); }
+    };
+    return keep(Bytes(static_cast<char *>(::operator new(size))))->Memory;
   }
 
 private:
   struct Any {
-    Any *Before = nullptr;
-    virtual ~Any() = default;
+    Any *Before;
+    void (*Destroy)(Any *);
   };
   template <class T> struct Held : Any {
-    explicit Held(T &&value) : Value(std::move(value)) {}
     T Value;
   };
-  struct Bytes : Any {
-    ~Bytes() override { ::operator delete(Memory); }
-    char *Memory = nullptr;
-  };
+  template <class H> static void destroy(Any *held) { delete static_cast<H *>(held); }
 
   Any *Newest = nullptr;
 };
@@ -169,43 +164,18 @@ inline const char *wordFor(Tag tag) {
   return "something unknown";
 }
 
-// What goes wrong is rare, and would be most of the code if it were inlined.
-[[noreturn, gnu::noinline, gnu::cold]] inline void misfitOf(Tag tag, std::string_view type) {
-  throw ArgumentError(std::string(wordFor(tag)) + " cannot become " + std::string(type));
+template <class T> [[noreturn]] void misfit(Tag tag) {
+  constexpr std::string_view type = nameOf<T>();
+  __farside_refuse("%s cannot become %.*s", wordFor(tag), static_cast<int>(type.size()),
+                   type.data());
 }
-[[noreturn, gnu::noinline, gnu::cold]] inline void unfitOf(std::string value,
-                                                           std::string_view type) {
-  throw ArgumentError(std::move(value) + " does not fit " + std::string(type));
-}
-[[noreturn, gnu::noinline, gnu::cold]] inline void unfitOf(long value, std::string_view type) {
-  unfitOf(std::to_string(value), type);
-}
-[[noreturn, gnu::noinline, gnu::cold]] inline void unfitOf(unsigned long value,
-                                                           std::string_view type) {
-  unfitOf(std::to_string(value), type);
-}
-[[noreturn, gnu::noinline, gnu::cold]] inline void unfitOf(double value, std::string_view type) {
-  char text[32];
-  __builtin_snprintf(text, sizeof text, "%g", value);
-  unfitOf(std::string(text), type);
-}
-[[noreturn, gnu::noinline, gnu::cold]] inline void countMisfits(std::uint64_t count,
-                                                                std::string_view type) {
-  throw ArgumentError(std::to_string(count) + " values cannot become " + std::string(type));
-}
-[[noreturn, gnu::noinline, gnu::cold]] inline void blame(unsigned number,
-                                                         const ArgumentError &error) {
-  throw ArgumentError("argument " + std::to_string(number) + ": " + error.what());
-}
-
-template <class T> [[noreturn]] void misfit(Tag tag) { misfitOf(tag, nameOf<T>()); }
 
 /// Reads argument `number`; a misfit says which it is.
 template <class Body> decltype(auto) argument(unsigned number, Body body) {
   try {
     return body();
   } catch (const ArgumentError &error) {
-    blame(number, error);
+    __farside_refuse("argument %u: %s", number, error.what());
   }
 }
 

@@ -47,7 +47,7 @@ public:
       try {
         return Read<T>::from(in);
       } catch (const ArgumentError &error) {
-        throw ArgumentError(std::string("what a Python callable returned: ") + error.what());
+        __farside_refuse("what a Python callable returned: %s", error.what());
       }
     }
   }
@@ -139,7 +139,7 @@ private:
 template <> struct Read<Callable> {
   static Callable from(Reader &in) {
     if (Tag tag = in.tag(); tag != Tag::Callable)
-      throw ArgumentError(std::string(wordFor(tag)) + " cannot be called");
+      __farside_refuse("%s cannot be called", wordFor(tag));
     return Callable(in.raw<std::uint64_t>());
   }
 };

@@ -123,11 +123,17 @@ struct Read<C> {
   }
 };
 
+template <class T> [[noreturn]] void countMisfits(unsigned long count) {
+  constexpr std::string_view type = nameOf<T>();
+  __farside_refuse("%lu values cannot become %.*s", count, static_cast<int>(type.size()),
+                   type.data());
+}
+
 template <class T> void expectCount(Reader &in, std::size_t count) {
   if (Tag tag = in.tag(); tag != Tag::Sequence)
     misfit<T>(tag);
   if (std::uint64_t have = in.count(); have != count)
-    countMisfits(have, nameOf<T>());
+    countMisfits<T>(have);
 }
 
 template <class T>
@@ -152,7 +158,7 @@ struct Read<T> {
             filled = view.count;
           });
       if (filled != size)
-        countMisfits(filled, nameOf<T>());
+        countMisfits<T>(filled);
       return result;
     } else {
       expectCount<T>(in, size);

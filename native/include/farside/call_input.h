@@ -6,6 +6,7 @@
 extern "C" {
 void __farside_value(unsigned kind, const void *data, unsigned long size);
 [[noreturn]] void __farside_misfit(const char *text);
+[[noreturn]] void __farside_refuse(const char *format, ...);
 [[noreturn]] void __farside_unfit(unsigned argument, const void *value, unsigned kind,
                                   const char *type, unsigned long size);
 }

@@ -20,18 +20,23 @@ concept readable = requires(Reader &in) {
   { Read<T>::from(in) } -> std::same_as<T>;
 };
 
+template <class T, class From> [[noreturn]] void unfit(const char *format, From value) {
+  constexpr std::string_view type = nameOf<T>();
+  __farside_refuse(format, value, static_cast<int>(type.size()), type.data());
+}
+
 template <class T, class From> T number(From value) {
   if constexpr (std::is_integral_v<From> && std::is_integral_v<T>) {
     auto result = static_cast<T>(value);
     if (static_cast<From>(result) != value || (result < T{}) != (value < From{}))
-      unfitOf(static_cast<std::conditional_t<std::is_signed_v<From>, long, unsigned long>>(value),
-              nameOf<T>());
+      unfit<T>(std::is_signed_v<From> ? "%ld does not fit %.*s" : "%lu does not fit %.*s",
+               static_cast<std::conditional_t<std::is_signed_v<From>, long, unsigned long>>(value));
     return result;
   } else {
     auto result = static_cast<T>(value);
     if constexpr (std::is_floating_point_v<T> && std::is_floating_point_v<From>)
       if (__builtin_isinf(result) && !__builtin_isinf(value))
-        unfitOf(static_cast<double>(value), nameOf<T>());
+        unfit<T>("%g does not fit %.*s", static_cast<double>(value));
     return result;
   }
 }
@@ -154,7 +159,7 @@ template <class T> T readWide(Reader &in) {
   bool negative = in.raw<unsigned char>() != 0;
   T value = in.raw<T>();
   if ((value < 0) != negative)
-    throw ArgumentError("an int of more than 64 bits does not fit " + std::string(nameOf<T>()));
+    unfit<T>("an int of more than %d bits does not fit %.*s", 64);
   return value;
 }
 template <> struct Read<__int128> {
@@ -166,7 +171,7 @@ template <> struct Read<unsigned __int128> {
       return readWide<unsigned __int128>(in);
     auto value = readWide<__int128>(in);
     if (value < 0)
-      throw ArgumentError("a negative int does not fit unsigned __int128");
+      __farside_misfit("a negative int does not fit unsigned __int128");
     return static_cast<unsigned __int128>(value);
   }
 };
