@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from farside.errors import CallError
+from farside.errors import CallError, CompileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -176,6 +176,8 @@ class Calling:
         """Refuse what is no code, and code that mentions objects which are not there any more."""
         if not isinstance(code, str):
             raise TypeError(f"C++ code is a str, not {type(code).__name__}")
+        if not code.isascii():
+            _check_text(code)
         if "(*reinterpret_cast<" in code:
             self._caller().check_code(code)
 
@@ -233,3 +235,21 @@ class Calling:
         if self._calls is not None:
             self._calls.close()
         self._execution.calls.close()
+
+
+def _check_text(code: str) -> None:
+    """Refuse code that is no valid text.
+
+    Raises:
+        CompileError: it has a surrogate that stands alone, which no file can hold.
+    """
+    try:
+        code.encode()
+    except UnicodeEncodeError as error:
+        line = code.count("\n", 0, error.start) + 1
+        column = error.start - code.rfind("\n", 0, error.start)
+        raise CompileError(
+            f"the code is no valid text: it has a surrogate that stands alone,"
+            f" {code[error.start]!r}, in line {line}, character {column}; bytes that are no UTF-8"
+            " are written as escapes, such as \\xff"
+        ) from None

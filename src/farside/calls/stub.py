@@ -53,6 +53,9 @@ _UNKNOWN = (
     "unknown type name",
     "no type named",
 )
+_NO_MEMBER = "no member named"
+# Of native/include/farside/call_values.h.
+_TOO_OLD = "calls with more than numbers need C++20 or later"
 _COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
 _MISFIT = (
     "no matching",
@@ -267,7 +270,7 @@ def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, fil
 def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
     """Tell whether other forms of the arguments may do better."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
-    if any(_REFERENCE in each.message for each in errors):
+    if any(_REFERENCE in each.message or each.message == _TOO_OLD for each in errors):
         return False
     return not any(
         each.message.startswith(_UNKNOWN) and not any(word in each.message for word in _MISFIT[:2])
@@ -290,6 +293,16 @@ def refusal(
             f"{call}: {_without_stub(first.message)}",
             diagnostics,
             tuple(_QUOTED.findall(first.message)[:1]),
+        )
+    if inside and callee.startswith(".") and first.message.startswith(_NO_MEMBER):
+        names = tuple(_QUOTED.findall(first.message)[:1])
+        return UndefinedName(f"{call}: {_without_stub(first.message)}", diagnostics, names, "")
+    if first.message == _TOO_OLD:
+        return CallError(
+            f"{call}: {_TOO_OLD}; this session has an older standard (std)",
+            callee,
+            (),
+            tuple(diagnostics),
         )
     if inside and first.line in text.copies:
         return ArgumentMismatch(
