@@ -63,7 +63,7 @@ private:
 
 Expected<RunOutcome> call(uint64_t header, uint64_t function, uint64_t size, bool shared,
                           std::string_view arguments) {
-  noteWritten(true);
+  noteWrittenSoon();
   NativeScope scope;
   if (size == 0)
     return runCall(scope, header, function, arguments, nullptr, 0);

@@ -1,8 +1,7 @@
 #include "call_steps.h"
 
+#include "clock.h"
 #include "run_report.h"
-
-#include <ctime>
 
 namespace farside {
 
@@ -10,26 +9,20 @@ namespace {
 
 using CallEntry = void (*)(const void *, uint64_t, void *, uint64_t);
 
-uint64_t now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(time.tv_nsec);
-}
-
 } // namespace
 
 RunOutcome runCall(CallScope &scope, uint64_t header, uint64_t function, std::string_view arguments,
                    void *memory, uint64_t memorySize) {
   ValueCollector values;
   std::optional<ExceptionText> exception;
-  uint64_t start = now();
+  uint64_t start = monotonicNanoseconds();
   scope.enter(header);
   try {
     reinterpret_cast<CallEntry>(function)(arguments.data(), arguments.size(), memory, memorySize);
   } catch (...) {
     exception = describeCurrentException();
   }
-  uint64_t nanoseconds = now() - start;
+  uint64_t nanoseconds = monotonicNanoseconds() - start;
   scope.leave();
   flushOutput(); // what a call prints is there before its outcome is
   bool threw = exception.has_value();

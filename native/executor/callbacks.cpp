@@ -5,8 +5,11 @@
 #include "wrapper.h"
 
 #include <cinttypes>
+#include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -42,6 +45,17 @@ extern "C" {
 /// An argument does not fit what it is to become; see farside/call.h.
 [[noreturn]] __attribute__((visibility("default"))) void __farside_misfit(const char *text) {
   throw farside::ArgumentError(text);
+}
+
+/// The same for a text that is made as `printf` makes it.
+[[noreturn]] __attribute__((visibility("default"))) void __farside_refuse(const char *format, ...) {
+  char *text = nullptr;
+  va_list arguments;
+  va_start(arguments, format);
+  int size = ::vasprintf(&text, format, arguments);
+  va_end(arguments);
+  std::unique_ptr<char, decltype(&std::free)> made(size < 0 ? nullptr : text, &std::free);
+  throw farside::ArgumentError(made ? made.get() : format);
 }
 
 /// The same for a number that argument `argument` is, and the name of the type. The value is a

@@ -1,8 +1,11 @@
 #include "connection.h"
 
+#include "clock.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <poll.h>
 
 namespace farside {
 
@@ -75,6 +78,20 @@ ReceiveStatus Connection::receive(Frame &frame) {
   }
   frame.Descriptor = std::move(Passed);
   return ReceiveStatus::Frame;
+}
+
+bool Connection::look(uint64_t nanoseconds) const {
+  if (hasBuffered())
+    return true;
+  if (nanoseconds == 0)
+    return false;
+  pollfd incoming{In.get(), POLLIN, 0};
+  uint64_t end = monotonicNanoseconds() + nanoseconds;
+  do
+    if (::poll(&incoming, 1, 0) > 0)
+      return true;
+  while (monotonicNanoseconds() < end);
+  return false;
 }
 
 bool Connection::send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag,

@@ -49,6 +49,10 @@ public:
   /// header claims.
   ReceiveStatus receive(Frame &frame);
 
+  /// Looks for a frame for so many nanoseconds, without sleeping; tells whether one has begun to
+  /// come, or the end of the stream.
+  bool look(uint64_t nanoseconds) const;
+
   /// Sends header and payload in one system call. False if the peer is gone.
   bool send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag, std::string_view payload);
 

@@ -1,5 +1,6 @@
 #include "crash.h"
 
+#include "clock.h"
 #include "crash_record.h"
 #include "crash_symbols.h"
 #include "crash_threads.h"
@@ -28,6 +29,14 @@ extern "C" const void *_Unwind_Find_FDE(void *pc, void *bases);
 namespace farside {
 
 namespace {
+
+/// Bytes that the process had written when that was last counted. One that was forked since has
+/// written nothing.
+struct CountedAhead {
+  uint64_t Written = 0;
+  uint64_t At = 0; // of the monotonic clock, 0 if nothing was counted
+};
+CountedAhead ahead;
 
 CrashRecord *record = nullptr;
 constexpr int fatalSignals[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL, SIGABRT,
@@ -263,6 +272,7 @@ void claimCrashRecord() {
   record->Header.Exception = 0;
   record->Crasher.store(0);
   record->Owner.store(::getpid());
+  ahead = {};
 }
 
 void installCrashHandlers() {
@@ -305,6 +315,19 @@ void noteWritten(bool beforeCall) {
   if (record != nullptr)
     record->Written.store(beforeCall ? countWritten("/proc/self/io").value_or(UINT64_MAX)
                                      : UINT64_MAX);
+}
+
+void countWrittenAhead() {
+  if (record != nullptr)
+    ahead = {countWritten("/proc/self/io").value_or(UINT64_MAX), monotonicNanoseconds()};
+}
+
+void noteWrittenSoon() {
+  constexpr uint64_t justNow = 1'000'000; // nanoseconds
+  if (ahead.At == 0 || monotonicNanoseconds() - ahead.At > justNow)
+    noteWritten(true);
+  else if (record != nullptr)
+    record->Written.store(ahead.Written);
 }
 
 uint64_t writtenSince(pid_t pid) {

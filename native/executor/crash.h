@@ -53,6 +53,13 @@ bool isInterrupted(uint64_t sequenceNumber);
 /// serves none.
 void noteWritten(bool beforeCall);
 
+/// As `noteWritten(true)`, with the count of `countWrittenAhead` where that was taken just now.
+void noteWrittenSoon();
+
+/// Counts what the process has written, which takes as long as dozens of system calls, while nobody
+/// waits for it.
+void countWrittenAhead();
+
 /// In the supervisor: how many a dead worker, not yet waited for, has written since `noteWritten`.
 uint64_t writtenSince(pid_t pid);
 

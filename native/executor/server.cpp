@@ -99,7 +99,11 @@ void Server::pump(Pending *until) {
     SomeoneReads = true;
     lock.unlock();
     Frame frame;
+    bool isNext = onMainThread && until == nullptr;
+    bool atOnce = Link.look(isNext ? Calls.patience() : 0);
     ReceiveStatus status = Link.receive(frame);
+    if (isNext)
+      Calls.came(!atOnce);
     lock.lock();
     SomeoneReads = false;
     // One that comes with a result is for who waits for that; a snapshot may be waiting for
@@ -168,6 +172,11 @@ void Server::execute(const Frame &frame) {
     noteWritten(false);
   // The text of an out-of-band error has no place in a Result: the peer sees an empty one.
   send(Opcode::Result, frame.Header.SequenceNumber, 0, result.bytes());
+  if (!isOuter)
+    return;
+  Calls.answered();
+  if (Calls.isQuick())
+    countWrittenAhead();
 }
 
 void Server::send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag, std::string_view payload) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "connection.h"
+#include "pace.h"
 #include "sps.h"
 #include "wrapper.h"
 
@@ -90,6 +91,7 @@ private:
 
   Connection Link;
   CallHooks *Hooks = nullptr;
+  Pace Calls;                 // that come by themselves
   uint64_t Links = 0;         // how many there were; a call is answered on the one that it came by
   std::atomic<int> Depth = 0; // of calls on the main thread
   std::atomic<uint64_t> OuterCall = 0; // the number of the call at depth 1

@@ -19,8 +19,10 @@ set(farside_common_uses ${CMAKE_CURRENT_BINARY_DIR}/common_uses.cpp)
 add_custom_command(
   OUTPUT ${farside_instances_code}
   COMMAND ${FARSIDE_CLANGXX} -std=c++23 -O2 -fPIC -ffunction-sections -fvisibility=hidden
-          -fvisibility-inlines-hidden -c ${instances}/instances.cpp -o ${farside_instances_code}
-  DEPENDS ${instances}/instances.cpp ${instances}/common_uses.h VERBATIM)
+          -fvisibility-inlines-hidden -isystem ${instances}/../include -c ${instances}/instances.cpp -o ${farside_instances_code}
+          -MMD -MF ${farside_instances_code}.d
+  DEPENDS ${instances}/instances.cpp ${instances}/common_uses.h
+  DEPFILE ${farside_instances_code}.d VERBATIM)
 add_custom_command(
   OUTPUT ${farside_instances_table} ${farside_instances_names} ${farside_common_uses}
   COMMAND ${CMAKE_COMMAND} -DNM=${FARSIDE_NM} -DCODE=${farside_instances_code}

@@ -98,10 +98,13 @@ class UndefinedName(CompileError):
     """
 
     def __init__(
-        self, message: str, diagnostics: Sequence[Diagnostic], names: Sequence[str]
+        self,
+        message: str,
+        diagnostics: Sequence[Diagnostic],
+        names: Sequence[str],
+        hint: str = "define it in a cell, or include the header that declares it",
     ) -> None:
-        hint = "define it in a cell, or include the header that declares it"
-        super().__init__(f"{message}\n{hint}", diagnostics)
+        super().__init__(f"{message}\n{hint}" if hint else message, diagnostics)
         self.names = tuple(names)
 
 

@@ -11,6 +11,8 @@ it is broken off only between messages: a descriptor becomes readable, on which 
 
 from __future__ import annotations
 
+# As `signal`, without its enumerations: those take longer than all else here.
+import _signal  # type: ignore[import-not-found]
 import os
 import signal
 import threading
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
+    from types import FrameType, TracebackType
     from typing import Literal, Protocol
 
     class Running(Protocol):
@@ -65,28 +67,37 @@ class InterruptGate:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold SIGINT back until the block ends; one that came too late for a window is dropped."""
-        self._forget()
-        self._installed = (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-        if self._installed:
-            signal.signal(signal.SIGINT, self._on_sigint)
-            # The kernel may give the signal to any thread, and only the descriptor wakes this one.
-            self._other_writer = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        thread = threading.get_ident()
-        gates = _holding.setdefault(thread, [])
-        gates.append(self)
+        self.hold()
         try:
             yield
         finally:
-            gates.remove(self)
-            if not gates:
-                _holding.pop(thread, None)
-            if self._installed:
-                signal.set_wakeup_fd(self._other_writer)
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                self._installed = False
+            self.let_go()
+
+    def hold(self) -> None:
+        """Begin what `held` does; `let_go` ends it."""
+        self._forget()
+        thread = threading.get_ident()
+        self._installed = (
+            thread == threading.main_thread().ident
+            and _signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self._installed:
+            _signal.signal(signal.SIGINT, self._on_sigint)
+            # The kernel may give the signal to any thread, and only the descriptor wakes this one.
+            self._other_writer = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        _holding.setdefault(thread, []).append(self)
+
+    def let_go(self) -> None:
+        """End what `hold` began, in the same thread."""
+        thread = threading.get_ident()
+        gates = _holding[thread]
+        gates.remove(self)
+        if not gates:
+            _holding.pop(thread, None)
+        if self._installed:
+            signal.set_wakeup_fd(self._other_writer)
+            _signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._installed = False
 
     def innermost(self, thread: int) -> InterruptGate:
         """Return the gate that a thread holds last; this one if it holds none.
@@ -114,8 +125,7 @@ class InterruptGate:
         finally:
             self._open = False
 
-    @contextmanager
-    def wait(self, gentle: Callable[[], None] | None = None) -> Iterator[None]:
+    def wait(self, gentle: Callable[[], None] | None = None) -> Wait:
         """Let an interrupt in where the block's wait calls `deliver`.
 
         Args:
@@ -124,13 +134,7 @@ class InterruptGate:
         Raises:
             KeyboardInterrupt: there was one since the gate was closed, or inside the block.
         """
-        self._waiting = True
-        self._gentle, self.asked = gentle, False
-        try:
-            self._raise_pending()
-            yield
-        finally:
-            self._waiting = False
+        return Wait(self, gentle)
 
     def interrupt(self) -> None:
         """Stop what runs, from any thread, as SIGINT does from the terminal."""
@@ -208,3 +212,29 @@ class InterruptGate:
         running = self.running
         if running is not None and (running.reason or self._takes_back(again)):
             running.stop_here()
+
+
+class Wait:
+    """A wait that an interrupt can break off, as a context; see `InterruptGate.wait`.
+
+    It is no generator: each call from Python has one.
+    """
+
+    __slots__ = ("_gate", "_gentle")
+
+    def __init__(self, gate: InterruptGate, gentle: Callable[[], None] | None) -> None:
+        self._gate, self._gentle = gate, gentle
+
+    def __enter__(self) -> None:
+        gate = self._gate
+        gate._gentle, gate.asked = self._gentle, False
+        gate._raise_pending()
+        gate._waiting = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._gate._waiting = False

@@ -30,7 +30,7 @@ from farside.recovery.journal import Journal, JournalEntry
 from farside.rescue import Rescue, stopped
 from farside.result.output import Displays, Output, tell
 from farside.trace import Tracing
-from farside.turns import Turns
+from farside.turns import Turn, Turns
 from farside.verdict import exception_of, value_of
 
 if TYPE_CHECKING:
@@ -684,14 +684,9 @@ class Session(Calling):
 
     # ------------------------------------------------------------------ housekeeping
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
+    def _exclusive(self) -> Turn:
         """Hold the session for one operation, with Ctrl-C held back outside of waits."""
-        with self._turns.taken(), self._gate.held():
-            try:
-                yield
-            finally:
-                self._write_down()
+        return Turn(self._turns, self._gate, self._write_down)
 
     def __enter__(self) -> Self:
         return self

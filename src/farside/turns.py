@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from farside.errors import SessionBusy, SessionClosed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Protocol
+
+    class Gate(Protocol):
+        """What holds Ctrl-C back."""
+
+        def hold(self) -> None:
+            """Begin."""
+
+        def let_go(self) -> None:
+            """End, in the same thread."""
+
 
 _INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
 
@@ -33,9 +44,8 @@ class Turns:
         """Whether it is somebody's turn."""
         return self._lock.locked()
 
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Take a turn for one operation.
+    def take(self) -> None:
+        """Take a turn for one operation; `give_back` ends it.
 
         Raises:
             SessionBusy: it is somebody else's.
@@ -53,13 +63,15 @@ class Turns:
             raise SessionBusy(
                 "another cell is running in this session; wait for it or interrupt it"
             )
-        try:
-            self._runs_in = threading.get_ident()
+        self._runs_in = threading.get_ident()
+        if self._closed:
+            self.give_back()
             self._check_open()
-            yield
-        finally:
-            self._runs_in = None
-            self._lock.release()
+
+    def give_back(self) -> None:
+        """End the turn that was taken."""
+        self._runs_in = None
+        self._lock.release()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -86,3 +98,44 @@ class Turns:
     def over(self) -> None:
         """End the last turn."""
         self._lock.release()
+
+
+class Turn:
+    """One operation, with Ctrl-C held back outside of waits: a context for it.
+
+    Calls take a large part of their time to begin and end, so this is no generator.
+    """
+
+    __slots__ = ("_gate", "_over", "_turns")
+
+    def __init__(self, turns: Turns, gate: Gate, over: Callable[[], object]) -> None:
+        """Prepare a turn.
+
+        Args:
+            turns: of which it is one.
+            gate: holds Ctrl-C back meanwhile.
+            over: is called at the end, whatever came of the operation.
+        """
+        self._turns, self._gate, self._over = turns, gate, over
+
+    def __enter__(self) -> None:
+        self._turns.take()
+        try:
+            self._gate.hold()
+        except BaseException:
+            self._turns.give_back()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._over()
+        finally:
+            try:
+                self._gate.let_go()
+            finally:
+                self._turns.give_back()

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from farside import As, Ref
-from farside.errors import ArgumentMismatch
+from farside import As, Ref, Session
+from farside.errors import ArgumentMismatch, CallError, CompileError, UndefinedName
 from tests.session.conftest import NewSession
 
 CODE = """
@@ -191,3 +191,35 @@ def test_times_and_complex_numbers_after_a_first_call(new_session: NewSession) -
     assert session.fn.later(timedelta(minutes=1)) == 60
     session.run("#include <complex>\ndouble im(std::complex<double> c) { return c.imag(); }")
     assert session.fn.im(1 + 2j) == 2.0
+
+
+def test_arguments_by_name_are_told_what_to_do(session: Session) -> None:
+    session.run("struct Box { int n = 1; int twice(int x) { return 2 * x; } }; int f(int x);")
+    box = session.new("Box")
+    for call in (session.fn.f, session.of(box).twice):
+        with pytest.raises(TypeError, match="no arguments by name, such as x; give the values"):
+            call(x=1)
+
+
+def test_a_member_that_is_not_there(session: Session) -> None:
+    session.run("struct Box { int n = 1; };")
+    with pytest.raises(UndefinedName, match="no member named 'nothing' in 'Box'") as caught:
+        session.of(session.new("Box")).nothing(3)
+    assert caught.value.names == ("nothing",)
+    assert "include" not in str(caught.value)
+
+
+def test_code_that_is_no_text(session: Session) -> None:
+    for use in (session.run, session.eval, session.call):
+        with pytest.raises(CompileError, match=r"alone, '\\udc80', in line 2, character 7"):
+            use('1;\nx = "a\udc80";')
+    assert session.eval("1") == 1
+
+
+def test_an_older_standard_is_said_plainly(new_session: NewSession) -> None:
+    session = new_session(std="c++17")
+    session.run("#include <vector>\nint size(std::vector<int> v) { return v.size(); }")
+    with pytest.raises(
+        CallError, match=r"^size\(list\): calls with more than numbers need C\+\+20 or later; this"
+    ):
+        session.fn.size([1, 2])

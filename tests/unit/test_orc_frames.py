@@ -25,6 +25,17 @@ def test_golden() -> None:
     assert not decoder.in_message
 
 
+def test_a_frame_that_comes_by_itself() -> None:
+    decoder = FrameDecoder()
+    assert decoder.whole(OPEN) == Frame(Opcode.CALL, 0, 0x5555551FA780, OPEN[32:])
+    for other in (b"", OPEN[:31], OPEN[:-1], OPEN + OPEN[:1], OPEN + OPEN):
+        assert decoder.whole(other) is None
+    with pytest.raises(ProtocolError, match="unknown opcode 4"):
+        decoder.whole(HEADER.pack(HEADER.size, 4, 0, 0))
+    decoder.feed(OPEN[:1])
+    assert decoder.whole(OPEN) is None
+
+
 FRAMES = st.builds(
     Frame,
     st.just(int(Opcode.CALL)),

@@ -1,86 +1,14 @@
-// The far side of calls from Python: numbers out of bytes, and any result into bytes.
+// The far side of calls from Python: any result into bytes.
 //
 // For the code that farside generates for a call (farside/calls/stub.py). It is compiled for each
-// function and kinds of arguments, so this header includes nothing; farside/call_values.h has the
-// arguments that are more than numbers.
+// function and kinds of arguments, so this header includes next to nothing; farside/call_values.h
+// has the arguments that are more than numbers. It needs what each session declares at its start,
+// and so is in no PCH, which those are.
 #pragma once
 
-extern "C" {
-void __farside_value(unsigned kind, const void *data, unsigned long size);
-[[noreturn]] void __farside_misfit(const char *text);
-[[noreturn]] void __farside_unfit(unsigned argument, const void *value, unsigned kind,
-                                  const char *type, unsigned long size);
-}
+#include <farside/call_input.h>
 
 namespace farside::wire {
-
-/// The bytes that are still to be read. What ends too early is a farside::ArgumentError.
-class Input {
-public:
-  Input(const void *data, unsigned long size)
-      : Next(static_cast<const char *>(data)), End(Next + size) {}
-
-  const char *take(unsigned long size) {
-    if (size > static_cast<unsigned long>(End - Next))
-      __farside_misfit("the bytes of the arguments end too early");
-    const char *at = Next;
-    Next += size;
-    return at;
-  }
-  template <class T> T raw() {
-    T value;
-    __builtin_memcpy(&value, take(sizeof value), sizeof value);
-    return value;
-  }
-
-protected:
-  const char *Next;
-  const char *End;
-};
-
-/// A name that the compiler gives a type, as characters that end with no zero.
-struct TypeName {
-  const char *text;
-  unsigned long size;
-
-  constexpr bool contains(const char *part) const {
-    for (unsigned long at = 0; at < size; ++at) {
-      unsigned long same = 0;
-      while (part[same] != 0 && at + same < size && text[at + same] == part[same])
-        ++same;
-      if (part[same] == 0)
-        return true;
-    }
-    return false;
-  }
-};
-
-template <class T> constexpr TypeName typeName() {
-  const char *text = __PRETTY_FUNCTION__; // ... [T = int]
-  unsigned long size = sizeof __PRETTY_FUNCTION__ - 2;
-  while (!(text[0] == 'T' && text[1] == ' ' && text[2] == '=')) {
-    ++text;
-    --size;
-  }
-  return {text + 4, size - 4};
-}
-
-/// A number as another type of its kind, where that holds it.
-template <class T, class From> T cut(unsigned argument, From value) {
-  auto result = static_cast<T>(value);
-  if constexpr (__is_floating_point(From)) {
-    if (__builtin_isinf(result) && !__builtin_isinf(value)) {
-      constexpr TypeName name = typeName<T>();
-      double wide = value;
-      __farside_unfit(argument, &wide, 2, name.text, name.size);
-    }
-  } else if (static_cast<From>(result) != value || (result < T{}) != (value < From{})) {
-    constexpr TypeName name = typeName<T>();
-    long long wide = static_cast<long long>(value);
-    __farside_unfit(argument, &wide, __is_signed(From), name.text, name.size);
-  }
-  return result;
-}
 
 // ---------------------------------------------------------------- results
 

@@ -4,28 +4,21 @@
 // farside/calls/wire.py.
 #pragma once
 
-#include <farside/call.h>
+#include <farside/call_input.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace farside {
 
-/// An argument does not fit what it is to become. The function was not called.
-class ArgumentError : public std::exception {
-public:
-  explicit ArgumentError(std::string text) : Text(std::move(text)) {}
-  const char *what() const noexcept override { return Text.c_str(); }
-
-private:
-  std::string Text;
-};
+/// An argument does not fit what it is to become. The function was not called. The executor makes
+/// it (`__farside_misfit`): a class whose objects are made here would have its virtual table, and
+/// all that this takes, read from the PCH at the start of each session.
+class ArgumentError : public std::exception {};
 
 namespace wire {
 
@@ -51,14 +44,41 @@ enum class Tag : unsigned char {
 /// Data that arguments refer to for as long as the call lasts.
 class Keeper {
 public:
+  Keeper() = default;
+  Keeper(const Keeper &) = delete;
+  Keeper &operator=(const Keeper &) = delete;
+  ~Keeper() {
+    while (Newest != nullptr)
+      Newest->Destroy(std::exchange(Newest, Newest->Before));
+  }
+
   template <class T> T *keep(T value) {
-    auto held = std::make_shared<T>(std::move(value));
-    Kept.push_back(held);
-    return held.get();
+    auto *held = new Held<T>{{Newest, destroy<Held<T>>}, std::move(value)};
+    Newest = held;
+    return &held->Value;
+  }
+  /// Memory that is aligned for anything.
+  char *memory(std::size_t size) {
+    struct Bytes {
+      char *Memory;
+      explicit Bytes(char *memory) : Memory(memory) {}
+      Bytes(Bytes &&other) noexcept : Memory(std::exchange(other.Memory, nullptr)) {}
+      ~Bytes() { ::operator delete(Memory); }
+    };
+    return keep(Bytes(static_cast<char *>(::operator new(size))))->Memory;
   }
 
 private:
-  std::vector<std::shared_ptr<void>> Kept;
+  struct Any {
+    Any *Before;
+    void (*Destroy)(Any *);
+  };
+  template <class T> struct Held : Any {
+    T Value;
+  };
+  template <class H> static void destroy(Any *held) { delete static_cast<H *>(held); }
+
+  Any *Newest = nullptr;
 };
 
 /// Bytes of values that say what they are, and the memory beside them.
@@ -71,26 +91,26 @@ public:
   Tag tag() { return static_cast<Tag>(raw<unsigned char>()); }
   Tag peek() const {
     if (Next == End)
-      throw ArgumentError("the bytes of the arguments end too early");
+      __farside_misfit("the bytes of the arguments end too early");
     return static_cast<Tag>(static_cast<unsigned char>(*Next));
   }
   /// A count of things that take a byte each at least.
   std::uint64_t count() {
     auto number = raw<std::uint64_t>();
     if (number > static_cast<std::uint64_t>(End - Next))
-      throw ArgumentError("the bytes of the arguments end too early");
+      __farside_misfit("the bytes of the arguments end too early");
     return number;
   }
   std::string_view text() {
     auto size = raw<std::uint64_t>();
     if (size == ~std::uint64_t{0})
-      throw ArgumentError("the bytes of the arguments end too early");
+      __farside_misfit("the bytes of the arguments end too early");
     return {take(size + 1), static_cast<std::size_t>(size)};
   }
   /// `size` bytes at `offset` of the memory that came beside the bytes.
   char *beside(std::uint64_t offset, std::uint64_t size) {
     if (offset > MemorySize || size > MemorySize - offset)
-      throw ArgumentError("an array lies outside the memory that came with the call");
+      __farside_misfit("an array lies outside the memory that came with the call");
     return Memory + offset;
   }
   Keeper &keeper() { return *Kept; }
@@ -145,7 +165,9 @@ inline const char *wordFor(Tag tag) {
 }
 
 template <class T> [[noreturn]] void misfit(Tag tag) {
-  throw ArgumentError(std::string(wordFor(tag)) + " cannot become " + std::string(nameOf<T>()));
+  constexpr std::string_view type = nameOf<T>();
+  __farside_refuse("%s cannot become %.*s", wordFor(tag), static_cast<int>(type.size()),
+                   type.data());
 }
 
 /// Reads argument `number`; a misfit says which it is.
@@ -153,7 +175,7 @@ template <class Body> decltype(auto) argument(unsigned number, Body body) {
   try {
     return body();
   } catch (const ArgumentError &error) {
-    throw ArgumentError("argument " + std::to_string(number) + ": " + error.what());
+    __farside_refuse("argument %u: %s", number, error.what());
   }
 }
 

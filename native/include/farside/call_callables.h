@@ -2,6 +2,7 @@
 #pragma once
 
 #include <farside/call_containers.h>
+#include <farside/call_input.h>
 #include <farside/python.h>
 
 #include <cstdint>
@@ -22,6 +23,8 @@ void __farside_callback_close(void *callback);
 
 namespace farside {
 namespace wire {
+
+template <class T> void give(T &&value); // of farside/call.h
 
 /// Whether a value needs nothing that it was made of.
 template <class T> constexpr bool owns = !std::is_pointer_v<T>;
@@ -44,7 +47,7 @@ public:
       try {
         return Read<T>::from(in);
       } catch (const ArgumentError &error) {
-        throw ArgumentError(std::string("what a Python callable returned: ") + error.what());
+        __farside_refuse("what a Python callable returned: %s", error.what());
       }
     }
   }
@@ -136,7 +139,7 @@ private:
 template <> struct Read<Callable> {
   static Callable from(Reader &in) {
     if (Tag tag = in.tag(); tag != Tag::Callable)
-      throw ArgumentError(std::string(wordFor(tag)) + " cannot be called");
+      __farside_refuse("%s cannot be called", wordFor(tag));
     return Callable(in.raw<std::uint64_t>());
   }
 };

@@ -39,7 +39,8 @@ template <class T, class Each, class Whole> void forElements(Reader &in, Each ea
     ArrayView view;
     view.kind = 'u';
     view.element = 1;
-    view.extents = {bytes.size()};
+    view.extents.Count = 1;
+    view.extents.Each[0] = bytes.size();
     view.count = bytes.size();
     view.data = const_cast<char *>(bytes.data());
     return whole(view);
@@ -122,11 +123,17 @@ struct Read<C> {
   }
 };
 
+template <class T> [[noreturn]] void countMisfits(unsigned long count) {
+  constexpr std::string_view type = nameOf<T>();
+  __farside_refuse("%lu values cannot become %.*s", count, static_cast<int>(type.size()),
+                   type.data());
+}
+
 template <class T> void expectCount(Reader &in, std::size_t count) {
   if (Tag tag = in.tag(); tag != Tag::Sequence)
     misfit<T>(tag);
   if (std::uint64_t have = in.count(); have != count)
-    throw ArgumentError(std::to_string(have) + " values cannot become " + std::string(nameOf<T>()));
+    countMisfits<T>(have);
 }
 
 template <class T>
@@ -151,8 +158,7 @@ struct Read<T> {
             filled = view.count;
           });
       if (filled != size)
-        throw ArgumentError(std::to_string(filled) + " values cannot become " +
-                            std::string(nameOf<T>()));
+        countMisfits<T>(filled);
       return result;
     } else {
       expectCount<T>(in, size);

@@ -3,9 +3,6 @@
 
 #include <farside/call_bytes.h>
 
-#ifdef FARSIDE_CALL_COMPLEX
-#include <complex>
-#endif
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -23,22 +20,23 @@ concept readable = requires(Reader &in) {
   { Read<T>::from(in) } -> std::same_as<T>;
 };
 
-inline std::string shown(double value) {
-  char text[32];
-  return {text, text + __builtin_snprintf(text, sizeof text, "%g", value)};
+template <class T, class From> [[noreturn]] void unfit(const char *format, From value) {
+  constexpr std::string_view type = nameOf<T>();
+  __farside_refuse(format, value, static_cast<int>(type.size()), type.data());
 }
 
 template <class T, class From> T number(From value) {
   if constexpr (std::is_integral_v<From> && std::is_integral_v<T>) {
     auto result = static_cast<T>(value);
     if (static_cast<From>(result) != value || (result < T{}) != (value < From{}))
-      throw ArgumentError(std::to_string(value) + " does not fit " + std::string(nameOf<T>()));
+      unfit<T>(std::is_signed_v<From> ? "%ld does not fit %.*s" : "%lu does not fit %.*s",
+               static_cast<std::conditional_t<std::is_signed_v<From>, long, unsigned long>>(value));
     return result;
   } else {
     auto result = static_cast<T>(value);
     if constexpr (std::is_floating_point_v<T> && std::is_floating_point_v<From>)
       if (__builtin_isinf(result) && !__builtin_isinf(value))
-        throw ArgumentError(shown(value) + " does not fit " + std::string(nameOf<T>()));
+        unfit<T>("%g does not fit %.*s", static_cast<double>(value));
     return result;
   }
 }
@@ -136,22 +134,8 @@ template <> struct Read<std::nullptr_t> {
   }
 };
 
-#ifdef FARSIDE_CALL_COMPLEX
+/// Whether a type is one of farside/call_complex.h.
 template <class T> constexpr bool isComplex = false;
-template <class T> constexpr bool isComplex<std::complex<T>> = true;
-
-template <class T> struct Read<std::complex<T>> {
-  static std::complex<T> from(Reader &in) {
-    if (in.peek() != Tag::Complex)
-      return Read<T>::from(in);
-    in.tag();
-    auto real = number<T>(in.raw<double>());
-    return {real, number<T>(in.raw<double>())};
-  }
-};
-#else
-template <class T> constexpr bool isComplex = false;
-#endif
 
 inline std::string_view readText(Reader &in, bool bytesToo = true) {
   Tag tag = in.tag();
@@ -175,7 +159,7 @@ template <class T> T readWide(Reader &in) {
   bool negative = in.raw<unsigned char>() != 0;
   T value = in.raw<T>();
   if ((value < 0) != negative)
-    throw ArgumentError("an int of more than 64 bits does not fit " + std::string(nameOf<T>()));
+    unfit<T>("an int of more than %d bits does not fit %.*s", 64);
   return value;
 }
 template <> struct Read<__int128> {
@@ -187,7 +171,7 @@ template <> struct Read<unsigned __int128> {
       return readWide<unsigned __int128>(in);
     auto value = readWide<__int128>(in);
     if (value < 0)
-      throw ArgumentError("a negative int does not fit unsigned __int128");
+      __farside_misfit("a negative int does not fit unsigned __int128");
     return static_cast<unsigned __int128>(value);
   }
 };

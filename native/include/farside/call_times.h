@@ -28,9 +28,11 @@ template <class D> D exactly(__int128 nanoseconds, Tag tag) {
     return D(static_cast<Rep>(scaled) / static_cast<Rep>(unit));
   } else {
     auto ticks = static_cast<Rep>(scaled / unit);
-    if (scaled % unit != 0 || static_cast<__int128>(ticks) != scaled / unit)
-      throw ArgumentError(std::string(wordFor(tag)) + " is not exact as, or does not fit, " +
-                          std::string(nameOf<D>()));
+    if (scaled % unit != 0 || static_cast<__int128>(ticks) != scaled / unit) {
+      constexpr std::string_view type = nameOf<D>();
+      __farside_refuse("%s is not exact as, or does not fit, %.*s", wordFor(tag),
+                       static_cast<int>(type.size()), type.data());
+    }
     return D(ticks);
   }
 }

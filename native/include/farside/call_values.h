@@ -9,7 +9,6 @@
 #error calls with more than numbers need C++20 or later
 #else
 
-#include <farside/call.h>
 #include <farside/call_arrays.h>
 #include <farside/call_bytes.h>
 #include <farside/call_callables.h>
@@ -145,7 +144,7 @@ inline Reader skip(Reader &in) {
     std::uint64_t bytes = element;
     for (unsigned char left = in.raw<unsigned char>(); left != 0; --left)
       if (__builtin_mul_overflow(bytes, in.raw<std::uint64_t>(), &bytes))
-        throw ArgumentError("an array is too large");
+        __farside_misfit("an array is too large");
     if (in.raw<unsigned char>() != 0)
       in.take(8);
     else

@@ -9,29 +9,13 @@ from pathlib import PurePath
 from typing import Any
 
 from farside.errors import OptionError
+from farside.result.numbers import ELEMENTS
 from farside.result.objects import CppObject, Enumerator, Pointer
 from farside.result.value import Value
 
 _MOST = 100_000  # elements that are written down in source
 
 _INTEGERS = (("int", 31), ("long", 63))
-
-# numpy's names of element types.
-_ELEMENTS = {
-    "bool": "bool",
-    "int8": "signed char",
-    "int16": "short",
-    "int32": "int",
-    "int64": "long",
-    "uint8": "unsigned char",
-    "uint16": "unsigned short",
-    "uint32": "unsigned int",
-    "uint64": "unsigned long",
-    "float32": "float",
-    "float64": "double",
-    "complex64": "std::complex<float>",
-    "complex128": "std::complex<double>",
-}
 
 _HEADERS = {
     "std::string": "string",
@@ -108,7 +92,7 @@ def cpp_type(value: Any) -> str:
         case list():
             return f"std::vector<{_common(value)}>"
     dtype = getattr(value, "dtype", None)
-    element = _ELEMENTS.get(getattr(dtype, "name", ""))
+    element = ELEMENTS.get(getattr(dtype, "name", ""))
     if element is None:
         raise OptionError(f"a Python {type(value).__name__} has no form in C++")
     for _ in value.shape:

@@ -29,6 +29,7 @@ from farside.calls.wire import (
     scalar_of,
 )
 from farside.errors import ArgumentMismatch
+from farside.result.numbers import ELEMENTS
 from farside.result.objects import CppObject
 from farside.result.value import Value
 
@@ -371,25 +372,16 @@ def _typed_number(value: int, kind: str) -> Argument:
     return Argument(f"#{kind}", (form,), encode, kind)
 
 
-_LIBRARY_TYPES = {
-    "int8": "signed char",
-    "int16": "short",
-    "int32": "int",
-    "int64": "long",
-    "uint8": "unsigned char",
-    "uint16": "unsigned short",
-    "uint32": "unsigned int",
-    "uint64": "unsigned long",
-    "float32": "float",
-}
+_OWN = ("bool", "double", "std::complex<double>")  # of Python's numbers, too
 
 
 def _of_library(value: object, scalar: bool | int | float | complex) -> Argument:
     """Return a number of numpy's, which knows its own type."""
-    kind = _LIBRARY_TYPES.get(str(getattr(value, "dtype", "")))
-    if kind is None:
+    kind = ELEMENTS.get(str(getattr(value, "dtype", "")))
+    if kind is None or kind in _OWN:
         return describe(scalar)
-    return _plain(f"({kind})", (tagged(kind),), scalar, type(value).__name__)
+    headers = _COMPLEX.headers if kind.startswith("std::complex") else ()
+    return _plain(f"({kind})", (tagged(kind, headers),), scalar, type(value).__name__)
 
 
 def _as(value: As) -> Argument:

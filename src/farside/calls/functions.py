@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from farside.result.value import Value
 
@@ -31,8 +30,14 @@ class Callee:
         self._host = host
         self._name = name
 
-    def __call__(self, *arguments: object) -> Any:
-        """Call it with Python values; see `farside.session.Session.call`."""
+    def __call__(self, *arguments: object, **named: object) -> Any:
+        """Call it with Python values; see `farside.session.Session.call`.
+
+        Raises:
+            TypeError: an argument has a name, which C++ does not know.
+        """
+        if named:
+            raise _named(self._name, named)
         return self._host.call(self._name, *arguments)
 
     def __getattr__(self, name: str) -> Callee:
@@ -48,6 +53,33 @@ class Callee:
         return f"<C++ {self._name}>"
 
 
+def _named(name: str, named: Mapping[str, object]) -> TypeError:
+    return TypeError(
+        f"{name}: C++ knows no arguments by name, such as {', '.join(named)}; give the values"
+        " alone, in the order of the parameters"
+    )
+
+
+class Method:
+    """A member function of an object of the program's."""
+
+    __slots__ = ("_host", "_name", "_object")
+
+    def __init__(self, host: CallHost, name: str, alive: Value) -> None:
+        self._host = host
+        self._name = name
+        self._object = alive
+
+    def __call__(self, *arguments: object, **named: object) -> Any:
+        """Call it with Python values; see `Callee.__call__`."""
+        if named:
+            raise _named(self._name, named)
+        return self._host.call(self._name, self._object, *arguments)
+
+    def __repr__(self) -> str:
+        return f"<C++ {self._object.type}{self._name}>"
+
+
 class Methods:
     """The member functions of an object of the program's."""
 
@@ -57,13 +89,13 @@ class Methods:
         self._host = host
         self._object = alive
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Method:
         if name.startswith("__"):
             raise AttributeError(name)
-        return partial(self._host.call, f".{name}", self._object)
+        return Method(self._host, f".{name}", self._object)
 
-    def __getitem__(self, text: str) -> Callable[..., Any]:
-        return partial(self._host.call, f".{text}", self._object)
+    def __getitem__(self, text: str) -> Method:
+        return Method(self._host, f".{text}", self._object)
 
 
 class Functions:

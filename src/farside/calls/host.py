@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from farside.errors import CallError
+from farside.errors import CallError, CompileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from farside.calls.caller import Calls
@@ -80,10 +80,7 @@ class Calling:
             SessionBusy, SessionClosed: wrong use.
         """
         with self._exclusive():
-            self._revive("the call")
-            self._check_code(callee)
-            with self._writing():
-                return self._caller().call(callee, arguments, self._recovering)
+            return self._make_call(callee, arguments, alive=False)
 
     def new(self, callee: str, *arguments: object) -> Value:
         """Call a constructor, or a function, and keep its result alive in the program.
@@ -95,10 +92,7 @@ class Calling:
         Raises: as `call`; CallError where the function that was called returns nothing.
         """
         with self._exclusive():
-            self._revive("the call")
-            self._check_code(callee)
-            with self._writing():
-                found = self._caller().call(callee, arguments, self._recovering, alive=True)
+            found = self._make_call(callee, arguments, alive=True)
             if found is None:
                 raise CallError(
                     f"{callee} was called and returned nothing (void) that could be kept; what"
@@ -115,13 +109,15 @@ class Calling:
         """
         return self._call_output
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Keep what a call writes apart from what was written before."""
+    def _make_call(self, callee: str, arguments: Sequence[object], *, alive: bool) -> Any:
+        """Make a call in this turn, with what it writes apart from what was written before."""
+        self._revive("the call")
+        self._check_code(callee)
         self._output.set_aside()
         self._call_output = ("", "")
-        yield
+        found = self._caller().call(callee, arguments, self._recovering, alive=alive)
         self._call_output = self._output.set_aside()
+        return found
 
     def share(self, name: str, array: Any) -> Any:
         """Make a buffer that the program sees as the variable `name`, and this process as an array.
@@ -180,6 +176,8 @@ class Calling:
         """Refuse what is no code, and code that mentions objects which are not there any more."""
         if not isinstance(code, str):
             raise TypeError(f"C++ code is a str, not {type(code).__name__}")
+        if not code.isascii():
+            _check_text(code)
         if "(*reinterpret_cast<" in code:
             self._caller().check_code(code)
 
@@ -237,3 +235,21 @@ class Calling:
         if self._calls is not None:
             self._calls.close()
         self._execution.calls.close()
+
+
+def _check_text(code: str) -> None:
+    """Refuse code that is no valid text.
+
+    Raises:
+        CompileError: it has a surrogate that stands alone, which no file can hold.
+    """
+    try:
+        code.encode()
+    except UnicodeEncodeError as error:
+        line = code.count("\n", 0, error.start) + 1
+        column = error.start - code.rfind("\n", 0, error.start)
+        raise CompileError(
+            f"the code is no valid text: it has a surrogate that stands alone,"
+            f" {code[error.start]!r}, in line {line}, character {column}; bytes that are no UTF-8"
+            " are written as escapes, such as \\xff"
+        ) from None

@@ -34,6 +34,7 @@ _FLEXIBLE = "farside::wire::"
 _VALUES = re.compile(r"farside::wire::(?!cut)")
 # Of native/include/farside/call_callables.h.
 _REFERENCE = "a Python callable returns no reference"
+_WHOLE = ("values", "complex", "times")  # headers for more than numbers
 _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
@@ -52,6 +53,9 @@ _UNKNOWN = (
     "unknown type name",
     "no type named",
 )
+_NO_MEMBER = "no member named"
+# Of native/include/farside/call_values.h.
+_TOO_OLD = "calls with more than numbers need C++20 or later"
 _COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
 _MISFIT = (
     "no matching",
@@ -111,12 +115,10 @@ def stub_text(
     """
     symbol = f"__farside_call_{number}"
     lines = [f"#include <{name}>" for name in sorted({n for form in forms for n in form.headers})]
-    if "#include <complex>" in lines:
-        lines.append("#define FARSIDE_CALL_COMPLEX")
     whole = any(_VALUES.search(form.declare) for form in forms)
     lines += [
-        f"#include <farside/{'call_values' if whole else 'call'}.h>",
-        *(["#include <farside/call_times.h>"] if whole else ()),
+        "#include <farside/call.h>",
+        *[f"#include <farside/call_{name}.h>" for name in (_WHOLE if whole else ())],
         # What the session asks Clang to warn of, perhaps as errors, is about code of the user's.
         "#pragma clang diagnostic push",
         '#pragma clang diagnostic ignored "-Weverything"',
@@ -268,7 +270,7 @@ def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, fil
 def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
     """Tell whether other forms of the arguments may do better."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
-    if any(_REFERENCE in each.message for each in errors):
+    if any(_REFERENCE in each.message or each.message == _TOO_OLD for each in errors):
         return False
     return not any(
         each.message.startswith(_UNKNOWN) and not any(word in each.message for word in _MISFIT[:2])
@@ -291,6 +293,16 @@ def refusal(
             f"{call}: {_without_stub(first.message)}",
             diagnostics,
             tuple(_QUOTED.findall(first.message)[:1]),
+        )
+    if inside and callee.startswith(".") and first.message.startswith(_NO_MEMBER):
+        names = tuple(_QUOTED.findall(first.message)[:1])
+        return UndefinedName(f"{call}: {_without_stub(first.message)}", diagnostics, names, "")
+    if first.message == _TOO_OLD:
+        return CallError(
+            f"{call}: {_TOO_OLD}; this session has an older standard (std)",
+            callee,
+            (),
+            tuple(diagnostics),
         )
     if inside and first.line in text.copies:
         return ArgumentMismatch(

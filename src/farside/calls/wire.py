@@ -199,10 +199,10 @@ class Encoder:
             self._text(BYTES, value)
         elif isinstance(value, complex):
             parts.append(_TAG_COMPLEX.pack(COMPLEX, value.real, value.imag))
-        elif (when := moment(value)) is not None:
-            parts.append(when)
         elif (scalar := scalar_of(value)) is not None:
             self.value(scalar, depth)
+        elif (when := moment(value)) is not None:
+            parts.append(when)
         elif (view := array_of(value)) is not None:
             self.array(view)
         elif isinstance(value, Mapping):

@@ -29,6 +29,9 @@ class Opcode(IntEnum):
     CALL = 3
 
 
+_LAST_OPCODE = int(Opcode.CALL)
+
+
 class Frame(NamedTuple):
     """One message."""
 
@@ -55,6 +58,20 @@ class FrameDecoder:
         self._buffer = bytearray()
         self._max_message = max_message
 
+    def whole(self, data: bytes) -> Frame | None:
+        """Return the frame that was received by itself, as most are; else None, and `feed` it.
+
+        Raises:
+            ProtocolError: as `next`.
+        """
+        if self._buffer or len(data) < HEADER.size:
+            return None
+        size, opcode, sequence, tag = HEADER.unpack_from(data)
+        if size != len(data):
+            return None
+        self._check(size, opcode, tag)
+        return Frame(opcode, sequence, tag, data[HEADER.size :])
+
     def feed(self, data: bytes) -> None:
         """Append what was received."""
         self._buffer += data
@@ -74,12 +91,7 @@ class FrameDecoder:
         if len(buffer) < HEADER.size:
             return None
         size, opcode, sequence, tag = HEADER.unpack_from(buffer)
-        if not HEADER.size <= size <= self._max_message:
-            raise ProtocolError(f"EPC frame with a size of {size} bytes.")
-        if opcode > Opcode.CALL:
-            raise ProtocolError(f"EPC frame with the unknown opcode {opcode}.")
-        if opcode != Opcode.CALL and tag != 0:
-            raise ProtocolError(f"EPC frame with opcode {opcode} and the tag {tag:#x}.")
+        self._check(size, opcode, tag)
         if len(buffer) < size:
             return None
         payload = bytes(memoryview(buffer)[HEADER.size : size])
@@ -88,3 +100,11 @@ class FrameDecoder:
         else:
             del buffer[:size]
         return Frame(opcode, sequence, tag, payload)
+
+    def _check(self, size: int, opcode: int, tag: int) -> None:
+        if not HEADER.size <= size <= self._max_message:
+            raise ProtocolError(f"EPC frame with a size of {size} bytes.")
+        if opcode > _LAST_OPCODE:
+            raise ProtocolError(f"EPC frame with the unknown opcode {opcode}.")
+        if tag and opcode != _LAST_OPCODE:
+            raise ProtocolError(f"EPC frame with opcode {opcode} and the tag {tag:#x}.")

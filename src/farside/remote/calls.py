@@ -10,6 +10,7 @@ from farside.errors import RemoteError
 from farside.orc import bootstrap, sps
 from farside.remote.commit import decode_outcome
 from farside.remote.guard import Guard
+from farside.remote.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ class FarCalls:
         self.states_kept = 0
         self.unsettled = False
         self.went_back: int | None = None
+        self._pace = Pace()
 
     def begin(self, executor: Executor) -> None:
         """Take to an executor that is ready."""
@@ -123,11 +125,13 @@ class FarCalls:
             head + arguments,
             timeout=timeout,
             descriptor=beside.descriptor if beside.size else None,
+            patience=self._pace.patience(),
         )
         with Guard(executor):
             outcome = decode_outcome(payload)
         if isinstance(outcome, sps.Failure):
             raise RemoteError(f"The executor refused the call: {outcome.text}.")
+        self._pace.answered(slept=executor.slept, nanoseconds=outcome.nanoseconds)
         return outcome
 
     def share(self, key: int, buffer: Beside) -> None:

@@ -18,6 +18,7 @@ _TWO_U64 = Struct("<QQ")
 _PROTECT = Struct("<BQQ")
 _LAST = Struct("<Q?")
 _OUTCOME_HEAD = Struct("<QBQQ")
+_PLAIN_OUTCOME = Struct("<?QBQQQ?QBQ")  # of a run that threw nothing and gave one value
 _WHAT = sps.Optional(sps.STRING)
 _VALUES = sps.Sequence(sps.Tuple(sps.U8, sps.BYTES))
 _STATUS_DONE, _STATUS_EXCEPTION = 0, 1
@@ -97,6 +98,14 @@ def decode_outcome(payload: bytes) -> RunOutcome | sps.Failure:
     Raises:
         ProtocolError: it is none.
     """
+    if len(payload) >= _PLAIN_OUTCOME.size:
+        ok, key, status, count, nanoseconds, type_size, has_what, values_count, kind, size = (
+            _PLAIN_OUTCOME.unpack_from(payload)
+        )
+        plain = ok and status == _STATUS_DONE and type_size == 0 and not has_what
+        if plain and values_count == 1 and size == len(payload) - _PLAIN_OUTCOME.size:
+            value = (kind, payload[_PLAIN_OUTCOME.size :])
+            return RunOutcome(key, False, count, nanoseconds, "", None, [value])
     reader = sps.Reader(payload)
     if not sps.BOOL.decode(reader):
         return sps.Failure(sps.STRING.decode(reader))

@@ -157,6 +157,15 @@ class Conversation:
         if self._readers.pop(descriptor, None) is not None:
             self._poll.unregister(descriptor)
 
+    def look(self, nanoseconds: int) -> bool:
+        """Look for something to read for so long, without sleeping; tell whether there is any."""
+        poll = self._poll.poll
+        until = time.perf_counter_ns() + nanoseconds
+        while not poll(0):
+            if time.perf_counter_ns() >= until:
+                return False
+        return True
+
     def turn(self, deadline: float | None) -> None:
         """Wait for events, not too long, and serve them. Raises TimedOut at the deadline."""
         self.deadline = deadline
@@ -182,6 +191,9 @@ class Conversation:
             return
         if not data:
             self.stop_reading()
+            return
+        if (whole := self._frames.whole(data)) is not None:
+            self._serve(whole)
             return
         self._frames.feed(data)
         while (frame := self._frames.next()) is not None:
@@ -234,6 +246,10 @@ class Conversation:
         self._unread.clear()
         self.ended = False
         self.watch(transport.fileno(), self._read)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the connection, -1 when closed."""
+        return self._transport.fileno()
 
     def is_cut(self) -> bool:
         """Tell whether the other end has been closed; what it sent before is still to be read."""

@@ -11,6 +11,7 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 from __future__ import annotations
 
 import os
+import select
 import socket
 import time
 from contextlib import suppress
@@ -57,6 +58,8 @@ _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _MOST_STOPS = 3  # looks, a second apart, that find the supervisor stopped although it was continued
+# Of an end: on the connection, on the worker's process, and what the supervisor says.
+_SIGNS = (select.POLLRDHUP, select.POLLIN, select.POLLIN)
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
 
@@ -67,6 +70,7 @@ class Executor:
     Attributes:
         setup: what it said of itself.
         ran: how many calls there were that may have run code of the program.
+        slept: whether the thread slept until the last call was answered.
     """
 
     def __init__(
@@ -84,6 +88,9 @@ class Executor:
         self._stops = 0  # of its supervisor, in a row
         self._process_handle: int | None = None
         self.ran = 0
+        self.slept = False
+        self._watched: tuple[int, ...] = ()
+        self._signs = select.poll()  # of its end
 
         transport = SocketTransport(spawned.data)
         self._conversation = Conversation(
@@ -198,7 +205,18 @@ class Executor:
 
     def lives(self) -> bool:
         """Tell whether calls can be made, as far as the kernel knows; nothing is waited for."""
-        if not self.usable or self._conversation.is_cut() or self._supervisor.worker_has_ended():
+        if not self.usable:
+            return False
+        watched = (self._conversation.fileno(), *self._supervisor.descriptors)
+        if watched != self._watched:
+            self._watched = watched
+            self._signs = select.poll()
+            for descriptor, event in zip(watched, _SIGNS, strict=True):
+                if descriptor >= 0:
+                    self._signs.register(descriptor, event)
+        if not self._signs.poll(0):
+            return not self._has_ended
+        if self._conversation.is_cut() or self._supervisor.worker_has_ended():
             return False
         self._read_control()
         return not self._has_ended
@@ -271,8 +289,17 @@ class Executor:
         timeout: float | None = None,
         then: Snapshot | None = None,
         descriptor: int | None = None,
+        patience: int = 0,
     ) -> bytes:
-        """Call a wrapper function by its address; see `call`. A descriptor may go along."""
+        """Call a wrapper function by its address; see `call`.
+
+        Args:
+            function: its address.
+            payload, timeout, then: see `call`.
+            descriptor: goes along.
+            patience: nanoseconds for which the answer is looked for before the thread sleeps;
+                `slept` then tells whether it did.
+        """
         with Guard(self):
             deadline = None if timeout is None else time.monotonic() + timeout
             conversation = self._conversation
@@ -282,7 +309,11 @@ class Executor:
                 request = self._snapshot_request(then)
                 with then.far_end() as far:
                     sequence = conversation.call(function, payload, deadline, request, far.fileno())
-            self._pump_until(lambda: conversation.has_result(sequence), deadline)
+            self.slept = not (patience and conversation.look(patience))
+            while not conversation.has_result(sequence):
+                conversation.turn(deadline)
+                if conversation.ended or self._has_ended:
+                    self._pump_until(lambda: conversation.has_result(sequence), deadline)
             self._pipes.drain()
             return conversation.result(sequence)
 

@@ -32,8 +32,10 @@ class OutputPipes:
         if sink is not None and spawned.stdout is not None and spawned.stderr is not None:
             self._take = {spawned.stdout: sink.stdout, spawned.stderr: sink.stderr}
         self.descriptors = set(self._take)
+        self._poll = select.poll()
         for pipe in self._take:
             os.set_blocking(pipe, False)
+            self._poll.register(pipe, select.POLLIN)
 
     def read(self, pipe: int) -> bool:
         """Hand on what a pipe holds; False when there is no more now, or never will be."""
@@ -52,6 +54,8 @@ class OutputPipes:
 
         Bounded: a thread that prints without end must not keep the reply from its caller.
         """
+        if not self._take or not self._poll.poll(0):
+            return
         for pipe in self._take:
             for _ in range(_TURNS):
                 if not self.read(pipe):

@@ -98,6 +98,11 @@ class Supervisor:
         """Return the descriptor to wait on, -1 when closed."""
         return -1 if self._control is None else self._control.fileno()
 
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """Those that become readable when the worker ends, and when there is news; -1 for none."""
+        return self._worker_handle, self.fileno()
+
     def read(self) -> None:
         """Take in what it has said.
 

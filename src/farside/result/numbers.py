@@ -34,6 +34,23 @@ _TYPES = {
     (Kind.COMPLEX, 16): ("<c16", ""),
 }
 
+ELEMENTS = {
+    "bool": "bool",
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long",
+    "uint8": "unsigned char",
+    "uint16": "unsigned short",
+    "uint32": "unsigned int",
+    "uint64": "unsigned long",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "std::complex<float>",
+    "complex128": "std::complex<double>",
+}
+"""C++'s names of numbers, by numpy's."""
+
 
 def numbers(head: bytes, memory: Buffer | None) -> Any:
     """Return an array that can be written to.
