@@ -298,7 +298,7 @@ def refusal(
         names = tuple(_QUOTED.findall(first.message)[:1])
         return UndefinedName(f"{call}: {_without_stub(first.message)}", diagnostics, names, "")
     if first.message == _TOO_OLD:
-        return CallError(
+        return ArgumentMismatch(
             f"{call}: {_TOO_OLD}; this session has an older standard (std)",
             callee,
             (),
