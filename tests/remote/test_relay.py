@@ -114,6 +114,30 @@ def test_a_descriptor_becomes_a_channel_of_its_own(ends: Ends) -> None:
             assert arrived.recv(1) == b""
 
 
+def test_each_descriptor_goes_with_its_own_message() -> None:
+    ours, theirs = socket.socketpair()
+    data, far_data = socket.socketpair()
+    relay = Relay(SocketTunnel(ours), {DATA_CHANNEL: far_data.detach()})
+    numbers = (FIRST_SNAPSHOT, FIRST_SNAPSHOT + 1)
+    sent = frame(DATA_CHANNEL, DATA, b"first")
+    for number in numbers:
+        sent += frame(DATA_CHANNEL, OPEN, number.to_bytes(4, "little"))
+        sent += frame(DATA_CHANNEL, DATA, f"with {number}".encode())
+        sent += frame(number, DATA, f"to {number}".encode())
+    with theirs, data:
+        theirs.sendall(sent)  # all of it is there when the relay looks
+        thread = threading.Thread(target=relay.run)
+        thread.start()
+        assert socket.recv_fds(data, 100, 2)[:2] == (b"first", [])
+        for number in numbers:
+            said, (descriptor,), _, _ = socket.recv_fds(data, 100, 2)
+            assert said == f"with {number}".encode()
+            with socket.socket(fileno=descriptor) as passed:
+                assert receive(passed, 5) == f"to {number}".encode()
+        theirs.close()
+        thread.join()
+
+
 def test_the_end_of_a_stream_is_told(ends: Ends) -> None:
     ends.near_control.close()
     assert ends.far_control.recv(1) == b""

@@ -93,7 +93,8 @@ class _Stream:
         self.reads = reads  # whether it is read from
         self.outgoing = bytearray()  # to be written to it
         self.ended = False  # the other relay has said so
-        self.passing: list[int] = []  # descriptors that go with the next byte
+        # Descriptors, each with how many bytes are written before the one that it goes with.
+        self.passing: deque[tuple[int, int]] = deque()
         self.incoming = True  # more may come from it
         self.called = called  # the session has said something to it
         self.came = 0  # bytes that were to be written to it, ever
@@ -416,7 +417,7 @@ class Relay:
         if len(self._streams) >= _MAX_CHANNELS:
             raise ProtocolError("Too many channels.")
         ours, theirs = socket.socketpair()
-        stream.passing.append(theirs.detach())
+        stream.passing.append((stream.came, theirs.detach()))
         ours.setblocking(False)
         self._streams[number] = _Stream(ours.detach(), reads=True, called=False)
 
@@ -443,20 +444,22 @@ def _size_of(pipe: int) -> int:
 
 
 def _write(stream: _Stream, most: int) -> int:
-    """Write so many bytes to a stream, or fewer."""
-    most = min(most, _MAX_FRAME)
-    if not stream.passing:
+    """Write so many bytes to a stream, or fewer: no message has the descriptors of two."""
+    here = stream.written
+    going = [descriptor for place, descriptor in stream.passing if place <= here]
+    most = min([most, _MAX_FRAME, *(place - here for place, _ in stream.passing if place > here)])
+    if not going:
         return os.write(stream.descriptor, stream.outgoing[:most])
     with socket.socket(fileno=os.dup(stream.descriptor)) as local:
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", stream.passing))
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", going))
         sent = local.sendmsg([bytes(stream.outgoing[:most])], [rights], socket.MSG_NOSIGNAL)
     if sent:
-        for descriptor in stream.passing:
+        for descriptor in going:
             os.close(descriptor)
-        stream.passing.clear()
+            stream.passing.popleft()
     return sent
 
 
 def _close(stream: _Stream) -> None:
-    for descriptor in (stream.descriptor, *stream.passing):
+    for descriptor in (stream.descriptor, *(each for _, each in stream.passing)):
         os.close(descriptor)
