@@ -50,6 +50,15 @@ def test_all_end_but_those_that_are_kept() -> None:
         assert not wait_for_end(other, 0)
 
 
+def test_processes_of_others_are_not_continued() -> None:
+    mark = new_mark()
+    with process(new_mark()) as other, keeper.start(mark) as stream:
+        os.kill(other, signal.SIGSTOP)
+        os.waitid(os.P_PID, other, os.WSTOPPED | os.WNOWAIT)
+        assert keeper.ask(stream, [other, 0, 0xFFFFFFFF], 20)
+        assert state_of(other) == "T"
+
+
 @pytest.mark.parametrize("request_", [pack("<I", 1 << 20), pack("<II", 2, 7), b"\1", b""], ids=len)
 def test_what_is_no_request_is_the_end(request_: bytes) -> None:
     mark = new_mark()

@@ -69,5 +69,5 @@ def _serve(stream: socket.socket, mark: Mark | None) -> None:
                 return
             keep = array("I", body)
             end_leftovers(mark, keep)
-            resume(keep)
+            resume(mark, keep)
             stream.sendall(_DONE)

@@ -71,11 +71,12 @@ def end_leftovers(mark: Mark | None, keep: Collection[int]) -> None:
                 has_ended(pid, max(0.0, deadline - time.monotonic()))
 
 
-def resume(pids: Collection[int]) -> None:
-    """Continue processes that may have been stopped; those that are gone do not matter."""
-    for pid in pids:
-        with suppress(OSError):
-            os.kill(pid, signal.SIGCONT)
+def resume(mark: Mark | None, pids: Collection[int]) -> None:
+    """Continue processes that may have been stopped; those without the mark are not touched."""
+    for pid in _marked(mark) if mark and pids else ():
+        if pid in pids:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def _marked(mark: Mark) -> Iterator[int]:

@@ -240,7 +240,7 @@ class Supervisor:
             self._reaped = True
             self._close_control()
             self._collect(keep, was_killed=was_killed)
-            resume(keep)
+            resume(self._spawned.mark, keep)
             return
         # Not closed before it has ended: it may be too slow, and would end what is to be kept.
         if self._spawned.keeper is None or not ask(self._spawned.keeper, keep, _KEEPER_PATIENCE):
