@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 import farside.cli
 from tests.far_sides import left_out
@@ -26,6 +28,19 @@ PACKAGE = Path(farside.cli.__file__).parent
 
 # The executor that is tested, by sessions and by the contract tests alike.
 os.environ.setdefault("FARSIDE_EXECUTOR", str(PACKAGE / "libexec" / "farside-executor"))
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("farside", deadline=None)
+settings.load_profile("farside")
+
+# What a shell without job control starts in the background ignores these, and the processes of the
+# tests would inherit that; the tests are about what Ctrl-C does.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

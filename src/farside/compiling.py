@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,10 +15,32 @@ if TYPE_CHECKING:
 
     from farside.frontend.cell import CompiledCell, DeclarationId
     from farside.frontend.client import Compiler
+    from farside.frontend.diagnostics import Diagnostic
     from farside.interrupts import InterruptGate
     from farside.options import Options
     from farside.rescue import Rescue
     from farside.trace import Tracing
+
+_BLANK = re.compile(rb"(?>\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+
+
+def with_semicolon(code: str, diagnostics: Sequence[Diagnostic]) -> str | None:
+    """Return a cell with the ``;`` that is missing at its end, or None if that is not all it lacks.
+
+    Without one a declaration is no less complete, to whom types it, than an expression is.
+    """
+    errors = [each for each in diagnostics if each.is_error]
+    if len(errors) != 1 or len(errors[0].fixits) != 1 or not errors[0].file.startswith("cell "):
+        return None
+    fixit, source = errors[0].fixits[0], code.encode()
+    where = fixit.range
+    if fixit.text != ";" or (where.line, where.column) != (where.end_line, where.end_column):
+        return None
+    lines = source.split(b"\n")
+    place = sum(len(line) + 1 for line in lines[: where.line - 1]) + where.column - 1
+    if not _BLANK.fullmatch(source, place):
+        return None
+    return (source[:place] + b";" + source[place:]).decode()
 
 
 class CellCompiler:
@@ -51,8 +74,9 @@ class CellCompiler:
             given: whether its value is for a Python program, and not shown.
 
         Returns:
-            the second is the code that was compiled. It is another where a value that was to be
-            given has no form in Python: then it keeps the value, under a name, and shows it.
+            the second is the code that was compiled. It is another where all that Clang misses is a
+            ``;`` at its end; and where a value that was to be given has no form in Python: then it
+            keeps the value, under a name, and shows it.
 
         Raises:
             CompileError: Clang rejects it.
@@ -60,6 +84,9 @@ class CellCompiler:
         """
         with self._gate.window():
             compiled = self._attempt(cell, code, given=given)
+            if not compiled.ok and (ended := with_semicolon(code, compiled.diagnostics)):
+                code = ended
+                compiled = self._attempt(cell, code, given=given)
             if given and compiled.ok and compiled.value_opaque:
                 self._roll_back()
                 code = bound(code, compiled.value_offset, self.names.name(cell))

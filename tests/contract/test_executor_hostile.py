@@ -132,7 +132,7 @@ def test_no_argument_of_a_commit_does_harm(raw: Raw) -> None:
     commit = raw.setup.symbols[bootstrap.COMMIT]
     uncommit = raw.setup.symbols[bootstrap.UNCOMMIT]
 
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=300, database=None)
     @given(COMMIT_ARGUMENTS, st.booleans())
     def check(payload: bytes, back: bool) -> None:
         # A well-formed action would be a call of any address at all, which is what ORC is for.
@@ -325,7 +325,6 @@ def use(executor: Executor) -> None:
 
 @settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(

@@ -277,7 +277,6 @@ SYSV_ONLY = library(*[f"name_{i}" for i in range(40)], soname="libx.so", hash_st
 NAMES = ["name_1", "name_39", "zlibVersion", "inflate", "crc32", "nothing"]
 FUZZ = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

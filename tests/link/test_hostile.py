@@ -180,7 +180,7 @@ def damaged(draw: st.DrawFn, of: str) -> bytes:
     return bytes(data)
 
 
-FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=400, suppress_health_check=list(HealthCheck))
 
 
 @FUZZ

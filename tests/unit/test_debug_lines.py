@@ -77,7 +77,7 @@ def test_object_without_debug_information(tmp_path: Path) -> None:
     assert InlineTable(parsed).at(text_section(parsed), 0) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=20))
 def test_damage_ends_in_no_worse_than_no_lines(
     content: bytes, changes: list[tuple[int, int]]

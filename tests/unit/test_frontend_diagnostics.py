@@ -111,7 +111,7 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(JSON)
 def test_hostile_values_raise_only_a_protocol_error(value: object) -> None:
     try:
@@ -120,7 +120,7 @@ def test_hostile_values_raise_only_a_protocol_error(value: object) -> None:
         return
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(WARNING)), JSON)
 def test_one_hostile_field_raises_only_a_protocol_error(key: str, value: object) -> None:
     try:

@@ -153,7 +153,7 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_hostile_answers_raise_only_a_protocol_error(body: dict[str, object]) -> None:
     try:

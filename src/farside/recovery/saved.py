@@ -17,25 +17,21 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import stat
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
     Any,
-    Literal,
     NamedTuple,
     get_args,
-    get_origin,
-    get_type_hints,
 )
 
 from farside.errors import OptionError
 from farside.options import Options
+from farside.permitted import RULES
 from farside.recovery.journal import FileKind, LoadedFile
 
 if TYPE_CHECKING:
@@ -43,7 +39,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _LONGEST_LINE = 1 << 28
-_MOST = 1 << 62
 _LAST_CELL = 1_000_000_000  # some are left for those that follow: numbers are 32 bits
 _KINDS: tuple[str, ...] = get_args(FileKind)
 # What belongs to the near side that writes, and not to the session.
@@ -306,36 +301,18 @@ def _options(line: _Line) -> Options:
     given = line.record.get("options")
     if not isinstance(given, dict):
         raise line.wrong("'options' must be an object")
-    hints = get_type_hints(Options)
     changes: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in hints or name in _NOT_SAVED:
+        if name not in RULES or name in _NOT_SAVED:
             raise line.wrong(f"there is no option {name[:40]!r}")
-        changes[name] = tuple(value) if isinstance(value, list) else value
-        if not _fits(changes[name], hints[name]):
-            raise line.wrong(f"{name!r} has a value that it cannot have")
-        if isinstance(value, str) and Path in get_args(hints[name]):
-            changes[name] = Path(value)
+        try:
+            changes[name] = RULES[name](name, value)
+        except OptionError as error:
+            raise line.wrong(str(error)) from None
+        texts = value if isinstance(value, list) else [value]
+        if not all(_is_text(each) for each in texts if isinstance(each, str)):
+            raise line.wrong(f"{name!r} must be a text")
     return Options(**changes)
-
-
-def _fits(value: object, hint: Any) -> bool:
-    """Tell whether a value read from JSON is one that an option of this type can have."""
-    if isinstance(hint, UnionType):
-        return any(_fits(value, each) for each in get_args(hint))
-    if get_origin(hint) is Literal:
-        return isinstance(value, str) and value in get_args(hint)
-    if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and all(_fits(each, str) for each in value)
-    if hint is NoneType:
-        return value is None
-    if hint is bool:
-        return isinstance(value, bool)
-    if hint is int:
-        return type(value) is int and 0 <= value < _MOST
-    if hint is float:
-        return type(value) in (int, float) and math.isfinite(value) and value > 0  # type: ignore[arg-type,operator]
-    return hint in (str, Path) and isinstance(value, str) and "\0" not in value and _is_text(value)
 
 
 def _is_text(text: str) -> bool:

@@ -1,0 +1,66 @@
+"""A `;` that is missing at the end of a cell, where there can only have been one."""
+
+from __future__ import annotations
+
+import pytest
+
+from farside.errors import CompileError
+from farside.session import Session
+
+from .conftest import run_all, shown
+
+
+@pytest.mark.parametrize(
+    ("code", "then", "text"),
+    [
+        ("int g = 4", "g", "4"),
+        ("int a = 1, b = a + 1 // two", "b", "2"),
+        ("int g = 4 /* ; */ // and\n\n  /* more */", "g", "4"),
+        ("struct P { int a = 3; }", "P().a", "3"),
+        ("enum E { A = 7 }", "(int)A", "7"),
+        ("using T = int", "(int)sizeof(T)", "4"),
+        ("int x = 1; ++x; do { ++x; } while (x < 5)", "x", "5"),
+        ("namespace n { int x = 8; }\nusing namespace n", "x", "8"),
+        ("int x = 1;\nint grüße = x + 1; int größer = grüße", "größer", "2"),
+    ],
+)
+def test_declarations(session: Session, code: str, then: str, text: str) -> None:
+    result = session.run(code)
+    assert (result.value, result.diagnostics, result.cell) == (None, (), 1)
+    assert shown(session.run(then)) == text
+
+
+def test_what_is_defined_again(session: Session) -> None:
+    run_all(session, "int g = 4", "int f() { return g; }", "long g = 25")
+    assert str(session.run("g").value) == "(long) 25"
+
+
+def test_it_is_kept_where_the_cell_is_brought_back(session: Session) -> None:
+    run_all(session, "int g = 4", "int h = g", "g = 5;")
+    session.undo()
+    assert shown(session.run("g + h")) == "8"
+    assert session.eval("int k = 5") is None
+    assert session.eval("k") == 5
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "int x = 1 int y = 2;",  # in the middle
+        "int x = 1 // one\nint y = 2",  # twice
+        "int x = nothing",
+        "int f() { return 1 }",
+        "struct P { int a }",
+        "int x = 1 /* never closed",
+    ],
+)
+def test_what_lacks_more(session: Session, code: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    assert caught.value.diagnostics
+    assert shown(session.run("1")) == "1"
+
+
+def test_comments_without_end_of_hope_take_no_time(session: Session) -> None:
+    with pytest.raises(CompileError):
+        session.run("int x = 1 " + "/**/" * 5000 + " int y = 2;")
