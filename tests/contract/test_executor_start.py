@@ -69,6 +69,7 @@ def test_nothing_of_the_executor_is_visible_to_user_code(rig: Rig) -> None:
             "__farside_callback_send",
             "__farside_give",
             "__farside_misfit",
+            "__farside_refuse",
             "__farside_shared",
             "__farside_unfit",
             "__farside_value",
