@@ -33,6 +33,15 @@ void CellConsumer::addFunction(FunctionDecl &function) {
   generate(&ASTConsumer::HandleTopLevelDecl, DeclGroupRef(&function));
 }
 
+void CellConsumer::addUsed(FunctionDecl &function) {
+  bool marked = function.hasAttr<UsedAttr>();
+  if (!marked)
+    function.addAttr(UsedAttr::CreateImplicit(Instance.getASTContext()));
+  addFunction(function);
+  if (!marked)
+    function.dropAttr<UsedAttr>();
+}
+
 void CellConsumer::makeInstances() {
   for (FunctionDecl *function : Foreign.stop())
     addFunction(*function);

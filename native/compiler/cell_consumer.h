@@ -49,6 +49,9 @@ public:
   /// Has code made of a function that the parser has not seen.
   void addFunction(clang::FunctionDecl &function);
 
+  /// Has code made of a function that may be used nowhere.
+  void addUsed(clang::FunctionDecl &function);
+
   /// Has code made of instances from here on that were left to the executor until now.
   void makeInstances();
 

@@ -188,8 +188,19 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   global.perform();
   ok = ok && !Instance->getDiagnostics().hasErrorOccurred();
   if (ok)
+    repeatKnown();
+  if (ok)
     Consumer->HandleTranslationUnit(Instance->getASTContext());
   return ok && !Instance->getDiagnostics().hasErrorOccurred();
+}
+
+/// Has code made of the inline and internal functions that the cell defines again and of which an
+/// earlier cell has made code, whether the cell uses them or not: callers come to this code, and to
+/// the linker no later cell's would take the place of the old.
+void Compiler::repeatKnown() {
+  for (FunctionDecl *function : Redefined.sameFunctions())
+    if (Known.contains(Consumer->symbolOf(*function)))
+      Consumer->addUsed(*function);
 }
 
 /// Makes the functions that show values. What goes wrong there, in templates of the program, is not
@@ -246,7 +257,8 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   for (const FunctionDecl *function : Redefined.sameFunctions())
     cell.redefined.push_back(Consumer->symbolOf(*function));
   for (const std::string &symbol : cell.redefined)
-    Known.erase(symbol);
+    if (Known.erase(symbol))
+      keepWeak(m, symbol);
   dropRepeatedInitialisers(m, Known);
   if (Instances)
     withdrawInstances(m);

@@ -95,6 +95,7 @@ private:
   bool parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<DeclarationId> hidden);
   bool parseInput(bool first = false);
   bool parseShownHeader();
+  void repeatKnown();
   bool completeDisplay();
   void setDisplay(bool plain, bool given);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);

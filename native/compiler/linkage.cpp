@@ -181,6 +181,13 @@ void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies 
       withdraw(object, isForDisplay(object) ? KnownBodies::drop : bodies);
 }
 
+void keepWeak(llvm::Module &module, llvm::StringRef name) {
+  GlobalValue *value = module.getNamedValue(name);
+  if (value && value->hasLinkOnceLinkage())
+    value->setLinkage(value->hasLinkOnceODRLinkage() ? GlobalValue::WeakODRLinkage
+                                                     : GlobalValue::WeakAnyLinkage);
+}
+
 void dropInlineBodies(llvm::Module &module) {
   for (GlobalObject &object : module.global_objects())
     if (object.hasAvailableExternallyLinkage() &&

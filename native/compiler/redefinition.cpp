@@ -1,5 +1,6 @@
 #include "redefinition.h"
 
+#include "renaming.h"
 #include "specialisations.h"
 
 #include "clang/AST/ASTContext.h"
@@ -154,43 +155,6 @@ bool areOverloads(const NamedDecl &before, const NamedDecl &now) {
   return false;
 }
 
-/// The declaration whose symbols are to be told from the old ones; null where there is none.
-NamedDecl *symbolOwner(NamedDecl &decl) {
-  if (auto *binding = dyn_cast<BindingDecl>(&decl))
-    return binding->getDecomposedDecl();
-  if (auto *pattern = dyn_cast<TemplateDecl>(&decl))
-    return pattern->getTemplatedDecl();
-  // An alias has no symbols, but a class without a name has those of the alias that names it.
-  if (auto *alias = dyn_cast<TypedefNameDecl>(&decl))
-    return alias->getAnonDeclWithTypedefName(/*AnyRedecl=*/true);
-  return &decl;
-}
-
-/// In its mangled name nothing but the template and the arguments can have a tag.
-void renameSpecialisation(VarTemplateSpecializationDecl &variable, unsigned cell) {
-  if (variable.hasAttr<AsmLabelAttr>())
-    return;
-  ASTContext &ast = variable.getASTContext();
-  std::string symbol = ASTNameGenerator(ast).getName(&variable);
-  variable.addAttr(AsmLabelAttr::CreateImplicit(ast, symbol + ".cell" + std::to_string(cell)));
-}
-
-void renameSymbols(NamedDecl &owner, unsigned cell) {
-  if (owner.hasAttr<AbiTagAttr>() || owner.hasAttr<AsmLabelAttr>())
-    return;
-  ASTContext &ast = owner.getASTContext();
-  std::string tag = "cell" + std::to_string(cell);
-  const auto *function = dyn_cast<FunctionDecl>(&owner);
-  const auto *variable = dyn_cast<VarDecl>(&owner);
-  bool plain = !ast.getLangOpts().CPlusPlus || (function && function->isExternC()) ||
-               (variable && variable->isExternC());
-  llvm::StringRef text(tag);
-  if (!plain)
-    owner.addAttr(AbiTagAttr::CreateImplicit(ast, &text, 1));
-  else if (function || variable)
-    owner.addAttr(AsmLabelAttr::CreateImplicit(ast, owner.getNameAsString() + "." + tag));
-}
-
 } // namespace
 
 void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
@@ -251,6 +215,7 @@ void Redefinitions::hideMacro(const DeclarationId &id) {
 void Redefinitions::remove(NamedDecl &decl) {
   for (NamedDecl *each : visible(*Names, decl))
     removeFromLookup(*Names, *each);
+  HiddenBefore[decl.getDeclName()].push_back(&decl);
   if (isa<NamespaceDecl>(decl))
     HiddenSpaces.push_back(&decl);
 }
@@ -381,7 +346,7 @@ void Redefinitions::defineType(TagDecl &tag) { keepApart(tag); }
 void Redefinitions::keepApart(NamedDecl &decl) {
   for (ClassTemplateDecl *tagged : Tagged)
     standUnder(*tagged, decl);
-  if (HiddenNow.empty() || isa<ConceptDecl, EnumConstantDecl>(decl))
+  if (isa<ConceptDecl, EnumConstantDecl>(decl))
     return;
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
   for (const Hidden &hidden : HiddenNow) {
@@ -389,18 +354,35 @@ void Redefinitions::keepApart(NamedDecl &decl) {
         areOverloads(*hidden.decl, decl))
       continue;
     if (isSameFunction(*hidden.decl, decl)) {
-      if (cast<FunctionDecl>(decl).isThisDeclarationADefinition())
-        SameFunctions.push_back(cast<FunctionDecl>(&decl));
+      auto &function = cast<FunctionDecl>(decl);
+      if (function.isThisDeclarationADefinition()) {
+        renameWithin(function, *cast<FunctionDecl>(hidden.decl), Cell);
+        SameFunctions.push_back(&function);
+      }
       return;
     }
-    if (auto *binding = dyn_cast<BindingDecl>(&decl); binding && binding->getHoldingVar())
-      renameSymbols(*binding->getHoldingVar(), Cell);
-    if (auto *special = dyn_cast<VarTemplateSpecializationDecl>(&decl))
-      renameSpecialisation(*special, Cell);
-    else if (NamedDecl *owner = symbolOwner(decl))
-      renameSymbols(*owner, Cell);
+    giveOwnSymbols(decl, Cell);
     return;
   }
+  if (hasSymbolOfHidden(decl))
+    giveOwnSymbols(decl, Cell);
+}
+
+/// Whether something of this name was hidden by an earlier cell, or by a type of that name, and the
+/// declaration begins another entity: `int x; struct x {}; int x;`.
+bool Redefinitions::hasSymbolOfHidden(const NamedDecl &decl) const {
+  auto before = HiddenBefore.find(decl.getDeclName());
+  if (before == HiddenBefore.end() || isSpecialisation(decl) ||
+      !isa<FunctionDecl, VarDecl, BindingDecl, TagDecl, TemplateDecl, TypedefNameDecl>(decl))
+    return false;
+  const Decl *first = decl.getCanonicalDecl();
+  auto place = ByPlace.find(first->getLocation());
+  if (first != &decl && (place == ByPlace.end() || place->second.cell != Cell))
+    return false;
+  const DeclContext *context = decl.getDeclContext()->getRedeclContext();
+  return llvm::any_of(before->second, [&](const NamedDecl *old) {
+    return old->getDeclContext()->getRedeclContext()->Equals(context) && !areOverloads(*old, decl);
+  });
 }
 
 /// Whether a name that stands for both means `other`, or neither, though `decl` is the newer.

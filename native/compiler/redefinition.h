@@ -53,10 +53,10 @@ struct DeclarationId {
 /// apart.
 ///
 /// A function that is defined again with the same type is the same function: its symbol stays, and
-/// the linker sends callers of the old code to the new. Everything else is another entity under the
-/// same name. Code that means the old one may be emitted yet, as with templates that are first used
-/// later, so the new one gets symbols of its own: by an ABI tag, as in
-/// `struct [[gnu::abi_tag("cell7")]] S`, or where names are not mangled by an assembler name.
+/// the linker sends callers of the old code to the new. What is local to it is new. Everything else
+/// is another entity under the same name. Code that means the old one may be emitted yet, as with
+/// templates that are first used later, so the new one gets symbols of its own: by an ABI tag, as
+/// in `struct [[gnu::abi_tag("cell7")]] S`, or where names are not mangled by an assembler name.
 class Redefinitions {
 public:
   /// Hides earlier declarations before a cell, in `file`, is parsed.
@@ -82,7 +82,7 @@ public:
   /// The declarations that were in the way of the cell, and can be hidden.
   std::vector<DeclarationId> clashes() const { return {Clashes.begin(), Clashes.end()}; }
   /// The functions that the cell defines again with the same type.
-  llvm::ArrayRef<const clang::FunctionDecl *> sameFunctions() const { return SameFunctions; }
+  llvm::ArrayRef<clang::FunctionDecl *> sameFunctions() const { return SameFunctions; }
 
 private:
   struct Hidden {
@@ -101,6 +101,7 @@ private:
   void reopen(clang::VarDecl &member);
   void rejectSecondValue(const clang::VarDecl &variable);
   void keepApart(clang::NamedDecl &decl);
+  bool hasSymbolOfHidden(const clang::NamedDecl &decl) const;
   void preferNew(const clang::NamedDecl &decl);
   void findOthers(const clang::DeclContext &context, const clang::NamedDecl &decl, bool sameScope,
                   std::vector<clang::NamedDecl *> &others) const;
@@ -121,11 +122,13 @@ private:
   llvm::DenseMap<clang::SourceLocation, DeclarationId> ByPlace;
   llvm::StringSet<> Known; // the names in Declared
   std::vector<Hidden> HiddenNow;
+  /// What this and earlier cells took from name lookup, by name.
+  llvm::DenseMap<clang::DeclarationName, std::vector<const clang::NamedDecl *>> HiddenBefore;
   std::vector<clang::NamedDecl *> HiddenSpaces;   // namespaces whose names mean something else now
   std::vector<clang::ClassTemplateDecl *> Tagged; // see forgetSpecialisation
   std::set<DeclarationId> Clashes;
   std::vector<DeclarationId> ReplacedMacros; // in this cell
-  std::vector<const clang::FunctionDecl *> SameFunctions;
+  std::vector<clang::FunctionDecl *> SameFunctions;
 };
 
 } // namespace farside
