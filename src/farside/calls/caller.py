@@ -208,7 +208,7 @@ class Calls:
                 each.encode(encoder)
             except ArgumentMismatch as error:
                 raise _of_argument(callee, index, error) from None
-        outcome = self._run(stub, b"".join(encoder.parts), recovering)
+        outcome = self._run(stub, b"".join(encoder.parts), recovering, self._memory.used)
         if outcome.exception:
             self._note_kept(described, arguments, outcome)
             raise self._exception(stub, outcome)
@@ -284,10 +284,10 @@ class Calls:
         stub: Stub,
         payload: bytes,
         recovering: Callable[[str], AbstractContextManager[None]],
+        beside: int = 0,
     ) -> RunOutcome:
-        """Run a stub: one message, one answer."""
+        """Run a stub, with as many bytes of the memory beside: one message, one answer."""
         execution = self._execution
-        beside = self._memory.used
         called_back = self.callbacks.made
         self.callbacks.begin()
         execution.given.clear()  # what a call that threw has left
