@@ -108,3 +108,12 @@ def test_values_have_texts(session: Session) -> None:
     value = session.run("int n = 4; n").value
     assert isinstance(value, Value)
     assert (f"{value}", value.name) == ("(int) 4", "")
+
+
+def test_names_of_the_program_are_not_gone_through(session: Session) -> None:
+    session.run("struct Point { int x; int y() { return x; } };")
+    for each in (session.fn, session.fn.std, session.of(session.new("Point", 1))):
+        with pytest.raises(TypeError, match="not iterable"):
+            iter(each)
+        with pytest.raises(TypeError, match="a name of C\\+\\+ is a str, not int"):
+            each[0]

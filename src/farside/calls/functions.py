@@ -17,6 +17,13 @@ class CallHost(Protocol):
         """Call something of the program's."""
 
 
+def _checked(text: str) -> str:
+    """Return a name of C++. Raises TypeError where it is no str."""
+    if not isinstance(text, str):
+        raise TypeError(f"a name of C++ is a str, not {type(text).__name__}")
+    return text
+
+
 class Callee:
     """Something of the program's that can be called, or a namespace or class that has such.
 
@@ -25,6 +32,7 @@ class Callee:
     """
 
     __slots__ = ("_host", "_name")
+    __iter__ = None  # there is no list of names; Python would ask for 0, 1, 2, …
 
     def __init__(self, host: CallHost, name: str) -> None:
         self._host = host
@@ -46,7 +54,7 @@ class Callee:
         return Callee(self._host, f"{self._name}::{name}")
 
     def __getitem__(self, text: str) -> Callee:
-        joint = "" if text.startswith("<") else "::"
+        joint = "" if _checked(text).startswith("<") else "::"
         return Callee(self._host, f"{self._name}{joint}{text}")
 
     def __repr__(self) -> str:
@@ -84,6 +92,7 @@ class Methods:
     """The member functions of an object of the program's."""
 
     __slots__ = ("_host", "_object")
+    __iter__ = None
 
     def __init__(self, host: CallHost, alive: Value) -> None:
         self._host = host
@@ -95,13 +104,14 @@ class Methods:
         return Method(self._host, f".{name}", self._object)
 
     def __getitem__(self, text: str) -> Method:
-        return Method(self._host, f".{text}", self._object)
+        return Method(self._host, f".{_checked(text)}", self._object)
 
 
 class Functions:
     """The names of the program: ``fn.name``, or ``fn["any::name<with, arguments>"]``."""
 
     __slots__ = ("_host",)
+    __iter__ = None
 
     def __init__(self, host: CallHost) -> None:
         self._host = host
@@ -112,4 +122,4 @@ class Functions:
         return Callee(self._host, name)
 
     def __getitem__(self, text: str) -> Callee:
-        return Callee(self._host, text)
+        return Callee(self._host, _checked(text))
