@@ -20,11 +20,12 @@ from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farside.calls.arguments import LETTERS, MADE, Argument, describe, letter_of
+from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, describe, letter_of
 from farside.calls.callbacks import Callbacks
 from farside.calls.results import given, python_of
 from farside.calls.stub import (
     check_deduced,
+    check_pointers,
     converted,
     may_try_again,
     narrowings,
@@ -431,6 +432,8 @@ class Calls:
                 return compiled, text.symbol, error
             if accepted is None:
                 check_deduced(callee, said, compiled.diagnostics, text, file)
+                pointers = {n for n, form in enumerate(forms) if form is TEXT_POINTER}
+                check_pointers(callee, pointers, compiled.diagnostics, text, file)
             changed = converted(compiled.diagnostics, text, file)
             if accepted is None:
                 accepted = compiled, text.symbol

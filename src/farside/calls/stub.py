@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
     from farside.calls.arguments import Argument, Form
     from farside.frontend.diagnostics import Diagnostic
@@ -30,6 +30,7 @@ _NARROWING = (
 # Of native/compiler/call_check.cpp.
 _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
+_POINTER_TAKEN = "a template takes this pointer"
 _FLEXIBLE = "farside::wire::"
 _VALUES = re.compile(r"farside::wire::(?!cut)")
 # Of native/include/farside/call_callables.h.
@@ -146,6 +147,8 @@ def stub_text(
     ]
     lines.append("#pragma clang diagnostic push")
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
+    # Clang would have the call trap.
+    lines.append('#pragma clang diagnostic error "-Wnon-pod-varargs"')
     lines.append(f"farside::wire::{'Alive' if alive else 'Result'}{{__fs_given}},")
     before, between, after = _shape(callee, len(gives))
     lines.append(before)
@@ -254,6 +257,29 @@ def check_deduced(
         raise ArgumentMismatch(
             f"{callee}: argument {index + 1}: a template takes it, and this {said[index]} does not"
             ' say which type of C++ it is; give one, as in farside.As("std::vector<int>", …)',
+            callee,
+        )
+
+
+def check_pointers(
+    callee: str,
+    pointers: Set[int],
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    file: str,
+) -> None:
+    """Refuse text that only as a pointer would be what a template takes: it would add to it.
+
+    Args:
+        pointers: the arguments that are given as pointers to text, without having been asked for.
+
+    Raises:
+        ArgumentMismatch: a template deduces the type of its parameter from one of them.
+    """
+    for index in _marked(_POINTER_TAKEN, diagnostics, text, file) & pointers:
+        raise ArgumentMismatch(
+            f"{callee}: argument {index + 1}: a template takes it, for which text is a std::string,"
+            ' and that does not fit; to give a pointer instead, use farside.As("const char *", …)',
             callee,
         )
 
