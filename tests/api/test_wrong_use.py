@@ -114,6 +114,6 @@ def test_names_of_the_program_are_not_gone_through(session: Session) -> None:
     session.run("struct Point { int x; int y() { return x; } };")
     for each in (session.fn, session.fn.std, session.of(session.new("Point", 1))):
         with pytest.raises(TypeError, match="not iterable"):
-            iter(each)
+            list(each)  # type: ignore[call-overload]
         with pytest.raises(TypeError, match="a name of C\\+\\+ is a str, not int"):
-            each[0]
+            each[0]  # type: ignore[index]
