@@ -520,6 +520,8 @@ class Session(Calling):
             yield
             self._forget_calls()
         except (Exception, KeyboardInterrupt) as error:
+            if self._turns.forked:
+                raise  # nothing is taken back from whom it belongs to
             raised = self._rescue.take_back(what, error)
             self._make_calls_again(raised)
             self._note_loaded()
