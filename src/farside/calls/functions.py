@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class CallHost(Protocol):
     """What can be called through."""
 
-    def call(self, callee: str, *arguments: object) -> Any:
+    def call(self, callee: str, /, *arguments: object) -> Any:
         """Call something of the program's."""
 
 
@@ -45,7 +45,7 @@ class Callee:
             TypeError: an argument has a name, which C++ does not know.
         """
         if named:
-            raise _named(self._name, named)
+            raise by_name(self._name, named)
         return self._host.call(self._name, *arguments)
 
     def __getattr__(self, name: str) -> Callee:
@@ -61,7 +61,8 @@ class Callee:
         return f"<C++ {self._name}>"
 
 
-def _named(name: str, named: Mapping[str, object]) -> TypeError:
+def by_name(name: str, named: Mapping[str, object]) -> TypeError:
+    """Return what is raised for arguments that are given by name."""
     return TypeError(
         f"{name}: C++ knows no arguments by name, such as {', '.join(named)}; give the values"
         " alone, in the order of the parameters"
@@ -81,7 +82,7 @@ class Method:
     def __call__(self, *arguments: object, **named: object) -> Any:
         """Call it with Python values; see `Callee.__call__`."""
         if named:
-            raise _named(self._name, named)
+            raise by_name(self._name, named)
         return self._host.call(self._name, self._object, *arguments)
 
     def __repr__(self) -> str:

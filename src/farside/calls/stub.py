@@ -57,6 +57,8 @@ _UNKNOWN = (
 _NO_MEMBER = "no member named"
 # Of native/include/farside/call_values.h.
 _TOO_OLD = "calls with more than numbers need C++20 or later"
+_USES_DELETED = "attempt to use a deleted function"
+_DELETED_HERE = "explicitly marked deleted here"
 _COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
 _MISFIT = (
     "no matching",
@@ -350,11 +352,17 @@ def refusal(
             tuple(diagnostics),
         )
     candidates = tuple(
-        _candidate(note, file) for note in first.notes if "candidate" in note.message
+        _candidate(note, file)
+        for note in first.notes
+        if "candidate" in note.message or _DELETED_HERE in note.message
     )
     message = f"{call}: {_without_stub(first.message)}"
     if inside and first.line in text.argument_lines:
-        message = f"{call}: argument {text.argument_lines[first.line] + 1}: {first.message}"
+        index = text.argument_lines[first.line]
+        reason = first.message
+        if reason == _USES_DELETED:
+            reason = f"the conversion of this {said[index]} is deleted"
+        message = f"{call}: argument {index + 1}: {reason}"
     elif not inside:
         message = f"{call}: {first.file}, line {first.line}: {first.message}"
     if any("l-value" in each or "lvalue" in each for each in (message, *candidates)):
