@@ -1,14 +1,43 @@
 #include "call_check.h"
 
 #include "clang/AST/DeclCXX.h"
+#include "clang/AST/DeclTemplate.h"
 #include "clang/AST/ExprCXX.h"
 #include "clang/AST/RecursiveASTVisitor.h"
+
+#include <algorithm>
 
 namespace farside {
 
 using namespace clang;
 
 namespace {
+
+/// Whether the type of a template's parameter is all that an argument says: `T`, `const T &`, `T
+/// &&` or one of a pack of those, and not among the `given` first that the call writes out.
+bool isDeduced(const FunctionTemplateDecl &called, unsigned number, unsigned given) {
+  const FunctionDecl &pattern = *called.getTemplatedDecl();
+  unsigned count = pattern.getNumParams();
+  if (count == 0)
+    return false;
+  QualType type = pattern.getParamDecl(std::min(number, count - 1))->getType();
+  if (const auto *pack = type->getAs<PackExpansionType>())
+    type = pack->getPattern();
+  else if (number >= count)
+    return false;
+  const auto *parameter = type.getNonReferenceType()->getAs<TemplateTypeParmType>();
+  return parameter != nullptr && parameter->getIndex() >= given;
+}
+
+/// How many template arguments the name of what is called has.
+unsigned templateArguments(const Expr &callee) {
+  const Expr *name = callee.IgnoreParenImpCasts();
+  if (const auto *reference = dyn_cast<DeclRefExpr>(name))
+    return reference->getNumTemplateArgs();
+  if (const auto *member = dyn_cast<MemberExpr>(name))
+    return member->getNumTemplateArgs();
+  return 0;
+}
 
 class StubVisitor : public RecursiveASTVisitor<StubVisitor> {
 public:
@@ -17,12 +46,20 @@ public:
   bool VisitCallExpr(CallExpr *call) {
     for (const Expr *argument : call->arguments())
       check(*argument);
+    // Of an operator that is a member the first argument is the object.
+    const auto *method = dyn_cast_or_null<CXXMethodDecl>(call->getDirectCallee());
+    unsigned first = isa<CXXOperatorCallExpr>(call) && method != nullptr && method->isInstance();
+    for (unsigned number = first; number < call->getNumArgs(); ++number)
+      checkText(*call->getArg(number), call->getDirectCallee(), number - first,
+                templateArguments(*call->getCallee()));
     return true;
   }
 
   bool VisitCXXConstructExpr(CXXConstructExpr *made) {
     for (const Expr *argument : made->arguments())
       check(*argument);
+    for (unsigned number = 0; number < made->getNumArgs(); ++number)
+      checkText(*made->getArg(number), made->getConstructor(), number, 0);
     return true;
   }
 
@@ -38,6 +75,17 @@ private:
     const auto &made = *cast<CXXConstructExpr>(given);
     if (made.getNumArgs() > 0 && made.getConstructor()->getPrimaryTemplate() != nullptr)
       warn(*made.getArg(0), "a constructor template converts this");
+  }
+
+  /// A pointer to text that a template takes for a value of its own, to be added to or kept.
+  void checkText(const Expr &argument, const FunctionDecl *called, unsigned number,
+                 unsigned given) {
+    const auto *cast = dyn_cast<CXXStaticCastExpr>(argument.IgnoreImplicit());
+    if (called == nullptr || called->getPrimaryTemplate() == nullptr || cast == nullptr ||
+        !cast->getType()->isPointerType() || !cast->getType()->getPointeeType()->isCharType())
+      return;
+    if (isDeduced(*called->getPrimaryTemplate(), number, given))
+      warn(*cast, "a template takes this pointer");
   }
 
   template <size_t N> void warn(const Expr &where, const char (&message)[N]) {

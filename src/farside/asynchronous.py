@@ -54,13 +54,19 @@ class AsyncSession:
         self._start: Callable[[], Session] = lambda: Session(options, **changes)
         self._thread: ThreadPoolExecutor | None = None
         self._session: Session | None = None
+        self._closed = False
 
     @property
     def session(self) -> Session:
         """The session itself. Raises SessionClosed outside of the ``async with`` block."""
         if self._session is None:
-            raise SessionClosed("the session has not started; use it within `async with`")
+            raise self._not_open()
         return self._session
+
+    def _not_open(self) -> SessionClosed:
+        if self._closed:
+            return SessionClosed("this session was closed; start another")
+        return SessionClosed("the session has not started; use it within `async with`")
 
     async def __aenter__(self) -> Self:
         if self._thread is not None:
@@ -103,8 +109,10 @@ class AsyncSession:
     @overload
     async def call(self, what: Callable[[Session], T], /) -> T: ...
     @overload
-    async def call(self, what: str, /, *arguments: object) -> Any: ...
-    async def call(self, what: str | Callable[[Session], Any], /, *arguments: object) -> Any:
+    async def call(self, what: str, /, *arguments: object, **named: object) -> Any: ...
+    async def call(
+        self, what: str | Callable[[Session], Any], /, *arguments: object, **named: object
+    ) -> Any:
         """Call something of the program's by its name, or do anything with the session.
 
         Python callables among the arguments run in the session's thread, coroutine functions on the
@@ -112,17 +120,17 @@ class AsyncSession:
 
         Args:
             what: as for `Session.call`; or a function that is given the `Session`, in its thread.
-            arguments: as for `Session.call`.
+            arguments, named: as for `Session.call`.
         """
         if not isinstance(what, str):
             return await self._with(what)
         adapted = self._adapted(arguments)
-        return await self._with(lambda session: session.call(what, *adapted))
+        return await self._with(lambda session: session.call(what, *adapted, **named))
 
-    async def new(self, callee: str, *arguments: object) -> Value:
+    async def new(self, callee: str, *arguments: object, **named: object) -> Value:
         """Call a constructor or function and keep its result alive; see `Session.new`."""
         adapted = self._adapted(arguments)
-        return await self._with(lambda session: session.new(callee, *adapted))
+        return await self._with(lambda session: session.new(callee, *adapted, **named))
 
     async def share(self, name: str, array: Any) -> Any:
         """Make a buffer that both sides see; see `Session.share`."""
@@ -320,6 +328,7 @@ class AsyncSession:
             return None
         self._check_turn()
         session, self._session = self._session, None
+        self._closed = True
         in_turn: asyncio.Future[Closing] | None = None
         try:
             if hurry:
@@ -337,7 +346,7 @@ class AsyncSession:
 
     async def _in_thread(self, action: Callable[[], T]) -> T:
         if self._thread is None:
-            raise SessionClosed("the session has not started; use it within `async with`")
+            raise self._not_open()
         begun = self._thread.submit(action)
         waiting = asyncio.wrap_future(begun)
         try:

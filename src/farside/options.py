@@ -191,11 +191,15 @@ def changed(options: Options, changes: OptionChanges) -> Options:
     What they may be is looked at when a session starts: `farside.permitted`.
 
     Raises:
-        TypeError: there is no option of that name, or both ``include`` and ``include_dirs``.
+        OptionError: there is no option of that name.
+        TypeError: both ``include`` and ``include_dirs`` are given.
     """
     if not changes:
         return options
     given: dict[str, Any] = dict(changes)
+    for name in given:
+        if name not in OptionChanges.__annotations__:
+            raise _unknown(name)
     if "include" in given:
         if "include_dirs" in given:
             raise TypeError("include and include_dirs are the same option; give one of them")
@@ -207,6 +211,17 @@ def changed(options: Options, changes: OptionChanges) -> Options:
             elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
                 given[name] = tuple(value)
     return options.with_(**given)
+
+
+def _unknown(name: str) -> Exception:
+    """Return what is raised for a keyword that is no option."""
+    import difflib
+
+    from farside.errors import OptionError
+
+    near = difflib.get_close_matches(name, OptionChanges.__annotations__, n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "; see help(farside.Options)"
+    return OptionError(f"there is no option {name!r}{hint}")
 
 
 def _own_headers() -> str | None:

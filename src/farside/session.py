@@ -12,7 +12,7 @@ import os
 import weakref
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from farside.api.values import kept, result_of
 from farside.calls.host import Calling
@@ -334,7 +334,10 @@ class Session(Calling):
 
         Raises:
             OptionError: there are not that many cells; nothing is taken back.
+            TypeError: that is no number.
         """
+        if not isinstance(count, int):
+            raise TypeError(f"undo takes a number of cells, not {count!r}")
         with self._exclusive():
             if count < 1 or count > len(self._journal):
                 have = len(self._journal)
@@ -520,6 +523,8 @@ class Session(Calling):
             yield
             self._forget_calls()
         except (Exception, KeyboardInterrupt) as error:
+            if self._turns.forked:
+                raise  # nothing is taken back from whom it belongs to
             raised = self._rescue.take_back(what, error)
             self._make_calls_again(raised)
             self._note_loaded()
@@ -687,6 +692,12 @@ class Session(Calling):
     def _exclusive(self) -> Turn:
         """Hold the session for one operation, with Ctrl-C held back outside of waits."""
         return Turn(self._turns, self._gate, self._write_down)
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError(
+            "a session has processes of its own and cannot be copied or pickled; `save` keeps its"
+            " cells in a file"
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -23,7 +23,25 @@ if TYPE_CHECKING:
             """End, in the same thread."""
 
 
+FORKED = "this session belongs to another process, which forked this one"
 _INSIST = 0.05  # seconds between interrupts of a cell that keeps a session from being closed
+
+
+def check_process(process: int, failure: BaseException | None = None) -> None:
+    """Let a fork that comes back from code of the user's not go on in its parent's place.
+
+    Args:
+        process: in which that code was called.
+        failure: what it raised.
+
+    Raises:
+        SessionClosed: this is another process.
+        SystemExit: so it is, and wants to end.
+    """
+    if os.getpid() != process:
+        if isinstance(failure, SystemExit):
+            raise failure
+        raise SessionClosed(FORKED) from failure
 
 
 class Turns:
@@ -44,6 +62,11 @@ class Turns:
         """Whether it is somebody's turn."""
         return self._lock.locked()
 
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a fork of the owner: what the far side says is not for it."""
+        return os.getpid() != self.process
+
     def take(self) -> None:
         """Take a turn for one operation; `give_back` ends it.
 
@@ -51,8 +74,8 @@ class Turns:
             SessionBusy: it is somebody else's.
             SessionClosed: there are none any more, or this process is a fork of the owner.
         """
-        if os.getpid() != self.process:
-            raise SessionClosed("this session belongs to another process, which forked this one")
+        if self.forked:
+            raise SessionClosed(FORKED)
         if not self._lock.acquire(blocking=False):
             if self._runs_in == threading.get_ident():
                 raise SessionBusy(
@@ -86,7 +109,7 @@ class Turns:
         Raises:
             SessionBusy: it is this very thread's turn, which was interrupted by a signal handler.
         """
-        if self._closed or os.getpid() != self.process:
+        if self._closed or self.forked:
             return False
         if self._runs_in == threading.get_ident():
             raise SessionBusy("a session cannot be closed by what interrupts it; close it later")
@@ -133,7 +156,8 @@ class Turn:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._over()
+            if not self._turns.forked:
+                self._over()
         finally:
             try:
                 self._gate.let_go()

@@ -198,3 +198,19 @@ def test_a_block_that_is_left_early_does_not_wait() -> None:
             await ended(cells)
 
     asyncio.run(main())
+
+
+def test_before_and_after_the_block() -> None:
+    async def main() -> None:
+        session = AsyncSession(output="capture")
+        with pytest.raises(SessionClosed, match="has not started"):
+            await session.run("1")
+        async with session:
+            await session.run("int f(int x) { return x; }")
+            with pytest.raises(TypeError, match="no arguments by name"):
+                await session.call("f", x=1)
+        for action in (lambda: session.run("1"), lambda: session.fn.f(1)):
+            with pytest.raises(SessionClosed, match="was closed"):
+                await action()
+
+    asyncio.run(main())

@@ -143,3 +143,16 @@ def test_a_new_session_has_other_options(shell: Shell) -> None:
     shell.cell("%cpp_session --std=c++17")
     assert shell.cell("%cpp __cplusplus").result == 201703
     assert not shell.cell("%cpp n").success
+
+
+def test_the_magics_go_with_the_extension(shell: Shell) -> None:
+    unloaded = shell.shell
+    assert shell.cell("%cpp 1 + 2").result == 3
+    unloaded.run_line_magic("unload_ext", "farside")
+    try:
+        for name in ("cpp", "cpp_session"):
+            assert unloaded.find_line_magic(name) is None
+        assert unloaded.find_cell_magic("cpp") is None
+    finally:
+        unloaded.run_line_magic("load_ext", "farside")
+    assert shell.cell("%cpp 1 + 2").result == 3

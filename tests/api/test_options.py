@@ -122,3 +122,10 @@ def test_options_that_are_nearly_right_are_put_right() -> None:
     no_options: Any = "c++20"
     with pytest.raises(OptionError, match=r"farside.Options, but were given 'c\+\+20'"):
         Session(no_options)
+
+
+def test_a_keyword_that_is_no_option() -> None:
+    with pytest.raises(OptionError, match="no option 'ouput'; did you mean output"):
+        Session(ouput="capture")  # type: ignore[call-arg]
+    with pytest.raises(OptionError, match=r"no option 'nope'; see help\(farside.Options\)"):
+        Session(nope=1)  # type: ignore[call-arg]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from farside import (
     CompileError,
     ListenerFailed,
+    OptionError,
     Session,
     SessionBusy,
     SessionClosed,
@@ -100,7 +103,7 @@ def test_listeners_that_raise(session: Session) -> None:
 
 def test_an_option_that_does_not_exist() -> None:
     wrong: Any = {"standard": "c++20"}
-    with pytest.raises(TypeError, match="standard"):
+    with pytest.raises(OptionError, match="standard"):
         Session(**wrong)
 
 
@@ -108,3 +111,25 @@ def test_values_have_texts(session: Session) -> None:
     value = session.run("int n = 4; n").value
     assert isinstance(value, Value)
     assert (f"{value}", value.name) == ("(int) 4", "")
+
+
+def test_names_of_the_program_are_not_gone_through(session: Session) -> None:
+    session.run("struct Point { int x; int y() { return x; } };")
+    for each in (session.fn, session.fn.std, session.of(session.new("Point", 1))):
+        with pytest.raises(TypeError, match="not iterable"):
+            list(each)  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="a name of C\\+\\+ is a str, not int"):
+            each[0]  # type: ignore[index]
+
+
+def test_a_session_is_not_copied(session: Session) -> None:
+    for action in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="cannot be copied or pickled; `save`"):
+            action(session)
+
+
+def test_undo_takes_a_number(session: Session) -> None:
+    session.run("int x = 1;")
+    with pytest.raises(TypeError, match="undo takes a number of cells, not 'x'"):
+        session.undo("x")  # type: ignore[arg-type]
+    assert session.eval("x") == 1

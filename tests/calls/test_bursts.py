@@ -4,11 +4,13 @@ what interrupts such a burst, or comes in between, is as it is elsewhere."""
 from __future__ import annotations
 
 import threading
+from array import array
 from typing import TYPE_CHECKING
 
 import pytest
 
 from farside import Crashed, Interrupted, TimedOut
+from farside.calls.wire import LARGE
 from farside.errors import CppException
 from tests.far_sides import LIMITED
 
@@ -65,6 +67,25 @@ def test_a_death_in_a_burst_takes_that_call_back(session: Session) -> None:
     with pytest.raises(Crashed):
         session.fn.die(1)
     assert session.fn.step(1) == BURST + 1
+
+
+@takes_back
+def test_a_large_array_costs_no_later_call(session: Session) -> None:
+    session.run(CODE)
+    session.run("""
+        #include <span>
+        double total(std::span<const double> v) { return v.size(); }
+        int die_if(int x) { if (x) __builtin_trap(); return 0; }
+    """)
+    assert session.fn.step(0) == session.fn.die_if(0) == 0  # later ones compile nothing
+    numbers = array("d", [0.5]) * LARGE
+    assert session.fn.total(numbers) == LARGE
+    session.run("int later;")  # keeps the state
+    assert [session.fn.step(1) for _ in range(3)] == [1, 2, 3]
+    with pytest.raises(Crashed) as raised:
+        session.fn.die_if(1)
+    assert not any("taken back" in each for each in raised.value.recovery)
+    assert session.fn.step(0) == 3
 
 
 @takes_back

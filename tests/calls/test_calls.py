@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from farside.calls.arguments import As, Ref
@@ -234,3 +236,23 @@ def test_warnings_as_errors_are_for_the_users_code(new_session: NewSession) -> N
     for wrong in ((1 << 20, 2), (1, 1 << 40), (1.5, 2)):
         with pytest.raises(ArgumentMismatch, match="argument"):
             session.fn.add(*wrong)
+
+
+def test_a_deleted_conversion_is_shown(session: Session) -> None:
+    session.run("""
+        #include <string>
+        #include <vector>
+        int which(int) { return 1; }
+        int which(const std::string &) { return 2; }
+        int which(const std::vector<int> &) { return 3; }
+    """)
+    with pytest.raises(ArgumentMismatch, match="of this None is deleted") as raised:
+        session.fn.which(None)
+    assert "basic_string(nullptr_t) = delete" in str(raised.value)
+
+
+def test_arguments_have_no_names(session: Session) -> None:
+    session.run("struct Point { int x; }; int f(int x) { return x; }")
+    for call in (session.fn.f, partial(session.call, "f"), partial(session.new, "Point")):
+        with pytest.raises(TypeError, match="C\\+\\+ knows no arguments by name, such as x"):
+            call(x=1)

@@ -103,3 +103,56 @@ def test_a_callback_may_end_the_interpreter(session: Session) -> None:
     with pytest.raises(SystemExit, match="3"):
         session.call("apply", lambda _: sys.exit(3), 1)
     assert session.call("apply", lambda x: x + 1, 1) == 2
+
+
+TEXT = r"""
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <string>
+template <class T, class U> auto sum(T a, U b) { return a + b; }
+auto added = [](auto a, const auto &b) { return a + b; };
+template <class... A> int written(const char *format, A... a) { return std::snprintf(nullptr, 0, format, a...); }
+struct Named { template <class T> Named(T x) : name(x) {} const char *name; };
+template <class C> int units(const C *text) { return (int)(sizeof(C) * std::strlen(text)); }
+int length(const char *text) { return (int)std::strlen(text); }
+int wide(const char16_t *text) { int n = 0; while (text[n]) ++n; return n; }
+int letters(const char *data, unsigned long size) { int n = 0; while (size--) n += *data++ == 'a'; return n; }
+int untyped(const void *data, unsigned long size) { return ((const char *)data)[size - 1]; }
+int printed(const char *format, ...) {
+  std::va_list all; va_start(all, format);
+  int n = std::vsnprintf(nullptr, 0, format, all); va_end(all); return n; }
+"""
+
+
+def test_text_is_no_pointer_to_a_template(session: Session) -> None:
+    session.run(TEXT)
+    fn = session.fn
+    for call, *arguments in (
+        (fn.sum, 100, "a"),
+        (fn.added, 1, "hello"),
+        (fn.written, "%s", "text"),
+        (session.new, "Named", "text"),
+    ):
+        with pytest.raises(ArgumentMismatch, match=r"takes it.*As\(\"const char \*\""):
+            call(*arguments)
+    assert fn.sum("a", "hello") == fn.added("a", "hello") == "ahello"
+    text = As("const char *", "hello")
+    assert fn.sum(1, text) == fn["sum<int, const char *>"](1, "hello") == "ello"
+    assert [fn.written("%s", text), fn.units("hello"), fn.printed("%s!", "text")] == [5, 5, 5]
+
+
+def test_text_with_a_zero_is_no_text_that_a_zero_ends(session: Session) -> None:
+    session.run(TEXT)
+    fn = session.fn
+    for call, text in (
+        (fn.length, "ab\0cd"),
+        (fn.length, b"ab\0cd"),
+        (fn.length, As("const char *", "ab\0cd")),
+        (fn.wide, "ab\0cd"),
+    ):
+        with pytest.raises(ArgumentMismatch, match="with a zero, at byte 2"):
+            call(text)
+    assert [fn.length("abcd"), fn.length(b"abcd"), fn.wide("abcd")] == [4, 4, 4]
+    assert fn.letters(memoryview(b"ab\0a").cast("b"), 4) == 2
+    assert [fn.untyped(b"ab\0a", 4), fn["std::string"]("a\0b")] == [ord("a"), "a\0b"]

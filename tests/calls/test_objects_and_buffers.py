@@ -172,3 +172,12 @@ def test_arrays_of_numpy(session: Session) -> None:
         fn.sum(masked)
     assert fn.sum(masked.compressed()) == 1
     assert fn.half(As("short", 3)) == 1.5
+
+
+def test_a_buffer_is_not_named_by_what_is_taken(session: Session) -> None:
+    for name in ("class", "std", "main"):
+        with pytest.raises(OptionError, match=f"'{name}' cannot name a variable in this session: "):
+            session.share(name, np.zeros(3))
+    with pytest.raises(OptionError, match="3 cannot name a variable"):
+        session.share(3, np.zeros(3))  # type: ignore[arg-type]
+    assert session.share("fresh", np.zeros(3)).tolist() == [0, 0, 0]

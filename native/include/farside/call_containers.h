@@ -187,6 +187,13 @@ template <class T> struct Read<std::span<T>> {
   }
 };
 
+/// Refuses text that would seem to end earlier where a zero ends it.
+inline void checkEnd(Tag tag, std::string_view text) {
+  if (auto at = text.find('\0'); at != text.npos)
+    __farside_refuse("%s with a zero, at byte %zu, would end there as a pointer to characters",
+                     wordFor(tag), at);
+}
+
 template <class T> T *Read<T *>::from(Reader &in) {
   using Bare = std::remove_cv_t<T>;
   Tag tag = in.peek();
@@ -197,12 +204,20 @@ template <class T> T *Read<T *>::from(Reader &in) {
   if constexpr (std::is_const_v<T> &&
                 (std::is_void_v<T> ||
                  sizeof(std::conditional_t<std::is_void_v<T>, char, Bare>) == 1)) {
-    if (tag == Tag::String || tag == Tag::Bytes)
-      return reinterpret_cast<T *>(readText(in).data());
+    if (tag == Tag::String || tag == Tag::Bytes) {
+      std::string_view text = readText(in);
+      if constexpr (std::is_same_v<Bare, char> || std::is_same_v<Bare, char8_t>)
+        checkEnd(tag, text);
+      return reinterpret_cast<T *>(text.data());
+    }
   }
   if constexpr (std::is_const_v<T> && isWide<Bare> && !std::is_same_v<Bare, char8_t>)
-    if (tag == Tag::String)
+    if (tag == Tag::String) {
+      Reader ahead = in;
+      ahead.tag();
+      checkEnd(tag, ahead.text());
       return in.keeper().keep(Read<std::basic_string<Bare>>::from(in))->c_str();
+    }
   if constexpr (std::is_const_v<T> && !std::is_void_v<T>) {
     return Read<std::span<T>>::from(in).data();
   } else {

@@ -171,7 +171,9 @@ LETTERS = {"?": "?", "i": "q", "q": "q", "Q": "Q", "d": "d"}
 
 _SCALAR_NAMES = {"?": "bool", "i": "int", "q": "int", "Q": "int", "d": "float"}
 _STRING = tagged("std::string", ("string",))
-_CONST_CHAR = tagged("const char *")
+TEXT_POINTER = tagged("const char *")
+"""The form of a str where a function takes a pointer. It is not what a str is to a template."""
+
 _COMPLEX = tagged("std::complex<double>", ("complex",))
 _NULL = tagged("std::nullptr_t")
 # A std::optional's own template would take what converts to anything.
@@ -244,7 +246,7 @@ def describe(value: object) -> Argument:
         return _as(value)
     if isinstance(value, str):
         encoded(value)
-        return _plain("s", (_STRING, _CONST_CHAR, FLEXIBLE), value, "str")
+        return _plain("s", (_STRING, TEXT_POINTER, FLEXIBLE), value, "str")
     if (kind := getattr(value, "type", "")) and isinstance(value, int) and _is_type(kind):
         return _typed_number(value, kind)
     if type(value) is int:
@@ -268,7 +270,7 @@ def describe(value: object) -> Argument:
     if view is not None:
         return _array(view, type(value).__name__)
     if isinstance(value, PathLike):
-        return _plain("p", (_PATH, _STRING, _CONST_CHAR, FLEXIBLE), value, type(value).__name__)
+        return _plain("p", (_PATH, _STRING, TEXT_POINTER, FLEXIBLE), value, type(value).__name__)
     if isinstance(value, CppObject):
         return _copy(value)
     if isinstance(value, Mapping | Sequence | AbstractSet):

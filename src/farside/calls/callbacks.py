@@ -7,6 +7,7 @@ and text, and is kept here: where nothing in C++ catches it, the call raises the
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from farside.calls.results import given
@@ -14,6 +15,7 @@ from farside.calls.stopping import Stopping
 from farside.calls.wire import Encoder
 from farside.errors import InternalError
 from farside.orc import sps
+from farside.turns import check_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +80,7 @@ class Callbacks:
 
         Raises:
             KeyboardInterrupt: the callable was interrupted, or raised it.
+            SessionClosed, SystemExit: it forked, and this is the child.
             TimedOut: it was not over in time.
         """
         self.made += 1
@@ -89,7 +92,7 @@ class Callbacks:
         function = self._functions.get(number)
         if function is None:
             return _error("RuntimeError", "this Python callable is not known any more")
-        stopping = self.stopping
+        stopping, process = self.stopping, os.getpid()
         failure: BaseException | None = None
         reply = b""
         try:
@@ -103,6 +106,7 @@ class Callbacks:
         except BaseException as error:  # SystemExit, too: the far side waits for an answer
             failure = error
             stopping.end()  # again: it may have been stopped on its way there
+        check_process(process, failure)
         stopping.check()
         if isinstance(failure, KeyboardInterrupt):
             raise failure

@@ -20,11 +20,12 @@ from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farside.calls.arguments import LETTERS, MADE, Argument, describe, letter_of
+from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, describe, letter_of
 from farside.calls.callbacks import Callbacks
 from farside.calls.results import given, python_of
 from farside.calls.stub import (
     check_deduced,
+    check_pointers,
     converted,
     may_try_again,
     narrowings,
@@ -208,7 +209,7 @@ class Calls:
                 each.encode(encoder)
             except ArgumentMismatch as error:
                 raise _of_argument(callee, index, error) from None
-        outcome = self._run(stub, b"".join(encoder.parts), recovering)
+        outcome = self._run(stub, b"".join(encoder.parts), recovering, self._memory.used)
         if outcome.exception:
             self._note_kept(described, arguments, outcome)
             raise self._exception(stub, outcome)
@@ -284,10 +285,10 @@ class Calls:
         stub: Stub,
         payload: bytes,
         recovering: Callable[[str], AbstractContextManager[None]],
+        beside: int = 0,
     ) -> RunOutcome:
-        """Run a stub: one message, one answer."""
+        """Run a stub, with as many bytes of the memory beside: one message, one answer."""
         execution = self._execution
-        beside = self._memory.used
         called_back = self.callbacks.made
         self.callbacks.begin()
         execution.given.clear()  # what a call that threw has left
@@ -431,6 +432,8 @@ class Calls:
                 return compiled, text.symbol, error
             if accepted is None:
                 check_deduced(callee, said, compiled.diagnostics, text, file)
+                pointers = {n for n, form in enumerate(forms) if form is TEXT_POINTER}
+                check_pointers(callee, pointers, compiled.diagnostics, text, file)
             changed = converted(compiled.diagnostics, text, file)
             if accepted is None:
                 accepted = compiled, text.symbol

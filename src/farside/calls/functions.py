@@ -13,8 +13,15 @@ if TYPE_CHECKING:
 class CallHost(Protocol):
     """What can be called through."""
 
-    def call(self, callee: str, *arguments: object) -> Any:
+    def call(self, callee: str, /, *arguments: object) -> Any:
         """Call something of the program's."""
+
+
+def _checked(text: str) -> str:
+    """Return a name of C++. Raises TypeError where it is no str."""
+    if not isinstance(text, str):
+        raise TypeError(f"a name of C++ is a str, not {type(text).__name__}")
+    return text
 
 
 class Callee:
@@ -25,6 +32,7 @@ class Callee:
     """
 
     __slots__ = ("_host", "_name")
+    __iter__ = None  # there is no list of names; Python would ask for 0, 1, 2, …
 
     def __init__(self, host: CallHost, name: str) -> None:
         self._host = host
@@ -37,7 +45,7 @@ class Callee:
             TypeError: an argument has a name, which C++ does not know.
         """
         if named:
-            raise _named(self._name, named)
+            raise by_name(self._name, named)
         return self._host.call(self._name, *arguments)
 
     def __getattr__(self, name: str) -> Callee:
@@ -46,14 +54,15 @@ class Callee:
         return Callee(self._host, f"{self._name}::{name}")
 
     def __getitem__(self, text: str) -> Callee:
-        joint = "" if text.startswith("<") else "::"
+        joint = "" if _checked(text).startswith("<") else "::"
         return Callee(self._host, f"{self._name}{joint}{text}")
 
     def __repr__(self) -> str:
         return f"<C++ {self._name}>"
 
 
-def _named(name: str, named: Mapping[str, object]) -> TypeError:
+def by_name(name: str, named: Mapping[str, object]) -> TypeError:
+    """Return what is raised for arguments that are given by name."""
     return TypeError(
         f"{name}: C++ knows no arguments by name, such as {', '.join(named)}; give the values"
         " alone, in the order of the parameters"
@@ -73,7 +82,7 @@ class Method:
     def __call__(self, *arguments: object, **named: object) -> Any:
         """Call it with Python values; see `Callee.__call__`."""
         if named:
-            raise _named(self._name, named)
+            raise by_name(self._name, named)
         return self._host.call(self._name, self._object, *arguments)
 
     def __repr__(self) -> str:
@@ -84,6 +93,7 @@ class Methods:
     """The member functions of an object of the program's."""
 
     __slots__ = ("_host", "_object")
+    __iter__ = None
 
     def __init__(self, host: CallHost, alive: Value) -> None:
         self._host = host
@@ -95,13 +105,14 @@ class Methods:
         return Method(self._host, f".{name}", self._object)
 
     def __getitem__(self, text: str) -> Method:
-        return Method(self._host, f".{text}", self._object)
+        return Method(self._host, f".{_checked(text)}", self._object)
 
 
 class Functions:
     """The names of the program: ``fn.name``, or ``fn["any::name<with, arguments>"]``."""
 
     __slots__ = ("_host",)
+    __iter__ = None
 
     def __init__(self, host: CallHost) -> None:
         self._host = host
@@ -112,4 +123,4 @@ class Functions:
         return Callee(self._host, name)
 
     def __getitem__(self, text: str) -> Callee:
-        return Callee(self._host, text)
+        return Callee(self._host, _checked(text))

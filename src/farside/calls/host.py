@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from farside.errors import CallError, CompileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from farside.calls.caller import Calls
@@ -59,7 +59,7 @@ class Calling:
 
         return Functions(self)
 
-    def call(self, callee: str, *arguments: object) -> Any:
+    def call(self, callee: str, *arguments: object, **named: object) -> Any:
         """Call a function, operator, constructor or anything else of the program's by its name.
 
         Clang chooses between overloads and converts, as for a call with such values in C++. The
@@ -68,6 +68,7 @@ class Calling:
         Args:
             callee: as C++ has it: ``"f"``, ``"std::max<double>"``, ``"operator+"``, ``"Point"``.
             arguments: see docs/calls.md for what becomes what.
+            named: none; C++ knows no arguments by name.
 
         Returns:
             the result as Python has it; None for ``void``.
@@ -77,12 +78,14 @@ class Calling:
             CppException: what the call did before it stays.
             Crashed, Interrupted, TimedOut, FarSideLost: the call is taken back; ``recovery`` says
                 how.
-            SessionBusy, SessionClosed: wrong use.
+            SessionBusy, SessionClosed, TypeError: wrong use.
         """
+        if named:
+            _refuse_named(callee, named)
         with self._exclusive():
             return self._make_call(callee, arguments, alive=False)
 
-    def new(self, callee: str, *arguments: object) -> Value:
+    def new(self, callee: str, *arguments: object, **named: object) -> Value:
         """Call a constructor, or a function, and keep its result alive in the program.
 
         Returns:
@@ -91,6 +94,8 @@ class Calling:
 
         Raises: as `call`; CallError where the function that was called returns nothing.
         """
+        if named:
+            _refuse_named(callee, named)
         with self._exclusive():
             found = self._make_call(callee, arguments, alive=True)
             if found is None:
@@ -139,7 +144,7 @@ class Calling:
             ArgumentMismatch: it is no array, or of elements that C++ does not have.
         And what `run` raises.
         """
-        from farside.calls.shared import make_shared
+        from farside.calls.shared import make_shared, unnameable
 
         with self._exclusive(), self._reviving(f"sharing {name}"):
             with self._gate.wait():
@@ -148,7 +153,10 @@ class Calling:
             with self._gate.wait():
                 self._execution.calls.share(buffer.key, buffer.memory)
             self._keep()
-        self.run(buffer.code)
+        try:
+            self.run(buffer.code)
+        except CompileError as error:
+            raise unnameable(name, error) from None
         return buffer.array
 
     def of(self, value: Value) -> Methods:
@@ -235,6 +243,12 @@ class Calling:
         if self._calls is not None:
             self._calls.close()
         self._execution.calls.close()
+
+
+def _refuse_named(callee: str, named: Mapping[str, object]) -> NoReturn:
+    from farside.calls.functions import by_name
+
+    raise by_name(callee, named)
 
 
 def _check_text(code: str) -> None:

@@ -13,6 +13,7 @@ from farside.errors import ArgumentMismatch, OptionError
 from farside.remote.calls import Beside
 
 if TYPE_CHECKING:
+    from farside.errors import CompileError
     from farside.execution import ExecutionSession
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -28,6 +29,17 @@ class SharedBuffer(NamedTuple):
     code: str
 
 
+def unnameable(name: str, error: CompileError) -> CompileError | OptionError:
+    """Return what is raised where Clang refuses the cell that names a buffer.
+
+    The user has not written it, so what Clang says is told without its lines.
+    """
+    said = [each for each in error.diagnostics if each.severity in ("error", "fatal")]
+    if not said or not said[0].file.startswith("cell "):
+        return error
+    return OptionError(f"{name!r} cannot name a variable in this session: {said[0].message}")
+
+
 def make_shared(name: str, array: object, execution: ExecutionSession) -> SharedBuffer:
     """Make a buffer with the contents of an array.
 
@@ -40,7 +52,7 @@ def make_shared(name: str, array: object, execution: ExecutionSession) -> Shared
         OptionError: the name is none, or the far side can be given no memory.
         ArgumentMismatch: it is no array, or of elements that C++ does not have.
     """
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise OptionError(f"{name!r} cannot name a variable")
     if not execution.calls.is_local:
         raise OptionError(

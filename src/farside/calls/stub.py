@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
     from farside.calls.arguments import Argument, Form
     from farside.frontend.diagnostics import Diagnostic
@@ -30,6 +30,7 @@ _NARROWING = (
 # Of native/compiler/call_check.cpp.
 _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
+_POINTER_TAKEN = "a template takes this pointer"
 _FLEXIBLE = "farside::wire::"
 _VALUES = re.compile(r"farside::wire::(?!cut)")
 # Of native/include/farside/call_callables.h.
@@ -56,6 +57,8 @@ _UNKNOWN = (
 _NO_MEMBER = "no member named"
 # Of native/include/farside/call_values.h.
 _TOO_OLD = "calls with more than numbers need C++20 or later"
+_USES_DELETED = "attempt to use a deleted function"
+_DELETED_HERE = "explicitly marked deleted here"
 _COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
 _MISFIT = (
     "no matching",
@@ -146,6 +149,8 @@ def stub_text(
     ]
     lines.append("#pragma clang diagnostic push")
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
+    # Clang would have the call trap.
+    lines.append('#pragma clang diagnostic error "-Wnon-pod-varargs"')
     lines.append(f"farside::wire::{'Alive' if alive else 'Result'}{{__fs_given}},")
     before, between, after = _shape(callee, len(gives))
     lines.append(before)
@@ -258,6 +263,29 @@ def check_deduced(
         )
 
 
+def check_pointers(
+    callee: str,
+    pointers: Set[int],
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    file: str,
+) -> None:
+    """Refuse text that only as a pointer would be what a template takes: it would add to it.
+
+    Args:
+        pointers: the arguments that are given as pointers to text, without having been asked for.
+
+    Raises:
+        ArgumentMismatch: a template deduces the type of its parameter from one of them.
+    """
+    for index in _marked(_POINTER_TAKEN, diagnostics, text, file) & pointers:
+        raise ArgumentMismatch(
+            f"{callee}: argument {index + 1}: a template takes it, for which text is a std::string,"
+            ' and that does not fit; to give a pointer instead, use farside.As("const char *", …)',
+            callee,
+        )
+
+
 def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
     found = (
         text.argument_lines.get(each.line)
@@ -324,11 +352,17 @@ def refusal(
             tuple(diagnostics),
         )
     candidates = tuple(
-        _candidate(note, file) for note in first.notes if "candidate" in note.message
+        _candidate(note, file)
+        for note in first.notes
+        if "candidate" in note.message or _DELETED_HERE in note.message
     )
     message = f"{call}: {_without_stub(first.message)}"
     if inside and first.line in text.argument_lines:
-        message = f"{call}: argument {text.argument_lines[first.line] + 1}: {first.message}"
+        index = text.argument_lines[first.line]
+        reason = first.message
+        if reason == _USES_DELETED:
+            reason = f"the conversion of this {said[index]} is deleted"
+        message = f"{call}: argument {index + 1}: {reason}"
     elif not inside:
         message = f"{call}: {first.file}, line {first.line}: {first.message}"
     if any("l-value" in each or "lvalue" in each for each in (message, *candidates)):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, ParamSpec
 
 from farside.errors import ListenerFailed, TooMuchOutput
+from farside.turns import check_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +24,15 @@ def tell(
 
     Raises:
         ListenerFailed: it raised an exception.
+        SessionClosed, SystemExit: it forked, and this is the child.
     """
+    process = os.getpid()
     try:
         call(*arguments, **keywords)
     except Exception as error:
+        check_process(process, error)
         raise ListenerFailed(listener, error) from error
+    check_process(process)
 
 
 class Displays:

@@ -238,7 +238,19 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
-    """End the session: ``%unload_ext farside``."""
+    """End the session and take the magics away: ``%unload_ext farside``."""
     magics = _loaded.pop(id(ipython), None)
-    if magics is not None:
-        magics.close()
+    if magics is None:
+        return
+    manager = ipython.magics_manager
+    for known in manager.magics.values():
+        for name in [name for name, each in known.items() if _belongs(each, magics)]:
+            del known[name]
+    if manager.registry.get(CppMagics.__name__) is magics:
+        del manager.registry[CppMagics.__name__]
+    magics.close()
+
+
+def _belongs(magic: object, magics: CppMagics) -> bool:
+    """Tell whether a magic is a method of these."""
+    return getattr(magic, "__self__", None) is magics
