@@ -12,7 +12,6 @@ import pytest
 from farside import Crashed, Interrupted, TimedOut
 from farside.calls.wire import LARGE
 from farside.errors import CppException
-from tests.far_sides import LIMITED
 
 if TYPE_CHECKING:
     from farside import Session
@@ -31,7 +30,6 @@ int print(int n) { return std::printf("%d\\n", n); }
 int ask(std::function<int(int)> f) { return f(20) + 1; }
 """
 BURST = 200
-takes_back = pytest.mark.skipif(LIMITED, reason="no state to go back to")
 
 
 def burst(session: Session) -> None:
@@ -60,7 +58,6 @@ def test_what_comes_between_the_calls_of_a_burst(session: Session) -> None:
     assert session.eval("made") == 4 * BURST
 
 
-@takes_back
 def test_a_death_in_a_burst_takes_that_call_back(session: Session) -> None:
     session.run(CODE)
     burst(session)
@@ -69,7 +66,6 @@ def test_a_death_in_a_burst_takes_that_call_back(session: Session) -> None:
     assert session.fn.step(1) == BURST + 1
 
 
-@takes_back
 def test_a_large_array_costs_no_later_call(session: Session) -> None:
     session.run(CODE)
     session.run("""
@@ -88,7 +84,6 @@ def test_a_large_array_costs_no_later_call(session: Session) -> None:
     assert session.fn.step(0) == 3
 
 
-@takes_back
 def test_a_time_limit_in_a_burst(new_session: NewSession) -> None:
     session = new_session(time_limit=1.0)
     session.run(CODE)
@@ -98,7 +93,6 @@ def test_a_time_limit_in_a_burst(new_session: NewSession) -> None:
     assert session.fn.step(1) == BURST + 1
 
 
-@takes_back
 def test_an_interrupt_in_a_burst(session: Session) -> None:
     session.run(CODE)
     burst(session)

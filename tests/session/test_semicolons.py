@@ -36,7 +36,7 @@ def test_what_is_defined_again(session: Session) -> None:
 
 
 def test_it_is_kept_where_the_cell_is_brought_back(session: Session) -> None:
-    run_all(session, "int g = 4", "int h = g", "g = 5;")
+    run_all(session, "int g = 4", "int h = g", "int k = 1")
     session.undo()
     assert shown(session.run("g + h")) == "8"
     assert session.eval("int k = 5") is None
