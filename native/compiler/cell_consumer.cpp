@@ -53,7 +53,6 @@ void CellConsumer::begin(unsigned number, FileID file) {
   Entities.begin(number);
   Declared = {};
   Value.reset();
-  Shown = {};
 }
 
 std::string CellConsumer::symbolOf(const NamedDecl &decl) {
@@ -76,11 +75,9 @@ std::string CellConsumer::mangledName(const NamedDecl &decl) {
 }
 
 void CellConsumer::prepare(TopLevelStmtDecl &statement) {
-  if (statement.isSemiMissing() && Show && statement.getStmt()) {
-    Shown = statement.getBeginLoc();
-    if (!Instance.getDiagnostics().hasErrorOccurred())
-      Value = Show->show(statement);
-  }
+  if (statement.isSemiMissing() && Show && statement.getStmt() &&
+      !Instance.getDiagnostics().hasErrorOccurred())
+    Value = Show->show(statement);
   Entities.finish(statement);
 }
 

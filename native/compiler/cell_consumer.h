@@ -39,7 +39,6 @@ public:
   clang::FileID File;
   llvm::json::Array Declared;
   std::optional<ShownType> Value;
-  clang::SourceLocation Shown;
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
   ForeignInstances Foreign;

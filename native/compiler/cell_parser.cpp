@@ -41,6 +41,12 @@ bool mayOpenStatement(const Token &token) {
                         tok::kw_enum, tok::kw_asm, tok::annot_repl_input_end);
 }
 
+/// Tells whether a statement that is no expression begins with this token.
+bool opensControl(const Token &token) {
+  return token.isOneOf(tok::l_brace, tok::kw_if, tok::kw_for, tok::kw_while, tok::kw_do,
+                       tok::kw_switch, tok::kw_try);
+}
+
 /// Holds back what is said about the use of deprecated, unavailable and inaccessible names until
 /// their statement has been parsed, as Clang itself does within a declaration.
 ///
@@ -86,6 +92,10 @@ void CellParser::initialize() {
 /// it expects a statement, the end of an incremental input is an error that it never gets past. The
 /// token is the preprocessor's own, on its way to the parser.
 void CellParser::watch(Token &token) {
+  bool ends = token.isOneOf(tok::eof, tok::annot_repl_input_end);
+  Ended = Ended || ends;
+  if (!ends)
+    Terminated = token.is(tok::semi);
   switch (token.getKind()) {
   case tok::l_brace:
   case tok::l_paren:
@@ -125,11 +135,18 @@ bool CellParser::enter(FileID file, size_t size) {
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
   CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(size));
   OpenBrackets = 0;
+  Ended = false;
+  Terminated = true;
   if (Instance.getPreprocessor().EnterSourceFile(file, nullptr, from))
     return false;
   if (Parse->getCurToken().is(tok::annot_repl_input_end))
     Parse->ConsumeAnyToken();
   return true;
+}
+
+// What is said at the end of a function's body is said outside it, and not in a statement.
+bool CellParser::inShown() const {
+  return Ended && !Terminated && !Controls && isa<TopLevelStmtDecl>(Instance.getSema().CurContext);
 }
 
 bool CellParser::parse(llvm::function_ref<bool(DeclGroupRef)> handle, bool first) {
@@ -145,6 +162,7 @@ bool CellParser::parse(llvm::function_ref<bool(DeclGroupRef)> handle, bool first
       return false;
     if (!openStatement())
       return false;
+    Controls = opensControl(Parse->getCurToken());
     // Calls of consteval functions in a statement are evaluated when its context ends.
     Sema &sema = Instance.getSema();
     sema.PushExpressionEvaluationContext(Sema::ExpressionEvaluationContext::PotentiallyEvaluated);

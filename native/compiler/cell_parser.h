@@ -32,6 +32,9 @@ public:
   /// level. `first` is for the first call of all. False after an error or when `handle` says so.
   bool parse(llvm::function_ref<bool(clang::DeclGroupRef)> handle, bool first = false);
 
+  /// Whether the parser has read the whole last statement of a cell, which no `;` ends.
+  bool inShown() const;
+
 private:
   bool openStatement();
   bool isModuleDeclaration();
@@ -41,6 +44,9 @@ private:
   std::unique_ptr<clang::Parser> Parse;
   clang::SourceLocation CellEnd;
   int OpenBrackets = 0;
+  bool Terminated = true; ///< the last token was a `;`
+  bool Ended = true;
+  bool Controls = false; ///< the statement that is being parsed is no expression
 };
 
 } // namespace farside

@@ -10,6 +10,7 @@
 #include "shown_header.h"
 
 #include "clang/AST/ASTContext.h"
+#include "clang/AST/DeclCXX.h"
 #include "clang/AST/DeclGroup.h"
 #include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/TargetInfo.h"
@@ -49,6 +50,15 @@ static void nameMainFile(CompilerInstance &instance) {
   FileEntryRef entry = instance.getFileManager().getVirtualFileRef("start", 0, 0);
   sources.overrideFileContents(entry, llvm::MemoryBuffer::getMemBuffer("", "start"));
   sources.setMainFileID(sources.createFileID(entry, SourceLocation(), SrcMgr::C_User));
+}
+
+/// Declares the namespace of the names that every session knows. For a name that it does not know
+/// Clang suggests others like it, from all namespaces whose first declaration it parsed itself;
+/// these are not meant for anybody to use.
+static void declareOwnNamespace(ASTContext &context) {
+  TranslationUnitDecl *unit = context.getTranslationUnitDecl();
+  unit->addDecl(NamespaceDecl::Create(context, unit, /*Inline=*/false, {}, {},
+                                      &context.Idents.get("__farside"), nullptr, /*Nested=*/false));
 }
 
 Compiler::Compiler(std::shared_ptr<CompilerInvocation> invocation, DiagnosticCollector &collector)
@@ -136,8 +146,10 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   Instances = settings.instances;
   if (Instances)
     Consumer->Foreign.start();
-  if (settings.showValues)
+  if (settings.showValues) {
     Consumer->Show = new Display(Instance->getSema()); // lives as long as the process
+    Collector.InShown = [this] { return Parse->inShown(); };
+  }
   return MayContinue && !Instance->getDiagnostics().hasErrorOccurred();
 }
 
@@ -148,8 +160,10 @@ bool Compiler::parseShownHeader() {
   SourceManager &sources = Instance->getSourceManager();
   llvm::StringRef text = shownHeader(Instance->getLangOpts().CPlusPlus);
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
-  FileID file = sources.createFileID(llvm::MemoryBuffer::getMemBuffer(text, "start"),
-                                     SrcMgr::C_User, 0, 0, from);
+  if (Instance->getLangOpts().CPlusPlus)
+    declareOwnNamespace(Instance->getASTContext());
+  FileID file = sources.createFileID(llvm::MemoryBuffer::getMemBuffer(text, OwnHeaderName),
+                                     SrcMgr::C_System, 0, 0, from);
   return Parse->enter(file, text.size()) && parseInput();
 }
 
@@ -305,11 +319,6 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);
   cell.value = std::move(Consumer->Value);
-  if (Consumer->Shown.isValid()) {
-    const SourceManager &sources = Instance->getSourceManager();
-    Collector.dropUnused(sources.getSpellingLineNumber(Consumer->Shown),
-                         sources.getSpellingColumnNumber(Consumer->Shown));
-  }
   cell.parseMicros = watch.lap();
   cell.conflicts = conflicts(code, cell.ok);
   cell.cookie.plain = plain;

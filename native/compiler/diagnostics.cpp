@@ -1,5 +1,7 @@
 #include "diagnostics.h"
 
+#include "shown_header.h"
+
 #include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/DiagnosticIDs.h"
 #include "clang/Basic/LangOptions.h"
@@ -97,6 +99,19 @@ bool isAboutEarlier(unsigned error, unsigned note) {
   default:
     return false;
   }
+}
+
+/// The warnings that the value of an expression is not used, by their options.
+bool isAboutUnusedValue(llvm::StringRef option) {
+  return option == "unused-value" || option == "unused-comparison" || option == "unused-result" ||
+         option == "unused-volatile-lvalue";
+}
+
+/// Tells whether a place is in what farside has Clang read before all cells.
+bool isOwn(clang::SourceLocation place, const clang::SourceManager &sm) {
+  return place.isValid() &&
+         sm.getBufferOrFake(sm.getFileID(sm.getFileLoc(place))).getBufferIdentifier() ==
+             OwnHeaderName;
 }
 
 } // namespace
@@ -256,13 +271,31 @@ bool DiagnosticCollector::isNoNews(DiagnosticsEngine::Level level, const clang::
   return repeats;
 }
 
+/// Drops a diagnostic about the value that is shown, if this is one. With -Werror it counts as an
+/// error by now, and as one of many only where there was another before.
+bool DiagnosticCollector::dropUnused(const clang::Diagnostic &info, llvm::StringRef option) {
+  if (!isAboutUnusedValue(option) || !InShown || !InShown())
+    return false;
+  // Clang offers no other way to take an error back than to forget all that there were.
+  auto *engine = const_cast<DiagnosticsEngine *>(info.getDiags());
+  if (engine->getNumErrors() == 1)
+    engine->Reset(/*soft=*/true);
+  Dropping = true;
+  return true;
+}
+
 void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
                                            const clang::Diagnostic &info) {
+  std::string option =
+      info.getDiags()->getDiagnosticIDs()->getWarningOptionForDiag(info.getID()).str();
+  if (level != DiagnosticsEngine::Note && dropUnused(info, option))
+    return;
   DiagnosticConsumer::HandleDiagnostic(level, info);
   noteEarlier(level, info);
   // Two cells are no files, so Clang takes two places at one offset for one file included twice.
   if (level == DiagnosticsEngine::Note && info.hasSourceManager() &&
-      info.getSourceManager().isInMainFile(info.getLocation()))
+      (info.getSourceManager().isInMainFile(info.getLocation()) ||
+       isOwn(info.getLocation(), info.getSourceManager())))
     return;
   llvm::SmallString<256> message;
   info.FormatDiagnostic(message);
@@ -271,8 +304,6 @@ void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
   if (Dropping)
     return;
   noteFile(level, info);
-  std::string option =
-      info.getDiags()->getDiagnosticIDs()->getWarningOptionForDiag(info.getID()).str();
   if (!option.empty())
     option = "-W" + option;
   if (Render && info.hasSourceManager()) {
@@ -287,19 +318,6 @@ void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
   }
   if (info.getID() == clang::diag::fatal_too_many_errors && OnGivingUp)
     OnGivingUp();
-}
-
-void DiagnosticCollector::dropUnused(unsigned line, unsigned column) {
-  for (size_t i = Found.size(); i-- > 0;) {
-    llvm::StringRef option = Found[i].getString("option").value_or("");
-    std::pair place{Found[i].getInteger("line").value_or(0),
-                    Found[i].getInteger("column").value_or(0)};
-    if (option.starts_with("-Wunused-") && place >= std::pair<int64_t, int64_t>{line, column} &&
-        Found[i].getString("severity") == "warning") {
-      Found.erase(Found.begin() + static_cast<ptrdiff_t>(i));
-      Notes.erase(Notes.begin() + static_cast<ptrdiff_t>(i));
-    }
-  }
 }
 
 void DiagnosticCollector::dropFrom(size_t kept) {

@@ -32,16 +32,16 @@ public:
                      const clang::SourceManager &)>
       OnEarlier;
 
+  /// Tells whether what Clang has just parsed is an expression whose value is shown. Clang does not
+  /// know that, and that the value is not used is not told, not even where that is an error.
+  std::function<bool()> InShown;
+
   explicit DiagnosticCollector(clang::DiagnosticOptions &options);
   ~DiagnosticCollector() override;
 
   void BeginSourceFile(const clang::LangOptions &language, const clang::Preprocessor *) override;
   void HandleDiagnostic(clang::DiagnosticsEngine::Level level,
                         const clang::Diagnostic &info) override;
-
-  /// Drops the warnings that the value of the last expression, which begins at this place, is not
-  /// used: Clang does not know that it is shown.
-  void dropUnused(unsigned line, unsigned column);
 
   /// How many there are since the last take().
   size_t count() const { return Found.size(); }
@@ -61,6 +61,7 @@ private:
   void noteEarlier(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
   bool isNoNews(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info,
                 llvm::StringRef message);
+  bool dropUnused(const clang::Diagnostic &info, llvm::StringRef option);
   void noteFile(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
 
   clang::DiagnosticOptions &Options;

@@ -499,7 +499,7 @@ auto bundle(void *out, B &&made, long) -> decltype((void)(*made.begin()).first.c
 )";
 
 std::string build(bool cxx) {
-  std::string text = "# 1 \"<farside>\" 3\n";
+  std::string text;
   auto define = [&](const char *name, int value) {
     if (cxx)
       text += "  __" + std::string(name) + " = " + std::to_string(value) + ",\n";

@@ -21,26 +21,57 @@ if TYPE_CHECKING:
     from farside.rescue import Rescue
     from farside.trace import Tracing
 
-_BLANK = re.compile(rb"(?>\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+# What may follow a declaration to the end of a cell: blanks, comments and directives.
+_BLANK = re.compile(rb"(?>\s*\n[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+# Clang says these of a declaration without `;` that could have gone on otherwise.
+_GOES_ON = ("expected function body after function declarator", "expected unqualified-id")
 
 
 def with_semicolon(code: str, diagnostics: Sequence[Diagnostic]) -> str | None:
-    """Return a cell with the ``;`` that is missing at its end, or None if that is not all it lacks.
+    """Return a cell with the ``;`` that, as Clang says, is missing at its end; None if it is not.
 
-    Without one a declaration is no less complete, to whom types it, than an expression is.
+    Without one a declaration is no less complete, to whom types it, than an expression is. It may
+    lack more than that.
+    """
+    source = code.encode()
+    for each in diagnostics:
+        if not each.is_error or len(each.fixits) != 1 or not each.file.startswith("cell "):
+            continue
+        fixit = each.fixits[0]
+        where = fixit.range
+        if fixit.text != ";" or (where.line, where.column) != (where.end_line, where.end_column):
+            continue
+        place = _offset(source, where.line, where.column)
+        if _BLANK.fullmatch(source, place):
+            return (source[:place] + b";" + source[place:]).decode()
+    return None
+
+
+def perhaps_with_semicolon(code: str, diagnostics: Sequence[Diagnostic]) -> str | None:
+    """Return a cell with a ``;`` at its end if that may be all it lacks, but Clang does not say so.
+
+    Of ``int f(int)`` it says that a body is missing.
     """
     errors = [each for each in diagnostics if each.is_error]
-    if len(errors) != 1 or len(errors[0].fixits) != 1 or not errors[0].file.startswith("cell "):
+    if len(errors) != 1 or errors[0].message not in _GOES_ON:
         return None
-    fixit, source = errors[0].fixits[0], code.encode()
-    where = fixit.range
-    if fixit.text != ";" or (where.line, where.column) != (where.end_line, where.end_column):
+    if not errors[0].file.startswith("cell "):
         return None
+    source = code.encode()
+    if not _BLANK.fullmatch(source, _offset(source, errors[0].line, errors[0].column)):
+        return None
+    plain = "//" not in code and "#" not in code
+    return code.rstrip() + (";" if plain else "\n;")
+
+
+def _declares_nothing(diagnostics: Sequence[Diagnostic]) -> bool:
+    """Tell whether a cell was accepted that nobody meant, such as ``int;``."""
+    return any(each.option == "-Wmissing-declarations" for each in diagnostics)
+
+
+def _offset(source: bytes, line: int, column: int) -> int:
     lines = source.split(b"\n")
-    place = sum(len(line) + 1 for line in lines[: where.line - 1]) + where.column - 1
-    if not _BLANK.fullmatch(source, place):
-        return None
-    return (source[:place] + b";" + source[place:]).decode()
+    return sum(len(each) + 1 for each in lines[: line - 1]) + column - 1
 
 
 class CellCompiler:
@@ -74,8 +105,8 @@ class CellCompiler:
             given: whether its value is for a Python program, and not shown.
 
         Returns:
-            the second is the code that was compiled. It is another where all that Clang misses is a
-            ``;`` at its end; and where a value that was to be given has no form in Python: then it
+            the second is the code that was compiled. It is another where Clang misses a ``;`` at
+            its end; and where a value that was to be given has no form in Python: then it
             keeps the value, under a name, and shows it.
 
         Raises:
@@ -87,6 +118,12 @@ class CellCompiler:
             if not compiled.ok and (ended := with_semicolon(code, compiled.diagnostics)):
                 code = ended
                 compiled = self._attempt(cell, code, given=given)
+            elif not compiled.ok and (ended := perhaps_with_semicolon(code, compiled.diagnostics)):
+                second = self._attempt(cell, ended, given=given)
+                if second.ok and not _declares_nothing(second.diagnostics):
+                    code, compiled = ended, second
+                elif second.ok:
+                    self._roll_back()
             if given and compiled.ok and compiled.value_opaque:
                 self._roll_back()
                 code = bound(code, compiled.value_offset, self.names.name(cell))

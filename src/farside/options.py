@@ -37,7 +37,8 @@ class Options:
         output: ``inherit`` gives the far side the near side's stdout and stderr;
             ``capture`` collects both for `CellResult`.
         slab_bytes: size of the far side's reserved address range; None lets the executor choose.
-        libraries: shared libraries, objects and archives to load before the first cell.
+        libraries: shared libraries, objects and archives that a session loads as it starts, in
+            order; see `Session.load`. A session that is kept in a file keeps them as loaded files.
         library_dirs: directories of the far side that are searched for libraries first.
         autoload: whether a library is loaded by itself when a cell refers to what it defines.
         time_limit: seconds that a cell may run, None for as long as it takes.

@@ -82,6 +82,9 @@ class Session(Calling):
             options: how it works; None for the usual way.
             changes: attributes of `Options` in place of those, by their names; ``include`` is a
                 directory, or several, for ``include_dirs``.
+
+        With `Options.libraries` it waits for the far side, which loads them, and raises what
+        `load` does.
         """
         self.options = permitted(changed(Options() if options is None else options, changes))
         self.next_cell = 1
@@ -128,6 +131,12 @@ class Session(Calling):
         self._file: SessionFile | None = None
         self.resumed: Resumed | None = None
         started.build_missing_pch()
+        try:
+            for library in self.options.libraries:
+                self.load(library)
+        except BaseException:
+            self.close()
+            raise
 
     # ------------------------------------------------------------------ the path of a cell
 

@@ -21,6 +21,12 @@ from .conftest import run_all, shown
         ("using T = int", "(int)sizeof(T)", "4"),
         ("int x = 1; ++x; do { ++x; } while (x < 5)", "x", "5"),
         ("namespace n { int x = 8; }\nusing namespace n", "x", "8"),
+        ("int y = 3\n#define FOO 3", "y + FOO", "6"),
+        ("int y = 3 // three\n#if 1\n#define FOO \\\n 4\n#endif\n", "y + FOO", "7"),
+        ("struct Later", "(Later *)nullptr == nullptr", "true"),
+        ("long later(int)", "sizeof(later(1))", "8"),
+        ('extern "C" int abs(int) // of C', "abs(-3)", "3"),
+        ("long later(int)\n#define ONE 1", "sizeof(later(ONE))", "8"),
         ("int x = 1;\nint grüße = x + 1; int größer = grüße", "größer", "2"),
     ],
 )
@@ -64,3 +70,27 @@ def test_what_lacks_more(session: Session, code: str) -> None:
 def test_comments_without_end_of_hope_take_no_time(session: Session) -> None:
     with pytest.raises(CompileError):
         session.run("int x = 1 " + "/**/" * 5000 + " int y = 2;")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("int bad = nope", "use of undeclared identifier 'nope'"),
+        ("static_assert(false)", "static assertion failed"),
+        ("int x = 1 // one\nint y = 2", "expected ';' after top level declarator"),
+    ],
+)
+def test_it_is_not_told_beside_what_else_is_wrong(
+    session: Session, code: str, message: str
+) -> None:
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    assert [each.message for each in caught.value.diagnostics] == [message]
+
+
+@pytest.mark.parametrize("code", ["int", "const", "template <class T>", "typedef int"])
+def test_what_a_semicolon_would_make_nothing_of(session: Session, code: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    assert [each.severity for each in caught.value.diagnostics].count("error") == 1
+    assert shown(session.run("1")) == "1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farside.errors import CompileError, Crashed, FarsideError, Interrupted, OptionError
@@ -11,7 +11,7 @@ from farside.remote.death import CLD_EXITED, CLD_KILLED, DeathReport
 from farside.result.value import Value, ValueKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from farside.result.bundle import Display
 
@@ -23,6 +23,9 @@ class FakeResult:
     notices: tuple[str, ...] = ()
     stdout: str = ""
     stderr: str = ""
+    timings: Mapping[str, float] = field(
+        default_factory=lambda: {"compile": 0.0123, "link": 0.0004, "commit": 3.0, "run": 2.5}
+    )
 
 
 @dataclass(frozen=True)

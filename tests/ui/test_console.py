@@ -64,6 +64,17 @@ def test_a_death_is_shown_with_what_was_done_about_it(desk: Desk) -> None:
     assert second == "note: the far side was started again"
 
 
+def test_a_cell_is_timed(desk: Desk) -> None:
+    assert desk.console.execute("%time 12")
+    assert desk.session.ran == ["12"]
+    assert "12" in desk.out.getvalue()
+    assert desk.err.getvalue() == "note: compiled in 12.30 ms, linked in 400.00 µs, run in 2.50 s\n"
+    assert not desk.console.execute("%time bad")
+    assert not desk.console.execute("%time")
+    assert desk.err.getvalue().endswith("error: %time needs the code of a cell\n")
+    assert desk.console.failures == 2
+
+
 def test_ctrl_c_is_an_interrupted_input(desk: Desk) -> None:
     assert not desk.console.execute("ctrl-c")
     assert desk.err.getvalue() == "error: interrupted\n"

@@ -43,6 +43,7 @@ _LAST_CELL = 1_000_000_000  # some are left for those that follow: numbers are 3
 _KINDS: tuple[str, ...] = get_args(FileKind)
 # What belongs to the near side that writes, and not to the session.
 _NOT_SAVED = frozenset(("output", "compiler", "executor", "trace"))
+_SAVED_AS_STEPS = frozenset(("libraries",))  # which are loaded once by coming back
 
 
 class SavedCell(NamedTuple):
@@ -89,7 +90,7 @@ def header_line(options: Options) -> bytes:
     chosen = {
         field.name: getattr(options, field.name)
         for field in fields(Options)
-        if field.name not in _NOT_SAVED
+        if field.name not in _NOT_SAVED | _SAVED_AS_STEPS
         and getattr(options, field.name) != getattr(default, field.name)
     }
     for name, value in chosen.items():

@@ -68,11 +68,18 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Time:
+    """``%time CODE``: run a cell and say how long it took."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """``%quit``: end the session."""
 
 
-Command = Help | Undo | Lib | LibDir | Libs | Checkpoint | Restore | History | Save | Quit
+Command = Help | Undo | Lib | LibDir | Libs | Checkpoint | Restore | History | Save | Time | Quit
 
 HELP_TEXT = """\
 %help          list these commands (also %h, %?)
@@ -84,6 +91,7 @@ HELP_TEXT = """\
 %lib PATH      load a shared library (.so), or link an object (.o) or archive (.a)
 %lib -L DIR    look for libraries in a directory before all others
 %lib           list what is loaded, and where libraries are looked for
+%time CODE     run a cell, and say how long it was compiled, linked and run
 %quit          end the session (also %q, %exit; or Ctrl-D)"""
 
 _NAMES = {
@@ -97,6 +105,7 @@ _NAMES = {
     "restore": "restore",
     "history": "history",
     "save": "save",
+    "time": "time",
     "quit": "quit",
     "q": "quit",
     "exit": "quit",
@@ -124,6 +133,10 @@ def parse_command(text: str) -> Command:
         if not argument:
             raise OptionError("%save needs the path of a file to keep the session in")
         return Save(_unquote(argument))
+    if name == "time":
+        if not argument:
+            raise OptionError("%time needs the code of a cell")
+        return Time(argument)
     if name == "undo":
         return Undo(_count(argument))
     if name in ("checkpoint", "restore"):
@@ -176,7 +189,7 @@ def _unquote(path: str) -> str:
 def _unknown(word: str) -> str:
     import difflib
 
-    names = ("help", "undo", "lib", "checkpoint", "restore", "history", "save", "quit")
+    names = ("help", "undo", "lib", "checkpoint", "restore", "history", "save", "time", "quit")
     near = difflib.get_close_matches(word[1:40], names, n=1, cutoff=0.5)
     hint = f"did you mean %{near[0]}?" if near else "%help lists the commands"
     shown = word if len(word) <= 40 else word[:39] + "…"

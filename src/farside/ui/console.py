@@ -22,7 +22,7 @@ from farside.source.cells import is_command
 from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from farside.frontend.diagnostics import Diagnostic
     from farside.result.bundle import Display
@@ -58,6 +58,10 @@ class Result(Protocol):
     @property
     def notices(self) -> tuple[str, ...]:
         """Sentences for the user."""
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds by phase: ``compile``, ``link`` and ``run``, and others."""
 
 
 class Past(Protocol):
@@ -165,6 +169,14 @@ class Console:
         Raises:
             FarsideError: the cell failed.
         """
+        self._run(code)
+
+    def _run(self, code: str) -> Result:
+        """Run a cell, show its value and return what came of it.
+
+        Raises:
+            FarsideError: the cell failed.
+        """
         self.begin()
         try:
             result = self.session.run(code)
@@ -178,6 +190,7 @@ class Console:
         if result.value is not None:
             self._out.write(f"{result.value}\n")
         self._out.flush()
+        return result
 
     def _display(self, display: Display) -> None:
         """Show what a cell displays while it runs; a terminal has no place for updates."""
@@ -273,6 +286,8 @@ class Console:
             self._out.flush()
         elif isinstance(command, commands.Save):
             self.notice(self.session.save(command.path))
+        elif isinstance(command, commands.Time):
+            self.notice(_times(self._run(command.code).timings))
         elif isinstance(command, commands.Lib):
             self._load(command.path)
         elif isinstance(command, commands.LibDir):
@@ -285,6 +300,20 @@ class Console:
             self._out.flush()
         else:
             self.quit = True
+
+
+def _times(timings: Mapping[str, float]) -> str:
+    """Say how long a cell took; one that only defines something runs nothing."""
+    phases = (("compiled", "compile"), ("linked", "link"), ("run", "run"))
+    told = [(done, timings.get(name, 0.0)) for done, name in phases]
+    return ", ".join([f"{done} in {_duration(seconds)}" for done, seconds in told if seconds > 0])
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the unit that leaves one to three digits before the point."""
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.2f} µs"
 
 
 def _past_line(past: Past) -> str:
