@@ -148,16 +148,17 @@ def test_a_network_that_is_cut(session: Session, network: Network) -> None:
     assert shown(session.run("x")) == "1"
 
 
-def test_a_program_that_is_killed_while_the_network_is_away(
-    session: Session, network: Network, monkeypatch: pytest.MonkeyPatch
+def kill_unheard(
+    session: Session, network: Network, monkeypatch: pytest.MonkeyPatch, until: str
 ) -> None:
+    """Kill the program, of which the session hears when it has sent a call of that name."""
     send = Conversation.call
     executor = session._execution.started()
     assert executor is not None
 
     def send_and_hear(conversation: Conversation, function: int, *rest: Any, **more: Any) -> int:
         sequence = send(conversation, function, *rest, **more)
-        if function == executor.address(bootstrap.COMMIT):
+        if function == executor.address(until):
             network.resume()
         return sequence
 
@@ -167,10 +168,29 @@ def test_a_program_that_is_killed_while_the_network_is_away(
     worker = session.worker_pid
     os.kill(worker, signal.SIGKILL)
     assert wait_for_end(worker)
+
+
+def test_a_program_that_is_killed_while_the_network_is_away(
+    session: Session, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_unheard(session, network, monkeypatch, bootstrap.COMMIT)
     result = session.run("x += 10;")  # is sent to a program that has ended
     killed = "the program had ended before the cell ran: SIGKILL (killed): by another process, or"
     assert result.notices == (f"{killed} by itself", AS_IT_WAS)
     assert shown(session.run("x")) == "12"
+
+
+def test_a_call_to_a_program_that_is_killed_while_the_network_is_away(
+    session: Session, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.run("int add(int n) { return x += n; }")
+    assert session.fn.add(0) == 2
+    session.run("int later;")  # keeps the state
+    kill_unheard(session, network, monkeypatch, bootstrap.CALL)
+    assert session.fn.add(10) == 12
+    assert session.fn.add(1) == 13
+    killed = "the program had ended before the call: SIGKILL (killed): by another process, or"
+    assert session.run("x").notices == (f"{killed} by itself", AS_IT_WAS)
 
 
 def test_an_executor_that_is_killed_there(session: Session) -> None:

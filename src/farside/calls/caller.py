@@ -37,6 +37,7 @@ from farside.errors import (
     ArgumentMismatch,
     CallError,
     CompileError,
+    Crashed,
     FarsideError,
     OptionError,
     SetupError,
@@ -209,7 +210,7 @@ class Calls:
                 each.encode(encoder)
             except ArgumentMismatch as error:
                 raise _of_argument(callee, index, error) from None
-        outcome = self._run(stub, b"".join(encoder.parts), recovering, self._memory.used)
+        outcome = self._run(stub, b"".join(encoder.parts), recovering, self._memory.used, arguments)
         if outcome.exception:
             self._note_kept(described, arguments, outcome)
             raise self._exception(stub, outcome)
@@ -286,26 +287,76 @@ class Calls:
         payload: bytes,
         recovering: Callable[[str], AbstractContextManager[None]],
         beside: int = 0,
+        arguments: Sequence[object] = (),
     ) -> RunOutcome:
-        """Run a stub, with as many bytes of the memory beside: one message, one answer."""
+        """Run a stub, with as many bytes of the memory beside: one message, one answer.
+
+        Where somebody has ended the program and the news came only after the call was sent, as over
+        a network, it had not begun it: it is brought back, and the call sent once more.
+        """
         execution = self._execution
         called_back = self.callbacks.made
         self.callbacks.begin()
         execution.given.clear()  # what a call that threw has left
-        with recovering(stub.what), self._gate.wait(self._gentle()):
+        with recovering(stub.what):
+            try:
+                outcome = self._send(stub, payload, beside)
+            except Crashed:
+                if not self._brought_back():
+                    raise
+                stub = self._there(stub)
+                self._check_arguments(stub, arguments)
+                outcome = self._send(stub, payload, beside)
+        again = None if beside or called_back != self.callbacks.made else payload
+        cell = self._rescue.journal.last_cell
+        took = outcome.nanoseconds * 1e-9
+        self._since.append(Made(stub, again, took, cell, outcome.exception_type))
+        return outcome
+
+    def _send(self, stub: Stub, payload: bytes, beside: int) -> RunOutcome:
+        execution = self._execution
+        with self._gate.wait(self._gentle()):
             self._keep_state()
-            outcome = execution.calls.call(
+            return execution.calls.call(
                 execution.platform.jitdylib("main").header,
                 stub.address,
                 payload,
                 Beside(self._memory.descriptor, beside) if beside else NOTHING,
                 self._options.time_limit,
             )
-        again = None if beside or called_back != self.callbacks.made else payload
-        cell = self._rescue.journal.last_cell
-        took = outcome.nanoseconds * 1e-9
-        self._since.append(Made(stub, again, took, cell, outcome.exception_type))
-        return outcome
+
+    def _brought_back(self) -> bool:
+        """Bring a program back that has ended before it began what it was sent; tell whether it
+        had."""
+        executor = self._execution.started()
+        if executor is None or executor.had_begun():
+            return False
+        return self._rescue.bring_back("the call", self._make_again_after)
+
+    def _make_again_after(self, error: FarsideError) -> None:
+        if self._execution.calls.went_back is not None:
+            self.make_again(error)
+        self._execution.calls.went_back = None
+
+    def _there(self, stub: Stub) -> Stub:
+        """Return a stub where it lies now, placed again if it has gone with a state."""
+        there = stub.image in self._execution.images()
+        address = self._execution.address_of(stub.symbol) if there else self._link(stub)
+        assert address is not None
+        if address == stub.address:
+            return stub
+        moved = stub._replace(address=address)
+        for key, known in self._stubs.items():
+            if known.image == stub.image:
+                self._stubs[key] = moved
+        return moved
+
+    def _check_arguments(self, stub: Stub, arguments: Sequence[object]) -> None:
+        """Make sure that the objects that a call is about came back with the program."""
+        self.check_code(stub.what)
+        for each in arguments:
+            if isinstance(each, Value):
+                self._check_alive(each)
 
     def _blocks(self) -> Blocks | None:
         """Return the memory that large values of the last call came in."""
@@ -540,9 +591,7 @@ class Calls:
 
     def _make_one_again(self, made: Made) -> bool:
         try:
-            stub = made.stub
-            if stub.image not in self._execution.images():
-                stub = stub._replace(address=self._link(stub))
+            stub = self._there(made.stub)
             assert made.payload is not None
             with self._gate.wait():
                 header = self._execution.platform.jitdylib("main").header
