@@ -31,6 +31,11 @@ def marked_processes(mark: str) -> dict[int, str]:
     return found
 
 
+def parent_of(pid: int) -> int:
+    """Return the parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def wait_for_end(pid: int, seconds: float = 20) -> bool:
     """Wait until a process has ended, or for `seconds`; return whether it has."""
     try:

@@ -23,8 +23,8 @@ from farside.remote.far_end import receive_message
 from farside.rescue import AS_IT_WAS, STARTED_AGAIN
 from farside.session import Session
 from tests.far_sides import Front
-from tests.session.conftest import shown, wait_for_snapshot
-from tests.traces import wait_for_end
+from tests.session.conftest import shown, start_daemon, wait_for_snapshot
+from tests.traces import parent_of, wait_for_end
 
 
 class Network:
@@ -204,30 +204,6 @@ def test_an_executor_that_is_killed_there(session: Session) -> None:
 # ------------------------------------------------------------------ without the supervisor
 
 LOSE_SUPERVISOR = "x = 9; kill(getppid(), SIGKILL); for (;;) pause();"
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def start_daemon(session: Session, pipe: Path) -> int:
-    """Start what has left the program, and carries no mark but the limit; return a pipe from it."""
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    session.run(f"""
-        if (!fork()) {{
-          setsid();
-          if (fork())
-            _exit(0);
-          char *const nothing[] = {{nullptr}};
-          execle("/bin/sh", "sh", "-c", "exec 9> {pipe}; echo >&9; exec sleep 1000000", nullptr,
-                 nothing);
-        }}
-    """)
-    os.set_blocking(reader, True)
-    select.select([reader], [], [])
-    assert os.read(reader, 1) == b"\n"
-    return reader
 
 
 def is_over(reader: int) -> bool:

@@ -16,7 +16,7 @@ from farside.options import Options
 from farside.remote.snapshot import Snapshot
 from farside.session import CellResult, Session
 from tests.far_sides import ELSEWHERE, LIMITED, far_side
-from tests.traces import wait_for_end
+from tests.traces import parent_of, wait_for_end
 
 NewSession = Callable[..., Session]
 
@@ -85,8 +85,27 @@ def supervisor_of(session: Session) -> int:
     """Return the process that watches the worker, also where the session does not know it."""
     if not ELSEWHERE:
         return session.supervisor_pid
-    stat = Path(f"/proc/{session.worker_pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1])
+    return parent_of(session.worker_pid)
+
+
+def start_daemon(session: Session, pipe: Path) -> int:
+    """Start what has left the program, and carries no mark but the limit; return a pipe from it."""
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    session.run(f"""
+        if (!fork()) {{
+          setsid();
+          if (fork())
+            _exit(0);
+          char *const nothing[] = {{nullptr}};
+          execle("/bin/sh", "sh", "-c", "exec 9> {pipe}; echo >&9; exec sleep 1000000", nullptr,
+                 nothing);
+        }}
+    """)
+    os.set_blocking(reader, True)
+    select.select([reader], [], [])
+    assert os.read(reader, 1) == b"\n"
+    return reader
 
 
 def run_all(session: Session, *cells: str) -> CellResult:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import threading
@@ -17,7 +16,7 @@ from farside.session import Session
 from tests.conftest import Traces
 from tests.traces import wait_for_end
 
-from .conftest import NewSession, end_between_cells, run_all, shown, supervisor_of
+from .conftest import NewSession, end_between_cells, run_all, shown, start_daemon, supervisor_of
 
 KEPT = ("the program's state is as it was before the cell",)
 POSIX = "#include <csignal>\n#include <unistd.h>\n#include <vector>\n"
@@ -137,24 +136,9 @@ def test_a_child_that_stops_everything_without_end_is_ended(
 def test_what_was_started_without_environment_ends_with_the_supervisor(
     new_session: NewSession, tmp_path: Path, killed: str
 ) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(reader, True)
     session = new_session()
     session.run(POSIX)
-    session.run(f"""
-        if (!fork()) {{
-          setsid();
-          if (fork())
-            _exit(0);
-          char *const nothing[] = {{nullptr}};
-          execle("/bin/sh", "sh", "-c", "exec 9> {pipe}; echo >&9; exec sleep 1000000", nullptr,
-                 nothing);
-        }}
-    """)
-    select.select([reader], [], [])
-    assert os.read(reader, 1) == b"\n"
+    reader = start_daemon(session, tmp_path / "pipe")
     if killed == "idle":
         worker, supervisor = session.worker_pid, supervisor_of(session)
         end_between_cells(session, supervisor)
