@@ -310,10 +310,7 @@ class Executor:
                 with then.far_end() as far:
                     sequence = conversation.call(function, payload, deadline, request, far.fileno())
             self.slept = not (patience and conversation.look(patience))
-            while not conversation.has_result(sequence):
-                conversation.turn(deadline)
-                if conversation.ended or self._has_ended:
-                    self._pump_until(lambda: conversation.has_result(sequence), deadline)
+            self._pump_until(lambda: conversation.has_result(sequence), deadline)
             self._pipes.drain()
             return conversation.result(sequence)
 
