@@ -91,6 +91,7 @@ _NOT_SHARED = dict.fromkeys(
     (
         "test_a_buffer_is_seen_by_both_sides",
         "test_a_buffer_outlives_the_program",
+        "test_a_buffer_is_not_named_by_what_is_taken",
         "test_what_cannot_be_shared",
         "test_arrays_without_elements_are_shared",
         "test_what_else_is_done_finds_the_program_that_has_ended",
