@@ -259,32 +259,66 @@ class Rescue:
             FarSideLost: it could not be brought back as it was. The cell was written for another
                 state, and is not run.
         """
-        made = self._prepared(prepare, make_calls_again)
+        made = self.prepared(_CELL, prepare, make_calls_again)
+
+        def anew() -> tuple[T, R]:
+            made = prepare()
+            return made, run(made)
+
+        return self.unless_begun(_CELL, lambda: (made, run(made)), anew, make_calls_again)
+
+    def unless_begun(
+        self,
+        what: str,
+        attempt: Callable[[], R],
+        again: Callable[[], R],
+        make_calls_again: Callable[[FarsideError], None],
+    ) -> R:
+        """Have a program run something; once more where it had ended before it began that.
+
+        Args:
+            what: is done.
+            attempt: sends it to the program.
+            again: sends it to the program that was brought back.
+            make_calls_again: see `Calls.make_again`.
+
+        Raises:
+            FarSideLost: it could not be brought back as it was.
+        """
         executor = self._execution.started()
         try:
-            return made, run(made)
+            return attempt()
         except Crashed:
             if executor is None or executor.had_begun():
                 raise
-            if not self.bring_back(_CELL, make_calls_again):
+            if not self.bring_back(what, make_calls_again):
                 raise
-        made = prepare()
-        return made, run(made)
+        return again()
 
-    def _prepared(
-        self, prepare: Callable[[], T], make_calls_again: Callable[[FarsideError], None]
+    def prepared(
+        self, what: str, prepare: Callable[[], T], make_calls_again: Callable[[FarsideError], None]
     ) -> T:
-        self.bring_back(_CELL, make_calls_again)
+        """Prepare something for a program that lives; anew where it ends meanwhile.
+
+        Args:
+            what: is to be done with the program next.
+            prepare: compiles and links it; has none of the user's code run.
+            make_calls_again: see `Calls.make_again`.
+
+        Raises:
+            FarSideLost: it could not be brought back as it was.
+        """
+        self.bring_back(what, make_calls_again)
         executor = self._execution.started()
         ran = executor.ran if executor is not None else 0
         try:
             made = prepare()
-            if not self.bring_back(_CELL, make_calls_again):
+            if not self.bring_back(what, make_calls_again):
                 return made
         except (Crashed, FarSideLost):
-            if executor is None or executor.ran != ran:
+            if executor is None or executor.ran - ran > (not executor.had_begun()):
                 raise
-            if not self.bring_back(_CELL, make_calls_again):
+            if not self.bring_back(what, make_calls_again):
                 raise
         return prepare()
 

@@ -149,16 +149,19 @@ def test_a_network_that_is_cut(session: Session, network: Network) -> None:
 
 
 def kill_unheard(
-    session: Session, network: Network, monkeypatch: pytest.MonkeyPatch, until: str
+    session: Session,
+    network: Network,
+    monkeypatch: pytest.MonkeyPatch,
+    until: str | None = None,
 ) -> None:
-    """Kill the program, of which the session hears when it has sent a call of that name."""
+    """Kill the program, of which the session hears when it has sent a call of that name, or any."""
     send = Conversation.call
     executor = session._execution.started()
     assert executor is not None
 
     def send_and_hear(conversation: Conversation, function: int, *rest: Any, **more: Any) -> int:
         sequence = send(conversation, function, *rest, **more)
-        if function == executor.address(until):
+        if until is None or function == executor.address(until):
             network.resume()
         return sequence
 
@@ -188,6 +191,18 @@ def test_a_call_to_a_program_that_is_killed_while_the_network_is_away(
     session.run("int later;")  # keeps the state
     kill_unheard(session, network, monkeypatch, bootstrap.CALL)
     assert session.fn.add(10) == 12
+    assert session.fn.add(1) == 13
+    killed = "the program had ended before the call: SIGKILL (killed): by another process, or"
+    assert session.run("x").notices == (f"{killed} by itself", AS_IT_WAS)
+
+
+def test_a_first_call_to_a_program_that_is_killed_while_the_network_is_away(
+    session: Session, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.run("int add(int n) { return x += n; }")
+    session.run("int later;")  # keeps the state
+    kill_unheard(session, network, monkeypatch)
+    assert session.fn.add(10) == 12  # its code is sent to a program that has ended
     assert session.fn.add(1) == 13
     killed = "the program had ended before the call: SIGKILL (killed): by another process, or"
     assert session.run("x").notices == (f"{killed} by itself", AS_IT_WAS)

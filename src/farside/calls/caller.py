@@ -15,6 +15,7 @@ called back, or had large arrays) end the list; those are named as taken back.
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import islice, product
 from struct import Struct
 from time import monotonic
@@ -37,7 +38,6 @@ from farside.errors import (
     ArgumentMismatch,
     CallError,
     CompileError,
-    Crashed,
     FarsideError,
     OptionError,
     SetupError,
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from farside.result.output import Output
     from farside.result.python import Blocks
 
+_CALL = "the call"
 _MOST_ATTEMPTS = 6
 _PAUSE = 0.02  # seconds between two states that are kept in a burst of calls
 _LONGEST = 2.0  # seconds of calls that are made again
@@ -298,15 +299,20 @@ class Calls:
         called_back = self.callbacks.made
         self.callbacks.begin()
         execution.given.clear()  # what a call that threw has left
+
+        def anew() -> RunOutcome:
+            nonlocal stub
+            stub = self._there(stub)
+            self._check_arguments(stub, arguments)
+            return self._send(stub, payload, beside)
+
         with recovering(stub.what):
-            try:
-                outcome = self._send(stub, payload, beside)
-            except Crashed:
-                if not self._brought_back():
-                    raise
-                stub = self._there(stub)
-                self._check_arguments(stub, arguments)
-                outcome = self._send(stub, payload, beside)
+            outcome = self._rescue.unless_begun(
+                _CALL,
+                partial(self._send, stub, payload, beside),
+                anew,
+                self._make_again_after,
+            )
         again = None if beside or called_back != self.callbacks.made else payload
         cell = self._rescue.journal.last_cell
         took = outcome.nanoseconds * 1e-9
@@ -324,14 +330,6 @@ class Calls:
                 Beside(self._memory.descriptor, beside) if beside else NOTHING,
                 self._options.time_limit,
             )
-
-    def _brought_back(self) -> bool:
-        """Bring a program back that has ended before it began what it was sent; tell whether it
-        had."""
-        executor = self._execution.started()
-        if executor is None or executor.had_begun():
-            return False
-        return self._rescue.bring_back("the call", self._make_again_after)
 
     def _make_again_after(self, error: FarsideError) -> None:
         if self._execution.calls.went_back is not None:
@@ -402,8 +400,12 @@ class Calls:
                 _ = self._execution.platform  # waits for the executor
             if not self._execution.calls.offers(bootstrap.CALL):
                 raise SetupError("This executor does not offer calls from Python (farside_call).")
-            compiled, symbol = self._compile(callee, described, alive)
-            stub = self._place(callee, described, compiled.object or b"", symbol, what)
+
+            def prepare() -> Stub:
+                compiled, symbol = self._compile(callee, described, alive)
+                return self._place(callee, described, compiled.object or b"", symbol, what)
+
+            stub = self._rescue.prepared(_CALL, prepare, self._make_again_after)
         self._stubs[callee, _key(described, alive)] = stub
         return stub
 
