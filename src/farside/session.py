@@ -20,10 +20,11 @@ from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
 from farside.errors import CppException, OptionError, RemoteError, SetupError
 from farside.frontend.start import start_compiler
+from farside.going_back import GoingBack
 from farside.interrupts import InterruptGate
 from farside.loading import call_main, load
 from farside.options import Options, changed
-from farside.outcome import CellResult, Checkpoint, Closing, Past
+from farside.outcome import CellResult, Closing, Past
 from farside.owned import abandon, ask_owner, ask_to_end, demangle_with, show_to_owner
 from farside.permitted import permitted
 from farside.recovery.journal import Journal, JournalEntry
@@ -43,11 +44,8 @@ if TYPE_CHECKING:
     from farside.frontend.client import CompiledCell
     from farside.link import LinkedImage
     from farside.options import OptionChanges
-    from farside.recovery.file import SessionFile
-    from farside.recovery.saved import SavedSession
     from farside.remote.commit import RunOutcome
     from farside.result.bundle import Display
-    from farside.resume import Resumed
 
 __all__ = ["CellResult", "Closing", "Past", "Session"]
 
@@ -55,7 +53,7 @@ T = TypeVar("T")
 _MAIN = "main"
 
 
-class Session(Calling):
+class Session(GoingBack, Calling):
     """An interactive C++ session with a compiler and an executor of its own.
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
@@ -128,8 +126,6 @@ class Session(Calling):
         self._cells = CellCompiler(
             self.options, self._compiler, self._rescue, self._gate, self._tracing
         )
-        self._file: SessionFile | None = None
-        self.resumed: Resumed | None = None
         started.build_missing_pch()
         try:
             for library in self.options.libraries:
@@ -333,121 +329,6 @@ class Session(Calling):
 
     # ------------------------------------------------------------------ besides running cells
 
-    def undo(self, count: int = 1) -> tuple[str, ...]:
-        """Take back the newest `count` cells: names, symbols, memory, and all that they did.
-
-        Where the state before them is not kept any more, what they did to older variables stays.
-
-        Returns:
-            what the user should know, a sentence each.
-
-        Raises:
-            OptionError: there are not that many cells; nothing is taken back.
-            TypeError: that is no number.
-        """
-        if not isinstance(count, int):
-            raise TypeError(f"undo takes a number of cells, not {count!r}")
-        with self._exclusive():
-            if count < 1 or count > len(self._journal):
-                have = len(self._journal)
-                raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
-            names = self._newest_images(count)
-            state = self._execution.keeps_before(names)
-            users = self._execution.users_of(names)
-            if users:
-                raise OptionError(f"cannot undo {names[0]}: {', '.join(users)} refers to it")
-            self._journal.take_back(count)
-            failure: RemoteError | None = None
-            with self._recovering("undo"):
-                if state is not None:
-                    notices = self._rescue.go_back(state)
-                else:
-                    for name in reversed(names):
-                        try:
-                            with self._gate.wait():
-                                self._execution.remove(name)
-                        except RemoteError as error:
-                            failure = failure or error  # a destructor threw; the cell is gone
-                    self._keep()
-                    if (state := self._execution.present) is not None:
-                        state.snapshot.ready(1.0)  # no cells that could be run again lead here
-                    notices = (
-                        "only what the cells defined was taken back: the state before them is not"
-                        " kept any more",
-                    )
-            self._rescue.rollback_compiler()
-            if failure is not None:
-                raise failure
-            return notices
-
-    def checkpoint(self, name: str) -> None:
-        """Keep the present state under a name, until the session ends or goes back before it.
-
-        A name that is in use is given to the present state.
-
-        Raises:
-            OptionError: snapshots are switched off, or none of the present state could be taken.
-        """
-        with self._exclusive():
-            state = self._execution.present
-            if state is None:
-                raise OptionError("there is no snapshot of the present state to keep (--snapshots)")
-            self._drop_checkpoint(name)
-            state.pins += 1
-            self._rescue.checkpoints[name] = Checkpoint(name, self._journal.last_cell, state)
-
-    def restore(self, name: str) -> tuple[str, ...]:
-        """Go back to a checkpoint: the program, its names, everything.
-
-        The checkpoint stays; those that are younger are gone.
-
-        Returns:
-            what the user should know, a sentence each.
-
-        Raises:
-            OptionError: there is no such checkpoint, or the process that kept it was killed.
-        """
-        with self._exclusive():
-            found = self._rescue.checkpoint(name)
-            with self._recovering(f"restoring {name}"):
-                went_back = self._execution.go_back(found.state)
-                self._journal.keep_only([e for e in self._journal if e.cell <= found.cell])
-                notices = self._rescue.follow(found.state, went_back)
-            self._rescue.rollback_compiler()
-            return notices
-
-    def history(self) -> tuple[Past, ...]:
-        """Return the accepted cells, oldest first, and what can be gone back to."""
-        return self._rescue.history()
-
-    # ------------------------------------------------------------------ beyond this process
-
-    def save(self, path: str, *, replace: bool = True) -> str:
-        """Keep the accepted cells in a file from now on, so that `resume` can bring them back.
-
-        Each cell is there when `run` returns, whatever becomes of this process afterwards.
-
-        Args:
-            path: of the file; one that holds another session is replaced.
-            replace: whether it is.
-
-        Returns:
-            a sentence about it.
-
-        Raises:
-            OptionError: the file cannot be written, holds something else, or is in use.
-        """
-        from farside.recovery.file import SessionFile
-
-        with self._exclusive():
-            if self._file is not None and self._file.path == os.path.realpath(path):
-                return f"the session is kept in {path} already"
-            file = SessionFile(path, self.options, self._journal, replace=replace)
-            if self._file is not None:
-                self._file.close()
-            self._file = file
-        return f"the session is kept in {path} from now on"
-
     @classmethod
     def resume(cls, path: str, **changes: Any) -> Self:
         """Start a session and run again, in it, the cells that were kept in a file.
@@ -479,28 +360,10 @@ class Session(Calling):
             os.close(saved.descriptor)
         return session
 
-    def _go_on_in(self, saved: SavedSession) -> None:
-        """Keep a session that came back in its file; `resumed` says if that cannot be."""
-        from farside.recovery.file import go_on
-
-        assert self.resumed is not None
-        self._file, notice = go_on(saved, self.options, self._journal, bool(self.resumed.failed))
-        if notice:
-            self.resumed = self.resumed._replace(notices=(*self.resumed.notices, notice))
-
-    def _write_down(self) -> tuple[str, ...]:
-        """Bring the session's file up to date, if it has one; return what went wrong."""
-        notice = self._file.update(self._journal) if self._file is not None else None
-        return () if notice is None else (notice,)
-
     def interrupt(self) -> None:
         """Stop the cell that runs, from any thread; it is taken back. Without one do nothing."""
         if self._turns.busy:
             self._gate.interrupt()
-
-    def _drop_checkpoint(self, name: str) -> None:
-        if (found := self._rescue.checkpoints.pop(name, None)) is not None:
-            found.state.pins -= 1
 
     def _keep(self) -> None:
         """Keep the state after something other than a cell."""

@@ -127,11 +127,13 @@ def test_compiler_killed_while_it_compiles(session: Session, tmp_path: Path) -> 
     session.run("int x = 3;")
 
     def strike() -> None:
-        # It can be opened when Clang waits to read it, the second time when it is asked again.
+        # It can be opened when Clang waits to read it, the second time when it is asked again; what
+        # it reads does not end before both are closed.
         with pipe.open("w"):
-            os.kill(session.compiler_pid, signal.SIGKILL)
-            wait_for_end(session.compiler_pid)
-        pipe.write_text("int from_header = x + 1;\n")
+            compiler = session.compiler_pid
+            os.kill(compiler, signal.SIGKILL)
+            wait_for_end(compiler)
+            pipe.write_text("int from_header = x + 1;\n")
 
     thread = threading.Thread(target=strike)
     thread.start()

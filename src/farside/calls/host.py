@@ -194,16 +194,6 @@ class Calling:
         if self._calls is not None:
             self._calls.declared(compiled, code)
 
-    def _newest_images(self, count: int) -> list[str]:
-        """Return the images of the newest cells, and of calls compiled after the first of them."""
-        cells = [f"cell {entry.cell}" for entry in self._rescue.journal.entries[-count:]]
-        images = list(self._execution.images())
-        first = min([images.index(name) for name in cells if name in images], default=len(images))
-        return [
-            *[name for name in images[first:] if name in cells or name.startswith("call ")],
-            *[name for name in cells if name not in images],
-        ]
-
     def _revive(self, what: str) -> None:
         """Bring a program back that has ended while none of its code was to run.
 

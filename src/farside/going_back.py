@@ -1,0 +1,188 @@
+"""The part of a session that goes back in its past, and that keeps it for later sessions."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from farside.errors import OptionError, RemoteError
+from farside.outcome import Checkpoint, Past
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from farside.execution import ExecutionSession
+    from farside.interrupts import InterruptGate
+    from farside.options import Options
+    from farside.recovery.file import SessionFile
+    from farside.recovery.journal import Journal
+    from farside.recovery.saved import SavedSession
+    from farside.rescue import Rescue
+    from farside.resume import Resumed
+
+
+class GoingBack:
+    """What `farside.session.Session` inherits: `undo`, checkpoints, `history`, `save`.
+
+    Attributes:
+        resumed: what came of bringing the session back, None for a new one.
+    """
+
+    options: Options
+    resumed: Resumed | None = None
+    _execution: ExecutionSession
+    _file: SessionFile | None = None
+    _gate: InterruptGate
+    _journal: Journal
+    _rescue: Rescue
+
+    if TYPE_CHECKING:
+
+        def _exclusive(self) -> AbstractContextManager[None]: ...
+
+        def _recovering(self, what: str) -> AbstractContextManager[None]: ...
+
+        def _keep(self) -> None: ...
+
+    def undo(self, count: int = 1) -> tuple[str, ...]:
+        """Take back the newest `count` cells: names, symbols, memory, and all that they did.
+
+        Where the state before them is not kept any more, what they did to older variables stays.
+
+        Returns:
+            what the user should know, a sentence each.
+
+        Raises:
+            OptionError: there are not that many cells; nothing is taken back.
+            TypeError: that is no number.
+        """
+        if not isinstance(count, int):
+            raise TypeError(f"undo takes a number of cells, not {count!r}")
+        with self._exclusive():
+            if count < 1 or count > len(self._journal):
+                have = len(self._journal)
+                raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
+            names = self._newest_images(count)
+            state = self._execution.keeps_before(names)
+            users = self._execution.users_of(names)
+            if users:
+                raise OptionError(f"cannot undo {names[0]}: {', '.join(users)} refers to it")
+            self._journal.take_back(count)
+            failure: RemoteError | None = None
+            with self._recovering("undo"):
+                if state is not None:
+                    notices = self._rescue.go_back(state)
+                else:
+                    for name in reversed(names):
+                        try:
+                            with self._gate.wait():
+                                self._execution.remove(name)
+                        except RemoteError as error:
+                            failure = failure or error  # a destructor threw; the cell is gone
+                    self._keep()
+                    if (state := self._execution.present) is not None:
+                        state.snapshot.ready(1.0)  # no cells that could be run again lead here
+                    notices = (
+                        "only what the cells defined was taken back: the state before them is not"
+                        " kept any more",
+                    )
+            self._rescue.rollback_compiler()
+            if failure is not None:
+                raise failure
+            return notices
+
+    def checkpoint(self, name: str) -> None:
+        """Keep the present state under a name, until the session ends or goes back before it.
+
+        A name that is in use is given to the present state.
+
+        Raises:
+            OptionError: snapshots are switched off, or none of the present state could be taken.
+        """
+        with self._exclusive():
+            state = self._execution.present
+            if state is None:
+                raise OptionError("there is no snapshot of the present state to keep (--snapshots)")
+            self._drop_checkpoint(name)
+            state.pins += 1
+            self._rescue.checkpoints[name] = Checkpoint(name, self._journal.last_cell, state)
+
+    def restore(self, name: str) -> tuple[str, ...]:
+        """Go back to a checkpoint: the program, its names, everything.
+
+        The checkpoint stays; those that are younger are gone.
+
+        Returns:
+            what the user should know, a sentence each.
+
+        Raises:
+            OptionError: there is no such checkpoint, or the process that kept it was killed.
+        """
+        with self._exclusive():
+            found = self._rescue.checkpoint(name)
+            with self._recovering(f"restoring {name}"):
+                went_back = self._execution.go_back(found.state)
+                self._journal.keep_only([e for e in self._journal if e.cell <= found.cell])
+                notices = self._rescue.follow(found.state, went_back)
+            self._rescue.rollback_compiler()
+            return notices
+
+    def history(self) -> tuple[Past, ...]:
+        """Return the accepted cells, oldest first, and what can be gone back to."""
+        return self._rescue.history()
+
+    # ------------------------------------------------------------------ beyond this process
+
+    def save(self, path: str, *, replace: bool = True) -> str:
+        """Keep the accepted cells in a file from now on, so that `resume` can bring them back.
+
+        Each cell is there when `run` returns, whatever becomes of this process afterwards.
+
+        Args:
+            path: of the file; one that holds another session is replaced.
+            replace: whether it is.
+
+        Returns:
+            a sentence about it.
+
+        Raises:
+            OptionError: the file cannot be written, holds something else, or is in use.
+        """
+        from farside.recovery.file import SessionFile
+
+        with self._exclusive():
+            if self._file is not None and self._file.path == os.path.realpath(path):
+                return f"the session is kept in {path} already"
+            file = SessionFile(path, self.options, self._journal, replace=replace)
+            if self._file is not None:
+                self._file.close()
+            self._file = file
+        return f"the session is kept in {path} from now on"
+
+    def _go_on_in(self, saved: SavedSession) -> None:
+        """Keep a session that came back in its file; `resumed` says if that cannot be."""
+        from farside.recovery.file import go_on
+
+        assert self.resumed is not None
+        self._file, notice = go_on(saved, self.options, self._journal, bool(self.resumed.failed))
+        if notice:
+            self.resumed = self.resumed._replace(notices=(*self.resumed.notices, notice))
+
+    def _write_down(self) -> tuple[str, ...]:
+        """Bring the session's file up to date, if it has one; return what went wrong."""
+        notice = self._file.update(self._journal) if self._file is not None else None
+        return () if notice is None else (notice,)
+
+    def _newest_images(self, count: int) -> list[str]:
+        """Return the images of the newest cells, and of calls compiled after the first of them."""
+        cells = [f"cell {entry.cell}" for entry in self._rescue.journal.entries[-count:]]
+        images = list(self._execution.images())
+        first = min([images.index(name) for name in cells if name in images], default=len(images))
+        return [
+            *[name for name in images[first:] if name in cells or name.startswith("call ")],
+            *[name for name in cells if name not in images],
+        ]
+
+    def _drop_checkpoint(self, name: str) -> None:
+        if (found := self._rescue.checkpoints.pop(name, None)) is not None:
+            found.state.pins -= 1
