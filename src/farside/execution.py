@@ -11,6 +11,7 @@ exactly: what `link` takes (memory, static thread-local storage) belongs to one 
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -404,7 +405,9 @@ class ExecutionSession:
         if not (keeps and (in_any_case or self._thrift.may_fork())):
             yield None
             return
-        snapshot = Snapshot()
+        if (snapshot := self._new_snapshot()) is None:
+            yield None
+            return
         try:
             yield snapshot
         except BaseException:
@@ -412,6 +415,25 @@ class ExecutionSession:
             raise
         self._kept.add(KeptState(snapshot, self._mark(), self.calls.kept(), self.noted))
         self._thrift.kept(self._executor.worker_pid)
+
+    def _new_snapshot(self) -> Snapshot | None:
+        """Return the near end of a snapshot; older ones make room where descriptors are few.
+
+        Returns:
+            None where there is no room even so: cells are run again then, should this one fail.
+        """
+        while True:
+            try:
+                snapshot = Snapshot()
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
+                if not self._kept.thin(1, lambda _: 1):
+                    return None
+            else:
+                if not snapshot.leaves_few or not self._kept.thin(1, lambda _: 1):
+                    return snapshot
+                snapshot.close()
 
     def keep(self) -> None:
         """Keep the present state of the program, after something other than a commit."""

@@ -100,9 +100,10 @@ def test_a_pipe_of_the_programs_own_is_no_reason_to_be_quiet(farside_command: li
     assert "SIGPIPE" in done.stderr
 
 
-def test_few_descriptors(farside_command: list[str]) -> None:
+@pytest.mark.parametrize("limit", [24, 30])
+def test_few_descriptors(farside_command: list[str], limit: int) -> None:
     done = shell(
-        'ulimit -n 30; "$@"',
+        f'ulimit -n {limit}; "$@"',
         farside_command,
         *("-c", "int x = 1;", "-c", "x = 2;", "-c", "x = nope;", "-c", "*(int *)nullptr = 1;"),
         *[word for _ in range(20) for word in ("-c", "++x;")],

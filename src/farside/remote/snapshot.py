@@ -7,6 +7,7 @@ does not matter when the worker dies: a *hello* arrives, or the end of the strea
 
 from __future__ import annotations
 
+import resource
 import select
 import socket
 from array import array
@@ -16,6 +17,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame
 
 _MAX_HELLO = 4096
+_SPARE = 12  # descriptors that a cell needs besides: of output, libraries, processes
 
 
 class Snapshot:
@@ -30,12 +32,20 @@ class Snapshot:
     """
 
     def __init__(self) -> None:
+        """Make the sockets. Raises OSError where this process may open no more of them."""
         self.socket, self._far = socket.socketpair()
         self.pid = 0
         self.threads = 1
         self.streams = 0
         self.seconds = 0.0
         self.supervisor = 0
+
+    @property
+    def leaves_few(self) -> bool:
+        """Whether it took one of the last descriptors that this process may have (`getrlimit`)."""
+        # The kernel gives the lowest number that is free.
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return most != resource.RLIM_INFINITY and self._far.fileno() + _SPARE >= most
 
     def far_end(self) -> socket.socket:
         """Return the socket that the worker must be sent; to be closed once it is."""
