@@ -376,3 +376,28 @@ def test_the_passes_are_those_of_clang(level: int, tmp_path: Path) -> None:
             objects.append(compiler.compile(1, LOOPS).object)
     assert objects[0] is not None
     assert objects[0] == objects[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "in_force"),
+    [
+        (None, "glibc.malloc.tcache_count=1000"),
+        ("glibc.malloc.perturb=0", "glibc.malloc.perturb=0:glibc.malloc.tcache_count=1000"),
+        ("glibc.malloc.tcache_count=7", "glibc.malloc.tcache_count=7"),
+    ],
+)
+def test_what_was_freed_last_is_used_first(
+    start: Callable[..., Bench],
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    in_force: str,
+) -> None:
+    if given is None:
+        monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    else:
+        monkeypatch.setenv("GLIBC_TUNABLES", given)
+    bench = start()
+    bench.cell("int x = 1;")
+    # glibc ends each of the values with a zero where it stands.
+    environment = Path(f"/proc/{bench.compiler.pid}/environ").read_text().replace(":", "\0")
+    assert f"\0GLIBC_TUNABLES={in_force}\0".replace(":", "\0") in environment

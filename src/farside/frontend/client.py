@@ -38,6 +38,11 @@ from farside.options import Options
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
 
 _REPLAY_AT_ONCE = 256
+# Each cell leaves some of what it allocates, and holes of the rest. glibc's free lists give the
+# oldest hole first, so that cells would write to pages all over a heap that grows: each of them is
+# copied once after a fork, and is in no cache. What lies in these lists, which are short by default
+# (7), is given again newest first.
+_NEWEST_FIRST = "glibc.malloc.tcache_count=1000"
 # What Clang can die of by itself; it does not send itself any other.
 _OWN_SIGNALS = frozenset(
     (
@@ -73,6 +78,16 @@ def find_compiler(options: Options | None = None) -> Path:
             "Install farside again, or set FARSIDE_COMPILER to its path."
         )
     return path
+
+
+def compiler_environment() -> dict[str, str]:
+    """Return the environment that the compiler is started with: this process's, and tunables.
+
+    A count of `GLIBC_TUNABLES` that is there already stays.
+    """
+    before = os.environ.get("GLIBC_TUNABLES", "")
+    tunables = before if "tcache_count" in before else f"{before}:{_NEWEST_FIRST}".lstrip(":")
+    return {**os.environ, "GLIBC_TUNABLES": tunables}
 
 
 def brings_instances(options: Options) -> bool:
@@ -366,6 +381,7 @@ class Compiler:
                 self._process = subprocess.Popen(
                     [str(self._path), f"--fd={far.fileno()}"],
                     pass_fds=(far.fileno(),),
+                    env=compiler_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
