@@ -116,6 +116,19 @@ def test_a_row_of_prompts(peers: Peers) -> None:
     assert not os.path.exists(run.directory)
 
 
+def test_like_settings_have_rows_of_their_own(peers: Peers) -> None:
+    with Run(peers, repeat=2) as run:
+        latency.alike(run)
+        del peers.repls["clang-repl"]
+        latency.alike(run)
+    assert [(row.name, set(row.samples)) for row in run.rows] == [
+        ("a cell of 1,000 lines, like settings", {"farside", "clang-repl"}),
+        ("a cell full of templates, like settings", {"farside", "clang-repl"}),
+    ]
+    options = latency.alike_options(2)
+    assert {"-std=gnu++17", "-march=x86-64", "-g0"} < set(options.clang_args())
+
+
 def test_peers_that_are_missing_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     found = Peers(2)

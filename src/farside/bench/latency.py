@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from farside.bench.python_session import PythonSession
 from farside.bench.repl import Repl
-from farside.bench.rows import PeerFailed, Row
-from farside.bench.run import Group, standing
+from farside.bench.rows import FARSIDE, PeerFailed, Row
+from farside.bench.run import Group, Standing, standing
 from farside.bench.sources import HEADERS, TRIVIAL, USE_HEADERS, function, long_cell, templates
+from farside.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from farside.bench.run import Run, Standing
+    from farside.bench.run import Run
 
 NAME = "latency"
 REPLS = ("clang-repl", "clang-repl-oop", "cppyy")
@@ -42,9 +43,39 @@ def measure(run: Run) -> None:
     with ExitStack() as stack:
         prompts = standing(run, stack, HEADERS)
         _timed(run, prompts, "a cell full of templates", run.rounds(11, 3), templates)
+    alike(run)
     large_displays(run)
     from_python(run)
     crash(run)
+
+
+def alike_options(opt: int | None) -> Options:
+    """Return the options with which farside compiles as Clang-Repl does by default.
+
+    By itself it compiles for a newer standard and for this processor, and says lines.
+    """
+    return Options(opt=opt, std="gnu++17", xcc=("-march=x86-64", "-g0"))
+
+
+def alike(run: Run) -> None:
+    """Measure cells that are Clang's work for the most part, with the same settings on both sides.
+
+    These rows stand beside those with each program's own settings, and do not take their place.
+    """
+    peer = "clang-repl"
+    if not {FARSIDE, peer} <= run.peers.repls.keys():
+        return
+    options = alike_options(None)
+    more = [f"-std={options.std}", *[f"--Xcc={word}" for word in options.xcc]]
+    commands = {FARSIDE: [*run.peers.repls[FARSIDE], *more], peer: run.peers.repls[peer]}
+    with ExitStack() as stack:
+        prompts = {key: Standing(partial(Repl, each), HEADERS) for key, each in commands.items()}
+        for each in prompts.values():
+            stack.callback(each.close)
+        _timed(run, prompts, "a cell of 1,000 lines, like settings", run.rounds(5, 2), long_cell)
+        _timed(
+            run, prompts, "a cell full of templates, like settings", run.rounds(11, 3), templates
+        )
 
 
 def cold(run: Run, name: str, lines: Sequence[str]) -> None:
