@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farside.source import completeness
 from farside.source.completeness import Scanner, is_complete
 
 FINISHED = [
@@ -160,6 +163,24 @@ CODE = st.one_of(st.lists(PIECES).map("".join), st.text())
 @given(CODE)
 def test_any_text_is_one_or_the_other(text: str) -> None:
     assert is_complete(text) in (True, False)
+
+
+WITHIN = (
+    '.5 1.e+5\'0 :: ::> :> <: <:: <% %> %:> -> u8"a u\'b uR"x( )x" LR x8"y / /= /* */ < > % : ; é ٣'
+)
+INSIDE = st.lists(st.sampled_from([*WORDS.split(), *WITHIN.split(), "\n", " "])).map("".join)
+
+
+@given(INSIDE)
+def test_what_says_nothing_within_brackets_is_skipped_as_if_read(text: str) -> None:
+    states = []
+    for inert in (completeness._INERT, re.compile("")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(completeness, "_INERT", inert)
+            scanner = Scanner()
+            scanner.feed("{ " + text)
+        states.append((scanner._brackets, scanner._until, scanner._broken, scanner.finished))
+    assert states[0] == states[1]
 
 
 @given(st.lists(CODE.map(lambda text: text.replace("\n", " "))))

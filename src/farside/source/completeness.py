@@ -39,8 +39,23 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Tokens that say nothing within brackets, as many as there are. A token that begins like one that
+# does say something is left to `_TOKEN`.
+_INERT = re.compile(
+    r"""
+    (?: \s+
+      | (?! (?:u8|[uUL])? R? ["'] ) [^\W\d]\w*+
+      | \.?\d (?: [eEpP][+-] | '\w | [\w.] )*+
+      | ::
+      | [^\s\w"'/<%:()\[\]{}]
+      | /(?![/*]) | <(?![%:]) | %(?!>) | :(?!>)
+    )*+
+    """,
+    re.VERBOSE,
+)
 _DIRECTIVE = re.compile(r"\s*(?:\#|%:)\s*(\w*)\s*(\w*)")
 _DIGRAPHS = {"<%": "{", "%>": "}", "<:": "[", ":>": "]"}
+_BRACKETS = dict.fromkeys("([{", "open") | dict.fromkeys(")]}", "close")
 _OPENER = {")": "(", "]": "[", "}": "{"}
 
 _DECLARATION_WORDS = frozenset(
@@ -210,8 +225,15 @@ class Scanner:
 
     def _tokens(self, line: str, position: int, *, directive: bool) -> None:
         while position < len(line):
+            if self._brackets is not None and (inert := _INERT.match(line, position)) is not None:
+                position = inert.end()
+                kind = _BRACKETS.get(line[position : position + 1])
+                if kind is not None and not directive:
+                    self._significant(kind, line[position])
+                    position += 1
+                    continue
             token = _TOKEN.match(line, position)
-            if token is None:  # cannot be: the last alternative takes any character
+            if token is None:  # at the end: the last alternative takes any character
                 return
             position = token.end()
             kind = token.lastgroup or ""
