@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from farside.bench import command, parts, plots
+from farside.bench import command, instructions, parts, plots
 from farside.bench.growth import curve, row_name
 from farside.bench.rows import Row
 from farside.bench.run import Group, Run
@@ -48,6 +48,23 @@ def test_an_interrupt_prints_and_writes_what_there_is(
     assert set(written) >= {"schema", "farside", "machine", "versions", "loads", "flags", "budgets"}
     assert "| second, ms | 1.00 (1.00–1.00) | 2.00 (2.00–2.00)" in (tmp_path / "a.md").read_text()
     ElementTree.fromstring((tmp_path / "latency.svg").read_text())
+
+
+def test_a_quick_count_leaves_what_it_did_not_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def count(run: Run) -> None:
+        run.row(instructions.NAME, "quick", "instructions").samples["farside"] = [6.0]
+
+    group = Group(instructions.NAME, "Instructions", count)
+    monkeypatch.setattr(instructions, "GROUP", group)
+    monkeypatch.setattr(command, "GROUPS", {instructions.NAME: group})
+    monkeypatch.setattr(command, "prepare", lambda opt: None)
+    path = tmp_path / "accepted.json"
+    for words, left in ((["--quick"], {"quick": 6, "slow": 5}), ([], {"quick": 6})):
+        instructions.write_accepted(path, {"quick": 5, "slow": 5}, {})
+        command.main(["instructions", "--accepted", str(path), "--accept", *words])
+        assert instructions.read_accepted(path) == left
 
 
 @pytest.mark.slow
