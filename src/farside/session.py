@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -95,13 +95,15 @@ class Session(GoingBack, Calling):
         self.on_display: Callable[[Display], None] | None = None
         self._displays = Displays(self.options.output_limit)
         self._tracing = Tracing(self.options.trace, self._notices.append)
-        started = start_compiler(self.options)
-        self._compiler = started.compiler
-        # The compiler takes longest to start; the linker is imported meanwhile. Neither program is
-        # waited for before the first cell needs it.
-        from farside.execution import ExecutionSession
+        with ExitStack() as failed:
+            failed.callback(self._gate.close)
+            started = start_compiler(self.options)
+            self._compiler = started.compiler
+            failed.callback(self._compiler.close)
+            # The compiler takes longest to start; the linker is imported meanwhile. Neither program
+            # is waited for before the first cell needs it.
+            from farside.execution import ExecutionSession
 
-        try:
             sink = self._output if self._output.capture else None
             # Nothing that the session owns may refer to it: who drops it wants it to go.
             self._execution = ExecutionSession(
@@ -112,9 +114,7 @@ class Session(GoingBack, Calling):
                 partial(ask_owner, weakref.ref(self)),
                 show=partial(show_to_owner, weakref.ref(self)),
             )
-        except BaseException:
-            self._compiler.close()
-            raise
+            failed.pop_all()
         self._compiler.interrupts = self._gate
         self._end = weakref.finalize(
             self, abandon, self._turns.process, self._execution, self._compiler, self._gate
@@ -262,7 +262,7 @@ class Session(GoingBack, Calling):
         self, compiled: CompiledCell, code: str, image: LinkedImage | None, dylib: str
     ) -> None:
         """Make the cell part of the session."""
-        self._rescue.running = None
+        self._rescue.went_well()
         if compiled.object is not None:
             self._rescue.recent.add(compiled.cell, compiled.object)
         self._note_loaded()  # before the cell: it needs them when it is brought back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import threading
 from typing import Any
@@ -16,6 +17,7 @@ from farside import (
     Session,
     SessionBusy,
     SessionClosed,
+    SetupError,
     UndefinedName,
     Value,
     ValueGone,
@@ -51,6 +53,18 @@ def test_a_value_of_another_session(session: Session) -> None:
         value = other.eval("f")
         with pytest.raises(ValueGone, match="another session"):
             session.eval(f"{value}()")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"executor": "/nonexistent"}, {"connect": "127.0.0.1:1", "insecure": True}]
+)
+def test_a_session_that_cannot_start_keeps_nothing_open(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SetupError):  # what is opened once for all sessions is open after this
+        Session(**wrong)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(SetupError):
+        Session(**wrong)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_session_that_is_closed(session: Session) -> None:
