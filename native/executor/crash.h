@@ -19,7 +19,7 @@
 namespace farside {
 
 /// How a process came to its orderly end.
-enum class ExitKind : uint32_t { Exit = 2, QuickExit = 3, ImmediateExit = 4 };
+enum class ExitKind : uint32_t { Exit = 2, QuickExit = 3, ImmediateExit = 4, Disconnected = 5 };
 
 /// Maps the shared memory. Called by the supervisor before it forks; without it the rest does
 /// nothing.

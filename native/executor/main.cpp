@@ -190,6 +190,8 @@ int runWorker(Arguments arguments) {
   if (arguments.Control < 0)
     watchClient(stream);
   int status = Server::get().run(encodeSetup());
+  if (status != 0)
+    recordExit(ExitKind::Disconnected);
   orderlyEnd = true;
   return status;
 }

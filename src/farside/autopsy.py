@@ -16,6 +16,7 @@ from farside.object.lines import LineTable
 from farside.remote.death import DeathReport, Frame
 from farside.remote.record import (
     FIRST_FRAMES,
+    KIND_DISCONNECTED,
     KIND_EXIT,
     KIND_IMMEDIATE_EXIT,
     KIND_QUICK_EXIT,
@@ -40,6 +41,7 @@ _NAMELESS = ("__stmts__", "__cxx_global_", "_GLOBAL_")
 _NO_TIME_LEFT = "its processor time was used up (RLIMIT_CPU); `ulimit -t` or setrlimit give it more"
 _OTHERS_LEFT = "its other threads, which cannot serve the session, were ended, too"
 
+_DISCONNECTED = "the session's connection had been closed, by the cell or what it has started"
 _EXITS = {
     KIND_EXIT: "exit",
     KIND_QUICK_EXIT: "quick_exit",
@@ -75,6 +77,7 @@ class Evidence(NamedTuple):
             nothing for others.
         slab: first address of the reserved range, and one past its last.
         demangle: turns mangled names into what the programmer wrote.
+        records: whether its executor writes down how it ends.
     """
 
     images: Mapping[str, Places]
@@ -82,6 +85,7 @@ class Evidence(NamedTuple):
     only_lines: Mapping[str, int]
     slab: tuple[int, int]
     demangle: Callable[[Sequence[str]], Sequence[str]]
+    records: bool = True
 
 
 def explain(report: DeathReport, cell: int | None, evidence: Evidence) -> DeathReport:
@@ -95,7 +99,9 @@ def explain(report: DeathReport, cell: int | None, evidence: Evidence) -> DeathR
     record = report.record
     report = report._replace(cell=cell)
     if record is None or not _belongs(record, report):
-        return report._replace(reason=_without_record(report))
+        return report._replace(reason=_without_record(report, evidence.records))
+    if record.kind == KIND_DISCONNECTED:
+        return report._replace(reason=_DISCONNECTED)
     lookup = _Lookup(evidence)
     frames = _own(record, lookup.frames(record))
     line = next((f.line for f in frames if f.file == f"cell {cell}" and f.line), None)
@@ -107,7 +113,7 @@ def explain(report: DeathReport, cell: int | None, evidence: Evidence) -> DeathR
     )
 
 
-def _without_record(report: DeathReport) -> str | None:
+def _without_record(report: DeathReport, records: bool) -> str | None:
     """Return why a process ended that could say nothing itself."""
     if report.forbidden_call:
         why = "it made a system call that it had forbidden itself (seccomp)"
@@ -119,6 +125,8 @@ def _without_record(report: DeathReport) -> str | None:
         )
     elif report.executed:
         why = "it had executed another program in its place; fork first to keep this one"
+    elif not records and report.exit_status is not None:
+        return None
     elif report.exit_status is not None and not report.main_thread:
         why = (
             "by the system call itself (SYS_exit, SYS_exit_group) or within a library; exit and"
@@ -140,7 +148,7 @@ def _belongs(record: CrashRecord, report: DeathReport) -> bool:
     if record.process != report.pid:
         return False
     if report.exit_status is not None:
-        return record.kind in _EXITS
+        return record.kind in _EXITS or record.kind == KIND_DISCONNECTED
     return record.kind == KIND_SIGNAL and record.signal == report.status
 
 

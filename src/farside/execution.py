@@ -588,6 +588,11 @@ class ExecutionSession:
         return found
 
     @property
+    def keeps_records(self) -> bool:
+        """Whether the executor writes down how the program ends."""
+        return self._executor.is_native
+
+    @property
     def slab(self) -> tuple[int, int]:
         """First address of the range that images are placed in, and one past its last."""
         slab = self._executor.slab

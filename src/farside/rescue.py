@@ -69,6 +69,20 @@ _PATIENCE = 10.0  # seconds for a snapshot to be there
 _CELL = "the cell ran"  # what a program is wanted for
 
 
+_UNFIT = (
+    "nothing of the last cells' own code failed: an accepted cell may have left the program unable"
+    " to run others; undo takes cells back, the newest first"
+)
+
+
+def _is_elsewhere(error: FarsideError) -> bool:
+    """Tell whether a failure was not in a cell's own code: between cells, or of their image."""
+    if isinstance(error, Crashed):
+        report = error.report
+        return report.record is not None and all(each.library for each in report.frames)
+    return type(error) is RemoteError
+
+
 def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
     """Say what of a cell that was taken back is not undone.
 
@@ -188,6 +202,7 @@ class Rescue:
         self.running: CompiledCell | None = None
         self.compiler_is_behind = False
         self.seconds: list[float] = []
+        self._elsewhere = 0  # cells since the last that was accepted that failed outside their code
 
     def take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
@@ -233,6 +248,9 @@ class Rescue:
             raised = InternalError(f"{what}: {type(error).__name__}: {error}")
         raised.stdout, raised.stderr = stdout, stderr
         raised.recovery = (*self.take_told(), *recovery)
+        self._elsewhere = self._elsewhere + 1 if _is_elsewhere(raised) else 0
+        if self._elsewhere > 1 and self.journal.entries:
+            raised.add_note(_UNFIT)
         return raised
 
     def while_living(
@@ -399,6 +417,7 @@ class Rescue:
                 only_lines,
                 self._execution.slab,
                 self._compiler.demangle,
+                self._execution.keeps_records,
             )
         except FarsideError:  # it died before it had said anything of itself
             return None
@@ -537,6 +556,11 @@ class Rescue:
         else:
             self.journal.files.append(step.what)
         self.note()
+
+    def went_well(self) -> None:
+        """Note that a cell ran to its end: the program is fit to run cells."""
+        self.running = None
+        self._elsewhere = 0
 
     def note(self) -> None:
         """Write down with the newest kept state what the journal says of it."""

@@ -42,6 +42,10 @@ ENDS = {
     "exit of a thread that is the last": End(
         "syscall(SYS_exit, 5);", "its process with exit status 5: by the system call itself"
     ),
+    "every descriptor closed": End(
+        "syscall(SYS_close_range, 3u, ~0u, 0);",
+        "its process with exit status 1: the session's connection had been closed, by the cell or",
+    ),
     "exit of all threads": End(
         "stay(); syscall(SYS_exit_group, 6);",
         "its process with exit status 6: by the system call itself",

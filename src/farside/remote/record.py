@@ -15,7 +15,7 @@ _MAGIC = 0x68746431
 FIRST_FRAMES, _LAST = 64, 64  # innermost frames; outermost, as a ring
 _NOT_LOOKED, _NOT_MAPPED = 0x7FFFFFFF, 0x80000000
 
-KIND_SIGNAL, KIND_EXIT, KIND_QUICK_EXIT, KIND_IMMEDIATE_EXIT = 1, 2, 3, 4
+KIND_SIGNAL, KIND_EXIT, KIND_QUICK_EXIT, KIND_IMMEDIATE_EXIT, KIND_DISCONNECTED = 1, 2, 3, 4, 5
 
 
 class RawFrame(NamedTuple):
@@ -96,7 +96,7 @@ def decode_record(data: bytes) -> CrashRecord | None:
     magic, kind, process, thread, signal, code, sender, prot = fields[:8]
     address, pc, sp, error, trap, low, high, start, end, seen = fields[8:18]
     range_name, message, exception, text_size = fields[18:]
-    if magic != _MAGIC or kind not in range(KIND_SIGNAL, KIND_IMMEDIATE_EXIT + 1):
+    if magic != _MAGIC or kind not in range(KIND_SIGNAL, KIND_DISCONNECTED + 1):
         return None
     kept = min(seen, FIRST_FRAMES + _LAST)
     text = data[_HEADER.size + kept * _FRAME.size :]
