@@ -21,7 +21,9 @@ using namespace clang;
 CellConsumer::CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context,
                            Redefinitions &redefined)
     : Instance(instance), Redefined(redefined),
-      Generator(CreateLLVMCodeGen(instance, "start", context)) {}
+      Generator(CreateLLVMCodeGen(instance, "start", context)) {
+  Redefined.SymbolOf = [this](const NamedDecl &decl) { return symbolOf(decl); };
+}
 
 template <class Result, class Subject>
 Result CellConsumer::generate(Result (ASTConsumer::*handle)(Subject), Subject subject) {
@@ -60,6 +62,21 @@ std::string CellConsumer::symbolOf(const NamedDecl &decl) {
   if (Instance.getLangOpts().CPlusPlus || decl.hasAttr<AsmLabelAttr>())
     name = mangledName(decl);
   return name.empty() || decl.isExternallyVisible() ? name : sharedName(name);
+}
+
+std::vector<std::string> CellConsumer::symbolsOf(const FunctionDecl &function) {
+  std::vector<GlobalDecl> variants;
+  if (const auto *constructor = dyn_cast<CXXConstructorDecl>(&function))
+    variants = {{constructor, Ctor_Complete}, {constructor, Ctor_Base}};
+  else if (const auto *destructor = dyn_cast<CXXDestructorDecl>(&function))
+    variants = {{destructor, Dtor_Complete}, {destructor, Dtor_Base}, {destructor, Dtor_Deleting}};
+  else
+    return {symbolOf(function)};
+  std::vector<std::string> symbols;
+  if (!mangledName(function).empty())
+    for (GlobalDecl variant : variants)
+      symbols.push_back(Generator->GetMangledName(variant).str());
+  return symbols;
 }
 
 std::string CellConsumer::mangledName(const NamedDecl &decl) {
@@ -131,6 +148,12 @@ void CellConsumer::HandleTranslationUnit(ASTContext &context) {
   if (replacesAllocation(*Generator->GetModule()))
     makeInstances(); // now, as what was referred to until here is emitted next
   generate<void, ASTContext &>(&ASTConsumer::HandleTranslationUnit, context);
+}
+
+void CellConsumer::CompletedTagDefinition(const TagDecl *tag) {
+  auto &type = const_cast<TagDecl &>(*tag);
+  Entities.complete(type);
+  Redefined.completeLocalType(type);
 }
 
 void CellConsumer::HandleTagDeclDefinition(TagDecl *decl) {

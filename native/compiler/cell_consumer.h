@@ -6,6 +6,7 @@
 #include "instances.h"
 
 #include "clang/AST/ASTConsumer.h"
+#include "clang/AST/ASTMutationListener.h"
 #include "clang/CodeGen/ModuleBuilder.h"
 #include "clang/Frontend/FrontendAction.h"
 #include "llvm/Support/JSON.h"
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace clang {
 class CompilerInstance;
@@ -29,7 +31,7 @@ class Redefinitions;
 
 /// Hands on to Clang's code generator what the parser has read, and collects what the session wants
 /// to know of it.
-class CellConsumer : public clang::ASTConsumer {
+class CellConsumer : public clang::ASTConsumer, private clang::ASTMutationListener {
 public:
   CellConsumer(clang::CompilerInstance &instance, llvm::LLVMContext &context,
                Redefinitions &redefined);
@@ -59,6 +61,9 @@ public:
   /// The symbol of a variable or function; empty for what has none.
   std::string symbolOf(const clang::NamedDecl &decl);
 
+  /// All symbols of a function; constructors and destructors have several.
+  std::vector<std::string> symbolsOf(const clang::FunctionDecl &function);
+
   void Initialize(clang::ASTContext &context) override;
   bool HandleTopLevelDecl(clang::DeclGroupRef decls) override;
   void HandleInlineFunctionDefinition(clang::FunctionDecl *decl) override;
@@ -74,13 +79,14 @@ public:
   void AssignInheritanceModel(clang::CXXRecordDecl *decl) override;
   void HandleCXXStaticMemberVarInstantiation(clang::VarDecl *decl) override;
   void HandleVTable(clang::CXXRecordDecl *decl) override;
-  clang::ASTMutationListener *GetASTMutationListener() override { return &Entities; }
+  clang::ASTMutationListener *GetASTMutationListener() override { return this; }
   clang::ASTDeserializationListener *GetASTDeserializationListener() override;
 
 private:
   /// Calls a member function of the code generator.
   template <class Result, class Subject>
   Result generate(Result (clang::ASTConsumer::*handle)(Subject), Subject subject);
+  void CompletedTagDefinition(const clang::TagDecl *tag) override;
   void prepare(clang::TopLevelStmtDecl &statement);
   bool isDefinedEarlier(const clang::VarDecl &variable) const;
   std::string mangledName(const clang::NamedDecl &decl);

@@ -213,7 +213,9 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
 /// the linker no later cell's would take the place of the old.
 void Compiler::repeatKnown() {
   for (FunctionDecl *function : Redefined.sameFunctions())
-    if (Known.contains(Consumer->symbolOf(*function)))
+    if (Redefined.becameInline(*function) ||
+        llvm::any_of(Consumer->symbolsOf(*function),
+                     [&](const std::string &symbol) { return Known.contains(symbol); }))
       Consumer->addUsed(*function);
 }
 
@@ -269,10 +271,11 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   separateInitialisers(m);
   keepStatementsOnStack(m);
   for (const FunctionDecl *function : Redefined.sameFunctions())
-    cell.redefined.push_back(Consumer->symbolOf(*function));
-  for (const std::string &symbol : cell.redefined)
-    if (Known.erase(symbol))
-      keepWeak(m, symbol);
+    llvm::append_range(cell.redefined, Consumer->symbolsOf(*function));
+  for (const std::string &symbol : cell.redefined) {
+    Known.erase(symbol);
+    keepWeak(m, symbol);
+  }
   dropRepeatedInitialisers(m, Known);
   if (Instances)
     withdrawInstances(m);

@@ -40,10 +40,9 @@ void StatementEntities::move(clang::Decl &decl, clang::TopLevelStmtDecl &stateme
   decl.setDeclContext(Owner);
 }
 
-void StatementEntities::CompletedTagDefinition(const clang::TagDecl *tag) {
-  auto *decl = const_cast<clang::TagDecl *>(tag);
-  if (auto *statement = clang::dyn_cast<clang::TopLevelStmtDecl>(decl->getDeclContext()))
-    move(*decl, *statement);
+void StatementEntities::complete(clang::TagDecl &tag) {
+  if (auto *statement = clang::dyn_cast<clang::TopLevelStmtDecl>(tag.getDeclContext()))
+    move(tag, *statement);
 }
 
 void StatementEntities::finish(clang::TopLevelStmtDecl &statement) {

@@ -12,7 +12,6 @@
 //   initialiser in a later cell than the one that declares it.
 #pragma once
 
-#include "clang/AST/ASTMutationListener.h"
 #include "clang/AST/DeclBase.h"
 #include "clang/AST/DeclGroup.h"
 
@@ -32,14 +31,15 @@ namespace farside {
 ///
 /// Classes, lambdas among them, move as soon as they are complete: the next thing that Clang parses
 /// may instantiate, and thus mangle, a template with them.
-class StatementEntities : public clang::ASTMutationListener {
+class StatementEntities {
 public:
   void begin(unsigned cell) {
     Cell = cell;
     Serial = 0;
   }
 
-  void CompletedTagDefinition(const clang::TagDecl *tag) override;
+  /// To be called when a type is complete.
+  void complete(clang::TagDecl &tag);
 
   /// Moves what is left when the whole statement has been parsed.
   void finish(clang::TopLevelStmtDecl &statement);

@@ -164,6 +164,8 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   HiddenNow.clear();
   Clashes.clear();
   SameFunctions.clear();
+  BecameInline.clear();
+  LocalTypes.clear();
   ReplacedMacros.clear();
   Tagged.clear();
   if (Declared.size() <= cell) {
@@ -343,6 +345,27 @@ void Redefinitions::rejectSecondValue(const VarDecl &variable) {
 
 void Redefinitions::defineType(TagDecl &tag) { keepApart(tag); }
 
+void Redefinitions::completeLocalType(TagDecl &tag) {
+  auto *function = dyn_cast<FunctionDecl>(tag.getDeclContext());
+  if (!function || HiddenNow.empty())
+    return;
+  // The names of what is local to a closure or local class contain that of the outer.
+  DeclContext *context = function->getDeclContext();
+  if (auto *outer = dyn_cast<TagDecl>(context); outer && outer->getParentFunctionOrMethod())
+    return completeLocalType(*outer);
+  auto hidden = llvm::find_if(HiddenNow, [&](const Hidden &each) {
+    return isa<FunctionDecl>(each.decl) && each.name == function->getDeclName() &&
+           each.context->Equals(context->getRedeclContext()) &&
+           !areOverloads(*each.decl, *function);
+  });
+  if (hidden == HiddenNow.end())
+    return;
+  if (!function->getReturnType()->isUndeducedType())
+    keepApart(*function);
+  if (LocalTypes.insert(&tag).second)
+    renameLocalType(tag, *function, *cast<FunctionDecl>(hidden->decl), Cell);
+}
+
 void Redefinitions::keepApart(NamedDecl &decl) {
   for (ClassTemplateDecl *tagged : Tagged)
     standUnder(*tagged, decl);
@@ -356,8 +379,12 @@ void Redefinitions::keepApart(NamedDecl &decl) {
     if (isSameFunction(*hidden.decl, decl)) {
       auto &function = cast<FunctionDecl>(decl);
       if (function.isThisDeclarationADefinition()) {
-        renameWithin(function, *cast<FunctionDecl>(hidden.decl), Cell);
-        SameFunctions.push_back(&function);
+        const auto &old = cast<FunctionDecl>(*hidden.decl);
+        renameWithin(function, old, Cell, SymbolOf);
+        if (function.isInlined() && !old.isInlined())
+          BecameInline.insert(&function);
+        if (!llvm::is_contained(SameFunctions, &function))
+          SameFunctions.push_back(&function);
       }
       return;
     }
@@ -577,7 +604,8 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
   const NamedDecl &decl = declaration(*id);
   if (isa<NamespaceDecl>(decl) && decl.getName() != name)
     return;
-  if (error == diag::err_redefinition && canLoseBody(decl))
+  if ((error == diag::err_redefinition || error == diag::err_inline_decl_follows_def) &&
+      canLoseBody(decl))
     id->part = DeclarationId::body;
   if (id->part == DeclarationId::body || canBeHidden(decl))
     Clashes.insert(*id);

@@ -12,6 +12,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -59,6 +60,9 @@ struct DeclarationId {
 /// in `struct [[gnu::abi_tag("cell7")]] S`, or where names are not mangled by an assembler name.
 class Redefinitions {
 public:
+  /// Gives the symbol of a function, as Clang's code generator knows it.
+  std::function<std::string(const clang::NamedDecl &)> SymbolOf;
+
   /// Hides earlier declarations before a cell, in `file`, is parsed.
   void begin(clang::Sema &sema, unsigned cell, clang::FileID file,
              llvm::ArrayRef<DeclarationId> hidden);
@@ -66,6 +70,8 @@ public:
   void declare(clang::DeclGroupRef decls);
   /// The same for a type, which may be used before its declaration ends.
   void defineType(clang::TagDecl &tag);
+  /// The same for a type, a closure for one, that may be local to a function.
+  void completeLocalType(clang::TagDecl &tag);
   /// Takes note of an earlier declaration that Clang holds against the cell. Clang takes two places
   /// at one offset, in files without a name, for one file included twice, and does not say where
   /// the earlier declaration is; then `earlier` is invalid.
@@ -83,6 +89,10 @@ public:
   std::vector<DeclarationId> clashes() const { return {Clashes.begin(), Clashes.end()}; }
   /// The functions that the cell defines again with the same type.
   llvm::ArrayRef<clang::FunctionDecl *> sameFunctions() const { return SameFunctions; }
+  /// Whether one of these is inline and takes the place of one that is not: of that there is code.
+  bool becameInline(const clang::FunctionDecl &function) const {
+    return BecameInline.contains(&function);
+  }
 
 private:
   struct Hidden {
@@ -129,6 +139,8 @@ private:
   std::set<DeclarationId> Clashes;
   std::vector<DeclarationId> ReplacedMacros; // in this cell
   std::vector<clang::FunctionDecl *> SameFunctions;
+  std::set<const clang::FunctionDecl *> BecameInline;
+  std::set<const clang::TagDecl *> LocalTypes; // that have symbols of their own
 };
 
 } // namespace farside

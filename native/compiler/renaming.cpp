@@ -6,6 +6,7 @@
 #include "clang/AST/DeclTemplate.h"
 #include "clang/AST/Mangle.h"
 
+#include <algorithm>
 #include <string>
 
 namespace farside {
@@ -63,11 +64,56 @@ void renameSymbols(NamedDecl &owner, unsigned cell) {
                                                         std::to_string(cell)));
 }
 
+/// Gives a static variable of a function's body its own symbol. In C Clang names it after the
+/// function, and the second of that name in one body after the first.
+void renameStatic(VarDecl &variable, const FunctionDecl &function, unsigned cell, unsigned serial) {
+  ASTContext &ast = variable.getASTContext();
+  if (ast.getLangOpts().CPlusPlus)
+    return renameSymbols(variable, cell);
+  if (!variable.hasAttr<AsmLabelAttr>())
+    variable.addAttr(AsmLabelAttr::CreateImplicit(
+        ast, function.getNameAsString() + "." + variable.getNameAsString() + ".cell" +
+                 std::to_string(cell) + "." + std::to_string(serial)));
+}
+
+/// The highest number that a closure has in the symbols of these bodies.
+unsigned highestNumber(const FunctionDecl &function) {
+  unsigned highest = 0;
+  for (const FunctionDecl *each : function.redecls())
+    for (const Decl *decl : each->decls())
+      if (const auto *record = dyn_cast<CXXRecordDecl>(decl); record && record->isLambda())
+        highest = std::max(highest, record->getLambdaManglingNumber());
+  return highest;
+}
+
 /// By a label, which stands for the symbol itself and for nothing that is named after the function.
 void setSymbol(FunctionDecl &function, const std::string &symbol) {
   dropInherited(function);
   if (!function.hasAttr<AsmLabelAttr>())
     function.addAttr(AsmLabelAttr::CreateImplicit(function.getASTContext(), symbol));
+}
+
+/// Whether a label can stand for all symbols of a function, and a tag in its name does no harm.
+bool canHaveTagWithin(const FunctionDecl &function) {
+  return function.getASTContext().getLangOpts().CPlusPlus && !function.isMain() &&
+         !isa<CXXConstructorDecl, CXXDestructorDecl>(function);
+}
+
+/// The symbol of a function or of one that it takes the place of; empty where that is not known. In
+/// it what has no name may have a number that the code generator alone knows, which must not be
+/// asked about another function of that symbol: it would take the two for one defined twice.
+std::string symbolOfSame(const FunctionDecl &old, const FunctionDecl &function, SymbolOf symbolOf) {
+  std::string symbol = ASTNameGenerator(old.getASTContext()).getName(&old);
+  if (!llvm::StringRef(symbol).contains("$_"))
+    return symbol;
+  return old.getCanonicalDecl() == function.getCanonicalDecl() ? symbolOf(old) : "";
+}
+
+void renameStatics(FunctionDecl &function, unsigned cell) {
+  unsigned serial = 0;
+  for (Decl *decl : function.decls())
+    if (auto *variable = dyn_cast<VarDecl>(decl); variable && variable->isStaticLocal())
+      renameStatic(*variable, function, cell, serial++);
 }
 
 } // namespace
@@ -83,22 +129,40 @@ void giveOwnSymbols(NamedDecl &decl, unsigned cell) {
   }
 }
 
-void renameWithin(FunctionDecl &function, const FunctionDecl &old, unsigned cell) {
-  ASTContext &ast = function.getASTContext();
-  // A constructor has several symbols, and a template what its instances are named after.
-  if (!ast.getLangOpts().CPlusPlus || function.isTemplated() || function.isMain() ||
-      isa<CXXConstructorDecl, CXXDestructorDecl, CXXDeductionGuideDecl>(function))
+void renameWithin(FunctionDecl &function, const FunctionDecl &old, unsigned cell,
+                  SymbolOf symbolOf) {
+  // What is named after a template are its instances.
+  if (function.isTemplated() || isa<CXXDeductionGuideDecl>(function))
     return;
+  if (!canHaveTagWithin(function))
+    return renameStatics(function, cell);
   // Clang names what is local after the first declaration.
   FunctionDecl &first = *function.getCanonicalDecl();
-  std::string ofOld = ASTNameGenerator(ast).getName(&old);
-  std::string ofFirst = ASTNameGenerator(ast).getName(&first);
-  if (ofOld.empty() || llvm::StringRef(ofOld).contains("$_")) // numbered by who asks
+  std::string ofOld = symbolOfSame(old, function, symbolOf);
+  std::string ofFirst = symbolOfSame(first, function, symbolOf);
+  if (ofOld.empty())
     return;
   setSymbol(function, ofOld);
   setSymbol(first, ofFirst);
   first.dropAttr<AbiTagAttr>();
   addTag(first, cell);
+}
+
+void renameLocalType(TagDecl &tag, const FunctionDecl &function, const FunctionDecl &old,
+                     unsigned cell) {
+  // Whether a function has the type of the old is not known before its result is.
+  bool known = !function.getReturnType()->isUndeducedType();
+  if (function.isTemplated() || (known && canHaveTagWithin(function)))
+    return;
+  auto *record = dyn_cast<CXXRecordDecl>(&tag);
+  if (record && record->isLambda()) {
+    CXXRecordDecl::LambdaNumbering numbering = record->getLambdaNumbering();
+    numbering.HasKnownInternalLinkage |= numbering.ManglingNumber == 0;
+    numbering.ManglingNumber = std::max(highestNumber(old), highestNumber(function)) + 1;
+    record->setLambdaNumbering(numbering);
+  } else {
+    renameSymbols(tag, cell); // an alias may name it yet
+  }
 }
 
 } // namespace farside

@@ -1,9 +1,14 @@
 // Symbols of what a cell defines again, told from those of what earlier cells defined.
 #pragma once
 
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+#include <string>
+
 namespace clang {
 class FunctionDecl;
 class NamedDecl;
+class TagDecl;
 } // namespace clang
 
 namespace farside {
@@ -11,8 +16,19 @@ namespace farside {
 /// Gives an entity, and all that has its name within its own, symbols with a tag of the cell.
 void giveOwnSymbols(clang::NamedDecl &decl, unsigned cell);
 
-/// Leaves a function that is defined again the symbol of the old, but gives what is local to the
-/// new body, such as its static variables and closures, symbols with a tag of the cell.
-void renameWithin(clang::FunctionDecl &function, const clang::FunctionDecl &old, unsigned cell);
+/// Gives the symbol of a function; empty for what has none.
+using SymbolOf = llvm::function_ref<std::string(const clang::NamedDecl &)>;
+
+/// Leaves a function that is defined again the symbols of the old, but gives what is local to the
+/// new body, such as its static variables and closures, symbols with a tag of the cell. Types that
+/// are local to constructors and destructors, which have several symbols, need renameLocalType.
+void renameWithin(clang::FunctionDecl &function, const clang::FunctionDecl &old, unsigned cell,
+                  SymbolOf symbolOf);
+
+/// Gives a type that is local to such a body, and all that has its name within its own, symbols
+/// that nothing in the bodies of the `old` function has. To be called once, when the type is
+/// complete: what Clang parses next may need the symbols.
+void renameLocalType(clang::TagDecl &tag, const clang::FunctionDecl &function,
+                     const clang::FunctionDecl &old, unsigned cell);
 
 } // namespace farside
