@@ -237,11 +237,14 @@ void Redefinitions::hide(NamedDecl &decl) {
   NamedDecl &entity = found(decl);
   HiddenNow.push_back({entity.getDeclContext()->getRedeclContext(), entity.getDeclName(), &entity});
   remove(entity);
-  // A namespace of that name goes on where there is one again.
+  // A namespace of that name goes on where there is one again. Beside anything else it would make
+  // the name ambiguous, and Clang drops what is declared under such a name without a word.
   if (!isa<NamespaceDecl>(entity))
     for (NamedDecl *&space : HiddenSpaces)
       if (space && space->getDeclName() == entity.getDeclName() &&
-          space->getDeclContext()->Equals(entity.getDeclContext()->getRedeclContext())) {
+          space->getDeclContext()->Equals(entity.getDeclContext()->getRedeclContext()) &&
+          llvm::all_of(space->getDeclContext()->lookup(space->getDeclName()),
+                       llvm::IsaPred<BaseUsingDecl>)) {
         space->getDeclContext()->makeDeclVisibleInContext(space);
         if (space->getDeclContext()->isTranslationUnit() && Names->TUScope)
           Names->PushOnScopeChains(space, Names->TUScope, /*AddToContext=*/false);
@@ -323,6 +326,8 @@ void Redefinitions::add(NamedDecl &decl) {
   }
   if (const auto *variable = dyn_cast<VarDecl>(&decl))
     rejectSecondValue(*variable);
+  if (const auto *space = dyn_cast<NamespaceDecl>(&decl))
+    rejectBeside(*space);
   keepApart(decl);
   preferNew(decl);
 }
@@ -341,6 +346,22 @@ void Redefinitions::rejectSecondValue(const VarDecl &variable) {
       Names->Diag(each->getLocation(), diag::note_previous_definition);
       return;
     }
+}
+
+/// Where a name means several things, overloads for instance, Clang begins a namespace beside them.
+void Redefinitions::rejectBeside(const NamespaceDecl &space) {
+  if (space.getPreviousDecl() || space.isAnonymousNamespace())
+    return;
+  std::vector<NamedDecl *> others;
+  for (NamedDecl *other : space.getDeclContext()->getRedeclContext()->lookup(space.getDeclName()))
+    if (auto place = ByPlace.find(other->getLocation());
+        place != ByPlace.end() && place->second.cell != Cell && !isa<BaseUsingDecl>(other))
+      others.push_back(other);
+  if (others.empty())
+    return;
+  Names->Diag(space.getLocation(), diag::err_redefinition_different_kind) << &space;
+  for (const NamedDecl *other : others)
+    Names->Diag(other->getLocation(), diag::note_previous_definition);
 }
 
 void Redefinitions::defineType(TagDecl &tag) { keepApart(tag); }
@@ -412,19 +433,31 @@ bool Redefinitions::hasSymbolOfHidden(const NamedDecl &decl) const {
   });
 }
 
+/// What a using declaration brought, or the declaration itself.
+static const NamedDecl &targetOf(const NamedDecl &decl) {
+  const auto *shadow = dyn_cast<UsingShadowDecl>(&decl);
+  return shadow ? *shadow->getTargetDecl() : decl;
+}
+
 /// Whether a name that stands for both means `other`, or neither, though `decl` is the newer.
 static bool isInTheWay(const NamedDecl &other, const NamedDecl &decl, bool sameScope) {
   if (!sameScope) // an unnamed namespace and the one that it is in
     return !other.getAsFunction() || !decl.getAsFunction() ||
            (isa<FunctionDecl>(other) && isa<FunctionDecl>(decl) && !areOverloads(other, decl));
-  const auto *shadow = dyn_cast<UsingShadowDecl>(&other);
-  const NamedDecl &target = shadow ? *shadow->getTargetDecl() : other;
-  if (const auto *tag = dyn_cast<TagDecl>(&decl))
-    return tag->isThisDeclarationADefinition() &&
-           isa<FunctionDecl, FunctionTemplateDecl, VarDecl, BindingDecl, EnumConstantDecl>(target);
-  if (isa<EnumConstantDecl>(decl))
-    return shadow || isa<FunctionDecl, FunctionTemplateDecl>(target);
-  return isa<UsingShadowDecl>(decl) && isa<NamespaceDecl, NamespaceAliasDecl>(target);
+  const NamedDecl &old = targetOf(other);
+  const NamedDecl &now = targetOf(decl);
+  if (isa<BaseUsingDecl>(other) || old.getCanonicalDecl() == now.getCanonicalDecl())
+    return false;
+  if (isa<NamespaceDecl, NamespaceAliasDecl>(old))
+    return !isa<NamespaceDecl>(now);
+  if (const auto *tag = dyn_cast<TagDecl>(&now);
+      tag && isa<TagDecl>(decl) && !tag->isThisDeclarationADefinition())
+    return false;
+  if (isa<TagDecl>(now)) // Clang itself rejects more of what is declared there
+    return &now != &decl ||
+           isa<FunctionDecl, FunctionTemplateDecl, VarDecl, BindingDecl, EnumConstantDecl>(old);
+  return isa<EnumConstantDecl>(decl) &&
+         (&old != &other || isa<FunctionDecl, FunctionTemplateDecl>(old));
 }
 
 void Redefinitions::findOthers(const DeclContext &context, const NamedDecl &decl, bool sameScope,
@@ -444,7 +477,8 @@ void Redefinitions::preferNew(const NamedDecl &decl) {
   if (!decl.getASTContext().getLangOpts().CPlusPlus || !scope->isFileContext())
     return;
   std::vector<NamedDecl *> others;
-  if (isa<TagDecl, EnumConstantDecl, UsingShadowDecl>(decl))
+  if (!isa<BaseUsingDecl, UsingDirectiveDecl, ClassTemplateSpecializationDecl,
+           VarTemplateSpecializationDecl>(decl))
     findOthers(*scope, decl, true, others);
   const auto *space = dyn_cast<NamespaceDecl>(scope);
   if (space && space->isAnonymousNamespace())
@@ -488,10 +522,13 @@ static std::string nameAt(SourceLocation at, const SourceManager &sources,
   std::string name =
       Lexer::getSpelling(sources.getSpellingLoc(at), buffer, sources, language).str();
   static constexpr llvm::StringRef keywords[] = {"using", "struct", "class", "union", "enum"};
-  if (llvm::is_contained(keywords, name))
-    if (auto next = Lexer::findNextToken(at, sources, language);
-        next && next->is(tok::raw_identifier))
-      return next->getRawIdentifier().str();
+  while (llvm::is_contained(keywords, name)) {
+    auto next = Lexer::findNextToken(at, sources, language);
+    if (!next || next->isNot(tok::raw_identifier))
+      break;
+    name = next->getRawIdentifier().str();
+    at = next->getLocation();
+  }
   return name;
 }
 
@@ -509,7 +546,8 @@ std::optional<DeclarationId> Redefinitions::findAtOffsetOf(SourceLocation at,
       };
       bool same = decl.getDeclName().isIdentifier() ? decl.getName() == name : name == "operator";
       if ((isAt(decl.getLocation()) || isAt(placeOf(decl))) && same &&
-          special == isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl))
+          special == isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl) &&
+          (special || !visible(*Names, found(*Declared[cell][i])).empty()))
         return DeclarationId{cell, i};
     }
   return std::nullopt;

@@ -110,6 +110,7 @@ private:
   bool clashThroughUsing(const clang::NamedDecl *decl, llvm::StringRef name);
   void reopen(clang::VarDecl &member);
   void rejectSecondValue(const clang::VarDecl &variable);
+  void rejectBeside(const clang::NamespaceDecl &space);
   void keepApart(clang::NamedDecl &decl);
   bool hasSymbolOfHidden(const clang::NamedDecl &decl) const;
   void preferNew(const clang::NamedDecl &decl);

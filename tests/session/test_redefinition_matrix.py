@@ -110,3 +110,47 @@ def test_every_kind_takes_the_place_of_every_other(new_session: NewSession, new:
     session.run(f"int seen[] = {{{probes}}};")
     wrong = shown(session.run("int wrong = 0; for (int each : seen) wrong += each != 5; wrong"))
     assert wrong == "0", (shown(session.run("seen")), dict(enumerate(olds)))
+
+
+# A name comes back to a kind, or two things of another kind stand under it.
+SEQUENCES = (
+    ("enumeration", "closure", "enumeration"),
+    ("class", "enumerator", "class"),
+    ("typedef of a class", "extern C function", "typedef of a class"),
+    ("scoped enumeration", "static variable", "scoped enumeration"),
+    ("scoped enumeration", "used type", "scoped enumeration"),
+    ("abbreviated template", "variable", "abbreviated template"),
+    ("abbreviated template", "array"),
+    ("using declaration", "alias template", "using declaration"),
+    ("used type", "function", "used type"),
+    ("alias", "used type", "alias"),
+    ("concept", "used type", "class template", "used type", "variable template"),
+    ("used type", "closure", "used type"),
+    ("variable", "used type", "variable"),
+    ("enumerator", "used type", "enumerator"),
+    ("namespace", "overloaded function", "namespace"),
+    ("namespace", "function template", "namespace"),
+    ("namespace", "typedef of a class", "namespace"),
+    ("namespace", "using declaration", "namespace"),
+    ("inline namespace", "used type", "inline namespace"),
+    ("namespace", "class", "function", "namespace"),
+    ("namespace", "static variable", "class template", "namespace"),
+    ("namespace", "class", "static function", "class template"),
+)
+USED_TYPE = ("namespace N_s { struct N { int m = V; }; } using N_s::N;", "N().m")
+
+
+def test_a_name_goes_from_kind_to_kind(new_session: NewSession) -> None:
+    session = new_session()
+    kinds = {**KINDS, "used type": USED_TYPE}
+    got = []
+    for i, sequence in enumerate(SEQUENCES):
+        for value, kind in enumerate(sequence):
+            code, probe = (named(text, f"name{i}", value + 2) for text in kinds[kind])
+            session.run(code)
+            got.append((sequence, kind, shown(session.run(f"(int)({probe})"))))
+    assert got == [
+        (sequence, kind, str(value + 2))
+        for sequence in SEQUENCES
+        for value, kind in enumerate(sequence)
+    ]
