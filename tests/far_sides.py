@@ -102,6 +102,7 @@ _DIES_WITH_IT = dict.fromkeys(
     (
         "test_deaths.py",
         "test_raw_ends.py",
+        "test_standard_descriptors.py",
         "test_recovery.py",
         "test_loss.py",
         "test_ends.py",
@@ -149,6 +150,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         **_NO_SUPERVISOR,
         "test_deaths.py": "no record of a death",
         "test_raw_ends.py": "no supervisor that looks how a program ended",
+        "test_standard_descriptors.py": "no snapshots",
         "test_a_crash_in_such_a_cell_has_its_line": "no record of a death",
         "test_the_state_is_as_before_the_cell": "no snapshots",
         "test_crash_after_crash": "no snapshots",

@@ -28,8 +28,8 @@ void SessionWatch::start(int socket) {
   int pipe[2];
   if (socket < 0 || ::pipe2(pipe, O_CLOEXEC) != 0)
     return;
-  Stopped = UniqueFd(pipe[0]);
-  Stop = UniqueFd(pipe[1]);
+  Stopped = clearOfStandard(pipe[0]);
+  Stop = clearOfStandard(pipe[1]);
   Parent = ::getppid();
   Thread = std::thread([this, socket] { watch(socket); });
 }

@@ -250,7 +250,7 @@ void releaseCrashRecord() {
 UniqueFd renewCrashRecord() {
   if (record == nullptr)
     return {};
-  UniqueFd memory(::memfd_create("farside crash record", 0));
+  UniqueFd memory = clearOfStandard(::memfd_create("farside crash record", MFD_CLOEXEC));
   if (!memory || ::ftruncate(memory.get(), sizeof(CrashRecord)) != 0 ||
       ::mmap(record, sizeof(CrashRecord), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
              memory.get(), 0) == MAP_FAILED)

@@ -13,15 +13,22 @@ void UniqueFd::reset() {
     ::close(std::exchange(Fd, -1));
 }
 
-UniqueFd moveHigh(int fd) {
+UniqueFd duplicateHigh(int fd) {
   constexpr int firstHigh = 230;
   int high = ::fcntl(fd, F_DUPFD_CLOEXEC, firstHigh);
-  if (high < 0)
-    high = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
-  if (high < 0)
+  return UniqueFd(high >= 0 ? high : ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
+UniqueFd moveHigh(int fd) {
+  UniqueFd high = duplicateHigh(fd);
+  if (!high)
     return UniqueFd(fd);
   ::close(fd);
-  return UniqueFd(high);
+  return high;
+}
+
+UniqueFd clearOfStandard(int fd) {
+  return fd < 0 || fd > STDERR_FILENO ? UniqueFd(fd) : moveHigh(fd);
 }
 
 ssize_t readSome(int fd, void *data, size_t size) {
@@ -51,7 +58,7 @@ ssize_t receiveSome(int fd, void *data, size_t size, UniqueFd &passed) {
         header->cmsg_len == CMSG_LEN(sizeof(int))) {
       int came = -1;
       std::memcpy(&came, CMSG_DATA(header), sizeof came);
-      passed = UniqueFd(came);
+      passed = clearOfStandard(came);
     }
     return got;
   }

@@ -21,7 +21,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <memory>
 #include <mutex>
 #include <pthread.h>
@@ -252,7 +251,7 @@ Error startThread(CellThread &cell, UniqueFd data, uint64_t slab) {
     return error;
   Slab::get().reserveLow(lowSlab);
   prepareCrashRecord(); // for `isInterrupted` alone
-  UniqueFd last(::fcntl(data.get(), F_DUPFD_CLOEXEC, 0));
+  UniqueFd last = duplicateHigh(data.get());
   cell.Data = data.get();
   auto *held = reinterpret_cast<void *>(static_cast<intptr_t>(last.get()));
   int why = ::pthread_create(&cell.Thread, nullptr, runCellThread, held);

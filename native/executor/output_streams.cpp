@@ -3,18 +3,15 @@
 #include "run_report.h"
 
 #include <cerrno>
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace farside {
 
 namespace {
 
-constexpr int aboveStandard = 64;
-
 /// Has `standard` lead to where `target` does, and returns where it led; empty if it was closed.
 UniqueFd lead(int standard, int target) {
-  UniqueFd before(::fcntl(standard, F_DUPFD_CLOEXEC, aboveStandard));
+  UniqueFd before = duplicateHigh(standard);
   ::dup2(target, standard);
   return before;
 }

@@ -91,8 +91,8 @@ std::string showInChild(TreeMemory &memory, const std::function<void()> &show) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return std::string("no process to show it in: ") + std::strerror(errno);
-  UniqueFd reading(ends[0]);
-  UniqueFd writing(ends[1]);
+  UniqueFd reading = clearOfStandard(ends[0]);
+  UniqueFd writing = clearOfStandard(ends[1]);
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);

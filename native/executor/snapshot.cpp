@@ -127,6 +127,7 @@ void raiseLimit(__rlimit_resource which) {
     ::close_range(record.get() < 0 ? 0 : low + 1, high - 1, 0);
   ::close_range(high + 1, ~0U, 0);
   ::fcntl(control.get(), F_SETFD, 0);
+  ::fcntl(record.get(), F_SETFD, 0);
   std::string name = "farside-executor";
   std::string where = "control=" + std::to_string(control.get());
   std::string whom = "supervise=" + std::to_string(worker);
