@@ -19,6 +19,7 @@
 #include "redirect.h"
 #include "session_watch.h"
 #include "tls.h"
+#include "user_code.h"
 #include "values.h"
 #include "wrapper.h"
 
@@ -65,7 +66,7 @@ int runMain(uint64_t address, std::vector<std::string> arguments) {
     pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   auto main = reinterpret_cast<int (*)(int, char **)>(address);
-  int status = main(static_cast<int>(arguments.size()), pointers.data());
+  int status = callUserCode(main, static_cast<int>(arguments.size()), pointers.data());
   flushOutput();
   return status;
 }
@@ -213,7 +214,7 @@ WrapperResult farside_run_as_main(const char *data, size_t size) {
 
 WrapperResult farside_run_as_int_function(const char *data, size_t size) {
   return serveOnCellThread<uint64_t, int32_t>(data, size, [](uint64_t address, int32_t argument) {
-    return reinterpret_cast<int32_t (*)(int32_t)>(address)(argument);
+    return callUserCode(reinterpret_cast<int32_t (*)(int32_t)>(address), argument);
   });
 }
 

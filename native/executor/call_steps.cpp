@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "run_report.h"
+#include "user_code.h"
 
 namespace farside {
 
@@ -18,7 +19,8 @@ RunOutcome runCall(CallScope &scope, uint64_t header, uint64_t function, std::st
   uint64_t start = monotonicNanoseconds();
   scope.enter(header);
   try {
-    reinterpret_cast<CallEntry>(function)(arguments.data(), arguments.size(), memory, memorySize);
+    callUserCode(reinterpret_cast<CallEntry>(function), arguments.data(), arguments.size(), memory,
+                 memorySize);
   } catch (...) {
     exception = describeCurrentException();
   }

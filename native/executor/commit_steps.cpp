@@ -1,6 +1,7 @@
 #include "commit_steps.h"
 
 #include "memory.h"
+#include "user_code.h"
 
 #include <map>
 
@@ -137,7 +138,7 @@ Error takeAllBack() {
 uint64_t countCommits() { return commits().Deallocs.size(); }
 
 Error resolveIfuncSlot(uint64_t slot, uint64_t resolver) {
-  uint64_t target = reinterpret_cast<uint64_t (*)()>(resolver)();
+  uint64_t target = callUserCode(reinterpret_cast<uint64_t (*)()>(resolver));
   ProtectedWriter writer;
   return writer.write(slot, {reinterpret_cast<const char *>(&target), sizeof target});
 }

@@ -2,6 +2,7 @@
 
 #include "platform.h"
 #include "tls.h"
+#include "user_code.h"
 
 #include <algorithm>
 #include <mutex>
@@ -136,7 +137,7 @@ void runThreadExits(ThreadExitOwner owner) {
     }
   }
   for (auto record = mine.rbegin(); record != mine.rend(); ++record)
-    record->Function(record->Object);
+    callUserCode(record->Function, record->Object);
 }
 
 } // namespace farside

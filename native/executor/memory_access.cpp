@@ -1,6 +1,7 @@
 // ORC's memory access service and its three ways of running a function.
 #include "bootstrap.h"
 #include "crash.h"
+#include "user_code.h"
 #include "wrapper.h"
 
 #include <csignal>
@@ -92,7 +93,8 @@ WrapperResult runAsMain(const char *data, size_t size) {
         auto main = reinterpret_cast<int (*)(int, char **, char **)>(function);
         DefaultInterrupt interrupt;
         noteWritten(true);
-        int status = main(static_cast<int>(arguments.size()), pointers.data(), environ);
+        int status =
+            callUserCode(main, static_cast<int>(arguments.size()), pointers.data(), environ);
         std::fflush(nullptr);
         return static_cast<int64_t>(status);
       });
@@ -102,14 +104,14 @@ WrapperResult runAsVoidFunction(const char *data, size_t size) {
   // Called as a function that returns int, so that the result is what it leaves in EAX: LLVM's
   // clients rely on no more.
   return serveWrapper<uint64_t>(data, size, [](uint64_t function) -> int32_t {
-    return reinterpret_cast<int32_t (*)()>(function)();
+    return callUserCode(reinterpret_cast<int32_t (*)()>(function));
   });
 }
 
 WrapperResult runAsIntFunction(const char *data, size_t size) {
   return serveWrapper<uint64_t, int32_t>(
       data, size, [](uint64_t function, int32_t argument) -> int32_t {
-        return reinterpret_cast<int32_t (*)(int32_t)>(function)(argument);
+        return callUserCode(reinterpret_cast<int32_t (*)(int32_t)>(function), argument);
       });
 }
 

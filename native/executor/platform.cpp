@@ -1,6 +1,7 @@
 #include "platform.h"
 
 #include "exit_handlers.h"
+#include "user_code.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -54,7 +55,7 @@ Error checkPointerSections(const char *what, const std::vector<AddrRange> &secti
 void callInitialiser(uint64_t function) {
   static char name[] = "farside";
   static char *arguments[] = {name, nullptr};
-  reinterpret_cast<void (*)(int, char **, char **)>(function)(1, arguments, environ);
+  callUserCode(reinterpret_cast<void (*)(int, char **, char **)>(function), 1, arguments, environ);
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "dlfcn.h"
 #include "exit_handlers.h"
 #include "platform.h"
+#include "user_code.h"
 
 #include <algorithm>
 
@@ -50,7 +51,7 @@ Error Platform::runHandlersGuarded(const HandlerFilter &filter) {
   while (auto handler = takeHandler(filter)) {
     CodeScope scope(filter.Header, handler->Commit);
     try {
-      handler->Function(handler->Argument);
+      callUserCode(handler->Function, handler->Argument);
     } catch (...) {
       failures += (failures.empty() ? "exit handler: " : "; ") +
                   explainException(describeCurrentException());
@@ -72,7 +73,7 @@ Error Platform::finishCommit(uint64_t commit) {
 
 void Platform::runAllExitHandlers(bool quick) {
   while (auto handler = takeHandler({0, 0, quick}))
-    handler->Function(handler->Argument);
+    callUserCode(handler->Function, handler->Argument);
 }
 
 Error Platform::finishAll() { return runHandlersGuarded({}); }

@@ -5,6 +5,7 @@
 #include "platform.h"
 #include "tls.h"
 #include "unwind.h"
+#include "user_code.h"
 #include "wrapper.h"
 
 namespace farside {
@@ -176,7 +177,7 @@ int64_t runProgramIn(const std::string &dylib, const std::string &entry,
     pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   auto main = reinterpret_cast<int (*)(int, char **)>(*address);
-  int64_t status = main(static_cast<int>(arguments.size()), pointers.data());
+  int64_t status = callUserCode(main, static_cast<int>(arguments.size()), pointers.data());
   (void)jitSucceeded(Platform::get().close(*header));
   flushOutput();
   return status;
