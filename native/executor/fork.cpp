@@ -73,7 +73,7 @@ uint32_t countThreads() {
   struct stat tasks{};
   // A directory has a link for each directory in it, itself, and its entry in its parent.
   if (::stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink < 3)
-    return 2; // unknown; the careful way of forking is right for any number
+    return 0;
   return static_cast<uint32_t>(tasks.st_nlink) - 2;
 }
 

@@ -527,7 +527,7 @@ class ExecutionSession:
         self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
-        return WentBack(lost, asleep.threads - 1, asleep.streams)
+        return WentBack(lost, max(0, asleep.threads - 1), asleep.streams)
 
     def users_of(self, names: Collection[str]) -> tuple[str, ...]:
         """Return the images, other than these, that refer to what these define."""

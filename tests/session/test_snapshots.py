@@ -213,6 +213,14 @@ def test_threads_are_said_to_be_gone(session: Session) -> None:
     assert crash(session) == (AS_BEFORE,)
 
 
+def test_threads_that_cannot_be_counted_are_not_made_up(session: Session) -> None:
+    session.run("#include <unistd.h>\nint x = 1;")
+    session.run('(void)!chroot("/tmp"); (void)!chdir("/");')  # harmless without the right to
+    for _ in range(3):
+        assert crash(session, "x = 2;") == (AS_BEFORE,)
+        assert shown(session.run("x")) == "1"
+
+
 def test_snapshots_of_a_program_with_busy_threads(session: Session) -> None:
     # Locks of malloc and stdio are held by other threads at any moment.
     session.run("#include <cstdio>\n#include <string>\n#include <thread>\n#include <unistd.h>")

@@ -25,7 +25,8 @@ class Snapshot:
 
     Attributes:
         pid: of the process; 0 until `ready`.
-        threads: how many the worker had when it was forked; the snapshot has one.
+        threads: how many the worker had when it was forked, 0 if that is unknown; the snapshot has
+            one.
         seconds: how long the fork before this one took of a processor.
         streams: how many pipes and sockets the program had open.
         supervisor: number of the supervisor whose child it is; 0 until it was asked for.
