@@ -239,16 +239,21 @@ private:
     Librarian = std::max(Librarian, 0);
   }
 
-  /// Ends a worker whose main thread has ended while others go on: it serves no call any more, and
-  /// the kernel tells nobody. Seen only once, it may be about to end as a whole.
+  /// Ends a worker that serves no call any more, of which the kernel tells nobody: its main thread
+  /// has ended while others go on, or it has executed another program in its place. Seen only once,
+  /// it may be about to end as a whole.
   void lookAtWorker() {
     std::optional<ProcessState> state = Worker == 0 ? std::nullopt : stateOf(Worker);
-    bool headless = state && state->State == 'Z' && !hasEnded(Worker);
-    if (headless && Headless == Worker) {
-      MainThreadsEnd = state->ExitCode;
+    bool lives = state && !hasEnded(Worker);
+    bool headless = lives && state->State == 'Z';
+    // What it executes may have rights that this process has not (set-user-ID).
+    bool replaced = lives && state->Executed && ::kill(Worker, 0) == 0;
+    if ((headless || replaced) && Useless == Worker) {
+      if (headless)
+        MainThreadsEnd = state->ExitCode;
       killGroup();
     }
-    Headless = headless ? Worker : 0;
+    Useless = headless || replaced ? Worker : 0;
   }
 
   static bool hasEnded(pid_t child) {
@@ -351,7 +356,7 @@ private:
   pid_t Worker;
   uint32_t MostProcesses = 0; // beside the worker; 0 for any number
   pid_t Librarian = 0;
-  pid_t Headless = 0;                // the worker that was found without its main thread
+  pid_t Useless = 0;                 // the worker that was found to serve no call any more
   std::optional<int> MainThreadsEnd; // of the worker that is killed for want of it, as for `wait`
   UniqueFd ChildSignals;
   OutOfMemoryKills OutOfMemory;

@@ -24,8 +24,9 @@
 // tag 2 if it is not alive; tag 3, start a librarian on the
 // descriptor that comes with the frame (librarian.h); tag 4, the worker's call with this number is
 // to end by itself (u64); tag 5, the program may have so many processes beside its first (u32), 0
-// for any number; tag 6, look whether the worker still has its main thread. Any other is a
-// violation and ends everything, as does the end of the stream.
+// for any number; tag 6, look whether the worker still has its main thread and has executed no
+// other program; the second look in a row that finds it otherwise ends it. Any other is a violation
+// and ends everything, as does the end of the stream.
 #pragma once
 
 #include "fd.h"

@@ -124,7 +124,8 @@ def _without_record(report: DeathReport, records: bool) -> str | None:
             else f"by all appearance, {_NO_TIME_LEFT}"
         )
     elif report.executed:
-        why = "it had executed another program in its place; fork first to keep this one"
+        ended = ", which was ended" if report.signal_name == "SIGKILL" else ""
+        why = f"it had executed another program in its place{ended}; fork first to keep this one"
     elif not records and report.exit_status is not None:
         return None
     elif report.exit_status is not None and not report.main_thread:

@@ -69,6 +69,18 @@ ENDS = {
         'ptrace(PTRACE_TRACEME); execl("/bin/true", "true", nullptr);',
         "exit status 0: it had executed another program in its place; fork first",
     ),
+    "another program that stays": End(
+        'execl("/bin/sleep", "sleep", "1000", nullptr);',
+        "it had executed another program in its place, which was ended; fork first",
+    ),
+    "another program, of a thread": End(
+        'std::thread([] { execl("/bin/sleep", "sleep", "1000", nullptr); }).join();',
+        "it had executed another program in its place, which was ended; fork first",
+    ),
+    "another program, with a child that holds the connection": End(
+        'if (fork() == 0) pause(); execl("/bin/sleep", "sleep", "1000", nullptr);',
+        "it had executed another program in its place, which was ended; fork first",
+    ),
     "soft limit of time": End(
         "limit(RLIMIT_CPU, 1, 9);\nfor (volatile int n = 0;; n = 0) {}",
         "SIGXCPU (processor time limit): its processor time was used up (RLIMIT_CPU); `ulimit -t`",

@@ -60,6 +60,7 @@ _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _MOST_STOPS = 3  # looks, a second apart, that find the supervisor stopped although it was continued
 # Of an end: on the connection, on the worker's process, and what the supervisor says.
 _SIGNS = (select.POLLRDHUP, select.POLLIN, select.POLLIN)
+_LOOKS = (0.5, 1.0)  # seconds after which one that lives on may have executed another program
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
 
@@ -664,12 +665,17 @@ class Executor:
         deadline = time.monotonic() + (0.0 if stopped else GRACE)
         if not self._supervisor.serves:
             return self._supervisor.learn_end(deadline)
-        try:
-            while self.death is None and not self._supervisor.ended:
-                self._conversation.turn(deadline)
-        except TimedOut:
-            return False
-        return True
+        now = time.monotonic()
+        for until in (*(now + each for each in _LOOKS), deadline):
+            try:
+                while self.death is None and not self._supervisor.ended:
+                    self._conversation.turn(until)
+                return True
+            except TimedOut:
+                if until >= deadline:
+                    return False
+                self._supervisor.look()
+        return False
 
     def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
         """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
