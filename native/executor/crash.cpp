@@ -330,6 +330,8 @@ void noteWrittenSoon() {
     record->Written.store(ahead.Written);
 }
 
+bool isIdle() { return record != nullptr && record->Written.load() == UINT64_MAX; }
+
 uint64_t writtenSince(pid_t pid) {
   uint64_t before = record == nullptr ? UINT64_MAX : record->Written.load();
   std::string file = "/proc/" + std::to_string(pid) + "/io";

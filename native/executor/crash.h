@@ -63,6 +63,9 @@ void countWrittenAhead();
 /// In the supervisor: how many a dead worker, not yet waited for, has written since `noteWritten`.
 uint64_t writtenSince(pid_t pid);
 
+/// In the supervisor: whether the worker serves no call that may run code of the program.
+bool isIdle();
+
 /// In the worker: writes down that it has begun a call of the near side's.
 void noteBegun(uint64_t sequenceNumber);
 

@@ -175,7 +175,7 @@ private:
     uint64_t others = 0;
     if (Worker != 0) {
       others += countTree(Worker) - 1;
-      killGroup();
+      killGroup(isIdle() && !hasEnded(Worker));
     }
     others += killAllBelow([&](pid_t child) {
       return (Librarian != 0 && child == Librarian) ||
@@ -188,11 +188,12 @@ private:
       remark(OthersEnded, others);
   }
 
-  /// Ends the worker and its process group at once: nothing in it can fork meanwhile.
-  void killGroup() {
+  /// Ends the worker and its process group at once: nothing in it can fork meanwhile. Of one that
+  /// lived and `wasIdle` nobody needs to know more than that it has ended.
+  void killGroup(bool wasIdle = false) {
     ::kill(-Worker, SIGKILL);
     killTree(Worker);
-    awaitWorker();
+    awaitWorker(wasIdle);
   }
 
   /// Ends the program if it has more processes than it may. What it starts between two counts is
@@ -262,13 +263,13 @@ private:
            ended.si_pid != 0;
   }
 
-  void awaitWorker() {
+  void awaitWorker(bool wasIdle = false) {
     siginfo_t ended{};
     int status = 0;
     do
       status = ::waitid(P_PID, static_cast<id_t>(Worker), &ended, WEXITED | WNOWAIT);
     while (status != 0 && errno == EINTR);
-    uint32_t circumstances = examine(ended.si_status);
+    uint32_t circumstances = wasIdle ? 0 : examine(ended.si_status);
     ::waitid(P_PID, static_cast<id_t>(Worker), &ended, WEXITED | WNOHANG);
     if (MainThreadsEnd) {
       int end = *std::exchange(MainThreadsEnd, std::nullopt);
