@@ -25,8 +25,9 @@ constexpr uint64_t OfFile = uint64_t(1) << 61;
 constexpr uint64_t Exclusive = uint64_t(1) << 56;
 
 constexpr size_t MaxWritten = 2048;
-/// Of a mapping that can be written and is larger, such as the stack, its end is looked at.
-constexpr uintptr_t MaxMapping = uintptr_t(32) << 20;
+/// Of a mapping that can be written and is larger its end is looked at: 2 MB are read for so much.
+/// The heap of a long session has some hundred megabytes, all of which cells write to.
+constexpr uintptr_t MaxMapping = uintptr_t(1) << 30;
 constexpr unsigned LeftOut = 8;
 /// Linux maps as many bytes around a page that is missing (fault_around_bytes).
 constexpr uintptr_t Around = uintptr_t(64) << 10;
