@@ -273,12 +273,14 @@ bool DiagnosticCollector::isNoNews(DiagnosticsEngine::Level level, const clang::
 
 /// Drops a diagnostic about the value that is shown, if this is one. With -Werror it counts as an
 /// error by now, and as one of many only where there was another before.
-bool DiagnosticCollector::dropUnused(const clang::Diagnostic &info, llvm::StringRef option) {
+bool DiagnosticCollector::dropUnused(DiagnosticsEngine::Level level, const clang::Diagnostic &info,
+                                     llvm::StringRef option) {
   if (!isAboutUnusedValue(option) || !InShown || !InShown())
     return false;
-  // Clang offers no other way to take an error back than to forget all that there were.
+  // Clang offers no other way to take an error back than to forget all that there were. A warning
+  // is none: the one error is another then, such as that a name of the cell is defined already.
   auto *engine = const_cast<DiagnosticsEngine *>(info.getDiags());
-  if (engine->getNumErrors() == 1)
+  if (level >= DiagnosticsEngine::Error && engine->getNumErrors() == 1)
     engine->Reset(/*soft=*/true);
   Dropping = true;
   return true;
@@ -288,7 +290,7 @@ void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
                                            const clang::Diagnostic &info) {
   std::string option =
       info.getDiags()->getDiagnosticIDs()->getWarningOptionForDiag(info.getID()).str();
-  if (level != DiagnosticsEngine::Note && dropUnused(info, option))
+  if (level != DiagnosticsEngine::Note && dropUnused(level, info, option))
     return;
   DiagnosticConsumer::HandleDiagnostic(level, info);
   noteEarlier(level, info);

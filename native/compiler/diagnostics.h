@@ -61,7 +61,8 @@ private:
   void noteEarlier(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
   bool isNoNews(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info,
                 llvm::StringRef message);
-  bool dropUnused(const clang::Diagnostic &info, llvm::StringRef option);
+  bool dropUnused(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info,
+                  llvm::StringRef option);
   void noteFile(clang::DiagnosticsEngine::Level level, const clang::Diagnostic &info);
 
   clang::DiagnosticOptions &Options;

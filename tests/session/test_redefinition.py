@@ -674,3 +674,31 @@ def test_names_are_those_that_the_programmer_wrote(session: Session) -> None:
     session.run("void g(E) { __builtin_trap(); }")
     with pytest.raises(Crashed, match=r"#0 g\(E\) cell 6"):
         session.run("g(E());")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("int x = 1;", "int x = 2; x", "2"),
+        ("int x = 1;", "double x = 2.5; x", "2.5000000"),
+        ("int x = 1; x", "int x = 1; x", "1"),
+        ("int x = 1;", "int x = 2; x = 3; x", "3"),
+        ("constexpr int x = 1;", "constexpr int x = 2; x + 1", "3"),
+        ("struct A { int a = 1; };", "struct A { int b = 2; }; A{}.b", "2"),
+        ("int c = 1; int &x = c;", "int d = 5; int &x = d; int e = 6; e", "6"),
+    ],
+)
+def test_what_is_defined_again_is_shown_by_the_same_cell(
+    session: Session, old: str, new: str, text: str
+) -> None:
+    session.run(old)
+    assert shown(session, new) == text
+
+
+def test_an_error_before_a_value_is_an_error(session: Session) -> None:
+    session.run("int x = 1;")
+    with pytest.raises(CompileError, match="nope"):
+        session.run("int y = nope; x")
+    with pytest.raises(CompileError, match="nope"):
+        session.eval("int y = nope; x")
+    assert shown(session, "int y = 2; y") == "2"
