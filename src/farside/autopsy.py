@@ -149,7 +149,7 @@ def _belongs(record: CrashRecord, report: DeathReport) -> bool:
     if record.process != report.pid:
         return False
     if report.exit_status is not None:
-        return record.kind in _EXITS or record.kind == KIND_DISCONNECTED
+        return record.kind != KIND_SIGNAL
     return record.kind == KIND_SIGNAL and record.signal == report.status
 
 
