@@ -28,7 +28,8 @@ from farside.outcome import CellResult, Closing, Past
 from farside.owned import abandon, ask_owner, ask_to_end, demangle_with, show_to_owner
 from farside.permitted import permitted
 from farside.recovery.journal import Journal, JournalEntry
-from farside.rescue import Rescue, stopped
+from farside.recovery.sentences import stopped
+from farside.rescue import Rescue
 from farside.result.output import Displays, Output, tell
 from farside.trace import Tracing
 from farside.turns import Turn, Turns

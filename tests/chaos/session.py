@@ -23,7 +23,7 @@ from farside.errors import (
     LinkError,
 )
 from farside.options import Options
-from farside.rescue import CAUGHT_UP, RUN_AGAIN, STARTED_AGAIN, TAKEN_BACK_TOO
+from farside.recovery.sentences import CAUGHT_UP, RUN_AGAIN, STARTED_AGAIN, TAKEN_BACK_TOO
 from farside.session import Session
 from tests.chaos import disk, events, model, saboteur
 from tests.traces import wait_for_end

@@ -18,9 +18,9 @@ import pytest
 from farside.errors import Crashed, FarSideError, FarSideLost
 from farside.options import Options
 from farside.orc import bootstrap
+from farside.recovery.sentences import AS_IT_WAS, STARTED_AGAIN
 from farside.remote.conversation import Conversation
 from farside.remote.far_end import receive_message
-from farside.rescue import AS_IT_WAS, STARTED_AGAIN
 from farside.session import Session
 from tests.far_sides import Front
 from tests.session.conftest import shown, start_daemon, wait_for_snapshot

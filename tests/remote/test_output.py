@@ -17,6 +17,7 @@ import pytest
 
 from farside.errors import Interrupted, TooMuchOutput
 from farside.options import Options
+from farside.recovery.sentences import AS_IT_WAS
 from farside.remote.pipes import OutputPipes
 from farside.remote.relay import (
     CONTROL_CHANNEL,
@@ -30,7 +31,6 @@ from farside.remote.relay import (
 from farside.remote.spawn import Spawned
 from farside.remote.supervisor import Supervisor
 from farside.remote.tunnel import SocketTunnel
-from farside.rescue import AS_IT_WAS
 from farside.result.output import Output
 from farside.session import Session
 from tests.far_sides import TOKEN, environment, front

@@ -12,7 +12,7 @@ import pytest
 
 from farside.errors import CppException, Crashed, FarSideError, OptionError, SetupError
 from farside.options import Options
-from farside.rescue import STARTED_AGAIN
+from farside.recovery.sentences import STARTED_AGAIN
 from farside.session import Session
 from tests.far_sides import STOCK
 from tests.session.conftest import run_all, shown

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from farside.errors import CppException, FarSideError, FarSideLost
+from farside.recovery.sentences import AS_IT_WAS, CAUGHT_UP, TAKEN_BACK_TOO
 from farside.recovery.thrift import ForkBudget
-from farside.rescue import AS_IT_WAS, CAUGHT_UP, TAKEN_BACK_TOO
 from farside.session import Session
 
 from .conftest import end_between_cells, run_all, shown

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from farside.errors import CompileError, FarSideLost
-from farside.rescue import AS_IT_WAS, STARTED_AGAIN
+from farside.recovery.sentences import AS_IT_WAS, STARTED_AGAIN
 from farside.session import Session
 from tests.traces import wait_for_end
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from farside.errors import Crashed, FarSideError, FarSideLost
-from farside.rescue import RUN_AGAIN, STARTED_AGAIN
+from farside.recovery.sentences import RUN_AGAIN, STARTED_AGAIN
 from farside.session import Session
 from tests.conftest import Traces
 from tests.traces import wait_for_end

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from farside.errors import Crashed, Interrupted
-from farside.rescue import STARTED_AGAIN
+from farside.recovery.sentences import STARTED_AGAIN
 from farside.session import Session
 from tests.traces import wait_for_end
 

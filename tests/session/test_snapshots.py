@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from farside.errors import Crashed, FarSideError, FarSideLost, Interrupted, OptionError
-from farside.rescue import CAUGHT_UP, STARTED_AGAIN
+from farside.recovery.sentences import CAUGHT_UP, STARTED_AGAIN
 from farside.session import Session
 
 from .conftest import NewSession, end_between_cells, end_snapshot, run_all, shown

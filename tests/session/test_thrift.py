@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from farside.errors import Crashed
+from farside.recovery.sentences import CAUGHT_UP
 from farside.recovery.thrift import ForkBudget
-from farside.rescue import CAUGHT_UP
 from farside.session import Session
 
 from .conftest import NewSession, shown
