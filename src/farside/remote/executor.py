@@ -666,16 +666,22 @@ class Executor:
         if not self._supervisor.serves:
             return self._supervisor.learn_end(deadline)
         now = time.monotonic()
-        for until in (*(now + each for each in _LOOKS), deadline):
-            try:
-                while self.death is None and not self._supervisor.ended:
-                    self._conversation.turn(until)
+        for each in _LOOKS:
+            if self._hears_of_end(now + each):
                 return True
-            except TimedOut:
-                if until >= deadline:
-                    return False
-                self._supervisor.look()
-        return False
+            if now + each >= deadline:
+                return False
+            self._supervisor.look()
+        return self._hears_of_end(deadline)
+
+    def _hears_of_end(self, until: float) -> bool:
+        """Wait for the supervisor to say how the worker ended, or to end; tell whether it did."""
+        try:
+            while self.death is None and not self._supervisor.ended:
+                self._conversation.turn(until)
+        except TimedOut:
+            return False
+        return True
 
     def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
         """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
