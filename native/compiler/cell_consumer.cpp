@@ -13,6 +13,9 @@
 #include "clang/AST/GlobalDecl.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Frontend/CompilerInstance.h"
+#include "clang/Sema/Sema.h"
+
+#include <utility>
 
 namespace farside {
 
@@ -53,6 +56,7 @@ void CellConsumer::begin(unsigned number, FileID file) {
   Number = number;
   File = file;
   Entities.begin(number);
+  Held.clear();
   Declared = {};
   Value.reset();
 }
@@ -112,10 +116,20 @@ bool CellConsumer::isDefinedEarlier(const VarDecl &variable) const {
 void CellConsumer::Initialize(ASTContext &context) { Generator->Initialize(context); }
 
 bool CellConsumer::HandleTopLevelDecl(DeclGroupRef decls) {
-  ASTContext &context = Instance.getASTContext();
+  if (isWithinUnnamed(Instance.getSema())) {
+    Held.insert(Held.end(), decls.begin(), decls.end());
+    return true;
+  }
   for (Decl *decl : decls)
     if (auto *statement = dyn_cast<TopLevelStmtDecl>(decl))
       prepare(*statement);
+  handOver();
+  declare(decls);
+  return true;
+}
+
+void CellConsumer::declare(DeclGroupRef decls) {
+  ASTContext &context = Instance.getASTContext();
   if (Conflicts)
     Conflicts->declared(decls);
   if (Show)
@@ -125,7 +139,16 @@ bool CellConsumer::HandleTopLevelDecl(DeclGroupRef decls) {
   appendDeclared(Declared, context, decls, File,
                  [this](const NamedDecl &decl) { return symbolOf(decl); });
   EagerInternals eager(context, decls);
-  return generate(&ASTConsumer::HandleTopLevelDecl, decls);
+  generate(&ASTConsumer::HandleTopLevelDecl, decls);
+}
+
+/// Hands over what was instantiated before it could be mangled.
+void CellConsumer::handOver() {
+  for (Decl *decl : std::exchange(Held, {}))
+    if (auto *variable = dyn_cast<VarDecl>(decl))
+      generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, variable);
+    else
+      declare(DeclGroupRef(decl));
 }
 
 void CellConsumer::HandleInlineFunctionDefinition(FunctionDecl *decl) {
@@ -145,6 +168,7 @@ void CellConsumer::HandleInterestingDecl(DeclGroupRef decls) {
 }
 
 void CellConsumer::HandleTranslationUnit(ASTContext &context) {
+  handOver();
   if (replacesAllocation(*Generator->GetModule()))
     makeInstances(); // now, as what was referred to until here is emitted next
   generate<void, ASTContext &>(&ASTConsumer::HandleTranslationUnit, context);
@@ -191,7 +215,10 @@ void CellConsumer::AssignInheritanceModel(CXXRecordDecl *decl) {
 }
 
 void CellConsumer::HandleCXXStaticMemberVarInstantiation(VarDecl *decl) {
-  generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl);
+  if (isWithinUnnamed(Instance.getSema()))
+    Held.push_back(decl);
+  else
+    generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl);
 }
 
 void CellConsumer::HandleVTable(CXXRecordDecl *decl) { generate(&ASTConsumer::HandleVTable, decl); }

@@ -88,6 +88,8 @@ private:
   Result generate(Result (clang::ASTConsumer::*handle)(Subject), Subject subject);
   void CompletedTagDefinition(const clang::TagDecl *tag) override;
   void prepare(clang::TopLevelStmtDecl &statement);
+  void declare(clang::DeclGroupRef decls);
+  void handOver();
   bool isDefinedEarlier(const clang::VarDecl &variable) const;
   std::string mangledName(const clang::NamedDecl &decl);
 
@@ -95,6 +97,7 @@ private:
   Redefinitions &Redefined;
   std::unique_ptr<clang::CodeGenerator> Generator;
   StatementEntities Entities;
+  std::vector<clang::Decl *> Held; // instances that wait for a class to be complete
 };
 
 /// Clang's own way to set an instance up for a file, stopped before it would parse and never ended.

@@ -20,6 +20,7 @@
 namespace clang {
 class ASTContext;
 class FunctionDecl;
+class Sema;
 class TagDecl;
 class TopLevelStmtDecl;
 class VarDecl;
@@ -52,6 +53,11 @@ private:
   clang::TopLevelStmtDecl *Statement = nullptr;
   clang::FunctionDecl *Owner = nullptr;
 };
+
+/// Tells whether a class that a statement at the top level declares is still being parsed, a
+/// lambda's body for example. It has not moved yet, so what is instantiated within it with types
+/// of its own cannot be mangled before it is complete.
+bool isWithinUnnamed(const clang::Sema &sema);
 
 /// While it lives, Clang emits the internal variables with run-time initialisers below `decls` at
 /// once.
