@@ -94,3 +94,27 @@ def test_what_a_semicolon_would_make_nothing_of(session: Session, code: str) -> 
         session.run(code)
     assert [each.severity for each in caught.value.diagnostics].count("error") == 1
     assert shown(session.run("1")) == "1"
+
+
+@pytest.mark.parametrize(
+    ("code", "marks"),
+    [
+        ("int a = missing", "        ^~~~~~~"),
+        ("int a = missing /* a */ // b", "        ^~~~~~~"),
+        ("int a = 1 +", "           ^"),
+        ('int n = 1; int a = "x"', "               ^   ~~~"),
+        ("int größe = missing", "            ^~~~~~~"),
+    ],
+)
+def test_an_error_shows_the_cell_as_it_is_written(session: Session, code: str, marks: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    assert f"    1 | {code}\n      | {marks}\n" in str(caught.value)
+    with pytest.raises(CompileError) as caught:
+        session.eval(code)
+    assert f"    1 | {code}\n      | {marks}\n" in str(caught.value)
+
+
+def test_a_warning_shows_the_cell_as_it_is_written(session: Session) -> None:
+    (warning,) = session.run("int half = 0.5").diagnostics
+    assert (warning.source, warning.line, warning.column) == ("int half = 0.5", 1, 12)
