@@ -324,6 +324,14 @@ def test_what_has_no_form_stays_alive(shared: Session) -> None:
     assert (held.mutex.type, held.mutex.name) == ("std::mutex", "")
 
 
+def test_what_stays_has_the_place_where_it_was_written(session: Session) -> None:
+    value: Any = session.eval("int größe = 1;\n\n  größe; [](int x) { return x; }")
+    assert value.type == "(lambda at cell 1:3:12)"
+    assert session.eval("int n = 2; [](int x) { return x; }") is not None
+    with pytest.raises(Crashed, match="cell 3, line 3"):
+        session.eval("\n\n(__builtin_trap(), [] {})")
+
+
 # Ranges whose elements are gone once the iterator goes on, and have no form in Python.
 FLEETING = {
     'std::filesystem::directory_iterator("@")': '{ "@/only" }',

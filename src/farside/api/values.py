@@ -73,8 +73,11 @@ def bound(code: str, offset: int, name: str) -> str:
     """
     text = code.encode()
     before, expression = text[:offset].decode(), text[offset:].decode()
-    # A comment may end the expression.
-    return f"{before}auto &&{name} = ({expression}\n);\n{name}"
+    line = before.count("\n") + 1
+    column = offset - text.rfind(b"\n", 0, offset) - 1
+    # The expression stays where it was written: names of lambdas, and what tells of a death, have
+    # its place. A comment may end it.
+    return f"{before}auto &&{name} = (\n#line {line}\n{' ' * column}{expression}\n);\n{name}"
 
 
 def result_of(
