@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from farside.rescue import Rescue
     from farside.trace import Tracing
 
-# What may follow a declaration to the end of a cell: blanks, comments and directives.
-_BLANK = re.compile(rb"(?>\s*\n[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+# What may follow a declaration to the end of a cell: what `#if 0` leaves out up to the next
+# directive, directives, blanks and comments.
+_BLANK = re.compile(
+    rb"(?>\s*\n[ \t]*#[ \t]*if[ \t]+0\b.*?\n(?=[ \t]*#)"
+    rb"|\s*(?<=\n)[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*",
+    re.DOTALL,
+)
 # Clang says these of a declaration without `;` that could have gone on otherwise.
 _GOES_ON = ("expected function body after function declarator", "expected unqualified-id")
 

@@ -23,6 +23,13 @@ from .conftest import run_all, shown
         ("namespace n { int x = 8; }\nusing namespace n", "x", "8"),
         ("int y = 3\n#define FOO 3", "y + FOO", "6"),
         ("int y = 3 // three\n#if 1\n#define FOO \\\n 4\n#endif\n", "y + FOO", "7"),
+        ("int y = 3\n#if 0\nit's \"no (code\n#endif\n", "y", "3"),
+        (
+            "struct P { int a = 3; } // p\n # if 0\n)\n# else\n#define FOO 6\n#endif",
+            "P().a + FOO",
+            "9",
+        ),
+        ("int y = 3\n#if 0\n#else\n#endif\n#if 0 // none\nx\n#endif", "y", "3"),
         ("struct Later", "(Later *)nullptr == nullptr", "true"),
         ("long later(int)", "sizeof(later(1))", "8"),
         ('extern "C" int abs(int) // of C', "abs(-3)", "3"),
