@@ -6,6 +6,7 @@
 #include "clang/AST/RecursiveASTVisitor.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace farside {
 
@@ -39,6 +40,35 @@ unsigned templateArguments(const Expr &callee) {
   return 0;
 }
 
+bool isOfStd(const CXXRecordDecl &record, std::initializer_list<llvm::StringRef> names) {
+  return record.isInStdNamespace() && record.getIdentifier() != nullptr &&
+         llvm::is_contained(names, record.getName());
+}
+
+bool isText(QualType type) {
+  const CXXRecordDecl *record = type->getAsCXXRecordDecl();
+  return record != nullptr && isOfStd(*record, {"basic_string", "basic_string_view"});
+}
+
+/// Whether a string is made of a null pointer, which to it is the address where the text begins, or
+/// a variant that has no other alternative for one than strings.
+bool takesNullForText(const CXXConstructExpr &made) {
+  if (made.getNumArgs() == 0 || !made.getArg(0)->IgnoreImpCasts()->getType()->isNullPtrType())
+    return false;
+  const auto *variant =
+      dyn_cast<ClassTemplateSpecializationDecl>(made.getConstructor()->getParent());
+  if (variant == nullptr || !isOfStd(*variant, {"variant"}))
+    return isText(made.getType());
+  bool text = false;
+  for (const TemplateArgument &alternative : variant->getTemplateArgs()[0].pack_elements()) {
+    QualType type = alternative.getAsType();
+    if (type->isNullPtrType() || type->isPointerType() || type->isMemberPointerType())
+      return false;
+    text = text || isText(type);
+  }
+  return text;
+}
+
 class StubVisitor : public RecursiveASTVisitor<StubVisitor> {
 public:
   explicit StubVisitor(DiagnosticsEngine &diagnostics) : Diagnostics(diagnostics) {}
@@ -58,6 +88,8 @@ public:
   bool VisitCXXConstructExpr(CXXConstructExpr *made) {
     for (const Expr *argument : made->arguments())
       check(*argument);
+    if (takesNullForText(*made))
+      warn(*made->getArg(0), "a null pointer becomes text");
     for (unsigned number = 0; number < made->getNumArgs(); ++number)
       checkText(*made->getArg(number), made->getConstructor(), number, 0);
     return true;

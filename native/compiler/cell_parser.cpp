@@ -96,6 +96,9 @@ void CellParser::watch(Token &token) {
   Ended = Ended || ends;
   if (!ends)
     Terminated = token.is(tok::semi);
+  Blocks.take(token);
+  if (Blocks.isOuterReturn())
+    rejectReturn(token);
   switch (token.getKind()) {
   case tok::l_brace:
   case tok::l_paren:
@@ -130,11 +133,25 @@ void CellParser::watch(Token &token) {
   }
 }
 
+/// Says that no function encloses a `return`, of which the parser is shown a `;` in its place, as
+/// it crashes on some such statements and drops others. After that it has nothing to say.
+void CellParser::rejectReturn(Token &token) {
+  DiagnosticsEngine &engine = Instance.getDiagnostics();
+  SourceLocation place = token.getLocation();
+  engine.Report(place,
+                engine.getCustomDiagID(DiagnosticsEngine::Error, "'return' outside a function"));
+  engine.setSuppressAllDiagnostics(true);
+  token.startToken();
+  token.setKind(tok::semi);
+  token.setLocation(place);
+}
+
 bool CellParser::enter(FileID file, size_t size) {
   SourceManager &sources = Instance.getSourceManager();
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
   CellEnd = sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(size));
   OpenBrackets = 0;
+  Blocks.begin();
   Ended = false;
   Terminated = true;
   if (Instance.getPreprocessor().EnterSourceFile(file, nullptr, from))
@@ -177,17 +194,13 @@ bool CellParser::parse(llvm::function_ref<bool(DeclGroupRef)> handle, bool first
 /// Deals with tokens on which Clang's parser goes wrong at the beginning of a top-level
 /// statement.
 ///
-/// It crashes on `return`, and on a module's declaration that does not begin a file. And it takes a
-/// sign at the beginning of a declaration for an Objective-C method and rejects it. An operand
-/// without effect before it makes it the expression that it is; Display takes it off again.
+/// It crashes on a module's declaration that does not begin a file. And it takes a sign at the
+/// beginning of a declaration for an Objective-C method and rejects it. An operand without effect
+/// before it makes it the expression that it is; Display takes it off again.
 bool CellParser::openStatement() {
   const Token &sign = Parse->getCurToken();
   DiagnosticsEngine &engine = Instance.getDiagnostics();
-  if (sign.is(tok::kw_return)) {
-    engine.Report(sign.getLocation(),
-                  engine.getCustomDiagID(DiagnosticsEngine::Error, "'return' outside a function"));
-    return false;
-  }
+  Blocks.openTopLevel();
   if (isModuleDeclaration()) {
     engine.Report(sign.getLocation(), engine.getCustomDiagID(DiagnosticsEngine::Error,
                                                              "a cell cannot declare a module"));

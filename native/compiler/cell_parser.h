@@ -1,6 +1,8 @@
 // Clang's parser, fed a cell at a time.
 #pragma once
 
+#include "outer_blocks.h"
+
 #include "clang/AST/DeclGroup.h"
 #include "clang/Basic/SourceLocation.h"
 #include "clang/Parse/Parser.h"
@@ -39,10 +41,12 @@ private:
   bool openStatement();
   bool isModuleDeclaration();
   void watch(clang::Token &token);
+  void rejectReturn(clang::Token &token);
 
   clang::CompilerInstance &Instance;
   std::unique_ptr<clang::Parser> Parse;
   clang::SourceLocation CellEnd;
+  OuterBlocks Blocks;
   int OpenBrackets = 0;
   bool Terminated = true; ///< the last token was a `;`
   bool Ended = true;

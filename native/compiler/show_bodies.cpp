@@ -514,22 +514,24 @@ Expr *ShowBodies::bundleOf(Expr *value) {
   return nullptr;
 }
 
+/// `value.begin()`, or `begin(value)` where the class has no such member; null if there is neither.
+Expr *ShowBodies::callOfRange(llvm::StringRef name, Expr *value) {
+  const CXXRecordDecl *record = value->getType()->getAsCXXRecordDecl();
+  bool member = record->hasDefinition() && [&] {
+    LookupResult found(S, &C.Idents.get(name), Loc, Sema::LookupMemberName);
+    found.suppressDiagnostics();
+    return S.LookupQualifiedName(found, const_cast<CXXRecordDecl *>(record->getDefinition()));
+  }();
+  if (!member)
+    return callByArguments(name, value);
+  return attemptUnevaluated(S, [&]() -> ExprResult {
+    Expr *made = callMember(value, name);
+    return made ? ExprResult(made) : ExprError();
+  });
+}
+
 bool ShowBodies::isRange(Expr *value) {
-  auto calls = [&](llvm::StringRef name) {
-    const CXXRecordDecl *record = value->getType()->getAsCXXRecordDecl();
-    bool member = record->hasDefinition() && [&] {
-      LookupResult found(S, &C.Idents.get(name), Loc, Sema::LookupMemberName);
-      found.suppressDiagnostics();
-      return S.LookupQualifiedName(found, const_cast<CXXRecordDecl *>(record->getDefinition()));
-    }();
-    if (!member)
-      return callByArguments(name, value) != nullptr;
-    return attemptUnevaluated(S, [&]() -> ExprResult {
-             Expr *made = callMember(value, name);
-             return made ? ExprResult(made) : ExprError();
-           }) != nullptr;
-  };
-  return calls("begin") && calls("end");
+  return callOfRange("begin", value) && callOfRange("end", value);
 }
 
 } // namespace farside

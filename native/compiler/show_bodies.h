@@ -120,6 +120,10 @@ private:
   clang::Expr *callByArguments(llvm::StringRef name, clang::Expr *value);
   clang::Expr *callMember(clang::Expr *value, llvm::StringRef name);
   bool isRange(clang::Expr *value);
+  clang::Expr *callOfRange(llvm::StringRef name, clang::Expr *value);
+  bool holdsOpaque(clang::QualType type, unsigned depth = 0);
+  bool losesElements(clang::QualType range);
+  bool isMultiPass(clang::QualType iterator);
   bool isThrowable(clang::QualType type);
 
   // Expressions.

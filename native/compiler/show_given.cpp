@@ -11,6 +11,7 @@
 #include "farside/value_kinds.h"
 
 #include "clang/AST/ExprCXX.h"
+#include "clang/Sema/Lookup.h"
 
 namespace farside {
 
@@ -31,7 +32,7 @@ bool ShowBodies::isOpaque(QualType type) {
   bool outer = std::exchange(Giving, true);
   Way way = wayOf(type);
   Giving = outer;
-  if (way == Way::address)
+  if (way == Way::address || (way == Way::range && losesElements(type)))
     return true;
   const CXXRecordDecl *record = bare->getAsCXXRecordDecl();
   if (!record)
@@ -58,6 +59,76 @@ bool ShowBodies::isOpaque(QualType type) {
   default:
     return false;
   }
+}
+
+/// Whether some part of such a value has no form in Python.
+bool ShowBodies::holdsOpaque(QualType type, unsigned depth) {
+  constexpr unsigned deepest = 8;
+  type = C.getBaseElementType(type.getNonReferenceType());
+  if (depth > deepest)
+    return false;
+  if (isOpaque(type))
+    return true;
+  const CXXRecordDecl *record = type->getAsCXXRecordDecl();
+  if (!record || !record->hasDefinition())
+    return false;
+  record = record->getDefinition();
+  auto holds = [&](const TemplateArgument &argument) {
+    return argument.getKind() == TemplateArgument::Type &&
+           holdsOpaque(argument.getAsType(), depth + 1);
+  };
+  if (libraryClass(*record) == Library::none)
+    return llvm::any_of(record->bases(),
+                        [&](const CXXBaseSpecifier &base) {
+                          return holdsOpaque(base.getType(), depth + 1);
+                        }) ||
+           llvm::any_of(record->fields(), [&](const FieldDecl *field) {
+             return holdsOpaque(field->getType(), depth + 1);
+           });
+  const auto *made = dyn_cast<ClassTemplateSpecializationDecl>(record);
+  return made && llvm::any_of(made->getTemplateArgs().asArray(), [&](const TemplateArgument &each) {
+           return each.getKind() == TemplateArgument::Pack
+                      ? llvm::any_of(each.pack_elements(), holds)
+                      : holds(each);
+         });
+}
+
+/// Whether an iterator says that its elements stay while it goes on: that it is a forward iterator.
+bool ShowBodies::isMultiPass(QualType iterator) {
+  auto *record = iterator->getAsCXXRecordDecl();
+  if (!record)
+    return iterator->isPointerType();
+  for (const char *name : {"iterator_concept", "iterator_category"}) {
+    LookupResult found(S, &C.Idents.get(name), Loc, Sema::LookupMemberName);
+    found.suppressDiagnostics();
+    const auto *category =
+        S.LookupQualifiedName(found, record) ? found.getAsSingle<TypedefNameDecl>() : nullptr;
+    const CXXRecordDecl *tag =
+        category ? category->getUnderlyingType()->getAsCXXRecordDecl() : nullptr;
+    for (; tag && tag->hasDefinition(); tag = tag->bases_begin()->getType()->getAsCXXRecordDecl()) {
+      if (isNamed(*tag, {"forward_iterator_tag", "contiguous_iterator_tag"}))
+        return true;
+      if (tag->getNumBases() != 1)
+        break;
+    }
+    if (tag)
+      return false;
+  }
+  return false;
+}
+
+/// Whether parts of a range would be given by their addresses, where there is nothing any more:
+/// they are made as the iterator gets there, or are in it.
+bool ShowBodies::losesElements(QualType range) {
+  Expr *value = stand(range);
+  Expr *first = callOfRange("begin", value);
+  Expr *element =
+      first ? attemptUnevaluated(S, [&] { return S.BuildUnaryOp(nullptr, Loc, UO_Deref, first); })
+            : nullptr;
+  if (!element || range.getCanonicalType() == element->getType().getCanonicalType())
+    return false;
+  return (element->isPRValue() || !isMultiPass(first->getType())) &&
+         holdsOpaque(element->getType());
 }
 
 void ShowBodies::give(Expr *out, Expr *value) {

@@ -446,6 +446,7 @@ template <class B> struct buffer : B {
   char text[1024];
   size used;
   explicit buffer(void *o) : out(o), room(__STRING_LIMIT + 1), used(0) {}
+  ~buffer() { flush(); } // also where what writes to it throws
   bool put(char c) {
     if (room == 0)
       return false;
@@ -472,7 +473,7 @@ template <class O, class T> void streamed(void *out, T &value) {
   O stream(&sink);
   __farside_open(out, __OPTIONAL, "");
   stream << value;
-  sink.flush();
+  sink.flush(); // before it is closed
   __farside_close(out);
 }
 inline void text(void *out, const char *value) { __farside_chars(out, __TEXT, value, (size)-1, 1); }

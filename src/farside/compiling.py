@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from farside.api.values import ValueNames, bound, rejected
 from farside.errors import CompilerCrashed, CompilerKilled
+from farside.frontend.diagnostics import as_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     from farside.rescue import Rescue
     from farside.trace import Tracing
 
-# What may follow a declaration to the end of a cell: blanks, comments and directives.
-_BLANK = re.compile(rb"(?>\s*\n[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+# What may follow a declaration to the end of a cell: what `#if 0` leaves out up to the next
+# directive, directives, blanks and comments.
+_BLANK = re.compile(
+    rb"(?>\s*\n[ \t]*#[ \t]*if[ \t]+0\b.*?\n(?=[ \t]*#)"
+    rb"|\s*(?<=\n)[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*",
+    re.DOTALL,
+)
 # Clang says these of a declaration without `;` that could have gone on otherwise.
 _GOES_ON = ("expected function body after function declarator", "expected unqualified-id")
 
@@ -116,21 +122,33 @@ class CellCompiler:
         with self._gate.window():
             compiled = self._attempt(cell, code, given=given)
             if not compiled.ok and (ended := with_semicolon(code, compiled.diagnostics)):
+                compiled = self._ended(cell, code, ended, given=given)
                 code = ended
-                compiled = self._attempt(cell, code, given=given)
             elif not compiled.ok and (ended := perhaps_with_semicolon(code, compiled.diagnostics)):
-                second = self._attempt(cell, ended, given=given)
+                second = self._ended(cell, code, ended, given=given)
                 if second.ok and not _declares_nothing(second.diagnostics):
                     code, compiled = ended, second
                 elif second.ok:
                     self._roll_back()
             if given and compiled.ok and compiled.value_opaque:
                 self._roll_back()
+                said = compiled.diagnostics  # of the cell as it is written
                 code = bound(code, compiled.value_offset, self.names.name(cell))
                 compiled = replace(self._attempt(cell, code, given=False), value_opaque=True)
+                if compiled.ok:
+                    compiled = replace(compiled, diagnostics=said)
         if not compiled.ok:
             raise rejected(compiled.diagnostics, self.names)
         return compiled, code
+
+    def _ended(self, cell: int, code: str, ended: str, *, given: bool) -> CompiledCell:
+        """Compile a cell with the ``;`` that it lacks; what Clang says is of the cell without."""
+        compiled = self._attempt(cell, ended, given=given)
+        before, after = code.encode(), ended.encode()
+        pairs = enumerate(zip(before, after, strict=False))
+        place = next((at for at, (old, new) in pairs if old != new), len(before))
+        said = as_written(compiled.diagnostics, f"cell {cell}", code, place, 1)
+        return replace(compiled, diagnostics=said)
 
     def _attempt(self, cell: int, code: str, *, given: bool) -> CompiledCell:
         compiled = self._ask(cell, code, given=given)

@@ -50,7 +50,9 @@ def permitted(options: Options) -> Options:
         made = RULES[each.name](each.name, given)
         if made is not given:
             changes[each.name] = made
-    return replace(options, **changes) if changes else options
+    checked = replace(options, **changes) if changes else options
+    _check_standard(checked)
+    return checked
 
 
 def _wrong(name: str, takes: str, given: object) -> NoReturn:
@@ -65,6 +67,21 @@ def _said(given: object) -> str:
         text = "something"
     text = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return text if given is None or isinstance(given, str) else f"{text} ({type(given).__name__})"
+
+
+def _check_standard(options: Options) -> None:
+    """Refuse a standard that Clang would, or whose language cannot show values.
+
+    Clang starts beside everything else and says so late. Its own word is waited for where options
+    that are handed to it may change the language.
+    """
+    if options.std is None or any(each.startswith(("-x", "--lang")) for each in options.xcc):
+        return
+    if options.std not in _STANDARDS[options.language]:
+        *others, last = _NAMED[options.language]
+        gnu = last.replace("c", "gnu", 1)
+        takes = f"{', '.join(others)} or {last} (or as {gnu}) with language={options.language!r}"
+        _wrong("std", f"{takes}, or None", options.std)
 
 
 def _choice(kind: Any) -> Callable[[str, object], object]:
@@ -160,6 +177,28 @@ def _several(takes: str) -> Callable[[str, object], object]:
 
     return rule
 
+
+# What Clang 22 knows, by the names that people use; then all of them, drafts and GNU's included.
+# C++98 and C++03 have no `decltype`, without which nothing can be shown.
+_NAMED: dict[Language, tuple[str, ...]] = {
+    "c++": ("c++11", "c++14", "c++17", "c++20", "c++23", "c++26"),
+    "c": ("c89", "c99", "c11", "c17", "c23"),
+}
+_STANDARDS: dict[Language, frozenset[str]] = {
+    "c++": frozenset(
+        f"{family}++{year}"
+        for family in ("c", "gnu")
+        for year in "11 14 17 20 23 26 0x 1y 1z 2a 2b 2c".split()
+    ),
+    "c": frozenset(
+        f"{family}{year}"
+        for family in ("c", "gnu")
+        for year in "89 90 99 9x 11 1x 17 18 23 2x 2y".split()
+    )
+    | frozenset(
+        f"iso9899:{year}" for year in "1990 199409 1999 199x 2011 201x 2017 2018 2024".split()
+    ),
+}
 
 _PATHS = "a path or a sequence of paths"
 _TEXTS = "a str or a sequence of str, none of them empty or with a zero"

@@ -46,6 +46,7 @@ PRELUDE = """
 #include <ranges>
 #include <set>
 #include <span>
+#include <sstream>
 #include <stack>
 #include <stdexcept>
 #include <string>
@@ -65,6 +66,17 @@ struct Printed { int value; };
 std::ostream &operator<<(std::ostream &out, const Printed &) { return out << "nothing"; }
 struct Node { int value; std::unique_ptr<Node> next; };
 struct Knot { int value; std::shared_ptr<Knot> next; };
+struct Stash { // an iterator that gives the same object again and again
+  struct Job { int n; std::function<void()> f; };
+  struct iterator {
+    Job job{0, {}};
+    const Job &operator*() const { return job; }
+    iterator &operator++() { ++job.n; return *this; }
+    bool operator!=(const iterator &other) const { return job.n != other.job.n; }
+  };
+  iterator begin() const { return {}; }
+  iterator end() const { return {{2, {}}}; }
+};
 struct Locked { std::mutex mutex; int n = 3; };
 struct Move { std::unique_ptr<int> p; Move() : p(new int(5)) {} };
 union Either { int i; float f; };
@@ -310,6 +322,50 @@ def test_what_has_no_form_stays_alive(shared: Session) -> None:
     held: Any = shared.eval("Locked{}")
     assert held.n == 3
     assert (held.mutex.type, held.mutex.name) == ("std::mutex", "")
+
+
+def test_what_stays_has_the_place_where_it_was_written(session: Session) -> None:
+    value: Any = session.eval("int größe = 1;\n\n  größe; [](int x) { return x; }")
+    assert value.type == "(lambda at cell 1:3:12)"
+    assert session.eval("int n = 2; [](int x) { return x; }") is not None
+    with pytest.raises(Crashed, match="cell 3, line 3"):
+        session.eval("\n\n(__builtin_trap(), [] {})")
+
+
+# Ranges whose elements are gone once the iterator goes on, and have no form in Python.
+FLEETING = {
+    'std::filesystem::directory_iterator("@")': '{ "@/only" }',
+    'std::filesystem::recursive_directory_iterator("@")': '{ "@/only" }',
+    "std::views::iota(0, 2) | std::views::transform([](int i) { return [i] { return i; }; })": (
+        "{ { i = 0 }, { i = 1 } }"
+    ),
+    "std::views::iota(0, 1) | std::views::transform([](int i) {"
+    " return std::pair(i, std::vector<std::function<void()>>(1)); })": "{ { 0, { empty } } }",
+    "Stash()": "{ { n = 0, f = empty }, { n = 1, f = empty } }",
+}
+
+
+@pytest.mark.parametrize("expression", FLEETING)
+def test_a_range_stays_where_its_elements_would_not(
+    shared: Session, expression: str, tmp_path: Path
+) -> None:
+    (tmp_path / "only").touch()
+    value = shared.eval(expression.replace("@", str(tmp_path)))
+    assert isinstance(value, Value)
+    assert value.name
+    assert value.text == FLEETING[expression].replace("@", str(tmp_path))
+
+
+def test_elements_that_stay_or_have_a_form_are_a_list(shared: Session) -> None:
+    assert shared.eval(
+        "std::views::iota(0, 2) | std::views::transform([](int i) { return Point{i, 0}; })"
+    ) == [shared.eval("Point{0, 0}"), shared.eval("Point{1, 0}")]
+    shared.run('std::list<std::function<int()>> jobs(2); std::istringstream two("1 2");')
+    assert shared.eval("std::views::istream<int>(two)") == [1, 2]
+    for expression in ("jobs", "jobs | std::views::filter([](auto &f) { return !f; })"):
+        jobs: Any = shared.eval(expression)
+        front: Any = shared.eval("&jobs.front()")
+        assert jobs[0].text == f"@{int(front):#x}" != jobs[1].text
 
 
 def test_a_cycle_ends(shared: Session) -> None:

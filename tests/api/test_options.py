@@ -55,6 +55,9 @@ WRONG: list[tuple[str, Any, str]] = [
     ("insecure", "no", "insecure takes True or False, but was given 'no'"),
     ("std", 20, "std takes the name of a standard, such as 'c\\+\\+20', or None"),
     ("std", "", "std takes"),
+    ("std", "c++99", r"std takes c\+\+11, .* or c\+\+26 \(or as gnu\+\+26\) .* given 'c\+\+99'"),
+    ("std", "c++98", r"std takes c\+\+11, "),
+    ("std", "c17", r"with language='c\+\+', or None, but was given 'c17'"),
     ("compiler", 3, "compiler takes a path, or None"),
     ("executor", "", "executor takes a path, or None, but was given ''"),
     ("connect", 4711, "connect takes HOST:PORT, or None"),
@@ -129,3 +132,16 @@ def test_a_keyword_that_is_no_option() -> None:
         Session(ouput="capture")  # type: ignore[call-arg]
     with pytest.raises(OptionError, match=r"no option 'nope'; see help\(farside.Options\)"):
         Session(nope=1)  # type: ignore[call-arg]
+
+
+def test_a_standard_is_one_of_its_language() -> None:
+    for std in ("c++11", "gnu++17", "c++2b", "c++26"):
+        assert permitted(Options(std=std)).std == std
+    for std in ("c89", "gnu17", "c2x", "iso9899:2018"):
+        assert permitted(Options(language="c", std=std)).std == std
+    with pytest.raises(OptionError, match=r"std takes c89, .* or c23 \(or as gnu23\) with .*='c'"):
+        permitted(Options(language="c", std="c++20"))
+
+
+def test_options_for_clang_may_change_the_language() -> None:
+    assert permitted(Options(std="c17", xcc=("-xc",))).std == "c17"

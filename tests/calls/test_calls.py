@@ -10,6 +10,7 @@ from farside.calls.arguments import As, Ref
 from farside.errors import (
     ArgumentCount,
     ArgumentMismatch,
+    CallError,
     CppException,
     Crashed,
     OptionError,
@@ -256,3 +257,43 @@ def test_arguments_have_no_names(session: Session) -> None:
     for call in (session.fn.f, partial(session.call, "f"), partial(session.new, "Point")):
         with pytest.raises(TypeError, match="C\\+\\+ knows no arguments by name, such as x"):
             call(x=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "1+",
+        "a b",
+        "+",
+        "-add",
+        "add(",
+        "add)",
+        "add;",
+        "add, add",
+        "std::",
+        "::",
+        "1a",
+        '"a"',
+        "add<",
+        "unsigned long",
+        "a::1b",
+    ],
+)
+def test_what_is_no_name_is_refused_before_a_call(session: Session, text: str) -> None:
+    for begin in (session.fn, session.fn.std):
+        with pytest.raises(CallError, match=r"is no name of C\+\+ that could be called") as caught:
+            begin[text]
+        assert caught.value.callee == text
+
+
+def test_what_can_be_called_is_not_refused(session: Session) -> None:
+    session.run("#include <functional>\nint twice_plus(int x) { return 2 * x; }")
+    fn = session.fn
+    for text in ("::twice_plus", " twice_plus ", "(twice_plus)", "(&twice_plus)"):
+        assert fn[text](4) == 8
+    assert fn["std::plus<>{}"](1, 2) == fn["[](int x) -> int { return x; }"](3) == 3
+    assert fn["[]<class T>(T x) mutable { return x; }"](3) == 3
+    assert fn.std["max<unsigned long>"](1, 2) == fn.std.max["<unsigned long>"](1, 2) == 2
+    assert int(fn["operator new"](1)) != 0

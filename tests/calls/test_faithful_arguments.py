@@ -156,3 +156,44 @@ def test_text_with_a_zero_is_no_text_that_a_zero_ends(session: Session) -> None:
     assert [fn.length("abcd"), fn.length(b"abcd"), fn.wide("abcd")] == [4, 4, 4]
     assert fn.letters(memoryview(b"ab\0a").cast("b"), 4) == 2
     assert [fn.untyped(b"ab\0a", 4), fn["std::string"]("a\0b")] == [ord("a"), "a\0b"]
+
+
+NULLS = """
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+using Text = std::variant<int, std::string>;
+using Maybe = std::variant<std::monostate, int, std::string>;
+auto text(Text v) { return v.index(); }
+auto text_by_reference(const Text &v) { return v.index(); }
+auto view(std::variant<int, std::string_view> v) { return v.index(); }
+auto string(std::string v) { return v.size(); }
+auto string_view(std::string_view v) { return v.size(); }
+auto numbers(std::variant<int, double> v) { return v.index(); }
+auto maybe(const Maybe &v) { return v.index(); }
+auto last(std::variant<int, std::monostate> v) { return v.index(); }
+auto pointer(std::variant<std::string, const char *> v) { return v.index(); }
+auto shared(std::variant<int, std::shared_ptr<int>> v) { return v.index(); }
+auto optional(std::optional<Text> v) { return v.has_value(); }
+auto plain(const int *v) { return v == nullptr; }
+"""
+
+
+@pytest.mark.parametrize("std", ["c++20", "c++23"])
+def test_none_is_no_text(std: str) -> None:
+    """Before C++23 a null pointer becomes a std::string, which reads there."""
+    with Session(std=std, output="capture") as session:
+        session.run(NULLS)
+        check_nulls(session)
+
+
+def check_nulls(session: Session) -> None:
+    for name in ("text", "text_by_reference", "view", "string", "string_view", "numbers"):
+        with pytest.raises(ArgumentMismatch, match=rf"{name}\(None\): "):
+            session.call(name, None)
+    with pytest.raises(ArgumentMismatch, match=r"Text\(None\): "):
+        session.new("Text", None)
+    taken = {"maybe": 0, "last": 1, "pointer": 1, "shared": 1, "optional": False, "plain": True}
+    assert {name: session.call(name, None) for name in taken} == taken
+    assert [session.call(name, "x") for name in ("text", "maybe")] == [1, 2]

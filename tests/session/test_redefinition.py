@@ -702,3 +702,31 @@ def test_an_error_before_a_value_is_an_error(session: Session) -> None:
     with pytest.raises(CompileError, match="nope"):
         session.eval("int y = nope; x")
     assert shown(session, "int y = 2; y") == "2"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["S z = s;", "S *p = &s;", "s = S();", "g(s)", "k(vs)", "h(vs, S())", "W(S()).m(s)"],
+)
+def test_an_object_of_the_old_class_is_said_to_be_one(session: Session, code: str) -> None:
+    session.run("#include <vector>\nstruct S {}; S s; std::vector<S> vs(1);")
+    session.run(
+        "struct S { int b; }; int g(const S &) { return 1; } int k(std::vector<S>) { return 1; }"
+        "template <class T> int h(std::vector<T>, T) { return 1; }"
+        "struct W { W(S) {} int m(S) { return 1; } };"
+    )
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    (note,) = caught.value.__notes__
+    assert "two types" in note
+    assert "was defined again" in note
+
+
+@pytest.mark.parametrize(
+    "code", ["S z = 1;", "const S c; S *p = &c;", "S &r = S();", "g(1)", "s.nope", "s + 1"]
+)
+def test_other_errors_are_not_laid_to_a_definition(session: Session, code: str) -> None:
+    session.run("struct S {}; S s; int g(const S &) { return 1; }")
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    assert not hasattr(caught.value, "__notes__")

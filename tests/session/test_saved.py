@@ -112,7 +112,7 @@ def test_clang_refuses_the_saved_options(new_session: NewSession, tmp_path: Path
     session.close()
     before = file.read_bytes()
     with pytest.raises(OptionError, match="Clang rejects the options"):
-        resume(file, std="c++1")
+        resume(file, xcc=("-std=c++1",))
     assert file.read_bytes() == before
 
 

@@ -23,6 +23,13 @@ from .conftest import run_all, shown
         ("namespace n { int x = 8; }\nusing namespace n", "x", "8"),
         ("int y = 3\n#define FOO 3", "y + FOO", "6"),
         ("int y = 3 // three\n#if 1\n#define FOO \\\n 4\n#endif\n", "y + FOO", "7"),
+        ("int y = 3\n#if 0\nit's \"no (code\n#endif\n", "y", "3"),
+        (
+            "struct P { int a = 3; } // p\n # if 0\n)\n# else\n#define FOO 6\n#endif",
+            "P().a + FOO",
+            "9",
+        ),
+        ("int y = 3\n#if 0\n#else\n#endif\n#if 0 // none\nx\n#endif", "y", "3"),
         ("struct Later", "(Later *)nullptr == nullptr", "true"),
         ("long later(int)", "sizeof(later(1))", "8"),
         ('extern "C" int abs(int) // of C', "abs(-3)", "3"),
@@ -94,3 +101,27 @@ def test_what_a_semicolon_would_make_nothing_of(session: Session, code: str) -> 
         session.run(code)
     assert [each.severity for each in caught.value.diagnostics].count("error") == 1
     assert shown(session.run("1")) == "1"
+
+
+@pytest.mark.parametrize(
+    ("code", "marks"),
+    [
+        ("int a = missing", "        ^~~~~~~"),
+        ("int a = missing /* a */ // b", "        ^~~~~~~"),
+        ("int a = 1 +", "           ^"),
+        ('int n = 1; int a = "x"', "               ^   ~~~"),
+        ("int größe = missing", "            ^~~~~~~"),
+    ],
+)
+def test_an_error_shows_the_cell_as_it_is_written(session: Session, code: str, marks: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    assert f"    1 | {code}\n      | {marks}\n" in str(caught.value)
+    with pytest.raises(CompileError) as caught:
+        session.eval(code)
+    assert f"    1 | {code}\n      | {marks}\n" in str(caught.value)
+
+
+def test_a_warning_shows_the_cell_as_it_is_written(session: Session) -> None:
+    (warning,) = session.run("int half = 0.5").diagnostics
+    assert (warning.source, warning.line, warning.column) == ("int half = 0.5", 1, 12)

@@ -143,3 +143,87 @@ def test_constructor_functions_run_with_their_cell(session: Session) -> None:
         '__attribute__((destructor)) static void h() { puts("end"); fflush(stdout); }'
     )
     assert session.close().stdout == "end\n"
+
+
+# A `return` that no function encloses, marked by `@`, however deep in blocks it stands.
+OUTER = [
+    "@return;",
+    "if (true) @return;",
+    "if (true) ; else @return;",
+    "for (;;) @return;",
+    "for (int i = 0; i < 3; ++i)\n  if (i == 1)\n    @return 5;",
+    "for (int i : {1, 2}) @return;",
+    "while (true) { @return 1; }",
+    "do @return; while (0);",
+    "{ @return 5; }",
+    "switch (1) { case 1: { @return; } }",
+    "label: { @return; }",
+    "try { @return; } catch (...) { return; }",
+    "void f() try { return; } catch (...) { return; } try { } catch (...) { @return; }",
+    "void f() { return; } { @return; }",
+    "if constexpr (true) { @return; }",
+    "if consteval { @return; }",
+    "if !consteval { @return; }",
+    "if (true) [[likely]] { @return; }",
+    "({ @return 1; })",
+    "namespace n { @return; }",
+    "namespace n::m { inline namespace k { @return; } }",
+    'extern "C" { @return; }',
+    "if (true) { [] { return 1; }(); } else { @return; }",
+    "struct { int f() { return 1; } } s; { @return; }",
+    "1 ? @return : 2;",
+]
+
+
+@pytest.mark.parametrize("marked", OUTER)
+def test_a_return_outside_all_functions_is_one_error(session: Session, marked: str) -> None:
+    before, after = marked.split("@")
+    with pytest.raises(CompileError) as caught:
+        session.run(before + after)
+    errors = [each for each in caught.value.diagnostics if each.is_error]
+    assert [each.message for each in errors] == ["'return' outside a function"]
+    line = before.count("\n")
+    column = len(before) - (before.rfind("\n") + 1)
+    assert (errors[0].line, errors[0].column) == (line + 1, column + 1)
+    assert shown(session.run("[] { return 4; }()")) == "4"
+
+
+def test_a_return_out_of_a_macro_outside_all_functions(session: Session) -> None:
+    session.run("#define GIVE(x) return x\nint f() { GIVE(1); }")
+    with pytest.raises(CompileError, match="'return' outside a function"):
+        session.run("if (f()) GIVE(2);")
+    assert shown(session.run("f()")) == "1"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "if (true) { [] { return 1; }(); }",
+        "{ struct L { int f() { return 1; } }; L().f(); }",
+        "{ struct L { L() : a{1} { return; } int a; } l; }",
+        "void f() try { return; } catch (...) { return; }",
+        "namespace n { int f() { return 1; } int g() { return 2; } }",
+        'extern "C" { int f() { return 1; } }',
+        "auto l = [](auto x) requires requires { x; } { return x; };",
+        "auto l = [](int x) -> decltype(int{}) { return x; };",
+        "auto l = []() consteval { return 1; };",
+        "auto l = [a = 1] [[nodiscard]] () mutable noexcept(true) { return a; };",
+        "int a[]{[] { return 1; }(), 2};",
+        "int n = [] { return ({ if (true) return 7; 1; }); }();",
+        "enum { E = [] { return 2; }() };",
+        "template <class T> auto f(T x) { if constexpr (true) { return x; } else return 1; }",
+        'int f() __asm__("f"); int f() { return 1; }',
+        'auto operator""_k(unsigned long long v) { return v; }',
+    ],
+)
+def test_a_return_within_a_function_is_its_own_affair(session: Session, code: str) -> None:
+    assert messages(session, code) == []
+
+
+def test_a_return_outside_all_functions_of_c(new_session: NewSession) -> None:
+    session = new_session(language="c", std="c17")
+    session.run("int old(a) int a; { if (a) { return a; } return 2; }")
+    assert shown(session.run("old(3)")) == "3"
+    for code in ("if (1) return;", "{ return 1; }", "int f(int a) { return a; } { return 1; }"):
+        with pytest.raises(CompileError, match="'return' outside a function"):
+            session.run(code)

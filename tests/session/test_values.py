@@ -262,3 +262,28 @@ def test_display_needs_no_more_than_the_executor(session: Session) -> None:
     session.run("std::vector<int> v{1};")
     session.run("v")
     assert shown(session.run("waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD")) == "true"
+
+
+def test_what_was_written_before_an_exception_is_shown(session: Session) -> None:
+    session.run(
+        """
+        #include <iostream>
+        #include <stdexcept>
+        #include <vector>
+        struct T { int n; };
+        std::ostream &operator<<(std::ostream &out, const T &t) {
+          out << "before " << t.n << ',';
+          if (t.n == 2)
+            throw std::runtime_error("bad");
+          return out << " after";
+        }
+        """
+    )
+    value = session.run("T{2}").value
+    assert value is not None
+    assert value.text == "before 2,… <display threw std::runtime_error: bad>"
+    assert value.problem == "threw std::runtime_error: bad"
+    assert shown(session.run("std::vector<T>{{1}, {2}, {3}}")) == (
+        "{ before 1, after, before 2,…, … 1 more } <display threw std::runtime_error: bad>"
+    )
+    assert shown(session.run("T{1}")) == "before 1, after"

@@ -112,7 +112,7 @@ def test_objects_and_libraries_on_the_command_line(farside_run: Farside, tmp_pat
         (["nosuch.cpp"], "nosuch.cpp: no such file"),
         (["/"], "/: Is a directory"),
         (["--nonsense"], "unknown option --nonsense"),
-        (["-std=c++99", "-c", "1"], "c++99"),
+        (["--std=c++99", "-c", "1"], "std takes c++11, c++14,"),
         (["--Xcc=-nonsense", "-c", "1"], "-nonsense"),
     ],
 )

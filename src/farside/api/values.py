@@ -28,6 +28,12 @@ _UNDECLARED = (
     r"use of undeclared identifier '([^']+)'|no member named '([^']+)' in namespace"
     r"|unknown type name '([^']+)'|no template named '([^']+)'"
 )
+# What Clang says of two types that only their names have in common, each way of quoting them.
+_TWO_TYPES = (
+    r"from '(?:const )?([^']+?)(?: &&?)?' to '(?:const )?([^']+?)(?: &&?)?'"
+    r"|of type '([^']+)' with an [lrx]value of type '([^']+)'"
+    r"|\('([^']+)' vs\. '([^']+)'\)"
+)
 _NAME = r"__farside_value_(\d+)_(\d+)"
 
 
@@ -73,8 +79,11 @@ def bound(code: str, offset: int, name: str) -> str:
     """
     text = code.encode()
     before, expression = text[:offset].decode(), text[offset:].decode()
-    # A comment may end the expression.
-    return f"{before}auto &&{name} = ({expression}\n);\n{name}"
+    line = before.count("\n") + 1
+    column = offset - text.rfind(b"\n", 0, offset) - 1
+    # The expression stays where it was written: names of lambdas, and what tells of a death, have
+    # its place. A comment may end it.
+    return f"{before}auto &&{name} = (\n#line {line}\n{' ' * column}{expression}\n);\n{name}"
 
 
 def result_of(
@@ -98,6 +107,25 @@ def kept(shown: Value, name: str) -> Value:
     return replace(shown, name=name, type=shown.type.removesuffix(" &"))
 
 
+def of_old_definition(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return what is to be said where a type meets one of the same name; empty where none does.
+
+    A class that a cell defines again is another class. Clang names both by the one name.
+    """
+    import re
+
+    for each in diagnostics:
+        for message in (each.message, *(note.message for note in each.notes)):
+            for found in re.finditer(_TWO_TYPES, message) if each.is_error else ():
+                first, second = filter(None, found.groups())
+                if first == second:
+                    return (
+                        f"there are two types {first}: a class was defined again, and what was made"
+                        " before is of the old one; make the object, or define the function, again"
+                    )
+    return ""
+
+
 def rejected(diagnostics: Sequence[Diagnostic], names: ValueNames) -> CompileError | ValueGone:
     """Return the error of a cell that Clang rejected, with hints for headers that are missing."""
     import re
@@ -116,6 +144,9 @@ def rejected(diagnostics: Sequence[Diagnostic], names: ValueNames) -> CompileErr
     if unknown and len(unknown) == len(errors):
         return UndefinedName(text, diagnostics, tuple(dict.fromkeys(unknown)))
     error = CompileError(text, diagnostics)
+    old = of_old_definition(diagnostics)
+    if old:
+        error.add_note(old)
     if any("file not found" in message for message in errors):
         from farside.libraries.headers import header_hints
 

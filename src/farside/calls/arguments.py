@@ -182,6 +182,11 @@ _NULLOPT = rvalue(
     "static_cast<void>(farside::wire::Read<std::nullptr_t>::from(__fs_in)), std::nullopt",
     ("optional",),
 )
+_MONOSTATE = rvalue(
+    "std::monostate",
+    "static_cast<void>(farside::wire::Read<std::nullptr_t>::from(__fs_in)), std::monostate()",
+    ("variant",),
+)
 _FUNCTION = Form(
     "const farside::wire::Function @{farside::wire::Read<farside::wire::Callable>::from(__fs_in)};",
     "@",
@@ -258,7 +263,7 @@ def describe(value: object) -> Argument:
     if scalar is not None:
         return _of_library(value, scalar)
     if value is None:
-        none = _plain("n", (_NULL, _NULLOPT, FLEXIBLE), None, "None")
+        none = _plain("n", (_NULL, _NULLOPT, _MONOSTATE, FLEXIBLE), None, "None")
         # Before C++23 a std::optional<std::string> takes a null pointer for a string.
         return none._replace(exact=_NULLOPT)
     if isinstance(value, complex):

@@ -30,6 +30,7 @@ from farside.calls.stub import (
     converted,
     may_try_again,
     narrowings,
+    null_for_text,
     refusal,
     stub_text,
 )
@@ -444,7 +445,13 @@ class Calls:
         first: CallError | CompileError | None = None
         for chosen in choices[:_MOST_ATTEMPTS]:
             forms = [each.forms[index] for each, index in zip(described, chosen, strict=True)]
-            compiled, symbol, error = self._attempt(callee, described, forms, alive)
+            try:
+                compiled, symbol, error = self._attempt(callee, described, forms, alive)
+            except ArgumentMismatch:
+                # What is wrong with None the first attempt has said.
+                if first is not None and any(each.said == "None" for each in described):
+                    raise first from None
+                raise
             if error is None:
                 return compiled, symbol
             if first is None or any(_FUNCTION in each.message for each in first.diagnostics):
@@ -483,6 +490,9 @@ class Calls:
                         if gone is not None and gone.name in str(error):
                             raise gone
                 return compiled, text.symbol, error
+            null = null_for_text(callee, said, compiled.diagnostics, text, file)
+            if null is not None:
+                return compiled, text.symbol, null
             if accepted is None:
                 check_deduced(callee, said, compiled.diagnostics, text, file)
                 pointers = {n for n, form in enumerate(forms) if form is TEXT_POINTER}

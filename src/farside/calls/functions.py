@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol
+
+from farside.errors import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,10 +20,46 @@ class CallHost(Protocol):
         """Call something of the program's."""
 
 
+_INNERMOST = re.compile(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}")
+# What a name may be apart from what stands in brackets, up to its first template argument.
+_NAME = re.compile(
+    r"\s*(?:::\s*)?(?:[*&]\s*)*(?:(?:template\s+)?~?\s*(?:[^\W\d]\w*)?\s*(?:::|\.|->)\s*)*"
+    r"(?:template\s+)?~?\s*(?:[^\W\d]\w*)?\s*(?:<.*>[\w:\s.~]*)?\s*",
+    re.DOTALL,
+)
+
+
+def _may_be_called(text: str) -> bool:
+    if "operator" in text:
+        return True
+    outside, before = text, ""
+    while outside != before:
+        before, outside = outside, _INNERMOST.sub("", outside)
+    ends = ("::", ".", "->", "~", "*", "&")
+    return (
+        bool(text.strip())
+        and _NAME.fullmatch(outside) is not None
+        and not outside.rstrip().endswith(ends)
+    )
+
+
 def _checked(text: str) -> str:
-    """Return a name of C++. Raises TypeError where it is no str."""
+    """Return what a program may call a name of C++, or an expression that can be called.
+
+    Clang is asked only when it is called, and finds meanings for much that nobody meant.
+
+    Raises:
+        CallError: it is neither.
+        TypeError: it is no str.
+    """
     if not isinstance(text, str):
         raise TypeError(f"a name of C++ is a str, not {type(text).__name__}")
+    if not _may_be_called(text):
+        raise CallError(
+            f"{text!r} is no name of C++ that could be called; write it as C++ does, such as"
+            ' fn["std::max<double>"] or fn["operator+"]',
+            text,
+        )
     return text
 
 

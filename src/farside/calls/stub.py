@@ -30,6 +30,7 @@ _NARROWING = (
 # Of native/compiler/call_check.cpp.
 _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
+_NULL_TEXT = "a null pointer becomes text"
 _POINTER_TAKEN = "a template takes this pointer"
 _FLEXIBLE = "farside::wire::"
 _VALUES = re.compile(r"farside::wire::(?!cut)")
@@ -284,6 +285,19 @@ def check_pointers(
             ' and that does not fit; to give a pointer instead, use farside.As("const char *", …)',
             callee,
         )
+
+
+def null_for_text(
+    callee: str, said: Sequence[str], diagnostics: Sequence[Diagnostic], text: StubText, file: str
+) -> ArgumentMismatch | None:
+    """Return what to raise where None would be the address of a text; nothing where it is not."""
+    for index in _marked(_NULL_TEXT, diagnostics, text, file):
+        return ArgumentMismatch(
+            f"{callee}({', '.join(said)}): argument {index + 1}: None would be a text's"
+            " address; std::optional, a std::variant with std::monostate, and pointers take None",
+            callee,
+        )
+    return None
 
 
 def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:

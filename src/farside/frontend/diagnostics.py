@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from farside.errors import ProtocolError
@@ -96,6 +96,50 @@ class Diagnostic:
             yield from _code_lines(self, color)
         for note in self.notes:
             yield from note._lines(color)
+
+
+def as_written(
+    diagnostics: Iterable[Diagnostic], file: str, code: str, offset: int, added: int
+) -> tuple[Diagnostic, ...]:
+    """Return what Clang says of a cell to which text was added, in terms of the cell as written.
+
+    Args:
+        diagnostics: what Clang said.
+        file: the cell.
+        code: its source, as written.
+        offset: where in it the text was added, which is one line, in bytes.
+        added: the length of the text in bytes.
+    """
+    source = code.encode()
+    line = source.count(b"\n", 0, offset) + 1
+    begin = source.rfind(b"\n", 0, offset) + 1
+    text = source[begin:].partition(b"\n")[0].decode(errors="replace").rstrip("\r")
+    first = offset - begin + 1
+
+    def moved(at: int, column: int) -> int:
+        return max(first, column - added) if at == line and column > first else column
+
+    def stretch(each: Range) -> Range:
+        return replace(
+            each,
+            column=moved(each.line, each.column),
+            end_column=moved(each.end_line, each.end_column),
+        )
+
+    def written(each: Diagnostic) -> Diagnostic:
+        notes = tuple(map(written, each.notes))
+        if each.file != file:
+            return replace(each, notes=notes) if notes else each
+        return replace(
+            each,
+            column=moved(each.line, each.column),
+            ranges=tuple(map(stretch, each.ranges)),
+            fixits=tuple(FixIt(stretch(fixit.range), fixit.text) for fixit in each.fixits),
+            source=text[: len(each.source)] if each.line == line else each.source,
+            notes=notes,
+        )
+
+    return tuple(map(written, diagnostics))
 
 
 def render(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:
