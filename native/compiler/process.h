@@ -17,6 +17,11 @@ int runOnLargeStack(const std::function<int()> &body);
 /// snapshots, and keeps LLVM from writing stack traces where the user types.
 void quietSignals();
 
+/// Ends the process. If it is a fork, for which nobody waits, after all others that have something
+/// to do: giving back its memory takes a processor for a millisecond, and it ends while the near
+/// side is about something, a cell or a going back. For signal handlers, too.
+[[noreturn]] void leave(int status);
+
 /// Ends the process as soon as the other end of `fd` is gone, even while Clang is busy. A signal
 /// does this rather than a thread, because a fork takes only the calling thread along.
 void dieWithPeer(int fd);

@@ -283,7 +283,7 @@ void Server::compile(const Object &request) {
     rejected.conflicts = Clang->conflicts(code, false);
     rejected.clashes = Clang->clashes();
     answer(std::move(rejected));
-    _exit(0);
+    leave(0);
   };
   Cell cell =
       Clang->compile(number, code, std::move(hidden), request.getBoolean("plain").value_or(false),
@@ -293,7 +293,7 @@ void Server::compile(const Object &request) {
   int64_t parseMicros = cell.parseMicros;
   answer(std::move(cell));
   if (!ok)
-    _exit(0);       // what Clang holds now is of no use; the snapshots live on
+    leave(0);       // what Clang holds now is of no use; the snapshots live on
   Clang->prepare(); // while the cell is linked and run
   LastCell = number;
   ParsedMicros += parseMicros;
@@ -333,7 +333,7 @@ void Server::replay(const Object &request) {
       if (diagnostics.empty())
         diagnostics.push_back(messageOnly("the names of unnamed types differ at the replay"));
       Line.send(Object{{"ok", false}, {"cell", number}, {"diagnostics", std::move(diagnostics)}});
-      _exit(0);
+      leave(0);
     }
     LastCell = number;
     SnapshotDue = true;
