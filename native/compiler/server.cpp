@@ -166,6 +166,7 @@ bool Server::snapshot(bool idle) {
   if (!sleeps) {
     Nudge = {}; // that one gets ready by itself
     Hot.makeOwn();
+    Clang->practise();
     LastIdle = std::chrono::steady_clock::now();
   } else if ((HasTwin = !fork())) {
     getReady();
@@ -177,6 +178,7 @@ bool Server::snapshot(bool idle) {
 void Server::getReady() {
   Hot.makeOwn();
   Hot.map();
+  Clang->practise();
 }
 
 /// Forks a process that sleeps on a socket of its own, and tells the peer of it; true in that
