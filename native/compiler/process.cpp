@@ -91,9 +91,11 @@ void quietSignals() {
 }
 
 void leave(int status) {
-  sched_param lowest{};
-  if (IsFork)
-    ::sched_setscheduler(0, SCHED_IDLE, &lowest);
+  if (IsFork) {
+    sched_param ordinary{};
+    ::sched_setscheduler(0, SCHED_BATCH, &ordinary);
+    (void)!::nice(5);
+  }
   _exit(status);
 }
 

@@ -17,9 +17,10 @@ int runOnLargeStack(const std::function<int()> &body);
 /// snapshots, and keeps LLVM from writing stack traces where the user types.
 void quietSignals();
 
-/// Ends the process. If it is a fork, for which nobody waits, after all others that have something
-/// to do: giving back its memory takes a processor for a millisecond, and it ends while the near
-/// side is about something, a cell or a going back. For signal handlers, too.
+/// Ends the process. A fork, for which nobody waits, lets others go first: giving back its memory
+/// takes a processor for a millisecond, and it ends while the near side is about something, a cell
+/// or a going back. Not at the lowest priority: beside other work it would be kept from running
+/// while it holds locks that the kernel has for all forks together. For signal handlers, too.
 [[noreturn]] void leave(int status);
 
 /// Ends the process as soon as the other end of `fd` is gone, even while Clang is busy. A signal
