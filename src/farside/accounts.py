@@ -15,6 +15,7 @@ from farside.link import Definition, Prot
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from farside.libraries.loaded import LibrariesMark
     from farside.link import Entry, LinkedImage, Places
     from farside.orc.jitdylib import JitDylib
     from farside.remote.memory import MemoryMark
@@ -71,7 +72,7 @@ class Mark(NamedTuple):
     """How much there was of everything when a state was kept."""
 
     images: int
-    libraries: int
+    libraries: LibrariesMark
     archives: Mapping[str, int]
     link_orders: Mapping[str, tuple[JitDylib[Definition], ...]]
     memory: tuple[MemoryMark, ...]
