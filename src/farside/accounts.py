@@ -85,6 +85,7 @@ class KeptState:
     Attributes:
         snapshot: the sleeping process.
         mark: what the near side knew.
+        images: how many images the program had.
         number: how many states were kept up to this one.
         pins: how many checkpoints need it.
         journal: what the owner of the session wrote down about it.
@@ -95,14 +96,10 @@ class KeptState:
     ) -> None:
         self.snapshot = snapshot
         self.mark = mark
+        self.images = mark.images
         self.number = number
         self.pins = 0
         self.journal = journal
-
-    @property
-    def images(self) -> int:
-        """How many images the program had."""
-        return self.mark.images
 
     def close(self) -> None:
         """Forget the state."""

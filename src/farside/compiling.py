@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farside.api.values import ValueNames, bound, rejected
@@ -127,7 +126,7 @@ class CellCompiler:
             if given and compiled.ok and compiled.value_opaque:
                 self._roll_back()
                 code = bound(code, compiled.value_offset, self.names.name(cell))
-                compiled = replace(self._attempt(cell, code, given=False), value_opaque=True)
+                compiled = self._attempt(cell, code, given=False)._replace(value_opaque=True)
         if not compiled.ok:
             raise rejected(compiled.diagnostics, self.names)
         return compiled, code
