@@ -364,6 +364,8 @@ void Compiler::setDisplay(bool plain, bool given) {
 
 void Compiler::warmUp() { Emit->warmUp(); }
 
+void Compiler::practise() { Emit->practise(Context); }
+
 void Compiler::showElements(int64_t count) {
   if (Consumer->Show)
     Consumer->Show->bodies().Elements = static_cast<unsigned long>(count);

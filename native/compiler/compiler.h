@@ -73,6 +73,9 @@ public:
   /// Reads what the first cell would otherwise wait for.
   void warmUp();
 
+  /// See `Emitter::practise`.
+  void practise();
+
   std::string triple() const;
 
   /// How many elements of a container are shown.

@@ -10,12 +10,14 @@
 #include "llvm/IR/DiagnosticHandler.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
 
 #include <utility>
 
@@ -243,5 +245,24 @@ llvm::StringRef Emitter::write(llvm::Module &module, unsigned level) {
 }
 
 void Emitter::warmUp() { writer(0); }
+
+void Emitter::practise(llvm::LLVMContext &context) {
+  llvm::TargetMachine &machine = writer(0).machine();
+  llvm::Module module("practice", context);
+  module.setTargetTriple(machine.getTargetTriple());
+  module.setDataLayout(machine.createDataLayout());
+  // What `x = x + 1;` comes to.
+  llvm::IRBuilder<> builder(context);
+  llvm::Type *type = builder.getInt32Ty();
+  auto *x = new llvm::GlobalVariable(module, type, false, llvm::GlobalValue::ExternalLinkage,
+                                     nullptr, "x");
+  auto *statement = llvm::Function::Create(llvm::FunctionType::get(builder.getVoidTy(), false),
+                                           llvm::GlobalValue::InternalLinkage, "statement", module);
+  builder.SetInsertPoint(llvm::BasicBlock::Create(context, "", statement));
+  builder.CreateStore(builder.CreateAdd(builder.CreateLoad(type, x), builder.getInt32(1)), x);
+  builder.CreateRetVoid();
+  llvm::appendToGlobalCtors(module, statement, /*Priority=*/65535);
+  write(module, 0);
+}
 
 } // namespace farside

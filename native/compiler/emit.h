@@ -65,6 +65,10 @@ public:
   /// Sets up what the first cell would otherwise wait for.
   void warmUp();
 
+  /// Emits a small module that nobody asked for, which writes to the pages that the next cell
+  /// writes to. After a fork each of them is copied once, better so before a cell waits for it.
+  void practise(llvm::LLVMContext &context);
+
 private:
   ObjectWriter &writer(unsigned level);
 

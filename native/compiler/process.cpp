@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <new>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -26,6 +27,7 @@ namespace {
 constexpr size_t StackBytes = size_t(1) << 30;
 
 volatile sig_atomic_t PeerFd = -1;
+volatile sig_atomic_t IsFork = 0;
 
 extern "C" void onSocketEvent(int) {
   int fd = PeerFd;
@@ -34,7 +36,7 @@ extern "C" void onSocketEvent(int) {
   int saved = errno;
   pollfd state{fd, POLLRDHUP, 0};
   if (::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)))
-    _exit(0);
+    leave(0);
   errno = saved;
 }
 
@@ -86,6 +88,15 @@ void quietSignals() {
   ::signal(SIGCHLD, SIG_IGN);
   rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+}
+
+void leave(int status) {
+  if (IsFork) {
+    sched_param ordinary{};
+    ::sched_setscheduler(0, SCHED_BATCH, &ordinary);
+    (void)!::nice(5);
+  }
+  _exit(status);
 }
 
 void dieWithPeer(int fd) {
@@ -176,6 +187,7 @@ Descriptor forkSnapshot(Channel &channel, pid_t &pid) {
     return {};
   if (pid > 0)
     return near;
+  IsFork = 1;
   forgetPeer();
   channel = Channel(std::move(own));
   return {};

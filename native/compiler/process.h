@@ -17,6 +17,12 @@ int runOnLargeStack(const std::function<int()> &body);
 /// snapshots, and keeps LLVM from writing stack traces where the user types.
 void quietSignals();
 
+/// Ends the process. A fork, for which nobody waits, lets others go first: giving back its memory
+/// takes a processor for a millisecond, and it ends while the near side is about something, a cell
+/// or a going back. Not at the lowest priority: beside other work it would be kept from running
+/// while it holds locks that the kernel has for all forks together. For signal handlers, too.
+[[noreturn]] void leave(int status);
+
 /// Ends the process as soon as the other end of `fd` is gone, even while Clang is busy. A signal
 /// does this rather than a thread, because a fork takes only the calling thread along.
 void dieWithPeer(int fd);

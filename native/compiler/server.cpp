@@ -166,6 +166,7 @@ bool Server::snapshot(bool idle) {
   if (!sleeps) {
     Nudge = {}; // that one gets ready by itself
     Hot.makeOwn();
+    Clang->practise();
     LastIdle = std::chrono::steady_clock::now();
   } else if ((HasTwin = !fork())) {
     getReady();
@@ -177,6 +178,7 @@ bool Server::snapshot(bool idle) {
 void Server::getReady() {
   Hot.makeOwn();
   Hot.map();
+  Clang->practise();
 }
 
 /// Forks a process that sleeps on a socket of its own, and tells the peer of it; true in that
@@ -283,7 +285,7 @@ void Server::compile(const Object &request) {
     rejected.conflicts = Clang->conflicts(code, false);
     rejected.clashes = Clang->clashes();
     answer(std::move(rejected));
-    _exit(0);
+    leave(0);
   };
   Cell cell =
       Clang->compile(number, code, std::move(hidden), request.getBoolean("plain").value_or(false),
@@ -293,7 +295,7 @@ void Server::compile(const Object &request) {
   int64_t parseMicros = cell.parseMicros;
   answer(std::move(cell));
   if (!ok)
-    _exit(0);       // what Clang holds now is of no use; the snapshots live on
+    leave(0);       // what Clang holds now is of no use; the snapshots live on
   Clang->prepare(); // while the cell is linked and run
   LastCell = number;
   ParsedMicros += parseMicros;
@@ -333,7 +335,7 @@ void Server::replay(const Object &request) {
       if (diagnostics.empty())
         diagnostics.push_back(messageOnly("the names of unnamed types differ at the replay"));
       Line.send(Object{{"ok", false}, {"cell", number}, {"diagnostics", std::move(diagnostics)}});
-      _exit(0);
+      leave(0);
     }
     LastCell = number;
     SnapshotDue = true;

@@ -1,5 +1,7 @@
 #include "wire.h"
 
+#include "process.h"
+
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -16,8 +18,6 @@ namespace {
 /// More than any session sends; a larger size means that the stream is out of step.
 constexpr uint64_t MaxJsonBytes = 512u << 20;
 constexpr size_t HeaderBytes = 8;
-
-[[noreturn]] void leave(int status) { _exit(status); }
 
 } // namespace
 

@@ -15,6 +15,7 @@ from farside.link import Definition, Prot
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from farside.libraries.loaded import LibrariesMark
     from farside.link import Entry, LinkedImage, Places
     from farside.orc.jitdylib import JitDylib
     from farside.remote.memory import MemoryMark
@@ -71,7 +72,7 @@ class Mark(NamedTuple):
     """How much there was of everything when a state was kept."""
 
     images: int
-    libraries: int
+    libraries: LibrariesMark
     archives: Mapping[str, int]
     link_orders: Mapping[str, tuple[JitDylib[Definition], ...]]
     memory: tuple[MemoryMark, ...]
@@ -84,6 +85,7 @@ class KeptState:
     Attributes:
         snapshot: the sleeping process.
         mark: what the near side knew.
+        images: how many images the program had.
         number: how many states were kept up to this one.
         pins: how many checkpoints need it.
         journal: what the owner of the session wrote down about it.
@@ -94,14 +96,10 @@ class KeptState:
     ) -> None:
         self.snapshot = snapshot
         self.mark = mark
+        self.images = mark.images
         self.number = number
         self.pins = 0
         self.journal = journal
-
-    @property
-    def images(self) -> int:
-        """How many images the program had."""
-        return self.mark.images
 
     def close(self) -> None:
         """Forget the state."""

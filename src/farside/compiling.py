@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farside.api.values import ValueNames, bound, rejected
@@ -134,9 +133,9 @@ class CellCompiler:
                 self._roll_back()
                 said = compiled.diagnostics  # of the cell as it is written
                 code = bound(code, compiled.value_offset, self.names.name(cell))
-                compiled = replace(self._attempt(cell, code, given=False), value_opaque=True)
+                compiled = self._attempt(cell, code, given=False)._replace(value_opaque=True)
                 if compiled.ok:
-                    compiled = replace(compiled, diagnostics=said)
+                    compiled = compiled._replace(diagnostics=said)
         if not compiled.ok:
             raise rejected(compiled.diagnostics, self.names)
         return compiled, code
@@ -148,7 +147,7 @@ class CellCompiler:
         pairs = enumerate(zip(before, after, strict=False))
         place = next((at for at, (old, new) in pairs if old != new), len(before))
         said = as_written(compiled.diagnostics, f"cell {cell}", code, place, 1)
-        return replace(compiled, diagnostics=said)
+        return compiled._replace(diagnostics=said)
 
     def _attempt(self, cell: int, code: str, *, given: bool) -> CompiledCell:
         compiled = self._ask(cell, code, given=given)

@@ -449,7 +449,7 @@ class ExecutionSession:
     def _mark(self) -> Mark:
         return Mark(
             len(self._committed),
-            len(self._libraries),
+            self._libraries.mark(),
             {name: len(each) for name, each in self._archives.items()},
             self._platform.link_orders(),
             self._memory.state(),

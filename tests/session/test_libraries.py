@@ -193,6 +193,19 @@ def test_what_the_program_has_hidden_from_elsewhere_is_found(session: Session, p
     assert value(session, cell) == "1"
 
 
+def test_what_an_undone_cell_has_loaded_is_not_known_any_more(
+    session: Session, place: Path
+) -> None:
+    path = put(place, "libglobal.so", "global_name")
+    cell = declare("global_name") + "global_name()"
+    session.run("#include <dlfcn.h>")
+    session.run(f'void *h = dlopen("{path}", RTLD_NOW | RTLD_GLOBAL);')
+    assert value(session, cell) == "1"
+    session.undo(2)
+    with pytest.raises(UndefinedSymbols):
+        session.run(cell)
+
+
 def test_a_library_that_cannot_be_loaded_is_passed_over(own: Session, place: Path) -> None:
     put(place, "liba.so", "in_both", needed=["libnowhere.so.9"])
     put(place, "liblonger.so", "other", "in_both")

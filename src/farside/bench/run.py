@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from farside.bench.peers import Peers
+
+# Seconds between turns. Farside's compiler gets ready for the next cell when it has had nothing to
+# do for a while, which takes a processor for some milliseconds: its own turn is over by then, and
+# the turn of another program must not pay for it.
+_BETWEEN = 0.03
 
 
 class Group(NamedTuple):
@@ -121,6 +127,7 @@ class Run:
     def _begin(self, key: str) -> None:
         if self._progress is not None:
             self._progress.column(TITLES.get(key, key))
+        time.sleep(_BETWEEN)
 
     def find(self, group: str, name: str) -> Row | None:
         """Return a row that was measured, None if it was not."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from farside.errors import ProtocolError
@@ -68,8 +67,7 @@ class AcceptedCell(Protocol):
         """`CompiledCell.cookie` as it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledCell:
+class CompiledCell(NamedTuple):
     """The compiler's answer to one cell.
 
     Attributes:
@@ -98,21 +96,21 @@ class CompiledCell:
 
     cell: int
     ok: bool
-    diagnostics: tuple[Diagnostic, ...] = ()
-    declared: tuple[Declared, ...] = ()
-    value_type: str | None = None
-    value_underlying: str = ""
-    value_enumerators: dict[int, str] = field(default_factory=dict)
-    value_opaque: bool = False
-    value_offset: int = 0
-    object: bytes | None = None
-    cookie: str = ""
-    only_line: int = 0
-    timings: dict[str, int] = field(default_factory=dict)
-    conflicts: tuple[str, ...] = ()
-    display_failed: bool = False
-    clashes: tuple[DeclarationId, ...] = ()
-    redefined: tuple[str, ...] = ()
+    diagnostics: tuple[Diagnostic, ...]
+    declared: tuple[Declared, ...]
+    value_type: str | None
+    value_underlying: str
+    value_enumerators: dict[int, str]
+    value_opaque: bool
+    value_offset: int
+    object: bytes | None
+    cookie: str
+    only_line: int
+    timings: dict[str, int]
+    conflicts: tuple[str, ...]
+    display_failed: bool
+    clashes: tuple[DeclarationId, ...]
+    redefined: tuple[str, ...]
 
 
 def parse_cell(

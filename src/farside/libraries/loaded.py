@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from farside.remote.executor import Executor
+
+
+class LibrariesMark(NamedTuple):
+    """How many libraries were loaded, and addresses known, when a state was kept."""
+
+    libraries: int
+    addresses: int
 
 
 class LoadedLibraries:
@@ -18,10 +25,7 @@ class LoadedLibraries:
         self._executor = executor
         # Handles; 0 for those that were found by themselves, whose names the whole process shows.
         self._handles: list[int] = []
-        self._addresses: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._handles)
+        self._addresses: dict[str, int] = {}  # in the order in which they became known
 
     def open(self, path: str) -> None:
         """Load a library, by its path or a name on the loader's search path.
@@ -56,7 +60,15 @@ class LoadedLibraries:
                 known.update(self._executor.resolve(missing, library))
         return {name: known[name] for name in names if name in known}
 
-    def return_to(self, count: int) -> None:
-        """Forget all but the first `count` libraries, after the program went back."""
-        del self._handles[count:]
-        self._addresses.clear()  # a cell may have loaded libraries, too
+    def mark(self) -> LibrariesMark:
+        """Return what there is now, for `return_to`."""
+        return LibrariesMark(len(self._handles), len(self._addresses))
+
+    def return_to(self, mark: LibrariesMark) -> None:
+        """Forget what came later, after the program went back.
+
+        So with addresses that became known later: a cell may have loaded libraries, too.
+        """
+        del self._handles[mark.libraries :]
+        while len(self._addresses) > mark.addresses:
+            self._addresses.popitem()

@@ -214,7 +214,7 @@ class SlabAllocator:
         Raises:
             OutOfAddressSpace: the slab has no room.
         """
-        if size < 0 or alignment <= 0 or alignment & (alignment - 1) or prot & ~7:
+        if size < 0 or alignment <= 0 or alignment & (alignment - 1) or not 0 <= prot <= 7:
             raise InternalError(f"Allocation of {size} bytes, alignment {alignment}, {prot}.")
         alignment = max(alignment, _GRANULE)
         size = max(size + _GRANULE - 1, _GRANULE) & -_GRANULE

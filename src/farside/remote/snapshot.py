@@ -59,13 +59,11 @@ class Snapshot:
         """
         if self.socket.fileno() < 0:
             return False
-        poll = select.poll()
-        poll.register(self.socket, select.POLLIN)
         if self.pid:
             # It has spoken and says nothing more; what can be read is the end.
-            return not poll.poll(0)
+            return not self._is_readable(0)
         try:
-            if not poll.poll(timeout * 1000):
+            if timeout and not self._is_readable(timeout):
                 return False
             data = self.socket.recv(_MAX_HELLO, socket.MSG_DONTWAIT)
             frames = FrameDecoder(_MAX_HELLO)
@@ -87,6 +85,12 @@ class Snapshot:
         if not 0 < self.pid < 1 << 31:  # which no process has; to signals they are whole groups
             self.pid = 0
         return self.pid != 0
+
+    def _is_readable(self, timeout: float) -> bool:
+        """Wait for something to read, or the end, for so many seconds; tell whether it is there."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(timeout * 1000))
 
     def found_family(self, control: socket.socket) -> None:
         """Have the process become a supervisor that speaks on `control`, and its child the worker.
