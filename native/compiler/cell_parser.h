@@ -8,9 +8,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 namespace clang {
 class CompilerInstance;
+class NamedDecl;
 class Token;
 } // namespace clang
 
@@ -39,10 +41,14 @@ private:
   bool openStatement();
   bool isModuleDeclaration();
   void watch(clang::Token &token);
+  void beginScopes();
+  void endScopes();
+  void noteLastNames();
 
   clang::CompilerInstance &Instance;
   std::unique_ptr<clang::Parser> Parse;
   clang::SourceLocation CellEnd;
+  std::vector<clang::NamedDecl *> LastNames; ///< of scopes of C that end with the cell
   int OpenBrackets = 0;
   bool Terminated = true; ///< the last token was a `;`
   bool Ended = true;
