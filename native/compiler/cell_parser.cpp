@@ -3,8 +3,11 @@
 #include "clang/Frontend/CompilerInstance.h"
 #include "clang/Lex/Preprocessor.h"
 #include "clang/Sema/DelayedDiagnostic.h"
+#include "clang/Sema/IdentifierResolver.h"
+#include "clang/Sema/Scope.h"
 #include "clang/Sema/Sema.h"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -19,18 +22,19 @@ namespace {
 /// an incremental input have no end: where a `)` is missing Clang would collect ends without end.
 class EndOfInput : public PPCallbacks {
 public:
-  EndOfInput(const SourceManager &sources, LangOptions &language)
-      : Sources(sources), Language(language) {}
+  EndOfInput(Preprocessor &input, LangOptions &language) : Input(input), Language(language) {}
 
   /// Called before Clang makes the token; see CellParser::watch for what becomes of it.
   void FileChanged(SourceLocation loc, FileChangeReason reason, SrcMgr::CharacteristicKind,
                    FileID) override {
-    if (reason == ExitFile && Sources.isInMainFile(loc))
-      Language.IncrementalExtensions = false;
+    if (reason != ExitFile || !Input.getSourceManager().isInMainFile(loc))
+      return;
+    Language.IncrementalExtensions = false;
+    Input.enableIncrementalProcessing();
   }
 
 private:
-  const SourceManager &Sources;
+  Preprocessor &Input;
   LangOptions &Language;
 };
 
@@ -77,8 +81,8 @@ private:
 
 CellParser::CellParser(CompilerInstance &instance) : Instance(instance) {
   Preprocessor &preprocessor = Instance.getPreprocessor();
-  preprocessor.addPPCallbacks(
-      std::make_unique<EndOfInput>(Instance.getSourceManager(), Instance.getLangOpts()));
+  preprocessor.addPPCallbacks(std::make_unique<EndOfInput>(preprocessor, Instance.getLangOpts()));
+  beginScopes();
   preprocessor.setTokenWatcher([this](const Token &token) { watch(const_cast<Token &>(token)); });
 }
 
@@ -118,6 +122,7 @@ void CellParser::watch(Token &token) {
     if (OpenBrackets > 0) {
       token.setKind(tok::eof);
     } else {
+      noteLastNames();
       token.setKind(tok::annot_repl_input_end);
       token.setAnnotationEndLoc(CellEnd);
       token.setAnnotationValue(nullptr);
@@ -146,6 +151,32 @@ void CellParser::rejectReturn(Token &token) {
   token.setLocation(place);
 }
 
+/// Has Clang take the names of a scope of C from lookup when the scope ends. In an incremental
+/// input it leaves them there, where it means to leave those of the file: after `void f(int n) {}`
+/// even in the next function `n` would mean this one. So the input is one only where it ends, and
+/// from there on; with the last token of the cell scopes may end, whose names go when they have
+/// been parsed.
+void CellParser::beginScopes() {
+  Instance.getPreprocessor().enableIncrementalProcessing(Instance.getLangOpts().CPlusPlus);
+}
+
+void CellParser::endScopes() {
+  IdentifierResolver &names = Instance.getSema().IdResolver;
+  for (NamedDecl *decl : std::exchange(LastNames, {}))
+    if (std::find(names.begin(decl->getDeclName()), names.end(), decl) != names.end())
+      names.RemoveDecl(decl);
+}
+
+/// Notes the names of the scopes that are open at the end of a cell.
+void CellParser::noteLastNames() {
+  if (Instance.getLangOpts().CPlusPlus || !Parse)
+    return;
+  for (Scope *scope = Parse->getCurScope(); scope->getParent(); scope = scope->getParent())
+    for (Decl *decl : scope->decls())
+      if (auto *named = cast<NamedDecl>(decl); named->getDeclName())
+        LastNames.push_back(named);
+}
+
 bool CellParser::enter(FileID file, size_t size) {
   SourceManager &sources = Instance.getSourceManager();
   SourceLocation from = sources.getLocForStartOfFile(sources.getMainFileID());
@@ -154,6 +185,7 @@ bool CellParser::enter(FileID file, size_t size) {
   Blocks.begin();
   Ended = false;
   Terminated = true;
+  beginScopes();
   if (Instance.getPreprocessor().EnterSourceFile(file, nullptr, from))
     return false;
   if (Parse->getCurToken().is(tok::annot_repl_input_end))
@@ -185,6 +217,7 @@ bool CellParser::parse(llvm::function_ref<bool(DeclGroupRef)> handle, bool first
     sema.PushExpressionEvaluationContext(Sema::ExpressionEvaluationContext::PotentiallyEvaluated);
     HeldDiagnostics held(sema, mayOpenStatement(Parse->getCurToken()));
     atEnd = Parse->ParseTopLevelDecl(group, imports);
+    endScopes();
     held.emit(group);
     sema.PopExpressionEvaluationContext();
   }

@@ -10,9 +10,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 namespace clang {
 class CompilerInstance;
+class NamedDecl;
 class Token;
 } // namespace clang
 
@@ -42,11 +44,15 @@ private:
   bool isModuleDeclaration();
   void watch(clang::Token &token);
   void rejectReturn(clang::Token &token);
+  void beginScopes();
+  void endScopes();
+  void noteLastNames();
 
   clang::CompilerInstance &Instance;
   std::unique_ptr<clang::Parser> Parse;
   clang::SourceLocation CellEnd;
   OuterBlocks Blocks;
+  std::vector<clang::NamedDecl *> LastNames; ///< of scopes of C that end with the cell
   int OpenBrackets = 0;
   bool Terminated = true; ///< the last token was a `;`
   bool Ended = true;

@@ -110,7 +110,6 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   nameMainFile(*Instance);
   Consumer = Action->Consumer;
   Preprocessor &preprocessor = Instance->getPreprocessor();
-  preprocessor.enableIncrementalProcessing();
   if (pchNames) {
     auto watch = std::make_unique<ConflictWatch>(std::move(pchNames), Instance->getSourceManager(),
                                                  Instance->getLangOpts());
