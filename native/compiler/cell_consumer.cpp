@@ -13,6 +13,10 @@
 #include "clang/AST/GlobalDecl.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Frontend/CompilerInstance.h"
+#include "clang/Sema/ScopeInfo.h"
+#include "clang/Sema/Sema.h"
+
+#include <utility>
 
 namespace farside {
 
@@ -55,6 +59,8 @@ void CellConsumer::begin(unsigned number, FileID file) {
   Entities.begin(number);
   Declared = {};
   Value.reset();
+  HeldFunctions.clear();
+  HeldVariables.clear();
 }
 
 std::string CellConsumer::symbolOf(const NamedDecl &decl) {
@@ -111,11 +117,36 @@ bool CellConsumer::isDefinedEarlier(const VarDecl &variable) const {
 
 void CellConsumer::Initialize(ASTContext &context) { Generator->Initialize(context); }
 
+/// Whether a lambda of a top-level statement is being parsed. It is moved to where it has a name
+/// when it is complete, and until then nothing that is made with what stands in it has one.
+bool CellConsumer::inOpenLambda() const {
+  return Instance.hasSema() &&
+         llvm::any_of(Instance.getSema().FunctionScopes, [](const sema::FunctionScopeInfo *scope) {
+           const auto *open = dyn_cast<sema::LambdaScopeInfo>(scope);
+           return open && open->Lambda && isa<TopLevelStmtDecl>(open->Lambda->getDeclContext());
+         });
+}
+
+/// Hands on what was instantiated within a lambda that is complete by now.
+void CellConsumer::handOnHeld() {
+  for (FunctionDecl *function : std::exchange(HeldFunctions, {}))
+    HandleTopLevelDecl(DeclGroupRef(function));
+  for (VarDecl *variable : std::exchange(HeldVariables, {}))
+    HandleCXXStaticMemberVarInstantiation(variable);
+}
+
 bool CellConsumer::HandleTopLevelDecl(DeclGroupRef decls) {
+  if (inOpenLambda() && decls.isSingleDecl())
+    if (auto *function = dyn_cast<FunctionDecl>(decls.getSingleDecl())) {
+      HeldFunctions.push_back(function);
+      return true;
+    }
   ASTContext &context = Instance.getASTContext();
   for (Decl *decl : decls)
     if (auto *statement = dyn_cast<TopLevelStmtDecl>(decl))
       prepare(*statement);
+  if (!inOpenLambda())
+    handOnHeld();
   if (Conflicts)
     Conflicts->declared(decls);
   if (Show)
@@ -191,6 +222,10 @@ void CellConsumer::AssignInheritanceModel(CXXRecordDecl *decl) {
 }
 
 void CellConsumer::HandleCXXStaticMemberVarInstantiation(VarDecl *decl) {
+  if (inOpenLambda()) {
+    HeldVariables.push_back(decl);
+    return;
+  }
   generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl);
 }
 

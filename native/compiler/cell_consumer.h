@@ -88,6 +88,8 @@ private:
   Result generate(Result (clang::ASTConsumer::*handle)(Subject), Subject subject);
   void CompletedTagDefinition(const clang::TagDecl *tag) override;
   void prepare(clang::TopLevelStmtDecl &statement);
+  bool inOpenLambda() const;
+  void handOnHeld();
   bool isDefinedEarlier(const clang::VarDecl &variable) const;
   std::string mangledName(const clang::NamedDecl &decl);
 
@@ -95,6 +97,8 @@ private:
   Redefinitions &Redefined;
   std::unique_ptr<clang::CodeGenerator> Generator;
   StatementEntities Entities;
+  std::vector<clang::FunctionDecl *> HeldFunctions; ///< see inOpenLambda
+  std::vector<clang::VarDecl *> HeldVariables;
 };
 
 /// Clang's own way to set an instance up for a file, stopped before it would parse and never ended.
