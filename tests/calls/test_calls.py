@@ -294,6 +294,7 @@ def test_what_can_be_called_is_not_refused(session: Session) -> None:
     for text in ("::twice_plus", " twice_plus ", "(twice_plus)", "(&twice_plus)"):
         assert fn[text](4) == 8
     assert fn["std::plus<>{}"](1, 2) == fn["[](int x) -> int { return x; }"](3) == 3
+    assert fn["[](char c) { return c == '(' || *\"{\" == c; }"]("(")
     assert fn["[]<class T>(T x) mutable { return x; }"](3) == 3
     assert fn.std["max<unsigned long>"](1, 2) == fn.std.max["<unsigned long>"](1, 2) == 2
     assert int(fn["operator new"](1)) != 0

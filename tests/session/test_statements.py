@@ -227,3 +227,30 @@ def test_a_return_outside_all_functions_of_c(new_session: NewSession) -> None:
     for code in ("if (1) return;", "{ return 1; }", "int f(int a) { return a; } { return 1; }"):
         with pytest.raises(CompileError, match="'return' outside a function"):
             session.run(code)
+
+
+@pytest.mark.parametrize("use_pch", [True, False], ids=["pch", "no-pch"])
+def test_a_lambda_in_a_lambda_is_given_to_templates(new_session: NewSession, use_pch: bool) -> None:
+    """Clang makes some instances at once, when the outer lambda has no name yet."""
+    session = new_session(use_pch=use_pch)
+    session.run(
+        "#include <algorithm>\n#include <functional>\n#include <vector>\nint n = 0;"
+        "template <class F> struct Held { static inline int calls = n + 1; F f; };"
+        "template <class F> constexpr int size() { return sizeof(F); }"
+        "template <class F> int twice(F f) { static_assert(size<F>() > 0); return f() + f(); }"
+    )
+    run_all(
+        session,
+        "{ auto f = [] { return std::function<int()>([] { return 1; }); }; n = f()(); }",
+        "{ auto f = [] { std::vector<int> v{1, 3, 2};"
+        "  std::sort(v.begin(), v.end(), [](int a, int b) { return a > b; }); return v[0]; };"
+        "  n = 10 * n + f(); }",
+        "{ auto f = [] { auto g = [] { return twice([] { return 2; }); }; return g(); };"
+        "  n = 10 * n + f(); }",
+        "{ auto f = [] { Held h{[] { return 2; }}; return h.calls + h.f(); };"
+        "  n = 1000 * n + f(); }",
+    )
+    assert shown(session.run("n")) == str(134 * 1000 + 137)
+    code = "[] { return std::vector<std::function<int()>>(2, [] { return 3; }); }"
+    assert shown(session.run(f"{code}().size()")) == "2"
+    assert session.eval(f"{code}()[1]()") == 3

@@ -20,6 +20,7 @@ class CallHost(Protocol):
         """Call something of the program's."""
 
 
+_LITERAL = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])+'", re.DOTALL)
 _INNERMOST = re.compile(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}")
 # What a name may be apart from what stands in brackets, up to its first template argument.
 _NAME = re.compile(
@@ -32,7 +33,7 @@ _NAME = re.compile(
 def _may_be_called(text: str) -> bool:
     if "operator" in text:
         return True
-    outside, before = text, ""
+    outside, before = _LITERAL.sub('"', text), ""
     while outside != before:
         before, outside = outside, _INNERMOST.sub("", outside)
     ends = ("::", ".", "->", "~", "*", "&")
