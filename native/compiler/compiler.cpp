@@ -200,8 +200,10 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   local.perform();
   global.perform();
   ok = ok && !Instance->getDiagnostics().hasErrorOccurred();
-  if (ok)
+  if (ok) {
+    Redefined.makeInstances();
     repeatKnown();
+  }
   if (ok)
     Consumer->HandleTranslationUnit(Instance->getASTContext());
   return ok && !Instance->getDiagnostics().hasErrorOccurred();

@@ -80,8 +80,11 @@ Array rangeOf(const CharSourceRange &range, clang::FileID file, const clang::Sou
                sm.getSpellingLineNumber(end), sm.getSpellingColumnNumber(end)};
 }
 
-/// The notes of errors that say that something is declared already, and otherwise.
+/// The notes of errors that say that something is declared already, and otherwise; and those that
+/// name what a call may mean.
 bool isAboutEarlier(unsigned error, unsigned note) {
+  if (isAmbiguousCall(error))
+    return note == clang::diag::note_ovl_candidate;
   if (error == clang::diag::err_tag_definition_of_typedef)
     return note == clang::diag::note_previous_decl;
   if (error == clang::diag::err_using_decl_conflict_reverse)
@@ -115,6 +118,12 @@ bool isOwn(clang::SourceLocation place, const clang::SourceManager &sm) {
 }
 
 } // namespace
+
+bool isAmbiguousCall(unsigned error) {
+  return error == clang::diag::err_ovl_ambiguous_call ||
+         error == clang::diag::err_ovl_ambiguous_oper_binary ||
+         error == clang::diag::err_ovl_ambiguous_oper_unary;
+}
 
 /// Clang's renderer works out macro expansions and include stacks; this end of it fills objects
 /// where Clang's own prints text.

@@ -16,6 +16,9 @@ class SourceManager;
 
 namespace farside {
 
+/// Whether an error says that a call may mean several functions.
+bool isAmbiguousCall(unsigned error);
+
 /// Collects what Clang says; take() hands it over and begins anew.
 ///
 /// Besides, it remembers the files that diagnostics and their notes point into, from which a clash

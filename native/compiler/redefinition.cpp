@@ -1,5 +1,6 @@
 #include "redefinition.h"
 
+#include "diagnostics.h"
 #include "renaming.h"
 #include "specialisations.h"
 
@@ -17,6 +18,9 @@
 #include "clang/Sema/IdentifierResolver.h"
 #include "clang/Sema/Scope.h"
 #include "clang/Sema/Sema.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace farside {
 
@@ -64,7 +68,9 @@ bool canBeHidden(const NamedDecl &decl) {
 /// Whether a definition of the same function can follow when this one's body is gone. A return type
 /// that was deduced would stay.
 bool canLoseBody(const NamedDecl &decl) {
-  const auto *function = dyn_cast<FunctionDecl>(&decl);
+  if (isa<FunctionTemplateDecl>(decl) && canBeHidden(decl))
+    return false;
+  const FunctionDecl *function = decl.getAsFunction();
   return function && function->doesThisDeclarationHaveABody() &&
          !function->getDeclaredReturnType()->getContainedAutoType();
 }
@@ -76,14 +82,27 @@ void removeFrom(DeclContext &context, NamedDecl &decl) {
         entry->second.remove(&decl);
 }
 
+/// The contexts whose lookup finds what is declared in this one: that itself, and those around what
+/// is transparent, as `extern "C"` and inline namespaces are.
+llvm::SmallVector<DeclContext *, 4> findingContexts(DeclContext &context) {
+  llvm::SmallVector<DeclContext *, 4> all{&context};
+  while (all.back()->isTransparentContext() || all.back()->isInlineNamespace())
+    all.push_back(all.back()->getParent());
+  return all;
+}
+
+/// The scope that an unnamed namespace is in, for what is declared there; else the scope itself.
+const DeclContext &withoutUnnamed(const DeclContext &context) {
+  const DeclContext *scope = context.getRedeclContext();
+  const auto *space = dyn_cast<NamespaceDecl>(scope);
+  return space && space->isAnonymousNamespace() ? *space->getParent()->getRedeclContext() : *scope;
+}
+
 void removeFromLookup(Sema &sema, NamedDecl &decl) {
   // There Clang looks whether what is extern "C" is the same wherever it is declared.
   removeFrom(*decl.getASTContext().getExternCContextDecl(), decl);
-  for (DeclContext *context = decl.getDeclContext(); context; context = context->getParent()) {
+  for (DeclContext *context : findingContexts(*decl.getDeclContext()))
     removeFrom(*context, decl);
-    if (!context->isTransparentContext())
-      break;
-  }
   if (sema.TUScope && sema.TUScope->isDeclScope(&decl)) {
     sema.IdResolver.RemoveDecl(&decl);
     sema.TUScope->RemoveDecl(&decl);
@@ -91,7 +110,7 @@ void removeFromLookup(Sema &sema, NamedDecl &decl) {
 }
 
 /// All declarations of the entity that lookup finds; it finds the newest of each scope.
-std::vector<NamedDecl *> visible(Sema &sema, const NamedDecl &decl) {
+std::vector<NamedDecl *> visible(Sema &sema, NamedDecl &decl) {
   std::vector<NamedDecl *> all;
   auto add = [&](NamedDecl *other) {
     if (other->getCanonicalDecl() == decl.getCanonicalDecl() && !llvm::is_contained(all, other))
@@ -103,12 +122,9 @@ std::vector<NamedDecl *> visible(Sema &sema, const NamedDecl &decl) {
         for (NamedDecl *other : entry->second.getLookupResult())
           add(other);
   };
-  for (const DeclContext *context = decl.getDeclContext(); context;
-       context = context->getParent()) {
+  for (const DeclContext *context : findingContexts(*decl.getDeclContext())) {
     context->lookup(decl.getDeclName()); // which makes the table, if nobody has asked so far
     addThoseIn(*context);
-    if (!context->isTransparentContext())
-      break;
   }
   // There the first declaration of what is extern "C" stays.
   addThoseIn(*decl.getASTContext().getExternCContextDecl());
@@ -117,15 +133,27 @@ std::vector<NamedDecl *> visible(Sema &sema, const NamedDecl &decl) {
   return all;
 }
 
-/// Whether two functions are one to the linker. Of an inline function that no cell has used there
-/// is nothing yet, and Clang would make it from the old definition where the new one is used.
-bool isSameFunction(const NamedDecl &before, const NamedDecl &now) {
-  const auto *old = dyn_cast<FunctionDecl>(&before);
-  const auto *function = dyn_cast<FunctionDecl>(&now);
-  return old && function && old->getFormalLinkage() == function->getFormalLinkage() &&
-         (!old->isInlined() || function->isInlined()) &&
+/// Whether two functions would have one symbol in one program.
+bool haveOneSymbol(const NamedDecl &before, const NamedDecl &now) {
+  const FunctionDecl *old = before.getAsFunction();
+  const FunctionDecl *function = now.getAsFunction();
+  if (!old || !function)
+    return false;
+  auto ofTemplate = [](const FunctionDecl &each) {
+    return each.getDescribedFunctionTemplate() || each.getPrimaryTemplate();
+  };
+  if (ofTemplate(*old) || ofTemplate(*function))
+    return old->getCanonicalDecl() == function->getCanonicalDecl();
+  return old->getFormalLinkage() == function->getFormalLinkage() &&
          old->isExternC() == function->isExternC() &&
          function->getASTContext().hasSameType(old->getType(), function->getType());
+}
+
+/// Whether the later of such functions takes the place of the earlier. Of an inline function that
+/// no cell has used there is nothing yet, and Clang would make it from the old definition where the
+/// new one is used.
+bool takesPlaceOf(const NamedDecl &now, const NamedDecl &before) {
+  return !before.getAsFunction()->isInlined() || now.getAsFunction()->isInlined();
 }
 
 /// `typedef struct S { … } S;`: the alias means the class wherever the class itself is unknown.
@@ -155,6 +183,27 @@ bool areOverloads(const NamedDecl &before, const NamedDecl &now) {
   return false;
 }
 
+/// Whether two functions look the same to who reads them, but a type in one of them has been
+/// defined again since: `int f(S)` of the old S and of the new.
+bool areWrittenAlike(const NamedDecl &before, const NamedDecl &now) {
+  const FunctionDecl *old = before.getAsFunction();
+  const FunctionDecl *function = now.getAsFunction();
+  if (!old || !function || old->isTemplated() != function->isTemplated() ||
+      old->getNumParams() != function->getNumParams() ||
+      !old->getDeclContext()->getRedeclContext()->Equals(
+          function->getDeclContext()->getRedeclContext()))
+    return false;
+  bool differ = false;
+  for (unsigned i = 0; i < old->getNumParams(); ++i) {
+    QualType one = old->getParamDecl(i)->getType().getCanonicalType();
+    QualType other = function->getParamDecl(i)->getType().getCanonicalType();
+    if (one.getAsString() != other.getAsString())
+      return false;
+    differ |= one != other;
+  }
+  return differ;
+}
+
 } // namespace
 
 void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
@@ -165,9 +214,11 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   Clashes.clear();
   SameFunctions.clear();
   BecameInline.clear();
+  Instances.clear();
   LocalTypes.clear();
   ReplacedMacros.clear();
   Tagged.clear();
+  Candidates.clear();
   if (Declared.size() <= cell) {
     Declared.resize(cell + 1);
     Files.resize(cell + 1);
@@ -185,7 +236,10 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
     } else {
       NamedDecl &decl = declaration(id);
       HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
-      cast<FunctionDecl>(decl).setBody(nullptr); // which makes it a mere declaration
+      FunctionDecl &function = *decl.getAsFunction();
+      function.setBody(nullptr); // which makes it a mere declaration
+      if (function.isTemplated())
+        forgetInstances(function);
     }
   }
   // A specialisation leaves a declaration of its template, and what hid a namespace shows it again.
@@ -242,7 +296,7 @@ void Redefinitions::hide(NamedDecl &decl) {
   if (!isa<NamespaceDecl>(entity))
     for (NamedDecl *&space : HiddenSpaces)
       if (space && space->getDeclName() == entity.getDeclName() &&
-          space->getDeclContext()->Equals(entity.getDeclContext()->getRedeclContext()) &&
+          space->getDeclContext()->Equals(&withoutUnnamed(*entity.getDeclContext())) &&
           llvm::all_of(space->getDeclContext()->lookup(space->getDeclName()),
                        llvm::IsaPred<BaseUsingDecl>)) {
         space->getDeclContext()->makeDeclVisibleInContext(space);
@@ -263,18 +317,38 @@ void Redefinitions::hide(NamedDecl &decl) {
       hide(*constant);
 }
 
+/// Takes away the bodies that were made of a template's, so that they are made once more.
+void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
+  for (const std::vector<NamedDecl *> &declared : Declared)
+    for (NamedDecl *decl : declared) {
+      auto *function = dyn_cast<FunctionDecl>(decl);
+      if (!function || !isInstanceOf(*function, pattern) ||
+          !function->doesThisDeclarationHaveABody())
+        continue;
+      forgetBody(*function);
+      renameWithin(*function, *function, Cell, SymbolOf);
+      Instances.push_back(function);
+    }
+}
+
+void Redefinitions::makeInstances() {
+  for (FunctionDecl *function : Instances) {
+    Names->InstantiateFunctionDefinition(function->getLocation(), function, /*Recursive=*/true);
+    if (function->isDefined())
+      SameFunctions.push_back(function);
+  }
+}
+
 /// Makes a mere declaration of a static data member's definition; within its class it would be one.
 /// Code that is made from now on means another variable.
 void Redefinitions::reopen(VarDecl &member) {
   member.setLexicalDeclContext(member.getDeclContext());
-  if (member.isTemplated())
-    return;
-  ASTContext &ast = member.getASTContext();
-  for (VarDecl *each : member.redecls())
-    each->dropAttr<AsmLabelAttr>();
-  std::string symbol = ASTNameGenerator(ast).getName(&member) + ".cell" + std::to_string(Cell);
-  for (VarDecl *each : member.redecls())
-    each->addAttr(AsmLabelAttr::CreateImplicit(ast, symbol));
+  if (!member.isTemplated())
+    return giveMemberNewSymbol(member, Cell);
+  for (VarDecl *instance : instancesOf(member)) {
+    forgetDefinition(*instance);
+    giveInstanceNewSymbols(*instance, Cell);
+  }
 }
 
 void Redefinitions::declare(DeclGroupRef decls) {
@@ -348,15 +422,26 @@ void Redefinitions::rejectSecondValue(const VarDecl &variable) {
     }
 }
 
+/// The unnamed namespace in a scope, whose names are known there as well; null where there is none.
+static const DeclContext *unnamedWithin(const DeclContext &scope) {
+  if (const auto *space = dyn_cast<NamespaceDecl>(&scope))
+    return space->getAnonymousNamespace();
+  const auto *unit = dyn_cast<TranslationUnitDecl>(&scope);
+  return unit ? unit->getAnonymousNamespace() : nullptr;
+}
+
 /// Where a name means several things, overloads for instance, Clang begins a namespace beside them.
 void Redefinitions::rejectBeside(const NamespaceDecl &space) {
   if (space.getPreviousDecl() || space.isAnonymousNamespace())
     return;
   std::vector<NamedDecl *> others;
-  for (NamedDecl *other : space.getDeclContext()->getRedeclContext()->lookup(space.getDeclName()))
-    if (auto place = ByPlace.find(other->getLocation());
-        place != ByPlace.end() && place->second.cell != Cell && !isa<BaseUsingDecl>(other))
-      others.push_back(other);
+  const DeclContext *scope = space.getDeclContext()->getRedeclContext();
+  for (const DeclContext *each : {scope, unnamedWithin(*scope)})
+    if (each)
+      for (NamedDecl *other : each->lookup(space.getDeclName()))
+        if (auto place = ByPlace.find(other->getLocation());
+            place != ByPlace.end() && place->second.cell != Cell && !isa<BaseUsingDecl>(other))
+          others.push_back(other);
   if (others.empty())
     return;
   Names->Diag(space.getLocation(), diag::err_redefinition_different_kind) << &space;
@@ -370,6 +455,11 @@ void Redefinitions::completeLocalType(TagDecl &tag) {
   auto *function = dyn_cast<FunctionDecl>(tag.getDeclContext());
   if (!function || HiddenNow.empty())
     return;
+  if (llvm::is_contained(Instances, function)) {
+    if (LocalTypes.insert(&tag).second)
+      renameLocalType(tag, *function, *function, Cell);
+    return;
+  }
   // The names of what is local to a closure or local class contain that of the outer.
   DeclContext *context = function->getDeclContext();
   if (auto *outer = dyn_cast<TagDecl>(context); outer && outer->getParentFunctionOrMethod())
@@ -392,28 +482,52 @@ void Redefinitions::keepApart(NamedDecl &decl) {
     standUnder(*tagged, decl);
   if (isa<ConceptDecl, EnumConstantDecl>(decl))
     return;
+  if (auto instance = llvm::find(Instances, &decl); instance != Instances.end())
+    return renameWithin(**instance, **instance, Cell, SymbolOf);
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
   for (const Hidden &hidden : HiddenNow) {
     if (hidden.name != decl.getDeclName() || !hidden.context->Equals(context) ||
         areOverloads(*hidden.decl, decl))
       continue;
-    if (isSameFunction(*hidden.decl, decl)) {
-      auto &function = cast<FunctionDecl>(decl);
-      if (function.isThisDeclarationADefinition()) {
-        const auto &old = cast<FunctionDecl>(*hidden.decl);
-        renameWithin(function, old, Cell, SymbolOf);
-        if (function.isInlined() && !old.isInlined())
-          BecameInline.insert(&function);
-        if (!llvm::is_contained(SameFunctions, &function))
-          SameFunctions.push_back(&function);
-      }
-      return;
-    }
-    giveOwnSymbols(decl, Cell);
-    return;
+    return becomeSameOrNew(decl, hidden.decl);
   }
-  if (hasSymbolOfHidden(decl))
-    giveOwnSymbols(decl, Cell);
+  // A function may have been declared again by an earlier cell, and be defined by this one.
+  if (hasSymbolOfHidden(decl) || sameFunction(decl, nullptr))
+    becomeSameOrNew(decl, nullptr);
+}
+
+/// Makes a declaration that takes the place of others one of the function that it was before, or of
+/// something new: after `int f() {…}` and `double f() {…}` another `int f() {…}` is the first
+/// again.
+void Redefinitions::becomeSameOrNew(NamedDecl &decl, const NamedDecl *hidden) {
+  const FunctionDecl *old = sameFunction(decl, hidden);
+  if (!old)
+    return giveOwnSymbols(decl, Cell);
+  FunctionDecl &function = *decl.getAsFunction();
+  if (function.isTemplated()) // which has no symbol; see makeInstances
+    return;
+  if (!function.isThisDeclarationADefinition())
+    return takeSymbolOf(function, *old, SymbolOf);
+  renameWithin(function, *old, Cell, SymbolOf);
+  if (function.isInlined() && !old->isInlined())
+    BecameInline.insert(&function);
+  if (!llvm::is_contained(SameFunctions, &function))
+    SameFunctions.push_back(&function);
+}
+
+/// The function, of those that were hidden, that a declaration is one of.
+const FunctionDecl *Redefinitions::sameFunction(const NamedDecl &decl,
+                                                const NamedDecl *hidden) const {
+  if (hidden && haveOneSymbol(*hidden, decl))
+    return takesPlaceOf(decl, *hidden) ? hidden->getAsFunction() : nullptr;
+  auto before = HiddenBefore.find(decl.getDeclName());
+  if (before == HiddenBefore.end())
+    return nullptr;
+  const DeclContext *context = decl.getDeclContext()->getRedeclContext();
+  for (const NamedDecl *each : llvm::reverse(before->second))
+    if (each->getDeclContext()->getRedeclContext()->Equals(context) && haveOneSymbol(*each, decl))
+      return takesPlaceOf(decl, *each) ? each->getAsFunction() : nullptr;
+  return nullptr;
 }
 
 /// Whether something of this name was hidden by an earlier cell, or by a type of that name, and the
@@ -460,10 +574,20 @@ static bool isInTheWay(const NamedDecl &other, const NamedDecl &decl, bool sameS
          (&old != &other || isa<FunctionDecl, FunctionTemplateDecl>(old));
 }
 
+/// Whether a call could not tell two functions apart that using declarations bring.
+static bool areBroughtAlike(Sema &sema, const NamedDecl &other, const NamedDecl &decl) {
+  if (!isa<UsingShadowDecl>(other) || !isa<UsingShadowDecl>(decl))
+    return false;
+  auto *old = const_cast<FunctionDecl *>(targetOf(other).getAsFunction());
+  auto *now = const_cast<FunctionDecl *>(targetOf(decl).getAsFunction());
+  return old && now && old->getCanonicalDecl() != now->getCanonicalDecl() &&
+         !sema.IsOverload(now, old, /*UseMemberUsingDeclRules=*/false);
+}
+
 void Redefinitions::findOthers(const DeclContext &context, const NamedDecl &decl, bool sameScope,
                                std::vector<NamedDecl *> &others) const {
   for (NamedDecl *other : context.getRedeclContext()->lookup(decl.getDeclName()))
-    if (isInTheWay(*other, decl, sameScope))
+    if (isInTheWay(*other, decl, sameScope) || (sameScope && areBroughtAlike(*Names, *other, decl)))
       if (auto place = ByPlace.find(other->getLocation());
           place != ByPlace.end() && place->second.cell != Cell)
         others.push_back(other);
@@ -483,9 +607,7 @@ void Redefinitions::preferNew(const NamedDecl &decl) {
   const auto *space = dyn_cast<NamespaceDecl>(scope);
   if (space && space->isAnonymousNamespace())
     findOthers(*space->getParent(), decl, false, others);
-  const NamespaceDecl *inner = space ? space->getAnonymousNamespace()
-                                     : cast<TranslationUnitDecl>(scope)->getAnonymousNamespace();
-  if (inner)
+  if (const DeclContext *inner = unnamedWithin(*scope))
     findOthers(*inner, decl, false, others);
   for (NamedDecl *other : others)
     remove(*other);
@@ -614,10 +736,27 @@ bool Redefinitions::clashThroughUsing(const NamedDecl *decl, llvm::StringRef nam
   return found;
 }
 
+static bool isAboutLinkage(unsigned error) {
+  return error == diag::err_non_static_static || error == diag::err_static_non_static;
+}
+
+/// An earlier cell's declaration of the same entity; the given one itself if there is none.
+std::optional<DeclarationId> Redefinitions::earlierThan(const NamedDecl &decl) const {
+  std::optional<DeclarationId> found;
+  for (const Decl *each : decl.redecls())
+    if (auto place = ByPlace.find(each->getLocation()); place != ByPlace.end())
+      found = found ? std::min(*found, place->second) : place->second;
+  return found;
+}
+
 void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earlier,
                           const SourceManager &sources) {
+  if (isAmbiguousCall(error))
+    return clashOfCandidates(at, earlier);
   std::optional<DeclarationId> id =
       earlier.isValid() ? find(earlier, sources) : findAtOffsetOf(at, sources);
+  if (id && id->cell == Cell && isAboutLinkage(error)) // which the cell's own has of an earlier
+    id = earlierThan(declaration(*id));
   if (id && id->cell == Cell)
     return;
   // What a using declaration itself names is not the name in question.
@@ -647,6 +786,23 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
     id->part = DeclarationId::body;
   if (id->part == DeclarationId::body || canBeHidden(decl))
     Clashes.insert(*id);
+}
+
+/// Of the functions that a call may mean, those stand aside that take what was a type of this name.
+/// Until such a call they stay, for the old objects.
+void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candidate) {
+  auto place = ByPlace.find(candidate);
+  if (place == ByPlace.end())
+    return;
+  if (std::exchange(Call, call) != call)
+    Candidates.clear();
+  for (const DeclarationId &other : Candidates) {
+    const DeclarationId &older = std::min(other, place->second);
+    if (older.cell != Cell && canBeHidden(declaration(older)) &&
+        areWrittenAlike(declaration(other), declaration(place->second)))
+      Clashes.insert(older);
+  }
+  Candidates.push_back(place->second);
 }
 
 std::optional<DeclarationId> Redefinitions::findAlias(const NamespaceDecl &space,

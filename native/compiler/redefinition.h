@@ -72,6 +72,8 @@ public:
   void defineType(clang::TagDecl &tag);
   /// The same for a type, a closure for one, that may be local to a function.
   void completeLocalType(clang::TagDecl &tag);
+  /// Makes the instances once more of the members of templates that the cell defines again.
+  void makeInstances();
   /// Takes note of an earlier declaration that Clang holds against the cell. Clang takes two places
   /// at one offset, in files without a name, for one file included twice, and does not say where
   /// the earlier declaration is; then `earlier` is invalid.
@@ -108,16 +110,22 @@ private:
   std::optional<DeclarationId> earlierMacro(const clang::IdentifierInfo &name) const;
   void remove(clang::NamedDecl &decl);
   bool clashThroughUsing(const clang::NamedDecl *decl, llvm::StringRef name);
+  void clashOfCandidates(clang::SourceLocation call, clang::SourceLocation candidate);
+  void forgetInstances(const clang::FunctionDecl &pattern);
   void reopen(clang::VarDecl &member);
   void rejectSecondValue(const clang::VarDecl &variable);
   void rejectBeside(const clang::NamespaceDecl &space);
   void keepApart(clang::NamedDecl &decl);
+  void becomeSameOrNew(clang::NamedDecl &decl, const clang::NamedDecl *hidden);
+  const clang::FunctionDecl *sameFunction(const clang::NamedDecl &decl,
+                                          const clang::NamedDecl *hidden) const;
   bool hasSymbolOfHidden(const clang::NamedDecl &decl) const;
   void preferNew(const clang::NamedDecl &decl);
   void findOthers(const clang::DeclContext &context, const clang::NamedDecl &decl, bool sameScope,
                   std::vector<clang::NamedDecl *> &others) const;
   std::optional<DeclarationId> find(clang::SourceLocation earlier,
                                     const clang::SourceManager &sources) const;
+  std::optional<DeclarationId> earlierThan(const clang::NamedDecl &decl) const;
   std::optional<DeclarationId> findAlias(const clang::NamespaceDecl &space,
                                          llvm::StringRef name) const;
   std::optional<DeclarationId> findAtOffsetOf(clang::SourceLocation at,
@@ -138,10 +146,13 @@ private:
   std::vector<clang::NamedDecl *> HiddenSpaces;   // namespaces whose names mean something else now
   std::vector<clang::ClassTemplateDecl *> Tagged; // see forgetSpecialisation
   std::set<DeclarationId> Clashes;
+  clang::SourceLocation Call;                // that is ambiguous
+  std::vector<DeclarationId> Candidates;     // of this call
   std::vector<DeclarationId> ReplacedMacros; // in this cell
   std::vector<clang::FunctionDecl *> SameFunctions;
   std::set<const clang::FunctionDecl *> BecameInline;
-  std::set<const clang::TagDecl *> LocalTypes; // that have symbols of their own
+  std::vector<clang::FunctionDecl *> Instances; // that have lost their bodies
+  std::set<const clang::TagDecl *> LocalTypes;  // that have symbols of their own
 };
 
 } // namespace farside

@@ -76,6 +76,17 @@ void renameStatic(VarDecl &variable, const FunctionDecl &function, unsigned cell
                  std::to_string(cell) + "." + std::to_string(serial)));
 }
 
+/// Has a type without a name be named in symbols as if by a `typedef`, for else a tag of it is not
+/// seen there. A `typedef` of the program's may name it yet.
+void nameForLinkage(TagDecl &tag, const FunctionDecl &function) {
+  ASTContext &ast = tag.getASTContext();
+  auto serial = llvm::count_if(function.decls(), llvm::IsaPred<TagDecl>);
+  tag.setTypedefNameForAnonDecl(
+      TypedefDecl::Create(ast, tag.getDeclContext(), tag.getLocation(), tag.getLocation(),
+                          &ast.Idents.get("unnamed" + std::to_string(serial)),
+                          ast.getTrivialTypeSourceInfo(ast.getCanonicalTagType(&tag))));
+}
+
 /// The highest number that a closure has in the symbols of these bodies.
 unsigned highestNumber(const FunctionDecl &function) {
   unsigned highest = 0;
@@ -93,10 +104,11 @@ void setSymbol(FunctionDecl &function, const std::string &symbol) {
     function.addAttr(AsmLabelAttr::CreateImplicit(function.getASTContext(), symbol));
 }
 
-/// Whether a label can stand for all symbols of a function, and a tag in its name does no harm.
+/// Whether a label can stand for all symbols of a function, and a tag in its name does no harm and
+/// is seen: Clang takes the name of what was made of a function template from the template.
 bool canHaveTagWithin(const FunctionDecl &function) {
   return function.getASTContext().getLangOpts().CPlusPlus && !function.isMain() &&
-         !isa<CXXConstructorDecl, CXXDestructorDecl>(function);
+         !function.getPrimaryTemplate() && !isa<CXXConstructorDecl, CXXDestructorDecl>(function);
 }
 
 /// The symbol of a function or of one that it takes the place of; empty where that is not known. In
@@ -129,13 +141,39 @@ void giveOwnSymbols(NamedDecl &decl, unsigned cell) {
   }
 }
 
+void giveMemberNewSymbol(VarDecl &member, unsigned cell) {
+  ASTContext &ast = member.getASTContext();
+  for (VarDecl *each : member.redecls())
+    each->dropAttr<AsmLabelAttr>();
+  std::string symbol = ASTNameGenerator(ast).getName(&member) + ".cell" + std::to_string(cell);
+  for (VarDecl *each : member.redecls())
+    each->addAttr(AsmLabelAttr::CreateImplicit(ast, symbol));
+}
+
+void giveInstanceNewSymbols(VarDecl &instance, unsigned cell) {
+  for (VarDecl *each : instance.redecls()) {
+    each->dropAttr<AbiTagAttr>();
+    addTag(*each, cell);
+  }
+}
+
+void takeSymbolOf(FunctionDecl &function, const FunctionDecl &old, SymbolOf symbolOf) {
+  if (old.getCanonicalDecl() == function.getCanonicalDecl() || function.isTemplated() ||
+      isa<CXXDeductionGuideDecl>(function))
+    return;
+  if (std::string symbol = symbolOfSame(old, function, symbolOf); !symbol.empty())
+    setSymbol(function, symbol);
+}
+
 void renameWithin(FunctionDecl &function, const FunctionDecl &old, unsigned cell,
                   SymbolOf symbolOf) {
   // What is named after a template are its instances.
   if (function.isTemplated() || isa<CXXDeductionGuideDecl>(function))
     return;
-  if (!canHaveTagWithin(function))
+  if (!canHaveTagWithin(function)) {
+    takeSymbolOf(function, old, symbolOf);
     return renameStatics(function, cell);
+  }
   // Clang names what is local after the first declaration.
   FunctionDecl &first = *function.getCanonicalDecl();
   std::string ofOld = symbolOfSame(old, function, symbolOf);
@@ -161,7 +199,9 @@ void renameLocalType(TagDecl &tag, const FunctionDecl &function, const FunctionD
     numbering.ManglingNumber = std::max(highestNumber(old), highestNumber(function)) + 1;
     record->setLambdaNumbering(numbering);
   } else {
-    renameSymbols(tag, cell); // an alias may name it yet
+    renameSymbols(tag, cell);
+    if (!tag.getDeclName())
+      nameForLinkage(tag, function);
   }
 }
 

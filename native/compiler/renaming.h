@@ -9,6 +9,7 @@ namespace clang {
 class FunctionDecl;
 class NamedDecl;
 class TagDecl;
+class VarDecl;
 } // namespace clang
 
 namespace farside {
@@ -16,8 +17,18 @@ namespace farside {
 /// Gives an entity, and all that has its name within its own, symbols with a tag of the cell.
 void giveOwnSymbols(clang::NamedDecl &decl, unsigned cell);
 
+/// Gives a static data member a symbol with a tag of the cell in place of the one that it had.
+void giveMemberNewSymbol(clang::VarDecl &member, unsigned cell);
+
+/// The same for what was made of a template's, which has a guard of its initialiser besides.
+void giveInstanceNewSymbols(clang::VarDecl &instance, unsigned cell);
+
 /// Gives the symbol of a function; empty for what has none.
 using SymbolOf = llvm::function_ref<std::string(const clang::NamedDecl &)>;
+
+/// Gives a declaration the symbol of a function that it stands for but that Clang takes for
+/// another.
+void takeSymbolOf(clang::FunctionDecl &function, const clang::FunctionDecl &old, SymbolOf symbolOf);
 
 /// Leaves a function that is defined again the symbols of the old, but gives what is local to the
 /// new body, such as its static variables and closures, symbols with a tag of the cell. Types that

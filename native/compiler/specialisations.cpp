@@ -168,6 +168,45 @@ void forgetInstantiation(Decl &decl) {
   }
 }
 
+bool isInstanceOf(const FunctionDecl &function, const FunctionDecl &pattern) {
+  const FunctionDecl *from = function.getTemplateInstantiationPattern(/*ForDefinition=*/false);
+  return from && from->getCanonicalDecl() == pattern.getCanonicalDecl();
+}
+
+void forgetBody(FunctionDecl &function) {
+  function.setBody(nullptr);
+  // Clang makes what it has not made anywhere.
+  if (MemberSpecializationInfo *member = function.getMemberSpecializationInfo())
+    member->setPointOfInstantiation({});
+  else if (FunctionTemplateSpecializationInfo *info = function.getTemplateSpecializationInfo())
+    info->setPointOfInstantiation({});
+}
+
+std::vector<VarDecl *> instancesOf(const VarDecl &member) {
+  const auto *record = cast<CXXRecordDecl>(member.getDeclContext());
+  const auto *partial = dyn_cast<ClassTemplatePartialSpecializationDecl>(record);
+  ClassTemplateDecl *of =
+      partial ? partial->getSpecializedTemplate() : record->getDescribedClassTemplate();
+  std::vector<VarDecl *> found;
+  if (!of) // a class within a template
+    return found;
+  for (ClassTemplateSpecializationDecl *special : of->specializations())
+    for (NamedDecl *each : special->lookup(member.getDeclName()))
+      if (auto *variable = dyn_cast<VarDecl>(each)) {
+        const VarDecl *from = variable->getInstantiatedFromStaticDataMember();
+        if (from && from->getCanonicalDecl() == member.getCanonicalDecl() &&
+            variable->getTemplateSpecializationKind() != TSK_ExplicitSpecialization)
+          found.push_back(variable);
+      }
+  return found;
+}
+
+void forgetDefinition(VarDecl &member) {
+  member.setInit(nullptr);
+  member.setLexicalDeclContext(member.getDeclContext());
+  member.getMemberSpecializationInfo()->setPointOfInstantiation({});
+}
+
 SourceLocation instantiatedAt(const NamedDecl &decl) {
   if (const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl))
     return record->getPointOfInstantiation();

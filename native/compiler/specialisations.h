@@ -3,11 +3,15 @@
 
 #include "clang/Basic/SourceLocation.h"
 
+#include <vector>
+
 namespace clang {
 class ClassTemplateDecl;
 class Decl;
+class FunctionDecl;
 class NamedDecl;
 class Sema;
+class VarDecl;
 } // namespace clang
 
 namespace farside {
@@ -32,6 +36,18 @@ void standUnder(clang::ClassTemplateDecl &declaration, clang::NamedDecl &decl);
 
 /// Makes Clang forget that an instantiation was asked for, so that it can be asked for again.
 void forgetInstantiation(clang::Decl &decl);
+
+/// Whether a function was made of a template's, or of its member, that this is a declaration of.
+bool isInstanceOf(const clang::FunctionDecl &function, const clang::FunctionDecl &pattern);
+
+/// Makes Clang forget that it has made the body of such a function.
+void forgetBody(clang::FunctionDecl &function);
+
+/// What was made of a static data member of a template.
+std::vector<clang::VarDecl *> instancesOf(const clang::VarDecl &member);
+
+/// Makes Clang forget that it has made the definition of such a variable.
+void forgetDefinition(clang::VarDecl &member);
 
 /// Where an instantiation was asked for; invalid for what is none.
 clang::SourceLocation instantiatedAt(const clang::NamedDecl &decl);

@@ -81,7 +81,7 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
             'extern "C" { int f(); }',
             'extern "C" int f() { return 3; }',
         ],
-        {"f()": "3", "g()": "1", "h()": "2.5000000"},
+        {"f()": "3", "g()": "3", "h()": "2.5000000"},
     ),
     (
         "extern C of another result, declared first in the same cell and in a namespace",
@@ -96,6 +96,33 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         "ret type",
         ["int f() { return 1; }", "int g() { return f(); }", "double f() { return 2.5; }"],
         {"f()": "2.5000000", "g()": "1"},
+    ),
+    (
+        "ret type and back",
+        [
+            "int f() { static int n = 0; return ++n; }",
+            "int g() { return f(); }",
+            "double f() { return 2.5; }",
+            "double h() { return f(); }",
+            "int f() { static int n = 20; return ++n; }",
+            "int f_first = g();",
+            "double f() { return 3.5; }",
+            "int f();",
+        ],
+        {"f_first": "21", "f()": "22", "g()": "23", "h()": "3.5000000"},
+    ),
+    (
+        "ret type and back by way of a class and a declaration",
+        [
+            "int f() { return 1; }",
+            "int g() { return f(); }",
+            "struct f {};",
+            "double f() { return 2.5; }",
+            "int f();",
+            "int h() { return f(); }",
+            "int f() { return 3; }",
+        ],
+        {"f()": "3", "g()": "3", "h()": "3"},
     ),
     (
         "overload",
@@ -223,6 +250,16 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
             "namespace n { int f() { return 2; } double x = 2.5; }",
         ],
         {"n::f()": "2", "n::x": "2.5000000"},
+    ),
+    (
+        "member of an inline namespace",
+        2
+        * [
+            "namespace n { inline namespace v { template <class T> struct S { T a = 3; };"
+            " int x = 1; } } using n::S; using n::x;"
+            "namespace n { inline namespace v { int f() { return x; } } }",
+        ],
+        {"S<int>().a + x + n::f() + n::v::x": "6"},
     ),
     (
         "namespace class",
@@ -396,6 +433,78 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"S::n": "2", "old()": "1"},
     ),
     (
+        "member of a class template",
+        [
+            "template <class T> struct S { S(); int f(); template <class U> int g(U); int v;"
+            " struct N { int h(); }; }; int old();",
+            "template <class T> S<T>::S() { v = [](auto a) { return a; }(1); }"
+            "template <class T> int S<T>::f() { return v; }"
+            "template <class T> template <class U> int S<T>::g(U) { static int n = 0; return ++n; }"
+            "template <class T> int S<T>::N::h() { struct L { int a = 1; }; return L().a; }",
+            "S<int>().f() + S<int>().g(1) + S<int>::N().h();",
+            "template <class T> S<T>::S() { v = [](auto a) { return a; }(2); }"
+            "template <class T> int S<T>::f() { return v + 1; }"
+            "template <class T> template <class U> int S<T>::g(U) { static int n = 3; return ++n; }"
+            "template <class T> int S<T>::N::h() { struct L { int a = 5; }; return L().a; }",
+        ],
+        {
+            "S<int>().g(1) * 100 + S<int>().f() * 10 + S<int>::N().h()": "435",
+            "S<char>().f()": "3",
+            "S<int>().g('a')": "4",
+        },
+    ),
+    (
+        "static member of a class template",
+        [
+            "#include <string>\ntemplate <class T> struct S { static std::string s; static T n; };"
+            "template <class T> std::string S<T>::s = {'a'}; template <class T> T S<T>::n = 1;",
+            "int &old() { return S<int>::n; } std::string first = S<int>::s + S<char>::s;",
+            "template <class T> std::string S<T>::s = {'b'}; template <class T> T S<T>::n = 2;",
+            "S<int>::n++;",
+        ],
+        {"S<int>::s + S<char>::s + S<long>::s": '"bbb"', "S<int>::n * 10 + old()": "31"},
+    ),
+    (
+        "class local to a constructor, without a name",
+        [
+            "struct S { int v; S(); };",
+            *(
+                f"S::S() {{ struct {{ int a = {n}; int f() {{ return a; }} }} u; v = u.f(); }}"
+                f"int v{n} = S().v;"
+                for n in (1, 2, 3)
+            ),
+        ],
+        {"v1 * 100 + v2 * 10 + v3": "123"},
+    ),
+    (
+        "function of a class that is defined again",
+        [
+            "struct S { int a; }; int f(S s) { return s.a; } int operator+(S s, S) { return s.a; }",
+            "S old{5};",
+            "struct S { int a; }; int f(S) { return 20; } int operator+(S, S) { return 7; }",
+            "int of_old = f(old) + (old + old);",
+            "template <class T> struct G { T a; }; template <class T> int g(G<T>, T) { return 8; }",
+            "template <class T> struct G { T a; }; template <class T> int g(G<T>, T) { return 9; }",
+        ],
+        {"of_old": "10", "f({2})": "20", "S{1} + S{1}": "7", "g({1}, 2)": "9"},
+    ),
+    (
+        "using declaration of a like function",
+        [
+            "namespace a { int f(int) { return 1; } template <class T> int g(T) { return 1; } }"
+            "namespace b { int f(int) { return 2; } template <class T> int g(T) { return 2; } }",
+            *(f"using {n}::f, {n}::g;" for n in ("a", "b")),
+            "int second = f(1) * 10 + g(1);",
+            *(f"using {n}::f, {n}::g;" for n in ("b", "a")),
+        ],
+        {"second": "22", "f(1) * 10 + g(1)": "11"},
+    ),
+    (
+        "static and declared extern",
+        ["static int x = 1;", "int g() { return x; }", "extern int x; int x = 2;"],
+        {"x": "2", "g()": "1"},
+    ),
+    (
         "instantiation asked for",
         [
             "template <class T> struct S { T a = 1; int f() { return a; } };",
@@ -435,6 +544,15 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         "namespace and back",
         ["namespace n { int x = 1; }", "int n = 2;", "namespace n { int y = x + 2; }"],
         {"n::x + n::y": "4"},
+    ),
+    (
+        "namespace and back by way of an unnamed one",
+        [
+            "namespace n { int x = 1; }",
+            "namespace { int n = 2; }",
+            "namespace n { int x = 3, y = 4; }",
+        ],
+        {"n::x + n::y": "7"},
     ),
     (
         "inline to not inline",
@@ -631,6 +749,19 @@ def test_in_c(new_session: NewSession, opt: int) -> None:
     ]
 
 
+def test_a_function_of_c_comes_back(new_session: NewSession) -> None:
+    session = new_session(language="c")
+    session.run("int f(void) { static int n = 1; return n; }")
+    session.run("int g(void) { return f(); }")
+    session.run("double f(void) { return 2.5; }")
+    session.run("double h(void) { return f(); }")
+    session.run("int f(void);")
+    assert shown(session, "f()") == "1"
+    session.run("int f(void) { static int n = 3; return n; }")
+    session.run("double f(void) { return 4.5; }")
+    assert [shown(session, code) for code in ("g()", "h()", "f()")] == ["3", *2 * ["4.5000000"]]
+
+
 def test_a_variable_of_c_is_given_a_value(new_session: NewSession) -> None:
     session = new_session(language="c")
     session.run("int x; int get(void) { return x; }")
@@ -660,6 +791,15 @@ def test_after_the_compiler_and_the_program_were_started_again(session: Session)
         except FarsideError:
             continue
     assert [shown(session, code) for code in ("g()", "f()", "S().b")] == ["21", "20", "2"]
+
+
+def test_what_is_ambiguous_without_a_redefinition_is_an_error(session: Session) -> None:
+    session.run("template <class T> concept A = true; template <class T> concept B = true;")
+    session.run("template <A T> int f(T) { return 1; } int g(long) { return 1; }")
+    session.run("template <B T> int f(T) { return 2; } int g(char) { return 2; }")
+    for call in ("f(1)", "g(1)"):
+        with pytest.raises(CompileError, match="ambiguous"):
+            session.run(call)
 
 
 def test_names_are_those_that_the_programmer_wrote(session: Session) -> None:

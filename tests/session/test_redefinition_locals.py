@@ -18,6 +18,10 @@ auto closure = [] {};
 struct { int a; } unnamed;
 namespace { struct Internal {}; }
 struct S { int v; S(int); ~S(); int method(); operator int(); static int of_class(); };
+template <class X> struct Q {
+  int v; Q(int); ~Q(); int method(); template <class U> int of(U); static int of_class();
+};
+template <class X> int made(X) { return 0; }
 int left;
 """
 LOCAL = """
@@ -42,7 +46,7 @@ FUNCTIONS = {
     "takes an unnamed type": ("int f(decltype(unnamed)) { LOCAL return sum; }", "f(unnamed)"),
     "takes an internal type": ("inline int f(Internal) { LOCAL return sum; }", "f(Internal())"),
     "deduced result": ("auto f() { LOCAL return sum; }", "f()"),
-    "constructor": ("S::S(int) { LOCAL v = sum; } S::~S() {}", "S(1).v"),
+    "constructor": ("S::S(int) { LOCAL UNNAMED v = sum; } S::~S() {}", "S(1).v"),
     "inline constructor": ("inline S::S(int) { LOCAL v = sum; } inline S::~S() {}", "S(1).v"),
     "destructor": (
         "S::S(int) {} S::~S() { LOCAL left = sum; }",
@@ -51,6 +55,28 @@ FUNCTIONS = {
     "method": ("int S::method() { LOCAL UNNAMED return sum; }", "((S *)&left)->method()"),
     "conversion": ("S::operator int() { LOCAL return sum; }", "(int)*(S *)&left"),
     "static method": ("int S::of_class() { LOCAL return sum; }", "S::of_class()"),
+    "method of a template": (
+        "template <class X> int Q<X>::method() { LOCAL UNNAMED return sum; }",
+        "((Q<int> *)&left)->method()",
+    ),
+    "static method of a template": (
+        "template <class X> int Q<X>::of_class() { LOCAL return sum; }",
+        "Q<int>::of_class()",
+    ),
+    "constructor of a template": (
+        "template <class X> Q<X>::Q(int) { LOCAL UNNAMED v = sum; }"
+        "template <class X> Q<X>::~Q() {}",
+        "Q<int>(1).v",
+    ),
+    "member template": (
+        "template <class X> template <class U> int Q<X>::of(U) { LOCAL UNNAMED return sum; }",
+        "((Q<int> *)&left)->of(1)",
+    ),
+    "specialisation": ("template <> int made(int) { LOCAL UNNAMED return sum; }", "made(1)"),
+    "specialised method": (
+        "template <> int Q<char>::method() { LOCAL UNNAMED return sum; }",
+        "((Q<char> *)&left)->method()",
+    ),
 }
 
 
