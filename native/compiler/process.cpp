@@ -56,6 +56,19 @@ extern "C" void onFatalSignal(int number) {
   _exit(70);
 }
 
+/// Lets other processes of the session go first. Under real-time scheduling this one still precedes
+/// all other work, like them.
+void giveWay() {
+  int policy = ::sched_getscheduler(0);
+  if (policy == SCHED_FIFO || policy == SCHED_RR) {
+    sched_param lowest{};
+    lowest.sched_priority = ::sched_get_priority_min(policy);
+    ::sched_setscheduler(0, policy, &lowest);
+  } else {
+    (void)!::nice(5);
+  }
+}
+
 const std::function<int()> *PendingBody = nullptr;
 int BodyResult = 0;
 
@@ -91,11 +104,8 @@ void quietSignals() {
 }
 
 void leave(int status) {
-  if (IsFork) {
-    sched_param ordinary{};
-    ::sched_setscheduler(0, SCHED_BATCH, &ordinary);
-    (void)!::nice(5);
-  }
+  if (IsFork)
+    giveWay();
   _exit(status);
 }
 
