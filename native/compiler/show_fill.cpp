@@ -157,15 +157,21 @@ void ShowBodies::fillMembers(Expr *out, Expr *value) {
 void ShowBodies::fillBases(Expr *out, Expr *value, CXXRecordDecl &record) {
   for (CXXBaseSpecifier &base : record.bases()) {
     const CXXRecordDecl *decl = base.getType()->getAsCXXRecordDecl();
-    if (!decl || decl->isEmpty())
+    if (!decl || (decl->isEmpty() && !Giving))
       continue;
     QualType type = C.getQualifiedType(base.getType(), value->getType().getQualifiers());
     CXXCastPath path;
     path.push_back(&base);
     Expr *part = ImplicitCastExpr::Create(C, type, CK_UncheckedDerivedToBase, value, &path,
                                           VK_LValue, FPOptionsOverride());
-    run("__farside_label", {out, literal("<" + typeName(C, base.getType()) + ">")});
-    show(out, part);
+    std::string name = typeName(C, base.getType());
+    // What a derived object has once is told from what it has once for each of its bases.
+    const char *opening = Giving && base.isVirtual() ? "<virtual " : "<";
+    run("__farside_label", {out, literal(opening + name + ">")});
+    if (!decl->isEmpty())
+      show(out, part);
+    else // it has its place among the initialisers of an aggregate
+      giveWithin(FARSIDE_VALUE_RECORD, out, name, [] {});
   }
 }
 

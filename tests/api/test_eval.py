@@ -266,6 +266,54 @@ def test_classes_are_dataclasses(shared: Session) -> None:
     assert (chain.value, chain.next.value, chain.next.next) == (1, 2, None)
 
 
+MEMBERS: list[tuple[str, dict[str, Any]]] = [
+    ("struct Hides : A, B { int x = 3; }", {"A__x": 1, "B__x": 2, "x": 3}),
+    ("struct Both : A, B {}", {"A__x": 1, "B__x": 2}),
+    ("struct Apart : A, Y { int z = 3; }", {"x": 1, "y": 5, "z": 3}),
+    ("struct Far : Y, A { }; struct Farther : Far { int x = 4; }", {"y": 5, "A__x": 1, "x": 4}),
+    ("struct Made : T<1>, T<2> {}", {"T_1__x": 1, "T_2__x": 2}),
+    ("struct Spaces : na::X, nb::X {}", {"na_X__x": 1, "nb_X__x": 2}),
+    (
+        "struct L : A { int x = 2; }; struct R : A { int x = 3; }; struct Twice : L, R {}",
+        {"L__A__x": 1, "L__x": 2, "R__A__x": 1, "R__x": 3},
+    ),
+    (
+        "struct VL : virtual A { int y = 2; }; struct VR : virtual A { int x = 3; int y = 4; };"
+        "struct Once : VL, VR { int z = 5; }",
+        {"A__x": 1, "VL__y": 2, "x": 3, "VR__y": 4, "z": 5},
+    ),
+    (
+        "struct None : E { int a = 1; }; struct Taken : None { int a = 2; int None__a = 5; }",
+        {"None__a_2": 1, "a": 2, "None__a": 5},
+    ),
+    (
+        "struct Held : std::list<int>, std::deque<int> { int list = 1; }",
+        {"std_list_int": [], "deque": [], "list": 1},
+    ),
+    (
+        "struct Odd { int mro = 1; int b = 2; int self = 3; int __doc__ = 4; int from = 5;"
+        " int from_ = 6; int a$b = 7; int object = 8; }",
+        {"mro_": 1, "b": 2, "self": 3, "__doc___": 4, "from__2": 5, "from_": 6, "a_b": 7}
+        | {"object": 8},
+    ),
+]
+
+
+def test_each_member_has_a_name_of_its_own(shared: Session) -> None:
+    shared.run(
+        "struct A { int x = 1; }; struct B { int x = 2; }; struct Y { int y = 5; }; struct E {};"
+        "template <int n> struct T { int x = n; };"
+        "namespace na { struct X { int x = 1; }; } namespace nb { struct X { int x = 2; }; }"
+    )
+    for code, expected in MEMBERS:
+        shared.run(f"{code};")
+        name = code.rpartition("struct ")[2].split()[0]
+        found = shared.eval(f"{name}{{}}")
+        assert vars(found) == expected, code
+        assert list(vars(found)) == list(expected), code
+        assert pickle.loads(pickle.dumps(found)) == found
+
+
 def test_enumerators_and_pointers_know_what_they_are(shared: Session) -> None:
     green = shared.eval("Colour::green")
     assert isinstance(green, Enumerator)

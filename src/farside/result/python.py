@@ -382,7 +382,8 @@ def _tuple(value: _Open) -> tuple[Any, ...]:
 def _record(value: _Open) -> object:
     if len(value.labels) != len(value.items):
         raise ProtocolError("the far side gave a member without a name")
-    return make_object(without_cells(_text(value.text)), value.labels, value.items)
+    labels = [without_cells(each) if each.startswith("<") else each for each in value.labels]
+    return make_object(without_cells(_text(value.text)), labels, value.items)
 
 
 def _only(value: _Open) -> Any:
