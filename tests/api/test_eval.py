@@ -71,6 +71,10 @@ union Either { int i; float f; };
 int twice(int x) { return 2 * x; }
 int evaluations = 0;
 std::vector<int> table = {1, 2, 3};
+auto one = std::make_shared<int>(1), another = std::make_shared<int>(1);
+std::string ab = "ab";
+char letters[200000] = "a";
+struct Grid { int a; double v[2]; std::map<int, std::vector<int>> more; };
 """
 
 TABLE: list[tuple[str, Any]] = [
@@ -128,6 +132,11 @@ TABLE: list[tuple[str, Any]] = [
     ('std::unordered_set<std::string>{"u"}', {"u"}),
     ("std::set<std::list<int>>{{1, 2}}", {(1, 2)}),
     ("std::multiset<int>{1, 1}", [1, 1]),
+    # What C++ tells apart is equal in Python.
+    ("std::set<std::shared_ptr<int>>{one, another}", [1, 1]),
+    ("std::set<long double>{1, 1 + 1e-18L}", [1.0, 1.0]),
+    ("std::map<std::variant<int, double>, char>{{1, 'a'}, {1.0, 'b'}}", [(1, "a"), (1.0, "b")]),
+    ("std::set<std::optional<std::optional<int>>>{std::nullopt, std::optional<int>()}", [None] * 2),
     ('std::make_pair(1, "two")', (1, "two")),
     ("std::make_tuple(1, 2.5, 'c', nullptr)", (1, 2.5, "c", None)),
     ("std::tuple<>{}", ()),

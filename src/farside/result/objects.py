@@ -202,7 +202,7 @@ def hashable(value: Any) -> Any:
     else:
         return value
     if isinstance(value, dict):
-        return tuple((key, hashable(each)) for key, each in value.items())
+        return frozenset((key, hashable(each)) for key, each in value.items())
     if isinstance(value, set):
         return frozenset(value)
     if isinstance(value, CppObject):

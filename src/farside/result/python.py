@@ -364,15 +364,19 @@ def _sequence(value: _Open) -> list[Any]:
     return value.items
 
 
-def _set(value: _Open) -> set[Any]:
-    return {hashable(each) for each in value.items}
+def _set(value: _Open) -> set[Any] | list[Any]:
+    """Return a set, or a list where elements that C++ tells apart are equal in Python."""
+    found = {hashable(each) for each in value.items}
+    return found if len(found) == len(value.items) else value.items
 
 
-def _map(value: _Open) -> dict[Any, Any]:
+def _map(value: _Open) -> dict[Any, Any] | list[tuple[Any, Any]]:
+    """Return a dict, or pairs where keys that C++ tells apart are equal in Python."""
     if len(value.items) % 2:
         raise ProtocolError("the far side gave a key without a value")
-    keys = [hashable(each) for each in value.items[::2]]
-    return dict(zip(keys, value.items[1::2], strict=True))
+    keys, values = value.items[::2], value.items[1::2]
+    found = dict(zip(map(hashable, keys), values, strict=True))
+    return found if len(found) == len(keys) else list(zip(keys, values, strict=True))
 
 
 def _tuple(value: _Open) -> tuple[Any, ...]:
