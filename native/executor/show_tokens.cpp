@@ -148,7 +148,7 @@ FARSIDE_SHOW void __farside_chars(void *out, unsigned kind, const volatile void 
 
 FARSIDE_SHOW void __farside_array(void *out, unsigned kind, const volatile void *data,
                                   uint64_t size, uint64_t count) {
-  constexpr uint64_t maxSize = 64;
+  constexpr uint64_t maxSize = 1024; // of a _BitInt
   Tree &tree = treeOf(out);
   uint64_t shown = std::min(count, tree.limit());
   tree.open(FARSIDE_VALUE_SEQUENCE, {});

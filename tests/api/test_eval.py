@@ -85,6 +85,9 @@ TABLE: list[tuple[str, Any]] = [
     ("(unsigned char)200", 200),
     ("(__int128)1 << 100", 2**100),
     ("-((__int128)1 << 100)", -(2**100)),
+    ("(_BitInt(129))-5", -5),
+    ("((unsigned _BitInt(8192))1) << 8191", 2**8191),
+    ("std::vector<_BitInt(1024)>{1, -2}", [1, -2]),
     ("true", True),
     ("1 == 2", False),
     ("2.5", 2.5),
@@ -465,6 +468,7 @@ def test_c(shared: Session) -> None:
         point: Any = session.eval("(struct P){1, 2.5}")
         assert (point.x, point.y) == (1, 2.5)
         assert session.eval('"text"') == "text"
+        assert session.eval("(_BitInt(129))5") == 5
         session.run("float numbers[3] = {1, 2, 3}; struct P ps[2] = {{1, 1}, {2, 2}};")
         numbers: Any = session.eval("numbers")
         assert numbers.tolist() == [1, 2, 3]

@@ -157,6 +157,7 @@ SCALARS: list[Row] = [
     ("(void (Member::*)())nullptr", "void (Member::*)()", "nullptr"),
     ("bits.a", "unsigned int", "5"),
     ("bits.b", "int", "-3"),
+    ("std::vector<_BitInt(600)>{-1}", "std::vector<_BitInt(600)>", "{ -1 }"),
     ("four[2]", "int", "3"),
     ("__builtin_complex(1.0, -2.0)", "_Complex double", "1.0 + -2.0i"),
 ]

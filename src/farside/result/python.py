@@ -41,6 +41,8 @@ _FLOAT = Struct("<f")
 _DOUBLE = Struct("<d")
 _NANOSECONDS = Struct("<q")
 
+_LARGEST = 1024  # bytes of an integer, a _BitInt
+
 MAX_DEPTH = 256
 """Values within values; the far side stops earlier, at 200."""
 
@@ -198,13 +200,12 @@ def _bool(data: bytes) -> bool:
 
 
 def _signed(data: bytes) -> int:
-    return (
-        int.from_bytes(data, "little", signed=True) if 0 < len(data) <= 16 else _wrong("a number")
-    )
+    whole = 0 < len(data) <= _LARGEST
+    return int.from_bytes(data, "little", signed=True) if whole else _wrong("a number")
 
 
 def _unsigned(data: bytes) -> int:
-    return int.from_bytes(data, "little") if 0 < len(data) <= 16 else _wrong("a number")
+    return int.from_bytes(data, "little") if 0 < len(data) <= _LARGEST else _wrong("a number")
 
 
 def _double(data: bytes) -> float:
