@@ -278,6 +278,19 @@ def test_classes_are_dataclasses(shared: Session) -> None:
     assert (chain.value, chain.next.value, chain.next.next) == (1, 2, None)
 
 
+def test_objects_with_arrays_can_be_compared(shared: Session) -> None:
+    code = "Grid{1, {1, 2}, {{3, {4}}}}"
+    grid: Any = shared.eval(code)
+    assert grid == shared.eval(code)
+    assert hash(grid) == hash(shared.eval(code))
+    assert grid in [shared.eval(code)]
+    assert grid in {shared.eval(code)}
+    for other in ("Grid{1, {1, 3}, {{3, {4}}}}", "Grid{1, {1, 2}, {{3, {4, 4}}}}", "Grid{}", "1"):
+        assert grid != shared.eval(other)
+    assert grid != dataclasses.replace(grid, v=grid.v[:1])
+    assert grid != dataclasses.replace(grid, v=1.0)
+
+
 MEMBERS: list[tuple[str, dict[str, Any]]] = [
     ("struct Hides : A, B { int x = 3; }", {"A__x": 1, "B__x": 2, "x": 3}),
     ("struct Both : A, B {}", {"A__x": 1, "B__x": 2}),

@@ -38,6 +38,14 @@ class CppObject:
     def __repr__(self) -> str:
         return f"({self.__cpp_type__}) {cpp_text(self)}"
 
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(map(_same, vars(self).values(), vars(other).values()))
+
+    def __hash__(self) -> int:
+        return hash((type(self), *map(hashable, vars(self).values())))
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Its class is made when it is needed, in another process as well.
         return _again, (self.__cpp_type__, self.__cpp_parts__, tuple(vars(self).values()))
@@ -166,6 +174,7 @@ def _class_of(type_name: str, parts: Parts) -> type[CppObject]:
         },
         frozen=True,
         repr=False,
+        eq=False,
     )
 
 
@@ -193,8 +202,27 @@ def nested(value: CppObject) -> list[tuple[str | Base, Any]]:
     return walk(value.__cpp_parts__)
 
 
+def _same(value: Any, other: Any) -> bool:
+    """Return whether two values are equal. Two arrays of numpy's say that of each element."""
+    if value is other:
+        return True
+    if isinstance(value, list | tuple) and type(value) is type(other):
+        return len(value) == len(other) and all(map(_same, value, other))
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(
+            _same(each, other[key]) for key, each in value.items()
+        )
+    shape = getattr(value, "shape", None)
+    if shape != getattr(other, "shape", None):
+        return False
+    return bool(value == other if shape is None else (value == other).all())
+
+
 def hashable(value: Any) -> Any:
-    """Return what stands for a value as a key: tuples for lists and arrays, and so on."""
+    """Return what stands for a value as a key: tuples for lists and arrays, and so on.
+
+    What is equal stays equal.
+    """
     try:
         hash(value)
     except TypeError:
@@ -205,8 +233,6 @@ def hashable(value: Any) -> Any:
         return frozenset((key, hashable(each)) for key, each in value.items())
     if isinstance(value, set):
         return frozenset(value)
-    if isinstance(value, CppObject):
-        return _filled(type(value), map(hashable, vars(value).values()))
     if hasattr(value, "tolist"):
         value = value.tolist()
     return tuple(map(hashable, value)) if isinstance(value, list | tuple) else str(value)
