@@ -146,6 +146,19 @@ template <class T> void listed_numbers(void *out, T &value, unsigned kind, size 
 template <class T> void valarray_numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
   __farside_numbers(out, kind, value.size() ? &value[0] : 0, bytes, (size)value.size(), inner);
 }
+template <class E> struct computed {
+  E *data;
+  explicit computed(size number) : data(new E[number ? number : 1]) {}
+  ~computed() { delete[] data; }
+  computed(const computed &) = delete;
+};
+template <class T, class E> void computed_numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
+  size number = value.size();
+  computed<E> all(number);
+  for (size i = 0; i != number; ++i)
+    all.data[i] = value[i];
+  __farside_numbers(out, kind, all.data, bytes, number, inner);
+}
 template <class T> void listed_units(void *out, T &value, unsigned kind) {
   __farside_leaf(out, kind, value.begin(), value.size() * sizeof *value.begin());
 }

@@ -212,6 +212,9 @@ def test_arrays_of_numbers_are_numpys(shared: Session) -> None:
         ("std::span<int>(table)", "int32", [1, 2, 3]),
         ("std::initializer_list<long>{4}", "int64", [4]),
         ("std::valarray<double>{1, 2}", "float64", [1, 2]),
+        # Their operands are gone after the expression.
+        ("std::valarray<int>{1, 2} + 1", "int32", [2, 3]),
+        ("std::valarray<double>{1, 2} * 2.0 > std::valarray<double>{3, 3}", "bool", [False, True]),
         ("std::vector<unsigned char>{1, 255}", "uint8", [1, 255]),
         ("std::vector<std::complex<double>>{{1, 2}}", "complex128", [1 + 2j]),
         ("std::vector<long double>{0.5L}", "longdouble", [0.5]),
