@@ -257,6 +257,8 @@ bool ShowBodies::fillLibrary(Expr *out, Expr *value) {
     return simple("digits", false);
   case Library::bitReference:
     return simple("flag", false);
+  case Library::subMatch:
+    return simple("matched");
   case Library::date:
     return simple("date");
   case Library::weekday:

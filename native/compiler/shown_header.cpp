@@ -258,6 +258,12 @@ template <class T> void flag(void *out, T &value) {
   bool now = (bool)value;
   __farside_leaf(out, __BOOL, &now, 1);
 }
+template <class T, unsigned G> void matched(void *out, T &value) {
+  if (!value.matched)
+    return __farside::none(out);
+  auto text = value.str();
+  __farside::show<decltype(text), G>(out, text);
+}
 template <class T> void tested(void *out, T &value) {
   bool now = value.test();
   __farside_leaf(out, __BOOL, &now, 1);

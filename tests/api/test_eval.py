@@ -44,6 +44,7 @@ PRELUDE = """
 #include <optional>
 #include <queue>
 #include <ranges>
+#include <regex>
 #include <set>
 #include <span>
 #include <stack>
@@ -159,6 +160,7 @@ TABLE: list[tuple[str, Any]] = [
     ("std::any()", None),
     ("std::atomic<int>(3)", 3),
     ('std::bitset<5>("10110")', 0b10110),
+    ("std::bitset<3> some(5); some[2]", True),
     ("std::stack<int>({1, 2})", [1, 2]),
     ("std::priority_queue<int>({}, {1, 3, 2})", None),
     ("std::chrono::milliseconds(1500)", timedelta(seconds=1.5)),
@@ -176,6 +178,8 @@ TABLE: list[tuple[str, Any]] = [
     ("table | std::views::transform(twice)", [2, 4, 6]),
     ('std::vector<std::optional<std::string>>{"a", std::nullopt}', ["a", None]),
     ("std::exception_ptr()", None),
+    ('std::smatch found; std::regex_match(ab, found, std::regex("a(b)(c)?")); found', MATCHES),
+    ("found[1]", "b"),
 ]
 TABLE = [row for row in TABLE if "priority_queue" not in row[0]]
 

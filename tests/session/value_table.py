@@ -159,6 +159,7 @@ SCALARS: list[Row] = [
     ("bits.b", "int", "-3"),
     ("std::vector<_BitInt(600)>{-1}", "std::vector<_BitInt(600)>", "{ -1 }"),
     ("four[2]", "int", "3"),
+    ("std::bitset<8> eight(5); eight[2]", "std::bitset<8>::reference", "true"),
     ("__builtin_complex(1.0, -2.0)", "_Complex double", "1.0 + -2.0i"),
 ]
 
