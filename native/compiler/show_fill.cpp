@@ -113,7 +113,7 @@ void ShowBodies::fillArray(Expr *out, Expr *value) {
   if (type->isArrayType())
     if (auto string = stringKind(C, element)) {
       unsigned known = *string == FARSIDE_VALUE_STRING ? FARSIDE_VALUE_CSTR : *string;
-      return run("__farside_chars", {out, kind(known), address, size(count), size(1)});
+      return run("__farside_chars", {out, kind(known), address, size(count), size(2)});
     }
   auto known = scalarKind(C, element);
   bool named = element->isEnumeralType() || element->isPointerType() || element->isNullPtrType();

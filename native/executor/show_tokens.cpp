@@ -143,6 +143,8 @@ FARSIDE_SHOW void __farside_chars(void *out, unsigned kind, const volatile void 
   }
   if (from == 0)
     return tree.token(FARSIDE_VALUE_CSTR_NULL, {});
+  if (direct == 2)
+    return tree.characters(kind, from, count, unitOf(kind));
   tree.terminated(kind, from, count, unitOf(kind));
 }
 
