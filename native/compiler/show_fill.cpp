@@ -416,7 +416,8 @@ void ShowBodies::fillTime(Expr *out, Expr *value, const CXXRecordDecl &record) {
     if (up != 0)
       return run("system_time", {TemplateArgument(type)},
                  {out, value, number(static_cast<uint64_t>(up), C.LongLongTy),
-                  number(static_cast<uint64_t>(down), C.LongLongTy)});
+                  number(static_cast<uint64_t>(down), C.LongLongTy),
+                  literal(Giving ? typeName(C, type.getUnqualifiedType()) : "")});
   }
   run("since", typeArguments(type), {out, value});
 }

@@ -282,11 +282,17 @@ template <class T, unsigned G> void since(void *out, T &value) {
   auto passed = value.time_since_epoch();
   __farside::show<decltype(passed), G>(out, passed);
 }
-template <class T> void system_time(void *out, T &value, long long up, long long down) {
+template <class T> void system_time(void *out, T &value, long long up, long long down, const char *type) {
   long double passed = value.time_since_epoch().count();
   long double exact = passed * up / down;
-  if (!(exact > -9.2e18L && exact < 9.2e18L))
-    return __farside::word(out, "a time before 1678 or after 2261");
+  if (!(exact > -9.2e18L && exact < 9.2e18L)) {
+    if (*type)
+      __farside_open(out, __TYPED, type);
+    __farside::word(out, "a time before 1678 or after 2261");
+    if (*type)
+      __farside_close(out);
+    return;
+  }
   long long nanoseconds = (long long)exact;
   __farside_leaf(out, __TIME, &nanoseconds, sizeof nanoseconds);
 }

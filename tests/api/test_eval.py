@@ -78,6 +78,7 @@ char letters[200000] = "a";
 struct Grid { int a; double v[2]; std::map<int, std::vector<int>> more; };
 """
 
+MATCHES = ["ab", "b", None]
 TABLE: list[tuple[str, Any]] = [
     ("1 + 1", 2),
     ("-5L", -5),
@@ -209,6 +210,9 @@ def test_dates_that_python_does_not_have(shared: Session) -> None:
         assert isinstance(found, Value)
         assert (found.type, found.text) == ("std::chrono::year_month_day", text)
     assert shared.eval("std::optional<std::chrono::year_month_day>()") is None
+    far: Any = shared.eval("std::chrono::system_clock::time_point::max()")
+    assert far.type.startswith("std::chrono::time_point<std::chrono::system_clock")
+    assert far.text == "a time before 1678 or after 2261"
 
 
 def test_arrays_of_numbers_are_numpys(shared: Session) -> None:

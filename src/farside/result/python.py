@@ -10,6 +10,7 @@ The tokens come from a process that runs user code: whatever is out of place is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -403,6 +404,8 @@ def _typed(value: _Open) -> object:
         return None if item is None else Pointer(item, without_cells(_text(value.text)))
     if value.last == Kind.OBJECT:
         return _opaque(value)
+    if value.last == Kind.OPTIONAL and isinstance(item, Value):  # a time that Python has not
+        return replace(item, type=without_cells(_text(value.text)))
     return item
 
 
