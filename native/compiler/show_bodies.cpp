@@ -21,7 +21,9 @@ using namespace clang;
 
 namespace {
 
-bool isStreamed(Library kind) { return kind == Library::none || kind == Library::other; }
+bool isStreamed(Library kind) {
+  return kind == Library::none || kind == Library::other || kind == Library::subMatch;
+}
 
 bool isInternalName(const FieldDecl &field) {
   return !field.getIdentifier() || field.getName().starts_with("_");
@@ -271,7 +273,7 @@ ShowBodies::Way ShowBodies::wayOf(QualType type) {
   Expr *value = stand(type);
   if (!Giving && isStreamed(library) && textOf(value))
     return Way::text;
-  if (!isStreamed(library))
+  if (!isStreamed(library) || library == Library::subMatch)
     return Way::library;
   if (isThrowable(bare))
     return Way::thrown;

@@ -113,7 +113,7 @@ void ShowBodies::fillArray(Expr *out, Expr *value) {
   if (type->isArrayType())
     if (auto string = stringKind(C, element)) {
       unsigned known = *string == FARSIDE_VALUE_STRING ? FARSIDE_VALUE_CSTR : *string;
-      return run("__farside_chars", {out, kind(known), address, size(count), size(1)});
+      return run("__farside_chars", {out, kind(known), address, size(count), size(2)});
     }
   auto known = scalarKind(C, element);
   bool named = element->isEnumeralType() || element->isPointerType() || element->isNullPtrType();
@@ -157,15 +157,21 @@ void ShowBodies::fillMembers(Expr *out, Expr *value) {
 void ShowBodies::fillBases(Expr *out, Expr *value, CXXRecordDecl &record) {
   for (CXXBaseSpecifier &base : record.bases()) {
     const CXXRecordDecl *decl = base.getType()->getAsCXXRecordDecl();
-    if (!decl || decl->isEmpty())
+    if (!decl || (decl->isEmpty() && !Giving))
       continue;
     QualType type = C.getQualifiedType(base.getType(), value->getType().getQualifiers());
     CXXCastPath path;
     path.push_back(&base);
     Expr *part = ImplicitCastExpr::Create(C, type, CK_UncheckedDerivedToBase, value, &path,
                                           VK_LValue, FPOptionsOverride());
-    run("__farside_label", {out, literal("<" + typeName(C, base.getType()) + ">")});
-    show(out, part);
+    std::string name = typeName(C, base.getType());
+    // What a derived object has once is told from what it has once for each of its bases.
+    const char *opening = Giving && base.isVirtual() ? "<virtual " : "<";
+    run("__farside_label", {out, literal(opening + name + ">")});
+    if (!decl->isEmpty())
+      show(out, part);
+    else // it has its place among the initialisers of an aggregate
+      giveWithin(FARSIDE_VALUE_RECORD, out, name, [] {});
   }
 }
 
@@ -251,6 +257,8 @@ bool ShowBodies::fillLibrary(Expr *out, Expr *value) {
     return simple("digits", false);
   case Library::bitReference:
     return simple("flag", false);
+  case Library::subMatch:
+    return simple("matched");
   case Library::date:
     return simple("date");
   case Library::weekday:
@@ -408,7 +416,8 @@ void ShowBodies::fillTime(Expr *out, Expr *value, const CXXRecordDecl &record) {
     if (up != 0)
       return run("system_time", {TemplateArgument(type)},
                  {out, value, number(static_cast<uint64_t>(up), C.LongLongTy),
-                  number(static_cast<uint64_t>(down), C.LongLongTy)});
+                  number(static_cast<uint64_t>(down), C.LongLongTy),
+                  literal(Giving ? typeName(C, type.getUnqualifiedType()) : "")});
   }
   run("since", typeArguments(type), {out, value});
 }

@@ -23,6 +23,12 @@ bool isNamed(const CXXRecordDecl &record, std::initializer_list<llvm::StringRef>
   return record.getIdentifier() && llvm::is_contained(names, record.getName());
 }
 
+/// What `std::valarray`'s operators give. It computes elements as they are asked for, out of
+/// operands that may be gone after the expression: to keep it is to keep nothing.
+bool isComputed(const CXXRecordDecl &record) {
+  return libraryClass(record) == Library::observed && isNamed(record, {"_Expr", "__val_expr"});
+}
+
 } // namespace
 
 bool ShowBodies::isOpaque(QualType type) {
@@ -43,8 +49,9 @@ bool ShowBodies::isOpaque(QualType type) {
   switch (library) {
   case Library::function:
   case Library::iterator:
-  case Library::observed:
     return true;
+  case Library::observed:
+    return !isComputed(*record);
   case Library::smartPointer:
   case Library::weakPointer:
   case Library::optional:
@@ -259,6 +266,8 @@ bool ShowBodies::giveLibrary(Expr *out, Expr *value) {
   case Library::exceptionPointer:
     giveWithin(FARSIDE_VALUE_EXCEPTION, out, "", [&] { fillLibrary(out, value); });
     return true;
+  case Library::observed:
+    return (isComputed(record) && giveComputed(out, value, record)) || fillLibrary(out, value);
   default:
     return fillLibrary(out, value);
   }
@@ -286,6 +295,22 @@ bool ShowBodies::giveElements(Expr *out, Expr *value, const CXXRecordDecl &recor
     run(listed ? "listed_units" : "units", {arguments[0]}, {out, value, kind(FARSIDE_VALUE_DATA)});
   else
     run("range", arguments, {out, value});
+  return true;
+}
+
+/// Numbers that are nowhere before they are asked for.
+bool ShowBodies::giveComputed(Expr *out, Expr *value, const CXXRecordDecl &record) {
+  LookupResult found(S, &C.Idents.get("value_type"), Loc, Sema::LookupOrdinaryName);
+  found.suppressDiagnostics();
+  S.LookupQualifiedName(found, const_cast<CXXRecordDecl *>(&record));
+  const auto *element = found.getAsSingle<TypedefNameDecl>();
+  auto numbers = element ? numbersOf(C, element->getUnderlyingType()) : std::nullopt;
+  if (!numbers)
+    return false;
+  run("computed_numbers",
+      {typeArguments(value->getType())[0],
+       TemplateArgument(element->getUnderlyingType().getCanonicalType().getUnqualifiedType())},
+      {out, value, kind(numbers->kind), size(numbers->size), literal(numbers->inner)});
   return true;
 }
 

@@ -146,6 +146,19 @@ template <class T> void listed_numbers(void *out, T &value, unsigned kind, size 
 template <class T> void valarray_numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
   __farside_numbers(out, kind, value.size() ? &value[0] : 0, bytes, (size)value.size(), inner);
 }
+template <class E> struct computed {
+  E *data;
+  explicit computed(size number) : data(new E[number ? number : 1]) {}
+  ~computed() { delete[] data; }
+  computed(const computed &) = delete;
+};
+template <class T, class E> void computed_numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
+  size number = value.size();
+  computed<E> all(number);
+  for (size i = 0; i != number; ++i)
+    all.data[i] = value[i];
+  __farside_numbers(out, kind, all.data, bytes, number, inner);
+}
 template <class T> void listed_units(void *out, T &value, unsigned kind) {
   __farside_leaf(out, kind, value.begin(), value.size() * sizeof *value.begin());
 }
@@ -245,6 +258,12 @@ template <class T> void flag(void *out, T &value) {
   bool now = (bool)value;
   __farside_leaf(out, __BOOL, &now, 1);
 }
+template <class T, unsigned G> void matched(void *out, T &value) {
+  if (!value.matched)
+    return __farside::none(out);
+  auto text = value.str();
+  __farside::show<decltype(text), G>(out, text);
+}
 template <class T> void tested(void *out, T &value) {
   bool now = value.test();
   __farside_leaf(out, __BOOL, &now, 1);
@@ -263,11 +282,17 @@ template <class T, unsigned G> void since(void *out, T &value) {
   auto passed = value.time_since_epoch();
   __farside::show<decltype(passed), G>(out, passed);
 }
-template <class T> void system_time(void *out, T &value, long long up, long long down) {
+template <class T> void system_time(void *out, T &value, long long up, long long down, const char *type) {
   long double passed = value.time_since_epoch().count();
   long double exact = passed * up / down;
-  if (!(exact > -9.2e18L && exact < 9.2e18L))
-    return __farside::word(out, "a time before 1678 or after 2261");
+  if (!(exact > -9.2e18L && exact < 9.2e18L)) {
+    if (*type)
+      __farside_open(out, __TYPED, type);
+    __farside::word(out, "a time before 1678 or after 2261");
+    if (*type)
+      __farside_close(out);
+    return;
+  }
   long long nanoseconds = (long long)exact;
   __farside_leaf(out, __TIME, &nanoseconds, sizeof nanoseconds);
 }

@@ -242,6 +242,9 @@ Library libraryClass(const CXXRecordDecl &record) {
   llvm::StringRef name = record.getIdentifier() ? record.getName() : "";
   if (!standard)
     return name == "__normal_iterator" ? Library::iterator : Library::none;
+  if (const auto *outer = dyn_cast<CXXRecordDecl>(record.getDeclContext());
+      outer && name == "reference" && outer->getIdentifier() && outer->getName() == "bitset")
+    return Library::bitReference;
   return llvm::StringSwitch<Library>(name)
       .Cases({"basic_string", "basic_string_view"}, Library::string)
       .Cases({"vector", "array", "span", "inplace_vector"}, Library::flat)
@@ -262,6 +265,7 @@ Library libraryClass(const CXXRecordDecl &record) {
       .Case("complex", Library::complex)
       .Case("bitset", Library::bitset)
       .Cases({"_Bit_reference", "__bit_reference", "__bit_const_reference"}, Library::bitReference)
+      .Case("sub_match", Library::subMatch)
       .Case("duration", Library::duration)
       .Case("time_point", Library::timePoint)
       .Case("year_month_day", Library::date)

@@ -58,6 +58,7 @@ enum class Library {
   complex,
   bitset,
   bitReference,
+  subMatch,
   duration,
   timePoint,
   date,

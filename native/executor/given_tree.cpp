@@ -60,6 +60,11 @@ void GivenTree::terminated(unsigned kind, uint64_t from, uint64_t most, size_t u
   copied(kind, {}, from, static_cast<size_t>(count) * unit);
 }
 
+void GivenTree::characters(unsigned kind, uint64_t from, uint64_t count, size_t unit) {
+  const auto *text = reinterpret_cast<const char *>(from);
+  copied(kind, {}, from, withoutZeros(text, static_cast<size_t>(count) * unit, unit));
+}
+
 void GivenTree::open(unsigned kind, std::string_view text) {
   token(kind, text);
   if (++Depth > maxDepth)

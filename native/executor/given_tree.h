@@ -19,6 +19,7 @@ public:
   void token(unsigned kind, std::string_view payload) override;
   void copied(unsigned kind, std::string_view head, uint64_t from, size_t size) override;
   void terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit) override;
+  void characters(unsigned kind, uint64_t from, uint64_t count, size_t unit) override;
   void open(unsigned kind, std::string_view text) override;
   void close() override { token(closeKind, {}), --Depth; }
   bool more() override { return true; }

@@ -143,12 +143,14 @@ FARSIDE_SHOW void __farside_chars(void *out, unsigned kind, const volatile void 
   }
   if (from == 0)
     return tree.token(FARSIDE_VALUE_CSTR_NULL, {});
+  if (direct == 2)
+    return tree.characters(kind, from, count, unitOf(kind));
   tree.terminated(kind, from, count, unitOf(kind));
 }
 
 FARSIDE_SHOW void __farside_array(void *out, unsigned kind, const volatile void *data,
                                   uint64_t size, uint64_t count) {
-  constexpr uint64_t maxSize = 64;
+  constexpr uint64_t maxSize = 1024; // of a _BitInt
   Tree &tree = treeOf(out);
   uint64_t shown = std::min(count, tree.limit());
   tree.open(FARSIDE_VALUE_SEQUENCE, {});

@@ -17,6 +17,12 @@ constexpr size_t reserve = 1024;
 constexpr size_t enough = size_t{1} << 20;
 } // namespace
 
+size_t withoutZeros(const char *text, size_t size, size_t unit) {
+  while (size != 0 && text[size - 1] == 0)
+    --size;
+  return (size + unit - 1) / unit * unit;
+}
+
 /// Room for a token; null where there is none.
 char *ShownTree::claim(unsigned kind, size_t size) {
   uint64_t used = Memory.Size.load(std::memory_order_relaxed);
@@ -81,6 +87,26 @@ void ShownTree::terminated(unsigned kind, uint64_t from, uint64_t most, size_t u
     got += read;
   }
   seal(kind, got);
+}
+
+void ShownTree::characters(unsigned kind, uint64_t from, uint64_t count, size_t unit) {
+  size_t all = static_cast<size_t>(count) * unit;
+  size_t size = std::min(textLimit(unit) / unit * unit, all);
+  char *place = claim(kind, size);
+  if (place == nullptr)
+    return;
+  // What is not shown matters only if it is something else than zeros.
+  bool more = false;
+  char rest[4096];
+  size_t read = readCarefully(place, from, size);
+  for (size_t at = size, part = 0; read == at && at < all && !more; at += part) {
+    part = std::min(sizeof rest, all - at);
+    read += readCarefully(rest, from + at, part);
+    more = read == at + part && withoutZeros(rest, part, 1) != 0;
+  }
+  if (read < size || (read < all && !more))
+    return token(FARSIDE_VALUE_UNREADABLE, {reinterpret_cast<const char *>(&from), sizeof from});
+  seal(kind, more ? size : withoutZeros(place, size, unit));
 }
 
 void ShownTree::open(unsigned kind, std::string_view text) {

@@ -21,6 +21,8 @@ public:
   virtual void copied(unsigned kind, std::string_view head, uint64_t from, size_t size) = 0;
   /// A string of units of `unit` bytes at `from`, up to `most` of them, or to a NUL.
   virtual void terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit) = 0;
+  /// An array of `count` units, without the zeros that it ends with.
+  virtual void characters(unsigned kind, uint64_t from, uint64_t count, size_t unit) = 0;
   virtual void open(unsigned kind, std::string_view text) = 0;
   virtual void close() = 0;
   virtual bool more() = 0;
@@ -32,6 +34,9 @@ public:
   /// How many bytes of a string are wanted.
   virtual uint64_t textLimit(size_t unit) const = 0;
 };
+
+/// How many bytes there are before the units of zero that `text` ends with.
+size_t withoutZeros(const char *text, size_t size, size_t unit);
 
 /// Memory that a tree is written to. It may be shared with another process, which may read it at
 /// any time: the bytes below `Size` are whole tokens.
@@ -53,6 +58,7 @@ public:
   void token(unsigned kind, std::string_view payload) override;
   void copied(unsigned kind, std::string_view head, uint64_t from, size_t size) override;
   void terminated(unsigned kind, uint64_t from, uint64_t most, size_t unit) override;
+  void characters(unsigned kind, uint64_t from, uint64_t count, size_t unit) override;
   void open(unsigned kind, std::string_view text) override;
   void close() override;
   bool more() override;

@@ -44,6 +44,7 @@ PRELUDE = """
 #include <optional>
 #include <queue>
 #include <ranges>
+#include <regex>
 #include <set>
 #include <span>
 #include <sstream>
@@ -83,8 +84,13 @@ union Either { int i; float f; };
 int twice(int x) { return 2 * x; }
 int evaluations = 0;
 std::vector<int> table = {1, 2, 3};
+auto one = std::make_shared<int>(1), another = std::make_shared<int>(1);
+std::string ab = "ab";
+char letters[200000] = "a";
+struct Grid { int a; double v[2]; std::map<int, std::vector<int>> more; };
 """
 
+MATCHES = ["ab", "b", None]
 TABLE: list[tuple[str, Any]] = [
     ("1 + 1", 2),
     ("-5L", -5),
@@ -93,6 +99,9 @@ TABLE: list[tuple[str, Any]] = [
     ("(unsigned char)200", 200),
     ("(__int128)1 << 100", 2**100),
     ("-((__int128)1 << 100)", -(2**100)),
+    ("(_BitInt(129))-5", -5),
+    ("((unsigned _BitInt(8192))1) << 8191", 2**8191),
+    ("std::vector<_BitInt(1024)>{1, -2}", [1, -2]),
     ("true", True),
     ("1 == 2", False),
     ("2.5", 2.5),
@@ -110,6 +119,9 @@ TABLE: list[tuple[str, Any]] = [
     ("void(0)", None),
     ('"text"', "text"),
     ('(const char *)"p"', "p"),
+    ('"a\\0b"', "a\0b"),
+    ("(const char[4]){1, 0, 2}", "\1\0\2"),
+    ("letters", "a"),
     ('std::string("a\\0b", 3)', "a\0b"),
     ('std::string("\\xff\\xc3\\xa9")', "\udcffé"),
     ('std::string_view("view")', "view"),
@@ -140,6 +152,11 @@ TABLE: list[tuple[str, Any]] = [
     ('std::unordered_set<std::string>{"u"}', {"u"}),
     ("std::set<std::list<int>>{{1, 2}}", {(1, 2)}),
     ("std::multiset<int>{1, 1}", [1, 1]),
+    # What C++ tells apart is equal in Python.
+    ("std::set<std::shared_ptr<int>>{one, another}", [1, 1]),
+    ("std::set<long double>{1, 1 + 1e-18L}", [1.0, 1.0]),
+    ("std::map<std::variant<int, double>, char>{{1, 'a'}, {1.0, 'b'}}", [(1, "a"), (1.0, "b")]),
+    ("std::set<std::optional<std::optional<int>>>{std::nullopt, std::optional<int>()}", [None] * 2),
     ('std::make_pair(1, "two")', (1, "two")),
     ("std::make_tuple(1, 2.5, 'c', nullptr)", (1, 2.5, "c", None)),
     ("std::tuple<>{}", ()),
@@ -159,6 +176,7 @@ TABLE: list[tuple[str, Any]] = [
     ("std::any()", None),
     ("std::atomic<int>(3)", 3),
     ('std::bitset<5>("10110")', 0b10110),
+    ("std::bitset<3> some(5); some[2]", True),
     ("std::stack<int>({1, 2})", [1, 2]),
     ("std::priority_queue<int>({}, {1, 3, 2})", None),
     ("std::chrono::milliseconds(1500)", timedelta(seconds=1.5)),
@@ -176,6 +194,8 @@ TABLE: list[tuple[str, Any]] = [
     ("table | std::views::transform(twice)", [2, 4, 6]),
     ('std::vector<std::optional<std::string>>{"a", std::nullopt}', ["a", None]),
     ("std::exception_ptr()", None),
+    ('std::smatch found; std::regex_match(ab, found, std::regex("a(b)(c)?")); found', MATCHES),
+    ("found[1]", "b"),
 ]
 TABLE = [row for row in TABLE if "priority_queue" not in row[0]]
 
@@ -202,6 +222,9 @@ def test_dates_that_python_does_not_have(shared: Session) -> None:
         assert isinstance(found, Value)
         assert (found.type, found.text) == ("std::chrono::year_month_day", text)
     assert shared.eval("std::optional<std::chrono::year_month_day>()") is None
+    far: Any = shared.eval("std::chrono::system_clock::time_point::max()")
+    assert far.type.startswith("std::chrono::time_point<std::chrono::system_clock")
+    assert far.text == "a time before 1678 or after 2261"
 
 
 def test_arrays_of_numbers_are_numpys(shared: Session) -> None:
@@ -212,6 +235,9 @@ def test_arrays_of_numbers_are_numpys(shared: Session) -> None:
         ("std::span<int>(table)", "int32", [1, 2, 3]),
         ("std::initializer_list<long>{4}", "int64", [4]),
         ("std::valarray<double>{1, 2}", "float64", [1, 2]),
+        # Their operands are gone after the expression.
+        ("std::valarray<int>{1, 2} + 1", "int32", [2, 3]),
+        ("std::valarray<double>{1, 2} * 2.0 > std::valarray<double>{3, 3}", "bool", [False, True]),
         ("std::vector<unsigned char>{1, 255}", "uint8", [1, 255]),
         ("std::vector<std::complex<double>>{{1, 2}}", "complex128", [1 + 2j]),
         ("std::vector<long double>{0.5L}", "longdouble", [0.5]),
@@ -276,6 +302,67 @@ def test_classes_are_dataclasses(shared: Session) -> None:
     assert shared.eval("std::set<int>{}") == set()
     chain: Any = shared.eval("Node{1, std::make_unique<Node>(2)}")
     assert (chain.value, chain.next.value, chain.next.next) == (1, 2, None)
+
+
+def test_objects_with_arrays_can_be_compared(shared: Session) -> None:
+    code = "Grid{1, {1, 2}, {{3, {4}}}}"
+    grid: Any = shared.eval(code)
+    assert grid == shared.eval(code)
+    assert hash(grid) == hash(shared.eval(code))
+    assert grid in [shared.eval(code)]
+    assert grid in {shared.eval(code)}
+    for other in ("Grid{1, {1, 3}, {{3, {4}}}}", "Grid{1, {1, 2}, {{3, {4, 4}}}}", "Grid{}", "1"):
+        assert grid != shared.eval(other)
+    assert grid != dataclasses.replace(grid, v=grid.v[:1])
+    assert grid != dataclasses.replace(grid, v=1.0)
+
+
+MEMBERS: list[tuple[str, dict[str, Any]]] = [
+    ("struct Hides : A, B { int x = 3; }", {"A__x": 1, "B__x": 2, "x": 3}),
+    ("struct Both : A, B {}", {"A__x": 1, "B__x": 2}),
+    ("struct Apart : A, Y { int z = 3; }", {"x": 1, "y": 5, "z": 3}),
+    ("struct Far : Y, A { }; struct Farther : Far { int x = 4; }", {"y": 5, "A__x": 1, "x": 4}),
+    ("struct Made : T<1>, T<2> {}", {"T_1__x": 1, "T_2__x": 2}),
+    ("struct Spaces : na::X, nb::X {}", {"na_X__x": 1, "nb_X__x": 2}),
+    (
+        "struct L : A { int x = 2; }; struct R : A { int x = 3; }; struct Twice : L, R {}",
+        {"L__A__x": 1, "L__x": 2, "R__A__x": 1, "R__x": 3},
+    ),
+    (
+        "struct VL : virtual A { int y = 2; }; struct VR : virtual A { int x = 3; int y = 4; };"
+        "struct Once : VL, VR { int z = 5; }",
+        {"A__x": 1, "VL__y": 2, "x": 3, "VR__y": 4, "z": 5},
+    ),
+    (
+        "struct None : E { int a = 1; }; struct Taken : None { int a = 2; int None__a = 5; }",
+        {"None__a_2": 1, "a": 2, "None__a": 5},
+    ),
+    (
+        "struct Held : std::list<int>, std::deque<int> { int list = 1; }",
+        {"std_list_int": [], "deque": [], "list": 1},
+    ),
+    (
+        "struct Odd { int mro = 1; int b = 2; int self = 3; int __doc__ = 4; int from = 5;"
+        " int from_ = 6; int a$b = 7; int object = 8; }",
+        {"mro_": 1, "b": 2, "self": 3, "__doc___": 4, "from__2": 5, "from_": 6, "a_b": 7}
+        | {"object": 8},
+    ),
+]
+
+
+def test_each_member_has_a_name_of_its_own(shared: Session) -> None:
+    shared.run(
+        "struct A { int x = 1; }; struct B { int x = 2; }; struct Y { int y = 5; }; struct E {};"
+        "template <int n> struct T { int x = n; };"
+        "namespace na { struct X { int x = 1; }; } namespace nb { struct X { int x = 2; }; }"
+    )
+    for code, expected in MEMBERS:
+        shared.run(f"{code};")
+        name = code.rpartition("struct ")[2].split()[0]
+        found = shared.eval(f"{name}{{}}")
+        assert vars(found) == expected, code
+        assert list(vars(found)) == list(expected), code
+        assert pickle.loads(pickle.dumps(found)) == found
 
 
 def test_enumerators_and_pointers_know_what_they_are(shared: Session) -> None:
@@ -464,6 +551,7 @@ def test_c(shared: Session) -> None:
         point: Any = session.eval("(struct P){1, 2.5}")
         assert (point.x, point.y) == (1, 2.5)
         assert session.eval('"text"') == "text"
+        assert session.eval("(_BitInt(129))5") == 5
         session.run("float numbers[3] = {1, 2, 3}; struct P ps[2] = {{1, 1}, {2, 2}};")
         numbers: Any = session.eval("numbers")
         assert numbers.tolist() == [1, 2, 3]

@@ -61,6 +61,11 @@ struct Pen { Colour colour; std::optional<int> width; };
 Point moved(const Point &p) { return {p.x + 1, p.y}; }
 double length(Line l) { return l.to.y - l.from.y + l.marks.size() + l.name.size(); }
 int derived(Derived d) { return d.d; }
+struct Person { int id; };
+struct Nobody {};
+template <int> struct Employee : Person { int id; };
+struct Teacher : Employee<1>, Nobody, Employee<2> { int id; };
+Teacher teacher(Teacher t) { return t; }
 int account(Account a) { return a.balance; }
 int pen(Pen p) { return int(p.colour) * 10 + p.width.value_or(5); }
 """
@@ -167,8 +172,10 @@ def test_arguments_of_more_kinds(new_session: NewSession) -> None:
     assert session.fn.length(line) == 6.5
     assert session.fn.pen(session.eval("Pen{Colour::green, {}}")) == 15
     assert session.fn.pen(session.eval("Pen{Colour::green, 3}")) == 13
+    assert session.fn.derived(session.eval("Derived{{1}, 2}")) == 2
+    teacher = session.eval("Teacher{{{1}, 2}, {}, {{3}, 4}, 5}")
+    assert session.fn.teacher(teacher) == teacher
     for name, expression, message in (
-        ("derived", "Derived{{1}, 2}", "an object of Derived cannot be made again of its members"),
         ("account", "Account(3)", "an object of Account cannot be made again of its members"),
         ("moved", "Pen{}", "no known conversion from 'Pen' to 'const Point'"),
     ):

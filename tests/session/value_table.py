@@ -157,7 +157,9 @@ SCALARS: list[Row] = [
     ("(void (Member::*)())nullptr", "void (Member::*)()", "nullptr"),
     ("bits.a", "unsigned int", "5"),
     ("bits.b", "int", "-3"),
+    ("std::vector<_BitInt(600)>{-1}", "std::vector<_BitInt(600)>", "{ -1 }"),
     ("four[2]", "int", "3"),
+    ("std::bitset<8> eight(5); eight[2]", "std::bitset<8>::reference", "true"),
     ("__builtin_complex(1.0, -2.0)", "_Complex double", "1.0 + -2.0i"),
 ]
 
@@ -171,6 +173,10 @@ STRINGS: list[Row] = [
     ('U"é"', "const char32_t[2]", 'U"é"'),
     ('L"é"', "const wchar_t[2]", 'L"é"'),
     ("letters", "char[8]", '"abc"'),
+    ('"a\\0b"', "const char[4]", '"a\\0b"'),
+    ('u"a\\0b\\0"', "const char16_t[5]", 'u"a\\0b"'),
+    ("char zeros[3] = {}; zeros", "char[3]", '""'),
+    ("char ends[20000] = {'a'}; ends", "char[20000]", '"a"'),
     ("words[1]", "const char *", '"two"'),
     ("words", "const char *[2]", '{ "one", "two" }'),
     ("nothing", "const char *", "0"),

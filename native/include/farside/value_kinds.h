@@ -30,7 +30,7 @@
 #define FARSIDE_VALUE_NULLPTR 13 /* std::nullptr_t; size 0 */
 #define FARSIDE_VALUE_ENUM 14    /* signed underlying value; size 1 to 16 */
 #define FARSIDE_VALUE_UENUM 15   /* unsigned underlying value; size 1 to 16 */
-#define FARSIDE_VALUE_CSTR 16    /* char pointer: the bytes up to NUL, without it; see the limit */
+#define FARSIDE_VALUE_CSTR 16    /* char pointer: the bytes up to NUL; char array; see the limit */
 #define FARSIDE_VALUE_CSTR_NULL 17  /* char pointer that is null; size 0 */
 #define FARSIDE_VALUE_STRING 18     /* std::string, std::string_view: the bytes; see the limit */
 #define FARSIDE_VALUE_OBJECT 19     /* any other object: its address; size 8 */

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import timedelta
 from math import isnan
 from pathlib import PurePath
 from typing import Any
 
 from farside.errors import OptionError
+from farside.result.members import Base
 from farside.result.numbers import ELEMENTS
-from farside.result.objects import CppObject, Enumerator, Pointer
+from farside.result.objects import CppObject, Enumerator, Pointer, nested
 from farside.result.value import Value
 
 _MOST = 100_000  # elements that are written down in source
@@ -158,8 +158,7 @@ def initialiser(value: Any, kind: str = "") -> str:
         case timedelta():
             return f"std::chrono::microseconds({value // timedelta(microseconds=1)}L)"
         case CppObject():
-            names = [each.name for each in fields(value)]  # type: ignore[arg-type]
-            return _braced([initialiser(getattr(value, name)) for name in names])
+            return _parts(nested(value))
         case dict():
             return _braced(
                 [f"{{{initialiser(key)}, {initialiser(each)}}}" for key, each in value.items()]
@@ -170,6 +169,15 @@ def initialiser(value: Any, kind: str = "") -> str:
         found = value.tolist()
         return initialiser(found) if isinstance(found, list) else f"{kind}({initialiser(found)})"
     raise OptionError(f"a Python {type(value).__name__} has no form in C++")
+
+
+def _parts(parts: list[tuple[str | Base, Any]]) -> str:
+    return _braced(
+        [
+            _parts(each) if isinstance(part, Base) and part.parts is not None else initialiser(each)
+            for part, each in parts
+        ]
+    )
 
 
 def _suffixed(value: int) -> str:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, fields
-from keyword import iskeyword
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,8 +28,9 @@ from farside.calls.wire import (
     scalar_of,
 )
 from farside.errors import ArgumentMismatch
+from farside.result.members import Base
 from farside.result.numbers import ELEMENTS
-from farside.result.objects import CppObject
+from farside.result.objects import CppObject, nested
 from farside.result.value import Value
 
 if TYPE_CHECKING:
@@ -303,49 +303,55 @@ def _copy(value: CppObject) -> Argument:
     """Return a copy of an object that C++ gave, as an object of its class again."""
     kind = value.__cpp_type__
     leaves: list[object] = []
-    read = _aggregate(value, leaves)
-    names = ",".join(each.name for each in fields(value))  # type: ignore[arg-type]
+    read = _aggregate(kind, nested(value), leaves)
 
     def encode(encoder: Encoder) -> None:
         for each in leaves:
             encoder.value(each)
 
     # Members of members are members of the key, too: what they are made of stands in the code.
-    return Argument(
-        f"{{{read}|{names}}}", (rvalue(kind, read, _headers_for(leaves)),), encode, kind
-    )
+    return Argument(f"{{{read}}}", (rvalue(kind, read, _headers_for(leaves)),), encode, kind)
 
 
-def _aggregate(value: CppObject, leaves: list[object]) -> str:
-    """Return the expression that makes an object of a class out of its members.
+def _aggregate(kind: str, parts: list[tuple[str | Base, Any]], leaves: list[object]) -> str:
+    """Return the expression that makes an object of a class out of its parts.
 
     Args:
-        value: the copy.
+        kind: the class.
+        parts: as `nested` gives them.
         leaves: is added what is read for it, in order.
 
     Raises:
-        ArgumentMismatch: its class has no name.
+        ArgumentMismatch: its class has no name, or a virtual base.
     """
-    kind = value.__cpp_type__
     if not _is_type(kind) or "(" in kind:
         raise ArgumentMismatch(f"an object of {kind} cannot be made again: its class has no name")
-    parts = []
-    for each in fields(value):  # type: ignore[arg-type]
-        member = getattr(value, each.name)
-        # A keyword of Python's has an underscore added.
-        name = each.name[:-1] if iskeyword(each.name[:-1]) else each.name
+    # Bases have no designators, and what stands beside them can have none either.
+    designated = not any(isinstance(part, Base) for part, _ in parts)
+    made = []
+    for part, member in parts:
+        if isinstance(part, Base):
+            if part.virtual:
+                raise ArgumentMismatch(
+                    f"an object of {kind} cannot be made again: {part.type} is a virtual base"
+                )
+            if part.parts is not None:
+                made.append(_aggregate(part.type, member, leaves))
+                continue
         if isinstance(member, CppObject):
-            made = _aggregate(member, leaves)
+            text = _aggregate(member.__cpp_type__, nested(member), leaves)
         else:
+            name = part.type if isinstance(part, Base) else part
             if isinstance(member, Value):
                 raise ArgumentMismatch(
                     f"an object of {kind} cannot be made again: its member {name} has no form in"
                     " Python"
                 )
             leaves.append(member)
-            made = f"farside::wire::member<decltype({kind}::{name})>(__fs_in)"
-        parts.append(f".{name} = {made}")
-    return f"{kind}{{{', '.join(parts)}}}"
+            read = name if isinstance(part, Base) else f"decltype({kind}::{name})"
+            text = f"farside::wire::member<{read}>(__fs_in)"
+        made.append(f".{part} = {text}" if designated else text)
+    return f"{kind}{{{', '.join(made)}}}"
 
 
 def _headers_for(values: list[object]) -> tuple[str, ...]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, make_dataclass
+from dataclasses import dataclass, make_dataclass
 from functools import lru_cache
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from farside.errors import ProtocolError
+from farside.result.members import Base, Parts, kept, names_of, parts_of, virtual_bases
 from farside.result.text import string_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Self
 
 _MOST_SHOWN = 100  # elements in a repr
@@ -22,21 +22,33 @@ class CppObject:
 
     Each C++ class has a subclass of its own, a frozen dataclass: `dataclasses.fields`, ``asdict``
     and ``replace`` work, objects of one class with equal members are equal. Members of base classes
-    come first; one that a class hides is called ``Base__name``. A name that is a keyword of
-    Python's has an underscore added.
+    come first; one that C++ does not find under its plain name is called ``Base__name``. A name
+    that Python cannot have, such as a keyword, has an underscore added.
 
     Attributes:
         __cpp_type__: the name of the class.
+        __cpp_parts__: what it is made of in C++.
+        __cpp_names__: the names of the attributes.
     """
 
     __cpp_type__: ClassVar[str] = ""
+    __cpp_parts__: ClassVar[Parts] = ()
+    __cpp_names__: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
         return f"({self.__cpp_type__}) {cpp_text(self)}"
 
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(map(_same, vars(self).values(), vars(other).values()))
+
+    def __hash__(self) -> int:
+        return hash((type(self), *map(hashable, vars(self).values())))
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Its class is made when it is needed, in another process as well.
-        return _again, (self.__cpp_type__, vars(self))
+        return _again, (self.__cpp_type__, self.__cpp_parts__, tuple(vars(self).values()))
 
 
 class Enumerator(int):
@@ -105,70 +117,112 @@ def make_object(type_name: str, labels: Sequence[str], values: Sequence[Any]) ->
 
     Args:
         type_name: of the class.
-        labels: of the members; ``<Base>`` for the part that is a base class.
-        values: of the members.
+        labels: of its parts: a member's name; ``<Base>`` or ``<virtual Base>`` for a base class.
+        values: of the parts.
 
     Raises:
         ProtocolError: a name is none, or is there twice.
     """
-    members: dict[str, Any] = {}
+    bases: list[Parts | None] = []
+    flat: list[Any] = []
     for label, value in zip(labels, values, strict=True):
         if not label.startswith("<"):
-            continue
-        if isinstance(value, CppObject):
-            members.update(vars(value))
+            flat.append(value)
+        elif isinstance(value, CppObject):
+            bases.append(value.__cpp_parts__)
+            flat += vars(value).values()
         else:
-            members[_identifier(label.strip("<>").partition("<")[0].rpartition("::")[2])] = value
-    inherited = dict(members)
-    for label, value in zip(labels, values, strict=True):
-        if label.startswith("<"):
-            continue
-        name = _identifier(label)
-        if name in inherited:
-            base = _origin(labels, values, name)
-            members[f"{base}__{name}"] = inherited.pop(name)
-        elif name in members:
-            raise ProtocolError(f"the far side gave two members with the name {name}")
-        members[name] = value
-    return _again(type_name, members)
-
-
-def _again(type_name: str, members: dict[str, Any]) -> CppObject:
-    made: CppObject = object.__new__(_class_of(type_name, tuple(members)))
-    vars(made).update(members)
-    return made
-
-
-def _origin(labels: Sequence[str], values: Sequence[Any], name: str) -> str:
-    """Return the short name of the base class that a member is inherited from."""
-    for label, value in zip(labels, values, strict=True):
-        if label.startswith("<") and isinstance(value, CppObject) and name in vars(value):
-            short = label.strip("<>").partition("<")[0].rpartition("::")[2]
-            return short if short.isidentifier() else "base"
-    return "base"
-
-
-def _identifier(label: str) -> str:
-    if not label.isidentifier():
-        raise ProtocolError("the far side gave a member whose name is none")
-    return label + "_" if iskeyword(label) or label.startswith("__") else label
+            bases.append(None)
+            flat.append(value)
+    made, places = _plan(type_name, tuple(labels), tuple(bases))
+    return _filled(made, flat if places is None else [flat[at] for at in places])
 
 
 @lru_cache(maxsize=4096)
-def _class_of(type_name: str, names: tuple[str, ...]) -> type[CppObject]:
+def _plan(
+    type_name: str, labels: tuple[str, ...], bases: tuple[Parts | None, ...]
+) -> tuple[type[CppObject], list[int] | None]:
+    """Return the class of an object, and which values it has if not all."""
+    parts = parts_of(labels, bases)
+    places = kept(parts)
+    return _class_of(type_name, parts), places if virtual_bases(parts) else None
+
+
+def _filled(made: type[CppObject], values: Iterable[Any]) -> CppObject:
+    found = object.__new__(made)
+    vars(found).update(zip(made.__cpp_names__, values, strict=True))
+    return found
+
+
+def _again(type_name: str, parts: Parts, values: Iterable[Any]) -> CppObject:
+    return _filled(_class_of(type_name, parts), values)
+
+
+@lru_cache(maxsize=4096)
+def _class_of(type_name: str, parts: Parts) -> type[CppObject]:
     short = type_name.partition("<")[0].rpartition("::")[2]
+    names = names_of(parts)
     return make_dataclass(
         short if short.isidentifier() and not iskeyword(short) else "CppObject",
         names,
         bases=(CppObject,),
-        namespace={"__cpp_type__": type_name, "__doc__": f"A copy of an object of {type_name}."},
+        namespace={
+            "__cpp_type__": type_name,
+            "__cpp_parts__": parts,
+            "__cpp_names__": names,
+            "__doc__": f"A copy of an object of {type_name}.",
+        },
         frozen=True,
         repr=False,
+        eq=False,
     )
 
 
+def nested(value: CppObject) -> list[tuple[str | Base, Any]]:
+    """Return an object's parts as C++ has them.
+
+    Returns:
+        Names of members with their values; base classes with lists of the same kind, or with their
+        value where they have no members in Python. What is of a virtual base is there once.
+    """
+    values = iter(vars(value).values())
+    known: set[str] = set()
+
+    def walk(parts: Parts) -> list[tuple[str | Base, Any]]:
+        found: list[tuple[str | Base, Any]] = []
+        for part in parts:
+            if isinstance(part, Base) and part.virtual:
+                if part.type in known:
+                    continue
+                known.add(part.type)
+            within = part.parts if isinstance(part, Base) else None
+            found.append((part, next(values) if within is None else walk(within)))
+        return found
+
+    return walk(value.__cpp_parts__)
+
+
+def _same(value: Any, other: Any) -> bool:
+    """Return whether two values are equal. Two arrays of numpy's say that of each element."""
+    if value is other:
+        return True
+    if isinstance(value, list | tuple) and type(value) is type(other):
+        return len(value) == len(other) and all(map(_same, value, other))
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(
+            _same(each, other[key]) for key, each in value.items()
+        )
+    shape = getattr(value, "shape", None)
+    if shape != getattr(other, "shape", None):
+        return False
+    return bool(value == other if shape is None else (value == other).all())
+
+
 def hashable(value: Any) -> Any:
-    """Return what stands for a value as a key: tuples for lists and arrays, and so on."""
+    """Return what stands for a value as a key: tuples for lists and arrays, and so on.
+
+    What is equal stays equal.
+    """
     try:
         hash(value)
     except TypeError:
@@ -176,14 +230,9 @@ def hashable(value: Any) -> Any:
     else:
         return value
     if isinstance(value, dict):
-        return tuple((key, hashable(each)) for key, each in value.items())
+        return frozenset((key, hashable(each)) for key, each in value.items())
     if isinstance(value, set):
         return frozenset(value)
-    if isinstance(value, CppObject):
-        names = [each.name for each in fields(value)]  # type: ignore[arg-type]
-        return make_object(
-            value.__cpp_type__, names, [hashable(getattr(value, name)) for name in names]
-        )
     if hasattr(value, "tolist"):
         value = value.tolist()
     return tuple(map(hashable, value)) if isinstance(value, list | tuple) else str(value)

@@ -10,6 +10,7 @@ The tokens come from a process that runs user code: whatever is out of place is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -40,6 +41,8 @@ _BLOCK = Struct("<BQQ")
 _FLOAT = Struct("<f")
 _DOUBLE = Struct("<d")
 _NANOSECONDS = Struct("<q")
+
+_LARGEST = 1024  # bytes of an integer, a _BitInt
 
 MAX_DEPTH = 256
 """Values within values; the far side stops earlier, at 200."""
@@ -198,13 +201,12 @@ def _bool(data: bytes) -> bool:
 
 
 def _signed(data: bytes) -> int:
-    return (
-        int.from_bytes(data, "little", signed=True) if 0 < len(data) <= 16 else _wrong("a number")
-    )
+    whole = 0 < len(data) <= _LARGEST
+    return int.from_bytes(data, "little", signed=True) if whole else _wrong("a number")
 
 
 def _unsigned(data: bytes) -> int:
-    return int.from_bytes(data, "little") if 0 < len(data) <= 16 else _wrong("a number")
+    return int.from_bytes(data, "little") if 0 < len(data) <= _LARGEST else _wrong("a number")
 
 
 def _double(data: bytes) -> float:
@@ -364,15 +366,19 @@ def _sequence(value: _Open) -> list[Any]:
     return value.items
 
 
-def _set(value: _Open) -> set[Any]:
-    return {hashable(each) for each in value.items}
+def _set(value: _Open) -> set[Any] | list[Any]:
+    """Return a set, or a list where elements that C++ tells apart are equal in Python."""
+    found = {hashable(each) for each in value.items}
+    return found if len(found) == len(value.items) else value.items
 
 
-def _map(value: _Open) -> dict[Any, Any]:
+def _map(value: _Open) -> dict[Any, Any] | list[tuple[Any, Any]]:
+    """Return a dict, or pairs where keys that C++ tells apart are equal in Python."""
     if len(value.items) % 2:
         raise ProtocolError("the far side gave a key without a value")
-    keys = [hashable(each) for each in value.items[::2]]
-    return dict(zip(keys, value.items[1::2], strict=True))
+    keys, values = value.items[::2], value.items[1::2]
+    found = dict(zip(map(hashable, keys), values, strict=True))
+    return found if len(found) == len(keys) else list(zip(keys, values, strict=True))
 
 
 def _tuple(value: _Open) -> tuple[Any, ...]:
@@ -382,7 +388,8 @@ def _tuple(value: _Open) -> tuple[Any, ...]:
 def _record(value: _Open) -> object:
     if len(value.labels) != len(value.items):
         raise ProtocolError("the far side gave a member without a name")
-    return make_object(without_cells(_text(value.text)), value.labels, value.items)
+    labels = [without_cells(each) if each.startswith("<") else each for each in value.labels]
+    return make_object(without_cells(_text(value.text)), labels, value.items)
 
 
 def _only(value: _Open) -> Any:
@@ -397,6 +404,8 @@ def _typed(value: _Open) -> object:
         return None if item is None else Pointer(item, without_cells(_text(value.text)))
     if value.last == Kind.OBJECT:
         return _opaque(value)
+    if value.last == Kind.OPTIONAL and isinstance(item, Value):  # a time that Python has not
+        return replace(item, type=without_cells(_text(value.text)))
     return item
 
 
