@@ -1,0 +1,313 @@
+// How what is in the way of a cell is found.
+#include "diagnostics.h"
+#include "redeclared.h"
+#include "redefinition.h"
+#include "specialisations.h"
+
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/DeclTemplate.h"
+#include "clang/Basic/AllDiagnostics.h"
+#include "clang/Basic/SourceManager.h"
+#include "clang/Lex/Lexer.h"
+#include "clang/Lex/MacroInfo.h"
+#include "clang/Lex/Preprocessor.h"
+#include "clang/Sema/Sema.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace farside {
+
+using namespace clang;
+
+namespace {
+
+/// A member outside of its class, or a specialisation, which another declaration brought into its
+/// scope: hiding it would not make it unknown.
+bool isDeclaredElsewhere(const FunctionDecl &function) {
+  return function.isCXXClassMember() || function.isFunctionTemplateSpecialization();
+}
+
+bool canBeHidden(const NamedDecl &decl) {
+  if (isSpecialisation(decl) || isExplicitInstantiation(decl) || isStaticMember(decl))
+    return true;
+  if (const auto *function = dyn_cast<FunctionDecl>(&decl);
+      function && isDeclaredElsewhere(*function))
+    return false;
+  if (isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl))
+    return false;
+  return decl.getDeclContext()->getRedeclContext()->isFileContext();
+}
+
+/// Whether a definition of the same function can follow when this one's body is gone. A return type
+/// that was deduced would stay.
+bool canLoseBody(const NamedDecl &decl) {
+  if (isa<FunctionTemplateDecl>(decl) && canBeHidden(decl))
+    return false;
+  const FunctionDecl *function = decl.getAsFunction();
+  return function && function->doesThisDeclarationHaveABody() &&
+         !function->getDeclaredReturnType()->getContainedAutoType();
+}
+
+/// Whether two functions look the same to who reads them, but a type in one of them has been
+/// defined again since: `int f(S)` of the old S and of the new.
+bool areWrittenAlike(const NamedDecl &before, const NamedDecl &now) {
+  const FunctionDecl *old = before.getAsFunction();
+  const FunctionDecl *function = now.getAsFunction();
+  if (!old || !function || old->isTemplated() != function->isTemplated() ||
+      old->getNumParams() != function->getNumParams() ||
+      !old->getDeclContext()->getRedeclContext()->Equals(
+          function->getDeclContext()->getRedeclContext()))
+    return false;
+  bool differ = false;
+  for (unsigned i = 0; i < old->getNumParams(); ++i) {
+    QualType one = old->getParamDecl(i)->getType().getCanonicalType();
+    QualType other = function->getParamDecl(i)->getType().getCanonicalType();
+    if (one.getAsString() != other.getAsString())
+      return false;
+    differ |= one != other;
+  }
+  return differ;
+}
+
+} // namespace
+
+/// The declaration at a place, or the one whose parameters are there.
+std::optional<DeclarationId> Redefinitions::find(SourceLocation earlier,
+                                                 const SourceManager &sources) const {
+  if (auto place = ByPlace.find(earlier); place != ByPlace.end())
+    return place->second;
+  for (unsigned cell = 0; cell < Cell; ++cell)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i) {
+      const NamedDecl &decl = *Declared[cell][i];
+      if (isExplicitInstantiation(decl) && instantiatedAt(decl) == earlier)
+        return DeclarationId{cell, i};
+      const auto *function = decl.getAsFunction();
+      if (!function && !isa<TemplateDecl>(decl))
+        continue;
+      SourceLocation end = function ? function->getTypeSpecEndLoc() : decl.getLocation();
+      if (function && function->getNumParams() != 0)
+        end = function->getParamDecl(function->getNumParams() - 1)->getEndLoc();
+      if (sources.getFileID(decl.getBeginLoc()) == sources.getFileID(earlier) &&
+          !sources.isBeforeInTranslationUnit(earlier, decl.getBeginLoc()) &&
+          !sources.isBeforeInTranslationUnit(end, earlier))
+        return DeclarationId{cell, i};
+    }
+  return std::nullopt;
+}
+
+/// The name at a place of the program's text, or after the keyword there.
+static std::string nameAt(SourceLocation at, const SourceManager &sources,
+                          const LangOptions &language) {
+  llvm::SmallString<32> buffer;
+  std::string name =
+      Lexer::getSpelling(sources.getSpellingLoc(at), buffer, sources, language).str();
+  static constexpr llvm::StringRef keywords[] = {"using", "struct", "class", "union", "enum"};
+  while (llvm::is_contained(keywords, name)) {
+    auto next = Lexer::findNextToken(at, sources, language);
+    if (!next || next->isNot(tok::raw_identifier))
+      break;
+    name = next->getRawIdentifier().str();
+    at = next->getLocation();
+  }
+  return name;
+}
+
+std::optional<DeclarationId> Redefinitions::findAtOffsetOf(SourceLocation at,
+                                                           const SourceManager &sources) const {
+  unsigned offset = sources.getFileOffset(sources.getFileLoc(at));
+  std::string name = nameAt(at, sources, Names->getLangOpts());
+  auto next = Lexer::findNextToken(at, sources, Names->getLangOpts());
+  bool special = next && next->is(tok::less);
+  for (unsigned cell = Cell; cell-- > 0;)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i) {
+      const NamedDecl &decl = *Declared[cell][i];
+      auto isAt = [&](SourceLocation place) {
+        return sources.getFileOffset(sources.getFileLoc(place)) == offset;
+      };
+      bool same = decl.getDeclName().isIdentifier() ? decl.getName() == name : name == "operator";
+      if ((isAt(decl.getLocation()) || isAt(placeOf(decl))) && same &&
+          special == isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl) &&
+          (special || !visible(*Names, found(*Declared[cell][i])).empty()))
+        return DeclarationId{cell, i};
+    }
+  return std::nullopt;
+}
+
+/// What may stand before the name in a declaration of it: a type, or the end of one.
+static bool mayPrecedeName(const Token &token) {
+  if (token.isNot(tok::raw_identifier))
+    return token.isOneOf(tok::star, tok::amp, tok::ampamp, tok::greater);
+  static constexpr llvm::StringRef operations[] = {
+      "return", "throw", "delete",   "else",      "do",       "goto", "case", "new",
+      "sizeof", "not",   "co_await", "co_return", "co_yield", "and",  "or"};
+  return !llvm::is_contained(operations, token.getRawIdentifier());
+}
+
+bool Redefinitions::mayDefineAgain(llvm::StringRef code, const LangOptions &language) const {
+  if (Known.empty())
+    return false;
+  std::string text = code.str();
+  Lexer lexer(SourceLocation(), language, text.data(), text.data(), text.data() + text.size());
+  int depth = 0; // of brackets, but for those of namespaces
+  bool space = false;
+  Token before;
+  before.startToken();
+  for (Token token;; before = token) {
+    lexer.LexFromRawLexer(token);
+    if (token.is(tok::eof))
+      return false;
+    bool word = token.is(tok::raw_identifier);
+    if (token.isOneOf(tok::l_brace, tok::l_paren, tok::l_square)) {
+      if (depth == 0 && token.is(tok::l_square) && before.is(tok::raw_identifier) &&
+          before.getRawIdentifier() == "auto")
+        return true;
+      depth += !(space && depth == 0 && token.is(tok::l_brace));
+      space = false;
+    } else if (token.isOneOf(tok::r_brace, tok::r_paren, tok::r_square)) {
+      depth = std::max(depth - 1, 0);
+    } else if (depth == 0 && word) {
+      llvm::StringRef name = token.getRawIdentifier();
+      space |= name == "namespace" || name == "extern";
+      if (name == "operator" || (mayPrecedeName(before) && Known.contains(name)))
+        return true;
+    } else if (token.is(tok::semi)) {
+      space = false;
+    }
+  }
+}
+
+/// The names that using declarations have brought to where the new declaration is; `decl` is what
+/// Clang points at, if an earlier cell has declared it.
+bool Redefinitions::clashThroughUsing(const NamedDecl *decl, llvm::StringRef name) {
+  const DeclContext *here = Names->CurContext->getRedeclContext();
+  if (decl && !isa<BaseUsingDecl>(decl) && decl->getDeclContext()->getRedeclContext()->Equals(here))
+    return false;
+  bool found = false;
+  for (unsigned cell = 0; cell < Cell; ++cell)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i)
+      if (const auto *shadow = dyn_cast<UsingShadowDecl>(Declared[cell][i]);
+          shadow && shadow->getDeclName().isIdentifier() && shadow->getName() == name &&
+          shadow->getDeclContext()->getRedeclContext()->Equals(here)) {
+        Clashes.insert({cell, i});
+        found = true;
+      }
+  return found;
+}
+
+static bool isAboutLinkage(unsigned error) {
+  return error == diag::err_non_static_static || error == diag::err_static_non_static;
+}
+
+/// An earlier cell's declaration of the same entity; the given one itself if there is none.
+std::optional<DeclarationId> Redefinitions::earlierThan(const NamedDecl &decl) const {
+  std::optional<DeclarationId> found;
+  for (const Decl *each : decl.redecls())
+    if (auto place = ByPlace.find(each->getLocation()); place != ByPlace.end())
+      found = found ? std::min(*found, place->second) : place->second;
+  return found;
+}
+
+void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earlier,
+                          const SourceManager &sources) {
+  if (isAmbiguousCall(error))
+    return clashOfCandidates(at, earlier);
+  std::optional<DeclarationId> id =
+      earlier.isValid() ? find(earlier, sources) : findAtOffsetOf(at, sources);
+  if (id && id->cell == Cell && isAboutLinkage(error)) // which the cell's own has of an earlier
+    id = earlierThan(declaration(*id));
+  if (id && id->cell == Cell)
+    return;
+  // What a using declaration itself names is not the name in question.
+  bool atEarlier = error == diag::err_using_decl_conflict && earlier.isValid();
+  std::string name = nameAt(atEarlier ? earlier : at, sources, Names->getLangOpts());
+  if (!id) {
+    clashThroughUsing(nullptr, name);
+    return;
+  }
+  // What a header brings is not the user's to define again, nor does a header take the user's names
+  // away. Only a file that is included again defines its own names again.
+  SourceLocation place = declaration(*id).getLocation();
+  llvm::StringRef file = sources.getFilename(sources.getFileLoc(at));
+  if (sources.isInSystemHeader(place) ||
+      (!file.empty() && file != sources.getFilename(sources.getFileLoc(place))))
+    return;
+  if (clashThroughUsing(&declaration(*id), name))
+    return;
+  if (const auto *space = dyn_cast<NamespaceDecl>(&declaration(*id));
+      space && space->getName() != name)
+    id = findAlias(*space, name).value_or(*id); // Clang points at what the alias stands for
+  const NamedDecl &decl = declaration(*id);
+  if (isa<NamespaceDecl>(decl) && decl.getName() != name)
+    return;
+  if ((error == diag::err_redefinition || error == diag::err_inline_decl_follows_def) &&
+      canLoseBody(decl))
+    id->part = DeclarationId::body;
+  if (id->part == DeclarationId::body || canBeHidden(decl))
+    Clashes.insert(*id);
+}
+
+/// Of the functions that a call may mean, those stand aside that take what was a type of this name.
+/// Until such a call they stay, for the old objects.
+void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candidate) {
+  auto place = ByPlace.find(candidate);
+  if (place == ByPlace.end())
+    return;
+  if (std::exchange(Call, call) != call)
+    Candidates.clear();
+  for (const DeclarationId &other : Candidates) {
+    const DeclarationId &older = std::min(other, place->second);
+    if (older.cell != Cell && canBeHidden(declaration(older)) &&
+        areWrittenAlike(declaration(other), declaration(place->second)))
+      Clashes.insert(older);
+  }
+  Candidates.push_back(place->second);
+}
+
+std::optional<DeclarationId> Redefinitions::findAlias(const NamespaceDecl &space,
+                                                      llvm::StringRef name) const {
+  for (unsigned cell = Cell; cell-- > 0;)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i)
+      if (const auto *alias = dyn_cast<NamespaceAliasDecl>(Declared[cell][i]);
+          alias && alias->getName() == name &&
+          alias->getNamespace()->getCanonicalDecl() == space.getCanonicalDecl())
+        return DeclarationId{cell, i};
+  return std::nullopt;
+}
+
+void Redefinitions::clashWithMacros() {
+  // They were there before their names were declared.
+  Clashes.insert(ReplacedMacros.begin(), ReplacedMacros.end());
+  const SourceManager &sources = Names->getSourceManager();
+  llvm::StringRef text = sources.getBufferData(Files[Cell]);
+  Lexer lexer(sources.getLocForStartOfFile(Files[Cell]), Names->getLangOpts(), text.data(),
+              text.data(), text.data() + text.size());
+  Token before;
+  before.startToken();
+  for (Token token;; before = token) {
+    lexer.LexFromRawLexer(token);
+    if (token.is(tok::eof))
+      return;
+    if (token.isNot(tok::raw_identifier) || before.is(tok::hash) ||
+        !(mayPrecedeName(before) || before.isOneOf(tok::comma, tok::semi, tok::coloncolon,
+                                                   tok::l_square, tok::l_brace, tok::r_brace)))
+      continue;
+    Preprocessor &preprocessor = Names->getPreprocessor();
+    if (auto macro = earlierMacro(*preprocessor.getIdentifierInfo(token.getRawIdentifier())))
+      Clashes.insert(*macro);
+  }
+}
+
+/// The macro of this name, if an earlier cell has defined it.
+std::optional<DeclarationId> Redefinitions::earlierMacro(const IdentifierInfo &name) const {
+  if (!name.hasMacroDefinition())
+    return std::nullopt;
+  const SourceManager &sources = Names->getSourceManager();
+  SourceLocation at = Names->getPreprocessor().getMacroInfo(&name)->getDefinitionLoc();
+  for (unsigned cell = 1; cell < Cell; ++cell)
+    if (Files[cell].isValid() && Files[cell] == sources.getFileID(at))
+      return DeclarationId{cell, sources.getFileOffset(at), DeclarationId::macro};
+  return std::nullopt;
+}
+
+} // namespace farside

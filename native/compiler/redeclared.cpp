@@ -1,0 +1,131 @@
+#include "redeclared.h"
+
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/DeclContextInternals.h"
+#include "clang/AST/DeclTemplate.h"
+#include "clang/Sema/IdentifierResolver.h"
+#include "clang/Sema/Scope.h"
+#include "clang/Sema/Sema.h"
+
+namespace farside {
+
+using namespace clang;
+
+SourceLocation placeOf(const NamedDecl &decl) {
+  if (const auto *alias = dyn_cast<TypeAliasTemplateDecl>(&decl))
+    return alias->getTemplatedDecl()->getLocation();
+  return decl.getLocation();
+}
+
+NamedDecl &found(NamedDecl &decl) {
+  if (TemplateDecl *described = decl.getDescribedTemplate())
+    return *described;
+  return decl;
+}
+
+bool isStaticMember(const NamedDecl &decl) {
+  const auto *variable = dyn_cast<VarDecl>(&decl);
+  return variable && variable->isStaticDataMember() && variable->isOutOfLine();
+}
+
+static void removeFrom(DeclContext &context, NamedDecl &decl) {
+  if (StoredDeclsMap *map = context.getPrimaryContext()->getLookupPtr())
+    if (auto entry = map->find(decl.getDeclName()); entry != map->end())
+      if (llvm::is_contained(entry->second.getLookupResult(), &decl))
+        entry->second.remove(&decl);
+}
+
+/// The contexts whose lookup finds what is declared in this one: that itself, and those around what
+/// is transparent, as `extern "C"` and inline namespaces are.
+static llvm::SmallVector<DeclContext *, 4> findingContexts(DeclContext &context) {
+  llvm::SmallVector<DeclContext *, 4> all{&context};
+  while (all.back()->isTransparentContext() || all.back()->isInlineNamespace())
+    all.push_back(all.back()->getParent());
+  return all;
+}
+
+const DeclContext &withoutUnnamed(const DeclContext &context) {
+  const DeclContext *scope = context.getRedeclContext();
+  const auto *space = dyn_cast<NamespaceDecl>(scope);
+  return space && space->isAnonymousNamespace() ? *space->getParent()->getRedeclContext() : *scope;
+}
+
+void removeFromLookup(Sema &sema, NamedDecl &decl) {
+  // There Clang looks whether what is extern "C" is the same wherever it is declared.
+  removeFrom(*decl.getASTContext().getExternCContextDecl(), decl);
+  for (DeclContext *context : findingContexts(*decl.getDeclContext()))
+    removeFrom(*context, decl);
+  if (sema.TUScope && sema.TUScope->isDeclScope(&decl)) {
+    sema.IdResolver.RemoveDecl(&decl);
+    sema.TUScope->RemoveDecl(&decl);
+  }
+}
+
+std::vector<NamedDecl *> visible(Sema &sema, NamedDecl &decl) {
+  std::vector<NamedDecl *> all;
+  auto add = [&](NamedDecl *other) {
+    if (other->getCanonicalDecl() == decl.getCanonicalDecl() && !llvm::is_contained(all, other))
+      all.push_back(other);
+  };
+  auto addThoseIn = [&](const DeclContext &context) {
+    if (StoredDeclsMap *map = context.getPrimaryContext()->getLookupPtr())
+      if (auto entry = map->find(decl.getDeclName()); entry != map->end())
+        for (NamedDecl *other : entry->second.getLookupResult())
+          add(other);
+  };
+  for (const DeclContext *context : findingContexts(*decl.getDeclContext())) {
+    context->lookup(decl.getDeclName()); // which makes the table, if nobody has asked so far
+    addThoseIn(*context);
+  }
+  // There the first declaration of what is extern "C" stays.
+  addThoseIn(*decl.getASTContext().getExternCContextDecl());
+  for (auto i = sema.IdResolver.begin(decl.getDeclName()); i != sema.IdResolver.end(); ++i)
+    add(*i);
+  return all;
+}
+
+bool haveOneSymbol(const NamedDecl &before, const NamedDecl &now) {
+  const FunctionDecl *old = before.getAsFunction();
+  const FunctionDecl *function = now.getAsFunction();
+  if (!old || !function)
+    return false;
+  auto ofTemplate = [](const FunctionDecl &each) {
+    return each.getDescribedFunctionTemplate() || each.getPrimaryTemplate();
+  };
+  if (ofTemplate(*old) || ofTemplate(*function))
+    return old->getCanonicalDecl() == function->getCanonicalDecl();
+  return old->getFormalLinkage() == function->getFormalLinkage() &&
+         old->isExternC() == function->isExternC() &&
+         function->getASTContext().hasSameType(old->getType(), function->getType());
+}
+
+bool takesPlaceOf(const NamedDecl &now, const NamedDecl &before) {
+  return !before.getAsFunction()->isInlined() || now.getAsFunction()->isInlined();
+}
+
+bool isAliasOfSameName(const NamedDecl &decl, const TagDecl &tag) {
+  const auto *alias = dyn_cast<TypedefNameDecl>(&decl);
+  if (!alias || !alias->getDeclContext()->getRedeclContext()->Equals(
+                    tag.getDeclContext()->getRedeclContext()))
+    return false;
+  const TagDecl *named = alias->getUnderlyingType()->getAsTagDecl();
+  return named && named->getCanonicalDecl() == tag.getCanonicalDecl();
+}
+
+bool areOverloads(const NamedDecl &before, const NamedDecl &now) {
+  const auto *old = dyn_cast<FunctionDecl>(&before);
+  const auto *function = dyn_cast<FunctionDecl>(&now);
+  const ASTContext &ast = now.getASTContext();
+  if (!old || !function || !ast.getLangOpts().CPlusPlus ||
+      (old->isExternC() && function->isExternC()))
+    return false;
+  if (old->getNumParams() != function->getNumParams())
+    return true;
+  for (unsigned i = 0; i < old->getNumParams(); ++i)
+    if (!ast.hasSameUnqualifiedType(old->getParamDecl(i)->getType(),
+                                    function->getParamDecl(i)->getType()))
+      return true;
+  return false;
+}
+
+} // namespace farside
