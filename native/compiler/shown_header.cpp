@@ -260,7 +260,7 @@ template <class T> void flag(void *out, T &value) {
 }
 template <class T, unsigned G> void matched(void *out, T &value) {
   if (!value.matched)
-    return __farside::none(out);
+    return (G & __GIVEN) != 0 ? __farside::none(out) : __farside::word(out, "no match");
   auto text = value.str();
   __farside::show<decltype(text), G>(out, text);
 }
