@@ -41,6 +41,10 @@ _WHOLE_INPUT = (
     "farside::wire::Reader"
     " __fs_in(__fs_data, __fs_size, __fs_memory, __fs_memory_size, &__fs_kept);",
 )
+# The result is made where it lives on, even if nothing can move it.
+_ALIVE = (
+    "farside::wire::Alive{__fs_given} + [&]() __attribute__((nodebug)) -> decltype(auto) { return"
+)
 _FLEXIBLE_TYPE = re.compile(
     r"'(?:const )?(?:farside::wire::)?(?:Flexible|Function|Callable)'"
     r"((?: to '[^\n]*' for (\d+)\w\w argument)?)"
@@ -151,7 +155,7 @@ def stub_text(
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
     # Clang would have the call trap.
     lines.append('#pragma clang diagnostic error "-Wnon-pod-varargs"')
-    lines.append(f"farside::wire::{'Alive' if alive else 'Result'}{{__fs_given}},")
+    lines.append(_ALIVE if alive else "farside::wire::Result{__fs_given},")
     before, between, after = _shape(callee, len(gives))
     lines.append(before)
     callee_line = len(lines)
@@ -161,7 +165,7 @@ def stub_text(
         argument_lines[len(lines)] = index
         if index + 1 < len(gives):
             lines.append(between if index == 0 else ",")
-    lines.append(f"{after};")
+    lines.append(f"{after}; }};" if alive else f"{after};")
     lines.append("#pragma clang diagnostic pop")
     lines.append("if (!__fs_given) __farside_value(0, nullptr, 0);")
     for index, argument in enumerate(arguments):
