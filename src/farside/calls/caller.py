@@ -32,6 +32,7 @@ from farside.calls.stub import (
     narrowings,
     refusal,
     stub_text,
+    written,
 )
 from farside.calls.wire import Encoder, Memory
 from farside.errors import (
@@ -200,6 +201,8 @@ class Calls:
         stub = self._find(callee, _key(described, alive))
         if stub is None:
             stub = self._make(callee, described, recovering, alive=alive)
+        # What the same code serves is not always called the same.
+        stub = stub._replace(what=_what(callee, described))
         memory = self._memory if self._execution.calls.is_local else None
         self._memory.begin()
         encoder = Encoder(self.callbacks, memory)
@@ -394,7 +397,7 @@ class Calls:
         """
         if self._options.language != "c++":
             raise OptionError("calls from Python need a session of C++ (language)")
-        what = f"call of {callee}({', '.join(each.said for each in described)})"
+        what = _what(callee, described)
         with recovering(what):
             with self._gate.wait():
                 _ = self._execution.platform  # waits for the executor
@@ -622,6 +625,10 @@ def _gone(name: str, kind: str) -> ValueGone:
         name,
         0,
     )
+
+
+def _what(callee: str, described: Sequence[Argument]) -> str:
+    return f"call of {written(callee, [each.said for each in described])}"
 
 
 def _key(described: Sequence[Argument], alive: bool) -> str:

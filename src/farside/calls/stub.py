@@ -299,6 +299,13 @@ def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, fil
     return {index for index in found if index is not None}
 
 
+def written(callee: str, said: Sequence[str]) -> str:
+    """Return a call as messages have it; a member function stands behind its object."""
+    if callee.startswith(".") and said:
+        return f"{said[0]}{callee}({', '.join(said[1:])})"
+    return f"{callee}({', '.join(said)})"
+
+
 def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
     """Tell whether other forms of the arguments may do better."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
@@ -316,7 +323,7 @@ def refusal(
     """Return what is raised for a call that Clang refused."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
     first = errors[0] if errors else None
-    call = f"{callee}({', '.join(said)})"
+    call = written(callee, said)
     if first is None:
         return ArgumentMismatch(f"{call} cannot be compiled", callee, (), tuple(diagnostics))
     inside = first.file == file
