@@ -338,7 +338,9 @@ def _aggregate(value: CppObject, leaves: list[object]) -> str:
                     " Python"
                 )
             leaves.append(member)
-            made = f"farside::wire::member<decltype({kind}::{name})>(__fs_in)"
+            points = isinstance(member, int) and str(getattr(member, "type", "")).endswith("*")
+            read = "pointerMember" if points else "member"
+            made = f"farside::wire::{read}<decltype({kind}::{name})>(__fs_in)"
         parts.append(f".{name} = {made}")
     return f"{kind}{{{', '.join(parts)}}}"
 

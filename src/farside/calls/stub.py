@@ -31,8 +31,20 @@ _NARROWING = (
 _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
 _POINTER_TAKEN = "a template takes this pointer"
-_FLEXIBLE = "farside::wire::"
-_VALUES = re.compile(r"farside::wire::(?!cut)")
+_CAST = "a cast changes this to "
+_ONLY_CAST = "only a cast turns this to "
+_FLOATS = ("float", "double", "long double")
+_FORWARDED = "a template of the library is given this"
+_OBJECTS = ("@", "*", "#")  # the keys of such begin with these
+_NO_TEXT = "a null pointer is no text"
+_WIRE = "farside::wire::"
+_VALUES = re.compile(r"farside::wire::(?!cut|Forwarded)")
+# Types that are no name of a call in C++: of several words, and pointers.
+_NO_SIMPLE_TYPE = re.compile(
+    r"\s*(?:(?:const|volatile|unsigned|signed|long|short|int|char|double|__int128)\b\s*){2,}"
+    r"|(?!.*\boperator\b)[\w:<>,\s*]+\*\s*(?:const\s*)?",
+    re.DOTALL,
+)
 # Of native/include/farside/call_callables.h.
 _REFERENCE = "a Python callable returns no reference"
 _WHOLE = ("values", "complex", "times")  # headers for more than numbers
@@ -61,6 +73,7 @@ _UNKNOWN = (
 _NO_MEMBER = "no member named"
 # Of native/include/farside/call_values.h.
 _TOO_OLD = "calls with more than numbers need C++20 or later"
+_MEMBER = re.compile(r"farside::wire::member<decltype\((.*?)\)>")
 _USES_DELETED = "attempt to use a deleted function"
 _DELETED_HERE = "explicitly marked deleted here"
 _COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
@@ -346,7 +359,7 @@ def refusal(
     if inside and first.line in text.copies:
         return ArgumentMismatch(
             f"{call}: an object of {text.copies[first.line]} cannot be made again of its members"
-            f" ({_without_stub(first.message)}); make one in the program, with session.new",
+            f" ({_of_member(text, first)}); make one in the program, with session.new",
             callee,
             (),
             tuple(diagnostics),
@@ -354,7 +367,7 @@ def refusal(
     if _REFERENCE in first.message:
         reason = first.message[first.message.index(_REFERENCE) :]
         return ArgumentMismatch(f"{call}: {reason}", callee, (), tuple(diagnostics))
-    if _FLEXIBLE in first.message:
+    if _WIRE in first.message:
         return ArgumentMismatch(
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"
             ' one, as in farside.As("std::vector<int>", …)',
@@ -385,6 +398,15 @@ def refusal(
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
         return ArgumentCount(message, callee, candidates, tuple(diagnostics))
     return ArgumentMismatch(message, callee, candidates, tuple(diagnostics))
+
+
+def _of_member(text: StubText, error: Diagnostic) -> str:
+    """Return why a copy cannot be made again: which member it is, where that is known."""
+    line = text.code.split("\n")[error.line - 1]
+    found = _MEMBER.match(line, line.rfind(_WIRE, 0, error.column - 1 + len(_WIRE)))
+    if found is None or "'member'" not in error.message:
+        return _without_stub(error.message)
+    return f"values of Python's do not become {found.group(1)}, of this type"
 
 
 def _python_type(said: Sequence[str], found: re.Match[str]) -> str:
