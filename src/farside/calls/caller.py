@@ -21,15 +21,17 @@ from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, describe, letter_of
+from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, Form, describe, letter_of
 from farside.calls.callbacks import Callbacks
 from farside.calls.results import given, python_of
 from farside.calls.stub import (
     check_deduced,
     check_pointers,
     converted,
+    forwarded,
     may_try_again,
     narrowings,
+    only_cast,
     refusal,
     stub_text,
     written,
@@ -54,7 +56,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from farside.api.values import ValueNames
-    from farside.calls.arguments import Form
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
     from farside.interrupts import InterruptGate
@@ -487,13 +488,21 @@ class Calls:
                             raise gone
                 return compiled, text.symbol, error
             if accepted is None:
+                cast = only_cast(callee, described, compiled.diagnostics, text, file)
+                if cast is not None:
+                    return compiled, text.symbol, cast
                 check_deduced(callee, said, compiled.diagnostics, text, file)
                 pointers = {n for n, form in enumerate(forms) if form is TEXT_POINTER}
                 check_pointers(callee, pointers, compiled.diagnostics, text, file)
             changed = converted(compiled.diagnostics, text, file)
             if accepted is None:
                 accepted = compiled, text.symbol
-                exact = {index: described[index].exact for index in changed}
+                handed_on: dict[int, Form | None] = {
+                    index: Form(forms[index].forwarded, "@")
+                    for index in forwarded(compiled.diagnostics, text, file)
+                    if forms[index].forwarded and index not in narrowed
+                }
+                exact = handed_on | {index: described[index].exact for index in changed}
             elif changed.isdisjoint(exact):
                 return compiled, text.symbol, None
             else:  # that took the form itself for a value, as std::any does

@@ -202,6 +202,8 @@ def _shape(callee: str, count: int) -> tuple[str, str, str]:
     """Return what comes before the first argument, after it, and after the last."""
     if callee.startswith(".") and count:
         return "", f"{callee}(", ")" if count > 1 else f"{callee}())"[:-1]
+    if _NO_SIMPLE_TYPE.fullmatch(callee):
+        return f"typename farside::wire::Itself<{callee}>::type(", ",", ")"
     found = _OPERATOR.fullmatch(callee)
     if found is None or callee.count("(") > 1:
         return f"{callee}(", ",", ")"
@@ -231,14 +233,15 @@ def narrowings(
     """
     found: dict[int, str] = {}
     for each in diagnostics:
-        if each.option not in _NARROWING or each.file != file:
+        warned = each.option in _NARROWING or each.message.startswith(_CAST)
+        if not warned or each.file != file:
             continue
         index = text.argument_lines.get(each.line)
         match = _TO.search(each.message)
         if index is None or match is None:
             continue
         kind = match.group(2) or match.group(1)
-        smaller = each.option == "-Wimplicit-float-conversion"
+        smaller = each.option == "-Wimplicit-float-conversion" or kind in _FLOATS
         if smaller and not forms[index].narrowed:
             continue
         if not (smaller or forms[index].narrows_integers):
@@ -258,6 +261,45 @@ def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> s
     a ``long``.
     """
     return _marked(_CONVERTED, diagnostics, text, file)
+
+
+def forwarded(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
+    """Return the numbers that a template of the library hands on to what converts them."""
+    return _marked(_FORWARDED, diagnostics, text, file)
+
+
+def only_cast(
+    callee: str,
+    described: Sequence[Argument],
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    file: str,
+) -> ArgumentMismatch | None:
+    """Return the refusal of what Clang accepts and no value of Python's means.
+
+    That is a pointer that becomes a bool or a number, and a null pointer to text for a string.
+    With objects of the program's, and pointers that it gave, C++ may do as it does.
+    """
+    said = [each.said for each in described]
+    for each in diagnostics:
+        index = text.argument_lines.get(each.line)
+        if index is None or described[index].key[:1] in _OBJECTS or each.file != file:
+            continue
+        if each.message.startswith(_ONLY_CAST):
+            match = _TO.search(each.message)
+            kind = (match.group(2) or match.group(1)) if match else "that"
+        elif each.message == _NO_TEXT:
+            kind = "text"
+        else:
+            continue
+        this = "None" if said[index] == "None" else f"this {said[index]}"
+        return ArgumentMismatch(
+            f"{written(callee, said)}: argument {index + 1}: {this} cannot become {kind}",
+            callee,
+            (),
+            tuple(diagnostics),
+        )
+    return None
 
 
 def check_deduced(
