@@ -69,6 +69,14 @@ bool takesNullForText(const CXXConstructExpr &made) {
   return text;
 }
 
+/// Whether a function is of the standard library, perhaps as a member of a class.
+bool isOfLibrary(const FunctionDecl &function) {
+  const DeclContext *context = function.getDeclContext();
+  while (!context->isTranslationUnit() && !context->isStdNamespace())
+    context = context->getParent();
+  return context->isStdNamespace();
+}
+
 class StubVisitor : public RecursiveASTVisitor<StubVisitor> {
 public:
   explicit StubVisitor(DiagnosticsEngine &diagnostics) : Diagnostics(diagnostics) {}
@@ -79,9 +87,13 @@ public:
     // Of an operator that is a member the first argument is the object.
     const auto *method = dyn_cast_or_null<CXXMethodDecl>(call->getDirectCallee());
     unsigned first = isa<CXXOperatorCallExpr>(call) && method != nullptr && method->isInstance();
-    for (unsigned number = first; number < call->getNumArgs(); ++number)
-      checkText(*call->getArg(number), call->getDirectCallee(), number - first,
-                templateArguments(*call->getCallee()));
+    unsigned written = templateArguments(*call->getCallee());
+    for (unsigned number = first; number < call->getNumArgs(); ++number) {
+      checkText(*call->getArg(number), call->getDirectCallee(), number - first, written);
+      // What the number is does not say what is made of it: `make_unique<int>`, `emplace_back`.
+      if (call->getDirectCallee() != nullptr && (written > 0 || method != nullptr))
+        checkForwarded(*call->getArg(number), *call->getDirectCallee(), number - first, written);
+    }
     return true;
   }
 
@@ -90,8 +102,29 @@ public:
       check(*argument);
     if (takesNullForText(*made))
       warn(*made->getArg(0), "a null pointer becomes text");
-    for (unsigned number = 0; number < made->getNumArgs(); ++number)
+    for (unsigned number = 0; number < made->getNumArgs(); ++number) {
       checkText(*made->getArg(number), made->getConstructor(), number, 0);
+      checkForwarded(*made->getArg(number), *made->getConstructor(), number, 0);
+    }
+    return true;
+  }
+
+  /// A cast that is written as a call, `int(x)`, is allowed what no parameter of that type is.
+  bool VisitCXXFunctionalCastExpr(CXXFunctionalCastExpr *written) {
+    checkCast(*written, written->getType());
+    const Expr *inner = written->getSubExpr();
+    for (const auto *cast = dyn_cast<ImplicitCastExpr>(inner);
+         cast != nullptr && cast->isPartOfExplicitCast();
+         cast = dyn_cast<ImplicitCastExpr>(cast->getSubExpr()))
+      checkCast(*cast, written->getType());
+    return true;
+  }
+
+  /// Clang warns of no other number and no pointer that becomes a bool.
+  bool VisitImplicitCastExpr(ImplicitCastExpr *cast) {
+    if (!cast->isPartOfExplicitCast() &&
+        (cast->getCastKind() == CK_IntegralToBoolean || cast->getCastKind() == CK_PointerToBoolean))
+      checkCast(*cast, cast->getType());
     return true;
   }
 
@@ -107,6 +140,55 @@ private:
     const auto &made = *cast<CXXConstructExpr>(given);
     if (made.getNumArgs() > 0 && made.getConstructor()->getPrimaryTemplate() != nullptr)
       warn(*made.getArg(0), "a constructor template converts this");
+  }
+
+  static bool isText(QualType type) {
+    return type->isPointerType() && type->getPointeeType()->isAnyCharacterType();
+  }
+
+  /// Whether an argument is a number that Python gave, and no object of the program's.
+  static bool isGivenNumber(const Expr &argument) {
+    const Expr *given = argument.IgnoreParenImpCasts();
+    return isa<CXXStaticCastExpr>(given) && given->getType()->isArithmeticType();
+  }
+
+  /// What a cast may make of an argument other than the same value.
+  void checkCast(const CastExpr &cast, QualType to) {
+    switch (cast.getCastKind()) {
+    case CK_IntegralCast:
+    case CK_FloatingCast:
+    case CK_FloatingToIntegral:
+    case CK_IntegralToBoolean:
+    case CK_FloatingToBoolean:
+      if (isGivenNumber(*cast.getSubExpr()))
+        Diagnostics.Report(
+            cast.getSubExpr()->getBeginLoc(),
+            Diagnostics.getCustomDiagID(DiagnosticsEngine::Warning, "a cast changes this to %0"))
+            << to.getUnqualifiedType();
+      break;
+    case CK_BitCast:
+    case CK_IntegralToPointer:
+    case CK_PointerToIntegral:
+    case CK_PointerToBoolean:
+    case CK_LValueBitCast:
+    case CK_ReinterpretMemberPointer:
+      Diagnostics.Report(
+          cast.getSubExpr()->getBeginLoc(),
+          Diagnostics.getCustomDiagID(DiagnosticsEngine::Warning, "only a cast turns this to %0"))
+          << to.getUnqualifiedType();
+      break;
+    default:
+      break;
+    }
+  }
+
+  /// A number that a template of the library hands on, to be converted where Clang does not warn.
+  void checkForwarded(const Expr &argument, const FunctionDecl &called, unsigned number,
+                      unsigned given) {
+    const FunctionTemplateDecl *pattern = called.getPrimaryTemplate();
+    if (pattern != nullptr && isOfLibrary(called) && isGivenNumber(argument) &&
+        isDeduced(*pattern, number, given))
+      warn(*argument.IgnoreParenImpCasts(), "a template of the library is given this");
   }
 
   /// A pointer to text that a template takes for a value of its own, to be added to or kept.

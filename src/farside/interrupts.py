@@ -19,6 +19,8 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from farside.errors import SessionClosed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
@@ -74,7 +76,13 @@ class InterruptGate:
             self.let_go()
 
     def hold(self) -> None:
-        """Begin what `held` does; `let_go` ends it."""
+        """Begin what `held` does; `let_go` ends it.
+
+        Raises:
+            SessionClosed: the gate is closed, as it is at the end of the interpreter.
+        """
+        if self._reader < 0:
+            raise SessionClosed("this session was closed; start another")
         self._forget()
         thread = threading.get_ident()
         self._installed = (

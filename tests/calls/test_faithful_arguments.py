@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 from farside import As
@@ -197,3 +198,108 @@ def check_nulls(session: Session) -> None:
     taken = {"maybe": 0, "last": 1, "pointer": 1, "shared": 1, "optional": False, "plain": True}
     assert {name: session.call(name, None) for name in taken} == taken
     assert [session.call(name, "x") for name in ("text", "maybe")] == [1, 2]
+
+
+BY_NAME = """
+#include <any>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+struct Own { int a; Own(int a) : a(a) {} };
+struct Meters { template <class T> Meters(T v) : m(v) {} double m; };
+bool yes(bool b) { return b; }
+int bits(std::vector<bool> v) { return (int)v.size(); }
+int length(std::string s) { return (int)s.size(); }
+int pointed(const char *s) { return s != nullptr; }
+double half(double x) { return x / 2; }
+long double exact(long double x) { return x; }
+"""
+BY_NAME_FITS = [
+    ("std::pair<int,int>", (2, 1), (2, 1)),
+    ("std::pair<int,float>", (np.int64(2), 1.5), (2, 1.5)),
+    ("std::tuple<int,unsigned char>", (2, 200), (2, 200)),
+    ("std::optional<int>", (5,), 5),
+    ("std::variant<int,double>", (2.5,), 2.5),
+    ("std::any", (3,), 3),
+    ("std::pair", (1, 2), (1, 2)),
+    ("std::make_pair", (1, 2), (1, 2)),
+    ("std::make_unique<int>", (2,), 2),
+    ("std::make_unique<std::any>", (3,), 3),
+    ("std::make_optional<int>", (2,), 2),
+    ("int", (7,), 7),
+    ("char", ("x",), "x"),
+    ("bool", (1,), True),
+    ("float", (2.5,), 2.5),
+    ("unsigned char", (200,), 200),
+    ("yes", (1,), True),
+    ("yes", (np.bool_(True),), True),
+    ("yes", (np.array(False),), False),
+    ("bits", ([1, 0],), 2),
+    ("bits", (np.array([1, 0]),), 2),
+    ("pointed", (None,), 0),
+    ("half", (np.longdouble(1),), 0.5),
+    ("exact", (np.longdouble(1),), 1),
+]
+BY_NAME_MISFITS = [
+    ("std::pair<int,int>", (2**40, 1), "argument 1: 1099511627776 does not fit int"),
+    ("std::pair<int,int>", (np.int64(2**40), 1), "argument 1: 1099511627776 does not fit int"),
+    ("std::tuple<int,unsigned char>", (2, 300), "argument 2: 300 does not fit unsigned char"),
+    ("std::optional<int>", (2.5,), "argument 1: a float cannot become int"),
+    ("std::make_unique<int>", (2.5,), "a float cannot become int"),
+    ("std::make_unique<Own>", (2**40,), "1099511627776 does not fit int"),
+    ("std::make_shared<int>", (2**40,), "1099511627776 does not fit int"),
+    ("std::make_optional<int>", (2.5,), "a float cannot become int"),
+    ("std::make_any<int>", (2.5,), "a float cannot become int"),
+    ("int", (2**40,), "1099511627776 does not fit int"),
+    ("int", (2.5,), "is a float and would become int"),
+    ("char", (300,), "300 does not fit char"),
+    ("std::byte", (300,), "300 does not fit std::byte"),
+    ("long", (1e30,), "is a float and would become long"),
+    ("float", (1e300,), r"1e\+300 does not fit float"),
+    ("unsigned char", (300,), "300 does not fit unsigned char"),
+    ("int*", (5,), r"this int cannot become int \*"),
+    ("bool", ("x",), "str"),
+    ("yes", ("False",), "'std::string'"),
+    ("yes", ("",), "'std::string'"),
+    ("yes", (2,), "2 does not fit bool"),
+    ("yes", (np.zeros(1),), "this ndarray of double, 1 cannot become bool"),
+    ("yes", (np.zeros(0),), "this ndarray of double, 0 cannot become bool"),
+    ("yes", (bytearray(1),), "this bytearray of unsigned char, 1 cannot become bool"),
+    ("bits", ([2, 0],), "2 does not fit bool"),
+    ("bits", (np.array([2, 0]),), "2 does not fit bool"),
+    ("length", (None,), "None cannot become"),
+    ("half", (np.longdouble("1e4000"),), "does not fit double"),
+]
+
+
+def test_types_and_factories_by_name_cut_nothing(session: Session) -> None:
+    session.run(BY_NAME)
+    found = [(name, given, session.call(name, *given)) for name, given, _ in BY_NAME_FITS]
+    assert found == BY_NAME_FITS
+    for name, given, message in BY_NAME_MISFITS:
+        with pytest.raises(ArgumentMismatch, match=message):
+            session.call(name, *given)
+    with pytest.raises(ArgumentMismatch, match="does not fit int"):
+        session.new("std::pair<int,int>", 2**40, 1)
+    assert session.call("Meters", 2.5).m == 2.5
+    numbers = session.new("std::vector<int>")
+    with pytest.raises(ArgumentMismatch, match="does not fit int"):
+        session.of(numbers).emplace_back(2**40)
+    assert session.of(numbers).emplace_back(5) == 5
+
+
+def test_an_error_says_what_this_call_was_given(session: Session) -> None:
+    session.run(BY_NAME)
+    for value, said in ((bytearray(b"xy"), "bytearray"), (memoryview(b"xyz"), "memoryview")):
+        with pytest.raises(ArgumentMismatch, match=rf"length\({said} of"):
+            session.fn.length(value)
+    numbers = session.new("std::vector<int>")
+    with pytest.raises(ArgumentMismatch, match=r"^std::vector<int>\.at\(int\)"):
+        session.of(numbers).at(-1)

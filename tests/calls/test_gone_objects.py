@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -77,3 +79,19 @@ def test_times_that_nanoseconds_cannot_hold(session: Session) -> None:
     assert isinstance(far, Value)
     assert far.text == "a time before 1678 or after 2261"
     assert shown(session.run("sys_days(year(2023) / 1 / 1)")) == "2023-01-01 00:00:00 UTC"
+
+
+def test_a_session_that_outlives_the_interpreter_says_that_it_is_closed() -> None:
+    code = (
+        "from farside.session import Session\n"
+        "class Late:\n"
+        "    def __init__(self, session): self.session = session\n"
+        "    def __del__(self):\n"
+        "        try: self.session.eval('1')\n"
+        "        except Exception as error: print(type(error).__name__, flush=True)\n"
+        "late = Late(Session())\n"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert (made.stdout, made.stderr) == ("SessionClosed\n", "")

@@ -54,6 +54,19 @@ def test_objects_live_on(session: Session) -> None:
         session.fn.total(unnamed, one)
 
 
+def test_objects_are_made_in_place(session: Session) -> None:
+    session.run(
+        "#include <mutex>\nstruct Bare { int a; Bare(int a) : a(a) {} Bare(const Bare &) = delete; };"
+        "Bare bare(int a) { return Bare(a); } Bare one(1); Bare &old() { return one; }" + _COUNTER
+    )
+    session.new("std::mutex")
+    for callee, number in (("Bare", 5), ("bare", 6)):
+        assert session.eval(f"{session.new(callee, number)}.a") == number
+    assert session.eval(f"&{session.new('old')} == &one") is True
+    with pytest.raises(CallError, match=r"type without a name.*auto name = adder"):
+        session.new("adder", 3)
+
+
 def test_what_has_no_form_is_told_by_its_place(session: Session) -> None:
     session.run("int add(int a, int b) { return a + b; }\nvoid nothing(int) {}")
     for wrong in (object(), As("int", object())):

@@ -34,17 +34,20 @@ constexpr bool isNumber = __is_arithmetic(T) && !__is_same(T, char) && !__is_sam
 template <class T>
 constexpr bool isUnnamed = typeName<T>().contains("(lambda") || typeName<T>().contains("(unnamed");
 
-/// Gives an object as what it is and where it is; a value lives on from here.
+/// Gives an object as what it is and where it is.
+template <class T> void giveAt(const volatile T *object) {
+  constexpr TypeName name = typeName<T>();
+  __farside_value(18, name.text, name.size);
+  __farside_value(12, &object, sizeof object);
+}
+
+/// The same; a value lives on from here.
 template <class T> void giveAlive(T &&value) {
   using Bare = __remove_cvref(T);
-  constexpr TypeName name = typeName<Bare>();
-  const volatile void *at = nullptr;
   if constexpr (__is_lvalue_reference(T))
-    at = __builtin_addressof(value);
+    giveAt<Bare>(__builtin_addressof(value));
   else
-    at = new Bare(static_cast<T &&>(value));
-  __farside_value(18, name.text, name.size);
-  __farside_value(12, &at, sizeof at);
+    giveAt<Bare>(new Bare(static_cast<T &&>(value)));
 }
 
 template <class T> void give(T &&value) {
@@ -75,12 +78,23 @@ struct Result {
   }
 };
 
-/// As `Result`, for what is to live on.
+/// `Alive() + [&]() -> decltype(auto) { return f(x); }` keeps what f returns: a value is made where
+/// it lives on, so that it need not be one that can be moved.
 struct Alive {
   bool &Given;
-  template <class T> void operator,(T &&value) const {
-    Given = true;
-    giveAlive(static_cast<T &&>(value));
+  template <class Make> void operator+(const Make &make) const {
+    using T = decltype(make());
+    if constexpr (__is_void(T)) {
+      make();
+    } else {
+      using Bare = __remove_cvref(T);
+      Given = true;
+      if constexpr (__is_lvalue_reference(T)) {
+        giveAt<Bare>(__builtin_addressof(make()));
+      } else {
+        giveAt<Bare>(new Bare(make()));
+      }
+    }
   }
 };
 

@@ -81,4 +81,39 @@ template <class T, class From> T cut(unsigned argument, From value) {
   return result;
 }
 
+template <bool> struct If {};
+template <> struct If<true> {
+  using type = int;
+};
+
+/// A number that a template of the library hands on to what converts it: it becomes any type of
+/// numbers that holds it. It cannot be copied, so that nothing can keep it for a value of its own.
+template <class N> class Forwarded {
+public:
+  Forwarded(unsigned argument, N value) : Argument(argument), Value(value) {}
+  Forwarded(const Forwarded &) = delete;
+  Forwarded &operator=(const Forwarded &) = delete;
+
+  template <class T, typename If<__is_arithmetic(T)>::type = 0> operator T() const {
+    if constexpr (__is_floating_point(N) && !__is_floating_point(T)) {
+      constexpr TypeName name = typeName<T>();
+      __farside_refuse("argument %u: a float cannot become %.*s", Argument,
+                       static_cast<int>(name.size), name.text);
+    } else if constexpr (__is_floating_point(T) && !__is_floating_point(N)) {
+      return static_cast<T>(Value);
+    } else {
+      return cut<T>(Argument, Value);
+    }
+  }
+
+private:
+  unsigned Argument;
+  N Value;
+};
+
+/// A type, as the name of what is called: `unsigned char(x)` is no expression.
+template <class T> struct Itself {
+  using type = T;
+};
+
 } // namespace farside::wire

@@ -68,10 +68,16 @@ template <class T> std::basic_string<T> widened(std::string_view text) {
 
 template <> struct Read<bool> {
   static bool from(Reader &in) {
-    Tag tag = in.tag();
-    if (tag != Tag::Bool)
+    switch (Tag tag = in.tag()) {
+    case Tag::Bool:
+      return in.raw<unsigned char>() != 0;
+    case Tag::Int:
+      return number<bool>(in.raw<std::int64_t>());
+    case Tag::UInt:
+      return number<bool>(in.raw<std::uint64_t>());
+    default:
       misfit<bool>(tag);
-    return in.raw<unsigned char>() != 0;
+    }
   }
 };
 

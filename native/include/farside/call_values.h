@@ -99,8 +99,23 @@ template <class T, std::size_t N> auto readArray(Reader &in) {
   }
 }
 
+/// The number of an array of no dimensions.
+template <class T> T readScalar(Reader &in) {
+  in.tag();
+  return ArrayView::from(in).template at<T>(0);
+}
+
 /// A member of a class that is made again of its members.
-template <class T> T member(Reader &in) { return Read<std::remove_cv_t<T>>::from(in); }
+template <class T>
+  requires readable<std::remove_cv_t<T>>
+std::remove_cv_t<T> member(Reader &in) {
+  return Read<std::remove_cv_t<T>>::from(in);
+}
+
+/// The same of a pointer that C++ gave.
+template <class T> std::remove_cv_t<T> pointerMember(Reader &in) {
+  return reinterpret_cast<std::remove_cv_t<T>>(Read<unsigned long>::from(in));
+}
 
 /// Skips a value and returns where it was.
 inline Reader skip(Reader &in) {

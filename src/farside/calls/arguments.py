@@ -40,6 +40,7 @@ MADE = re.compile(r"\(\*reinterpret_cast<(.+) \*>\((0x[0-9a-f]+)ul /\* \d+ \*/\)
 _INT32 = range(-(1 << 31), 1 << 31)
 _INT64 = range(-(1 << 63), 1 << 63)
 _UINT64 = range(1 << 64)
+_FLOATS = ("float ", "double ", "long double ")
 _TYPE = re.compile(r"[\w:<>,*&\s\[\]()]+")
 
 
@@ -52,17 +53,20 @@ class Form(NamedTuple):
         headers: what they need.
         narrowed: as `declare`, where the parameter is a type of numbers, ``$``, that does not hold
             all values of this one; empty where there is no such form.
+        forwarded: as `declare`, for a template of the library that hands it on to what converts it;
+            empty where there is no such form.
     """
 
     declare: str
     give: str
     headers: tuple[str, ...] = ()
     narrowed: str = ""
+    forwarded: str = ""
 
     @property
     def narrows_integers(self) -> bool:
         """Whether `narrowed` is for integers."""
-        return bool(self.narrowed) and not self.declare.startswith(("double ", "float "))
+        return bool(self.narrowed) and not self.declare.startswith(_FLOATS)
 
 
 class Argument(NamedTuple):
@@ -120,8 +124,11 @@ def tagged(kind: str, headers: tuple[str, ...] = ()) -> Form:
     """Return the form of a type that ``farside::wire::Read`` reads."""
     read = "farside::wire::Read<{}>::from(__fs_in)".format
     form = rvalue(kind, read(kind), headers)
+    if kind not in _INTEGERS and f"{kind} " not in _FLOATS:
+        return form
     cut = f"$ @ = farside::wire::argument(#, [&] {{ return {read('$')}; }});"
-    return form._replace(narrowed=cut) if kind in _INTEGERS else form
+    handed = f"const farside::wire::Forwarded<{kind}> @(#, {read(kind)});"
+    return form._replace(narrowed=cut if kind in _INTEGERS else "", forwarded=handed)
 
 
 _INTEGERS = frozenset(
@@ -131,11 +138,14 @@ _INTEGERS = frozenset(
 ) | {"signed char", "__int128", "unsigned __int128"}
 
 _NARROWED = "$ @ = farside::wire::cut<$>(#, __fs_in.raw<{}>());"
+_FORWARDED = "const farside::wire::Forwarded<{0}> @(#, __fs_in.raw<{0}>());"
 
 
 def _raw(kind: str, wire: str) -> Form:
     declare = f"{kind} @ = static_cast<{kind}>(__fs_in.raw<{wire}>());"
-    return Form(declare, f"static_cast<{kind} &&>(@)", (), _NARROWED.format(wire))
+    return Form(
+        declare, f"static_cast<{kind} &&>(@)", (), _NARROWED.format(wire), _FORWARDED.format(wire)
+    )
 
 
 _BOOL = (Form("bool @ = __fs_in.raw<unsigned char>() != 0;", "static_cast<bool &&>(@)"),)
@@ -272,6 +282,8 @@ def describe(value: object) -> Argument:
     if isinstance(value, bytes):
         return _plain("b", (_STRING, FLEXIBLE), value, "bytes")
     view = array_of(value)
+    if view is not None and view.ndim == 0 and type(value).__name__ == "longdouble":
+        return _long_double(view)
     if view is not None:
         return _array(view, type(value).__name__)
     if isinstance(value, PathLike):
@@ -348,8 +360,10 @@ def _aggregate(kind: str, parts: list[tuple[str | Base, Any]], leaves: list[obje
                     " Python"
                 )
             leaves.append(member)
-            read = name if isinstance(part, Base) else f"decltype({kind}::{name})"
-            text = f"farside::wire::member<{read}>(__fs_in)"
+            kind_of = name if isinstance(part, Base) else f"decltype({kind}::{name})"
+            points = isinstance(member, int) and str(getattr(member, "type", "")).endswith("*")
+            read = "pointerMember" if points else "member"
+            text = f"farside::wire::{read}<{kind_of}>(__fs_in)"
         made.append(f".{part} = {text}" if designated else text)
     return f"{kind}{{{', '.join(made)}}}"
 
@@ -463,6 +477,16 @@ def _headers_of(view: memoryview) -> tuple[str, ...]:
 def _array_type(view: memoryview, constant: bool) -> str:
     name = elements_of(view).type
     return f"{'const ' if constant else ''}{name}, {view.ndim}"
+
+
+def _long_double(view: memoryview) -> Argument:
+    """Return the one number of numpy's that no number of Python's holds, as an array of none."""
+    read = "farside::wire::readScalar<{}>(__fs_in)".format
+    form = rvalue("long double", read("long double"))._replace(
+        narrowed=f"$ @ = farside::wire::argument(#, [&] {{ return {read('$')}; }});",
+        forwarded=f"const farside::wire::Forwarded<long double> @(#, {read('long double')});",
+    )
+    return Argument("(long double)[]", (form,), lambda encoder: encoder.array(view), "longdouble")
 
 
 def _array(view: memoryview, said: str) -> Argument:

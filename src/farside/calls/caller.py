@@ -21,18 +21,21 @@ from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, describe, letter_of
+from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, Form, describe, letter_of
 from farside.calls.callbacks import Callbacks
 from farside.calls.results import given, python_of
 from farside.calls.stub import (
     check_deduced,
     check_pointers,
     converted,
+    forwarded,
     may_try_again,
     narrowings,
     null_for_text,
+    only_cast,
     refusal,
     stub_text,
+    written,
 )
 from farside.calls.wire import Encoder, Memory
 from farside.errors import (
@@ -54,7 +57,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from farside.api.values import ValueNames
-    from farside.calls.arguments import Form
     from farside.execution import ExecutionSession
     from farside.frontend.client import CompiledCell, Compiler
     from farside.interrupts import InterruptGate
@@ -201,6 +203,8 @@ class Calls:
         stub = self._find(callee, _key(described, alive))
         if stub is None:
             stub = self._make(callee, described, recovering, alive=alive)
+        # What the same code serves is not always called the same.
+        stub = stub._replace(what=_what(callee, described))
         memory = self._memory if self._execution.calls.is_local else None
         self._memory.begin()
         encoder = Encoder(self.callbacks, memory)
@@ -395,7 +399,7 @@ class Calls:
         """
         if self._options.language != "c++":
             raise OptionError("calls from Python need a session of C++ (language)")
-        what = f"call of {callee}({', '.join(each.said for each in described)})"
+        what = _what(callee, described)
         with recovering(what):
             with self._gate.wait():
                 _ = self._execution.platform  # waits for the executor
@@ -494,13 +498,21 @@ class Calls:
             if null is not None:
                 return compiled, text.symbol, null
             if accepted is None:
+                cast = only_cast(callee, described, compiled.diagnostics, text, file)
+                if cast is not None:
+                    return compiled, text.symbol, cast
                 check_deduced(callee, said, compiled.diagnostics, text, file)
                 pointers = {n for n, form in enumerate(forms) if form is TEXT_POINTER}
                 check_pointers(callee, pointers, compiled.diagnostics, text, file)
             changed = converted(compiled.diagnostics, text, file)
             if accepted is None:
                 accepted = compiled, text.symbol
-                exact = {index: described[index].exact for index in changed}
+                handed_on: dict[int, Form | None] = {
+                    index: Form(forms[index].forwarded, "@")
+                    for index in forwarded(compiled.diagnostics, text, file)
+                    if forms[index].forwarded and index not in narrowed
+                }
+                exact = handed_on | {index: described[index].exact for index in changed}
             elif changed.isdisjoint(exact):
                 return compiled, text.symbol, None
             else:  # that took the form itself for a value, as std::any does
@@ -632,6 +644,10 @@ def _gone(name: str, kind: str) -> ValueGone:
         name,
         0,
     )
+
+
+def _what(callee: str, described: Sequence[Argument]) -> str:
+    return f"call of {written(callee, [each.said for each in described])}"
 
 
 def _key(described: Sequence[Argument], alive: bool) -> str:

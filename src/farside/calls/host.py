@@ -92,7 +92,8 @@ class Calling:
             a handle of the object, to be an argument of further calls: by reference, so that what
             they change stays. It lasts as long as the session, or until it is taken back.
 
-        Raises: as `call`; CallError where the function that was called returns nothing.
+        Raises: as `call`; CallError where the function that was called returns nothing, or an
+            object whose type has no name, as that of a lambda.
         """
         if named:
             _refuse_named(callee, named)
@@ -102,6 +103,13 @@ class Calling:
                 raise CallError(
                     f"{callee} was called and returned nothing (void) that could be kept; what"
                     " returns nothing is called with session.fn",
+                    callee,
+                )
+            if not found.name:
+                raise CallError(
+                    f"{callee} was called and returned an object of {found.type}: a type without a"
+                    " name, by which nothing can refer to what is kept; define a variable in a"
+                    f" cell, as in auto name = {callee}(…);",
                     callee,
                 )
             return found  # type: ignore[no-any-return]

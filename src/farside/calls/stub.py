@@ -32,8 +32,19 @@ _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
 _NULL_TEXT = "a null pointer becomes text"
 _POINTER_TAKEN = "a template takes this pointer"
-_FLEXIBLE = "farside::wire::"
-_VALUES = re.compile(r"farside::wire::(?!cut)")
+_CAST = "a cast changes this to "
+_ONLY_CAST = "only a cast turns this to "
+_FLOATS = ("float", "double", "long double")
+_FORWARDED = "a template of the library is given this"
+_OBJECTS = ("@", "*", "#")  # the keys of such begin with these
+_WIRE = "farside::wire::"
+_VALUES = re.compile(r"farside::wire::(?!cut|Forwarded)")
+# Types that are no name of a call in C++: of several words, and pointers.
+_NO_SIMPLE_TYPE = re.compile(
+    r"\s*(?:(?:const|volatile|unsigned|signed|long|short|int|char|double|__int128)\b\s*){2,}"
+    r"|(?!.*\boperator\b)[\w:<>,\s*]+\*\s*(?:const\s*)?",
+    re.DOTALL,
+)
 # Of native/include/farside/call_callables.h.
 _REFERENCE = "a Python callable returns no reference"
 _WHOLE = ("values", "complex", "times")  # headers for more than numbers
@@ -41,6 +52,10 @@ _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
     " __fs_in(__fs_data, __fs_size, __fs_memory, __fs_memory_size, &__fs_kept);",
+)
+# The result is made where it lives on, even if nothing can move it.
+_ALIVE = (
+    "farside::wire::Alive{__fs_given} + [&]() __attribute__((nodebug)) -> decltype(auto) { return"
 )
 _FLEXIBLE_TYPE = re.compile(
     r"'(?:const )?(?:farside::wire::)?(?:Flexible|Function|Callable)'"
@@ -58,6 +73,7 @@ _UNKNOWN = (
 _NO_MEMBER = "no member named"
 # Of native/include/farside/call_values.h.
 _TOO_OLD = "calls with more than numbers need C++20 or later"
+_MEMBER = re.compile(r"farside::wire::member<decltype\((.*?)\)>")
 _USES_DELETED = "attempt to use a deleted function"
 _DELETED_HERE = "explicitly marked deleted here"
 _COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
@@ -152,7 +168,7 @@ def stub_text(
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
     # Clang would have the call trap.
     lines.append('#pragma clang diagnostic error "-Wnon-pod-varargs"')
-    lines.append(f"farside::wire::{'Alive' if alive else 'Result'}{{__fs_given}},")
+    lines.append(_ALIVE if alive else "farside::wire::Result{__fs_given},")
     before, between, after = _shape(callee, len(gives))
     lines.append(before)
     callee_line = len(lines)
@@ -162,7 +178,7 @@ def stub_text(
         argument_lines[len(lines)] = index
         if index + 1 < len(gives):
             lines.append(between if index == 0 else ",")
-    lines.append(f"{after};")
+    lines.append(f"{after}; }};" if alive else f"{after};")
     lines.append("#pragma clang diagnostic pop")
     lines.append("if (!__fs_given) __farside_value(0, nullptr, 0);")
     for index, argument in enumerate(arguments):
@@ -186,6 +202,8 @@ def _shape(callee: str, count: int) -> tuple[str, str, str]:
     """Return what comes before the first argument, after it, and after the last."""
     if callee.startswith(".") and count:
         return "", f"{callee}(", ")" if count > 1 else f"{callee}())"[:-1]
+    if _NO_SIMPLE_TYPE.fullmatch(callee):
+        return f"typename farside::wire::Itself<{callee}>::type(", ",", ")"
     found = _OPERATOR.fullmatch(callee)
     if found is None or callee.count("(") > 1:
         return f"{callee}(", ",", ")"
@@ -215,14 +233,15 @@ def narrowings(
     """
     found: dict[int, str] = {}
     for each in diagnostics:
-        if each.option not in _NARROWING or each.file != file:
+        warned = each.option in _NARROWING or each.message.startswith(_CAST)
+        if not warned or each.file != file:
             continue
         index = text.argument_lines.get(each.line)
         match = _TO.search(each.message)
         if index is None or match is None:
             continue
         kind = match.group(2) or match.group(1)
-        smaller = each.option == "-Wimplicit-float-conversion"
+        smaller = each.option == "-Wimplicit-float-conversion" or kind in _FLOATS
         if smaller and not forms[index].narrowed:
             continue
         if not (smaller or forms[index].narrows_integers):
@@ -242,6 +261,42 @@ def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> s
     a ``long``.
     """
     return _marked(_CONVERTED, diagnostics, text, file)
+
+
+def forwarded(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
+    """Return the numbers that a template of the library hands on to what converts them."""
+    return _marked(_FORWARDED, diagnostics, text, file)
+
+
+def only_cast(
+    callee: str,
+    described: Sequence[Argument],
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    file: str,
+) -> ArgumentMismatch | None:
+    """Return the refusal of what Clang accepts and no value of Python's means.
+
+    That is a pointer that becomes a bool or a number.
+    With objects of the program's, and pointers that it gave, C++ may do as it does.
+    """
+    said = [each.said for each in described]
+    for each in diagnostics:
+        index = text.argument_lines.get(each.line)
+        if index is None or described[index].key[:1] in _OBJECTS or each.file != file:
+            continue
+        if not each.message.startswith(_ONLY_CAST):
+            continue
+        match = _TO.search(each.message)
+        kind = (match.group(2) or match.group(1)) if match else "that"
+        this = "None" if said[index] == "None" else f"this {said[index]}"
+        return ArgumentMismatch(
+            f"{written(callee, said)}: argument {index + 1}: {this} cannot become {kind}",
+            callee,
+            (),
+            tuple(diagnostics),
+        )
+    return None
 
 
 def check_deduced(
@@ -309,6 +364,13 @@ def _marked(message: str, diagnostics: Sequence[Diagnostic], text: StubText, fil
     return {index for index in found if index is not None}
 
 
+def written(callee: str, said: Sequence[str]) -> str:
+    """Return a call as messages have it; a member function stands behind its object."""
+    if callee.startswith(".") and said:
+        return f"{said[0]}{callee}({', '.join(said[1:])})"
+    return f"{callee}({', '.join(said)})"
+
+
 def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
     """Tell whether other forms of the arguments may do better."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
@@ -326,7 +388,7 @@ def refusal(
     """Return what is raised for a call that Clang refused."""
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
     first = errors[0] if errors else None
-    call = f"{callee}({', '.join(said)})"
+    call = written(callee, said)
     if first is None:
         return ArgumentMismatch(f"{call} cannot be compiled", callee, (), tuple(diagnostics))
     inside = first.file == file
@@ -349,7 +411,7 @@ def refusal(
     if inside and first.line in text.copies:
         return ArgumentMismatch(
             f"{call}: an object of {text.copies[first.line]} cannot be made again of its members"
-            f" ({_without_stub(first.message)}); make one in the program, with session.new",
+            f" ({_of_member(text, first)}); make one in the program, with session.new",
             callee,
             (),
             tuple(diagnostics),
@@ -357,7 +419,7 @@ def refusal(
     if _REFERENCE in first.message:
         reason = first.message[first.message.index(_REFERENCE) :]
         return ArgumentMismatch(f"{call}: {reason}", callee, (), tuple(diagnostics))
-    if _FLEXIBLE in first.message:
+    if _WIRE in first.message:
         return ArgumentMismatch(
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"
             ' one, as in farside.As("std::vector<int>", …)',
@@ -388,6 +450,15 @@ def refusal(
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
         return ArgumentCount(message, callee, candidates, tuple(diagnostics))
     return ArgumentMismatch(message, callee, candidates, tuple(diagnostics))
+
+
+def _of_member(text: StubText, error: Diagnostic) -> str:
+    """Return why a copy cannot be made again: which member it is, where that is known."""
+    line = text.code.split("\n")[error.line - 1]
+    found = _MEMBER.match(line, line.rfind(_WIRE, 0, error.column - 1 + len(_WIRE)))
+    if found is None or "'member'" not in error.message:
+        return _without_stub(error.message)
+    return f"values of Python's do not become {found.group(1)}, of this type"
 
 
 def _python_type(said: Sequence[str], found: re.Match[str]) -> str:
