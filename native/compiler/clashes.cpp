@@ -59,11 +59,13 @@ bool areWrittenAlike(const NamedDecl &before, const NamedDecl &now) {
       !old->getDeclContext()->getRedeclContext()->Equals(
           function->getDeclContext()->getRedeclContext()))
     return false;
+  // Types of one name that are local to two functions are two.
+  auto isLocal = [](const TagDecl &tag) { return tag.getParentFunctionOrMethod() != nullptr; };
   bool differ = false;
   for (unsigned i = 0; i < old->getNumParams(); ++i) {
     QualType one = old->getParamDecl(i)->getType().getCanonicalType();
     QualType other = function->getParamDecl(i)->getType().getCanonicalType();
-    if (one.getAsString() != other.getAsString())
+    if (one.getAsString() != other.getAsString() || isMadeOf(one, isLocal))
       return false;
     differ |= one != other;
   }

@@ -42,6 +42,8 @@ void StatementEntities::move(clang::Decl &decl, clang::TopLevelStmtDecl &stateme
                       "cell" + std::to_string(Cell) + "s" + std::to_string(Serial++));
   }
   decl.setDeclContext(Owner);
+  // There Clang goes on when the class has been parsed.
+  decl.setLexicalDeclContext(&statement);
 }
 
 void StatementEntities::complete(clang::TagDecl &tag) {

@@ -128,4 +128,38 @@ bool areOverloads(const NamedDecl &before, const NamedDecl &now) {
   return false;
 }
 
+bool isMemberOf(const NamedDecl &member, const NamedDecl &owner) {
+  const TemplateDecl *described = owner.getDescribedTemplate();
+  const Decl *entity = (described ? described : &owner)->getCanonicalDecl();
+  auto is = [entity](const Decl *decl) { return decl && decl->getCanonicalDecl() == entity; };
+  for (const DeclContext *context = member.getDeclContext(); context;
+       context = context->getParent()) {
+    const auto *record = dyn_cast<CXXRecordDecl>(context);
+    if (!record)
+      continue;
+    const auto *special = dyn_cast<ClassTemplateSpecializationDecl>(record);
+    if (is(record) || is(record->getDescribedClassTemplate()) ||
+        (special && is(special->getSpecializedTemplate())))
+      return true;
+  }
+  return false;
+}
+
+bool isMadeOf(QualType type, llvm::function_ref<bool(const TagDecl &)> isLike) {
+  type = type.getNonReferenceType().getCanonicalType();
+  if (type->isPointerType() || type->isArrayType())
+    return isMadeOf(QualType(type->getPointeeOrArrayElementType(), 0), isLike);
+  const TagDecl *tag = type->getAsTagDecl();
+  if (!tag)
+    return false;
+  if (isLike(*tag))
+    return true;
+  const auto *special = dyn_cast<ClassTemplateSpecializationDecl>(tag);
+  return special &&
+         llvm::any_of(special->getTemplateArgs().asArray(), [&](const TemplateArgument &argument) {
+           return argument.getKind() == TemplateArgument::Type &&
+                  isMadeOf(argument.getAsType(), isLike);
+         });
+}
+
 } // namespace farside

@@ -1,7 +1,9 @@
 // What the declarations of earlier cells and of this one are to each other, and to name lookup.
 #pragma once
 
+#include "clang/AST/Type.h"
 #include "clang/Basic/SourceLocation.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 #include <vector>
 
@@ -45,5 +47,13 @@ bool isAliasOfSameName(const clang::NamedDecl &decl, const clang::TagDecl &tag);
 
 /// Two functions that can be overloads of one another: neither takes the other's place.
 bool areOverloads(const clang::NamedDecl &before, const clang::NamedDecl &now);
+
+/// Whether a declaration is of a member, at any depth, of a class or of what is made of its
+/// template.
+bool isMemberOf(const clang::NamedDecl &member, const clang::NamedDecl &owner);
+
+/// Whether one of the classes and enumerations that a type is made of, such as what it points to
+/// and the arguments of its template, is like that.
+bool isMadeOf(clang::QualType type, llvm::function_ref<bool(const clang::TagDecl &)> isLike);
 
 } // namespace farside

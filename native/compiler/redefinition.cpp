@@ -38,22 +38,31 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   }
   Files[cell] = file;
   std::vector<NamedDecl *> whole;
+  std::vector<NamedDecl *> bodies;
   for (const DeclarationId &id : hidden) {
     if (id.cell >= Declared.size() ||
         (id.part != DeclarationId::macro && id.index >= Declared[id.cell].size()))
       continue;
-    if (id.part == DeclarationId::macro) {
+    if (id.part == DeclarationId::macro)
       hideMacro(id);
-    } else if (id.part == DeclarationId::whole) {
+    else if (id.part == DeclarationId::whole)
       whole.push_back(&declaration(id));
-    } else {
-      NamedDecl &decl = declaration(id);
-      HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
-      FunctionDecl &function = *decl.getAsFunction();
-      function.setBody(nullptr); // which makes it a mere declaration
-      if (function.isTemplated())
-        forgetInstances(function);
-    }
+    else
+      bodies.push_back(&declaration(id));
+  }
+  // Members of a class that is itself defined again stay those of the old.
+  auto goesWithClass = [&whole](const NamedDecl &member) {
+    return llvm::any_of(whole, [&](const NamedDecl *each) { return isMemberOf(member, *each); });
+  };
+  llvm::erase_if(bodies, [&](const NamedDecl *each) { return goesWithClass(*each); });
+  llvm::erase_if(
+      whole, [&](const NamedDecl *each) { return isStaticMember(*each) && goesWithClass(*each); });
+  for (NamedDecl *decl : bodies) {
+    HiddenNow.push_back({decl->getDeclContext()->getRedeclContext(), decl->getDeclName(), decl});
+    FunctionDecl &function = *decl->getAsFunction();
+    function.setBody(nullptr); // which makes it a mere declaration
+    if (function.isTemplated())
+      forgetInstances(function);
   }
   // A specialisation leaves a declaration of its template, and what hid a namespace shows it again.
   llvm::stable_sort(whole, [](const NamedDecl *one, const NamedDecl *other) {
@@ -130,18 +139,47 @@ void Redefinitions::hide(NamedDecl &decl) {
       hide(*constant);
 }
 
-/// Takes away the bodies that were made of a template's, so that they are made once more.
+/// Takes away the bodies that were made of a template's, so that they are made once more. What was
+/// made for a class as it was before that was defined again stays, as do objects of that class.
 void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
   for (const std::vector<NamedDecl *> &declared : Declared)
     for (NamedDecl *decl : declared) {
       auto *function = dyn_cast<FunctionDecl>(decl);
       if (!function || !isInstanceOf(*function, pattern) ||
-          !function->doesThisDeclarationHaveABody())
+          !function->doesThisDeclarationHaveABody() || isForHidden(*function))
         continue;
       forgetBody(*function);
       renameWithin(*function, *function, Cell, SymbolOf);
       Instances.push_back(function);
     }
+}
+
+/// Whether an instance is of a template whose arguments name what was hidden.
+bool Redefinitions::isForHidden(const FunctionDecl &instance) const {
+  auto isHidden = [this](const TagDecl &tag) {
+    auto hidden = HiddenBefore.find(tag.getDeclName());
+    return hidden != HiddenBefore.end() &&
+           llvm::any_of(hidden->second, [&tag](const NamedDecl *each) {
+             const TemplateDecl *described = tag.getDescribedTemplate();
+             return each->getCanonicalDecl() == tag.getCanonicalDecl() ||
+                    (described && each->getCanonicalDecl() == described->getCanonicalDecl());
+           });
+  };
+  auto areFor = [&](const TemplateArgumentList &arguments) {
+    return llvm::any_of(arguments.asArray(), [&](const TemplateArgument &argument) {
+      return argument.getKind() == TemplateArgument::Type &&
+             isMadeOf(argument.getAsType(), isHidden);
+    });
+  };
+  const TemplateArgumentList *own = instance.getTemplateSpecializationArgs();
+  if (own && areFor(*own))
+    return true;
+  for (const DeclContext *context = instance.getDeclContext(); context;
+       context = context->getParent())
+    if (const auto *special = dyn_cast<ClassTemplateSpecializationDecl>(context);
+        special && areFor(special->getTemplateArgs()))
+      return true;
+  return false;
 }
 
 void Redefinitions::makeInstances() {

@@ -112,6 +112,7 @@ private:
   bool clashThroughUsing(const clang::NamedDecl *decl, llvm::StringRef name);
   void clashOfCandidates(clang::SourceLocation call, clang::SourceLocation candidate);
   void forgetInstances(const clang::FunctionDecl &pattern);
+  bool isForHidden(const clang::FunctionDecl &instance) const;
   void reopen(clang::VarDecl &member);
   void rejectSecondValue(const clang::VarDecl &variable);
   void rejectBeside(const clang::NamespaceDecl &space);

@@ -170,7 +170,8 @@ void forgetInstantiation(Decl &decl) {
 
 bool isInstanceOf(const FunctionDecl &function, const FunctionDecl &pattern) {
   const FunctionDecl *from = function.getTemplateInstantiationPattern(/*ForDefinition=*/false);
-  return from && from->getCanonicalDecl() == pattern.getCanonicalDecl();
+  return function.getTemplateSpecializationKind() != TSK_ExplicitSpecialization && from &&
+         from->getCanonicalDecl() == pattern.getCanonicalDecl();
 }
 
 void forgetBody(FunctionDecl &function) {

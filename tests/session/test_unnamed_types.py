@@ -58,3 +58,18 @@ def test_types_of_one_name_in_two_statements_are_two(new_session: NewSession) ->
     code = "[] { struct N { @ a; }; return Kept<N>::size * 100 + std::vector<N>(3).size(); }()"
     sizes = [shown(session.run(code.replace("@", kind))) for kind in ("char", "double", "char")]
     assert sizes == ["103", "803", "103"]
+
+
+def test_what_stands_before_a_local_type_is_still_there(new_session: NewSession) -> None:
+    session = new_session()
+    run_all(
+        session,
+        HEADERS,
+        "int r = 0; { int i = 1; struct L { int q; }; r = i; }",
+        "for (int i = 0; i < 3; ++i) { struct L { int q; }; r += L{i}.q; }",
+        "if (int i = 10) { union U { int q; } u{i}; r += u.q; i = 20; r += i; }",
+        "{ int i = 4; std::vector<int> v(i); struct L { int z; }; v.push_back(i);"
+        " auto f = [&] { L l{i}; return l.z; }; r += 100 * f() + 1000 * v.size(); }",
+        "{ int i = 1; enum E { first }; { struct { int q; } l{i}; r += 10000 * l.q + first; } }",
+    )
+    assert shown(session.run("r")) == str(1 + 3 + 30 + 400 + 5000 + 10000)
