@@ -415,7 +415,10 @@ def test_what_stays_has_the_place_where_it_was_written(session: Session) -> None
     value: Any = session.eval("int größe = 1;\n\n  größe; [](int x) { return x; }")
     assert value.type == "(lambda at cell 1:3:12)"
     assert session.eval("int n = 2; [](int x) { return x; }") is not None
-    with pytest.raises(Crashed, match="cell 3, line 3"):
+
+
+def test_a_crash_in_what_stays_has_its_line(session: Session) -> None:
+    with pytest.raises(Crashed, match="cell 1, line 3"):
         session.eval("\n\n(__builtin_trap(), [] {})")
 
 
