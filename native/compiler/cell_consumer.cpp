@@ -13,7 +13,6 @@
 #include "clang/AST/GlobalDecl.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Frontend/CompilerInstance.h"
-#include "clang/Sema/Sema.h"
 
 #include <utility>
 
@@ -116,46 +115,45 @@ bool CellConsumer::isDefinedEarlier(const VarDecl &variable) const {
 void CellConsumer::Initialize(ASTContext &context) { Generator->Initialize(context); }
 
 bool CellConsumer::HandleTopLevelDecl(DeclGroupRef decls) {
-  if (isWithinUnnamed(Instance.getSema())) {
-    Held.insert(Held.end(), decls.begin(), decls.end());
-    return true;
-  }
-  for (Decl *decl : decls)
-    if (auto *statement = dyn_cast<TopLevelStmtDecl>(decl))
-      prepare(*statement);
-  handOver();
-  declare(decls);
+  Held.emplace_back([this, decls] {
+    Redefined.declare(decls);
+    handOn(decls);
+  });
   return true;
 }
 
 void CellConsumer::declare(DeclGroupRef decls) {
+  for (Decl *decl : decls)
+    if (auto *statement = dyn_cast<TopLevelStmtDecl>(decl))
+      prepare(*statement);
+  Redefined.declare(decls);
+  handOver();
+  handOn(decls);
+}
+
+void CellConsumer::handOn(DeclGroupRef decls) {
   ASTContext &context = Instance.getASTContext();
   if (Conflicts)
     Conflicts->declared(decls);
   if (Show)
     Show->bodies().declared(decls);
   checkCall(decls, Instance.getDiagnostics());
-  Redefined.declare(decls);
   appendDeclared(Declared, context, decls, File,
                  [this](const NamedDecl &decl) { return symbolOf(decl); });
   EagerInternals eager(context, decls);
   generate(&ASTConsumer::HandleTopLevelDecl, decls);
 }
 
-/// Hands over what was instantiated before it could be mangled.
 void CellConsumer::handOver() {
-  for (Decl *decl : std::exchange(Held, {}))
-    if (auto *variable = dyn_cast<VarDecl>(decl))
-      generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, variable);
-    else
-      declare(DeclGroupRef(decl));
+  for (const std::function<void()> &handle : std::exchange(Held, {}))
+    handle();
 }
 
 void CellConsumer::HandleInlineFunctionDefinition(FunctionDecl *decl) {
   OverloadedOperatorKind kind = decl->getOverloadedOperator();
   if (kind == OO_New || kind == OO_Array_New || kind == OO_Delete || kind == OO_Array_Delete)
     makeInstances(); // its code comes too late for HandleTranslationUnit to see it
-  generate(&ASTConsumer::HandleInlineFunctionDefinition, decl);
+  Held.emplace_back([this, decl] { generate(&ASTConsumer::HandleInlineFunctionDefinition, decl); });
 }
 
 void CellConsumer::HandleInterestingDecl(DeclGroupRef decls) {
@@ -215,10 +213,8 @@ void CellConsumer::AssignInheritanceModel(CXXRecordDecl *decl) {
 }
 
 void CellConsumer::HandleCXXStaticMemberVarInstantiation(VarDecl *decl) {
-  if (isWithinUnnamed(Instance.getSema()))
-    Held.push_back(decl);
-  else
-    generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl);
+  Held.emplace_back(
+      [this, decl] { generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl); });
 }
 
 void CellConsumer::HandleVTable(CXXRecordDecl *decl) { generate(&ASTConsumer::HandleVTable, decl); }

@@ -11,6 +11,7 @@
 #include "clang/Frontend/FrontendAction.h"
 #include "llvm/Support/JSON.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,12 @@ public:
 
   void begin(unsigned number, clang::FileID file);
 
+  /// Takes a declaration at the top level that the parser has read.
+  void declare(clang::DeclGroupRef decls);
+
+  /// Hands over what was held back.
+  void handOver();
+
   /// The symbol of a variable or function; empty for what has none.
   std::string symbolOf(const clang::NamedDecl &decl);
 
@@ -65,6 +72,7 @@ public:
   std::vector<std::string> symbolsOf(const clang::FunctionDecl &function);
 
   void Initialize(clang::ASTContext &context) override;
+  /// Called by Clang's semantic analysis, for instances alone; see declare.
   bool HandleTopLevelDecl(clang::DeclGroupRef decls) override;
   void HandleInlineFunctionDefinition(clang::FunctionDecl *decl) override;
   void HandleInterestingDecl(clang::DeclGroupRef decls) override;
@@ -88,8 +96,7 @@ private:
   Result generate(Result (clang::ASTConsumer::*handle)(Subject), Subject subject);
   void CompletedTagDefinition(const clang::TagDecl *tag) override;
   void prepare(clang::TopLevelStmtDecl &statement);
-  void declare(clang::DeclGroupRef decls);
-  void handOver();
+  void handOn(clang::DeclGroupRef decls);
   bool isDefinedEarlier(const clang::VarDecl &variable) const;
   std::string mangledName(const clang::NamedDecl &decl);
 
@@ -97,7 +104,11 @@ private:
   Redefinitions &Redefined;
   std::unique_ptr<clang::CodeGenerator> Generator;
   StatementEntities Entities;
-  std::vector<clang::Decl *> Held; // instances that wait for a class to be complete
+  /// What was defined or instantiated within the declaration that is being parsed. In its names may
+  /// be those of the declaration, which are not final before that has been read: a class of a
+  /// statement moves (StatementEntities), and what is defined again gets a tag (Redefinitions). The
+  /// code generator asks for names at once, and later modules look for what it keeps under them.
+  std::vector<std::function<void()>> Held;
 };
 
 /// Clang's own way to set an instance up for a file, stopped before it would parse and never ended.

@@ -169,8 +169,7 @@ bool Compiler::parseShownHeader() {
 /// Parses up to the end of the input that was entered last. False after an error.
 bool Compiler::parseInput(bool first) {
   auto handle = [this](DeclGroupRef decls) {
-    if (!Consumer->HandleTopLevelDecl(decls))
-      return false;
+    Consumer->declare(decls);
     // Before the end of the cell, where Clang misses what is not defined.
     return Consumer->Number == 0 || !isa<TopLevelStmtDecl>(*decls.begin()) || completeDisplay();
   };
@@ -194,7 +193,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   bool ok = Parse->enter(file, code.size()) && parseInput();
   if (ok) {
     for (Decl *weak : sema.WeakTopLevelDecls())
-      Consumer->HandleTopLevelDecl(DeclGroupRef(weak));
+      Consumer->declare(DeclGroupRef(weak));
   }
   ok = ok && completeDisplay();
   local.perform();
@@ -202,6 +201,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   ok = ok && !Instance->getDiagnostics().hasErrorOccurred();
   if (ok) {
     Redefined.makeInstances();
+    Consumer->handOver();
     repeatKnown();
   }
   if (ok)

@@ -5,10 +5,6 @@
 #include "clang/AST/Decl.h"
 #include "clang/AST/DeclCXX.h"
 #include "clang/AST/DeclTemplate.h"
-#include "clang/Sema/Scope.h"
-#include "clang/Sema/ScopeInfo.h"
-#include "clang/Sema/Sema.h"
-#include "llvm/ADT/STLExtras.h"
 
 namespace farside {
 
@@ -56,25 +52,6 @@ void StatementEntities::finish(clang::TopLevelStmtDecl &statement) {
     if (auto *variable = clang::dyn_cast<clang::VarDecl>(decl);
         variable && variable->isStaticLocal())
       move(*variable, statement);
-}
-
-bool isWithinUnnamed(const clang::Sema &sema) {
-  // A lambda's scope in the source ends before the lambda is complete.
-  bool inLambda =
-      llvm::any_of(sema.FunctionScopes, [](const clang::sema::FunctionScopeInfo *scope) {
-        const auto *lambda = clang::dyn_cast<clang::sema::LambdaScopeInfo>(scope);
-        return lambda && lambda->Lambda &&
-               clang::isa<clang::TopLevelStmtDecl>(lambda->Lambda->getDeclContext());
-      });
-  if (inLambda)
-    return true;
-  bool inClass = false;
-  for (const clang::Scope *scope = sema.getCurScope(); scope; scope = scope->getParent()) {
-    inClass = inClass || scope->isClassScope();
-    if (clang::isa_and_nonnull<clang::TopLevelStmtDecl>(scope->getEntity()))
-      return inClass;
-  }
-  return false;
 }
 
 EagerInternals::EagerInternals(clang::ASTContext &context, clang::DeclGroupRef decls)

@@ -20,7 +20,6 @@
 namespace clang {
 class ASTContext;
 class FunctionDecl;
-class Sema;
 class TagDecl;
 class TopLevelStmtDecl;
 class VarDecl;
@@ -30,8 +29,7 @@ namespace farside {
 
 /// Moves what a top-level statement declares into a function of its own.
 ///
-/// Classes, lambdas among them, move as soon as they are complete: the next thing that Clang parses
-/// may instantiate, and thus mangle, a template with them.
+/// Classes, lambdas among them, move as soon as they are complete.
 class StatementEntities {
 public:
   void begin(unsigned cell) {
@@ -53,11 +51,6 @@ private:
   clang::TopLevelStmtDecl *Statement = nullptr;
   clang::FunctionDecl *Owner = nullptr;
 };
-
-/// Tells whether a class that a statement at the top level declares is still being parsed, a
-/// lambda's body for example. It has not moved yet, so what is instantiated within it with types
-/// of its own cannot be mangled before it is complete.
-bool isWithinUnnamed(const clang::Sema &sema);
 
 /// While it lives, Clang emits the internal variables with run-time initialisers below `decls` at
 /// once.
