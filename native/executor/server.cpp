@@ -78,7 +78,9 @@ void Server::end(int status) {
 void Server::pump(Pending *until) {
   bool onMainThread = ::gettid() == MainThread;
   std::unique_lock lock(Mutex);
-  while (!(until && until->Result)) {
+  while (true) {
+    // First of all: the main thread may not come here again, and the answer to another thread may
+    // need what was left to this one.
     if (onMainThread && !ForMainThread.empty()) {
       Frame frame = std::move(ForMainThread.front());
       ForMainThread.pop_front();
@@ -87,7 +89,7 @@ void Server::pump(Pending *until) {
       lock.lock();
       continue;
     }
-    if (Ended)
+    if (Ended || (until && until->Result))
       return;
     if (SomeoneReads) {
       MainThreadWaits |= onMainThread;

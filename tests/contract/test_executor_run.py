@@ -496,3 +496,58 @@ def test_threads_of_the_program_may_call_the_near_side(rig: Rig) -> None:
     assert rig.output.out == b"11 550 "
     rig.call(image.symbols["start"])
     assert rig.call(image.symbols["finish"]) == 5
+
+
+def test_what_was_left_to_the_main_thread_is_not_forgotten_when_that_has_its_answer(
+    rig: Rig,
+) -> None:
+    """A thread that reads leaves calls to the main thread, which may wait for the last time."""
+    conversation = rig.executor._conversation
+    served: list[int] = []
+
+    def look_up(payload: bytes) -> bytes:
+        _, name = sps.unpack((sps.ADDR, sps.STRING), payload)
+        if name == "1":  # the thread, which has no answer before the main thread has its own
+            while not served:
+                rig.executor.resolve(["printf"])
+        else:  # the thread reads this call and the answer together
+            call = sps.pack((sps.ADDR,), (image.symbols["serve"],))
+            function = rig.executor.address(bootstrap.RUN_AS_VOID_FUNCTION)
+            served.append(conversation.call(function, call, None))
+        return sps.pack((sps.Expected(sps.ADDR),), (int(name),))
+
+    rig.executor.handle(bootstrap.SYMBOL_LOOKUP_TAG, look_up)
+    image = rig.run(
+        "#include <cstdlib>\n"
+        + DISPATCHER
+        + """
+        #include <atomic>
+        #include <fstream>
+        #include <unistd.h>
+        int calls = 0;
+        std::atomic<int> reader{0};
+        bool sleeps(int thread) {
+          std::ifstream stat("/proc/self/task/" + std::to_string(thread) + "/stat");
+          std::string pid, name, state;
+          stat >> pid >> name >> state;
+          return state == "S";
+        }
+        extern "C" int serve() { return ++calls; }
+        extern "C" int start() {
+          std::thread other([] { reader = gettid(); ask("1"); });
+          while (reader == 0 || !sleeps(reader)) std::this_thread::yield();
+          ask("2");
+          int seen = calls;
+          other.join();
+          reader = 0;
+          return seen;
+        }
+        """,
+        defined={
+            "dispatch": rig.executor.address(bootstrap.DISPATCH_FN),
+            "tag": rig.executor.address(bootstrap.SYMBOL_LOOKUP_TAG),
+        },
+    )
+    for times in range(1, 31):  # the two seldom come together
+        assert rig.call(image.symbols["start"]) == times
+        assert sps.unpack((sps.I32,), conversation.result(served.pop())) == (times,)
