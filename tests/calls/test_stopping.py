@@ -74,6 +74,28 @@ def test_an_interrupt_from_another_thread(session: Session) -> None:
         assert session.eval("kept") == 1
 
 
+def test_an_interrupt_that_comes_just_before_a_wait(session: Session) -> None:
+    """Then the signal has been and gone when the wait begins."""
+    session.run(CODE)
+    interrupted = threading.Event()
+
+    def interrupt() -> None:
+        session.interrupt()
+        interrupted.set()
+
+    def misses_one() -> None:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=interrupt).start()
+        interrupted.wait()
+        signal.signal(signal.SIGINT, handler)
+        WAIT.wait()
+
+    with pytest.raises(Interrupted):
+        session.call("call", misses_one)
+    assert session.eval("kept") == 1
+    assert session.fn.call(lambda: 3) == 3
+
+
 def test_an_interrupt_that_is_swallowed(session: Session) -> None:
     session.run(CODE)
     stops = threading.Event()

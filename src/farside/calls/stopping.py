@@ -5,7 +5,9 @@ signal handler. Python knows two ways to raise an exception in code that runs: a
 the main thread, which also ends waits in C such as ``time.sleep``, and, in any thread,
 ``PyThreadState_SetAsyncExc``, which comes true at the next bytecode. Both may come a
 moment too late; so they are let go under a lock that says whether the callable still runs, and what
-is still on its way when it has ended is called back or caught.
+is still on its way when it has ended is called back or caught. And a signal may come a moment too
+early: between the last bytecode before a wait in C and the wait, which then goes on as if nothing
+had happened. So it is sent again until its handler has run.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 Reason = Literal["", "interrupt", "time"]
 
 _AGAIN = 1.0  # seconds until one that goes on after its time limit is stopped again
+_RESEND = 0.1  # seconds until a signal whose handler has not run is sent again
 
 
 class Stopped(KeyboardInterrupt):
@@ -44,6 +47,7 @@ class Stopping:
         self._lock = threading.RLock()
         self._thread = 0  # in which one runs
         self._deadline: float | None = None
+        self._sent_at: float | None = None  # a signal whose handler has not run
         self._watching = False
         self._closed = threading.Event()
         gate.running = self
@@ -56,8 +60,13 @@ class Stopping:
         """
         self.reason = ""
         self._deadline = deadline
+        self._sent_at = None
         self._thread = threading.get_ident()
-        if deadline is not None and not self._watching:
+        if deadline is not None:
+            self._watch()
+
+    def _watch(self) -> None:
+        if not self._watching:
             self._watching = True
             threading.Thread(
                 target=_watch, args=(weakref.ref(self), self._closed), daemon=True
@@ -100,7 +109,9 @@ class Stopping:
             if inner is not self._gate:
                 inner.interrupt()  # it waits in another session, which ends with order
             elif self._gate.catches(thread):
+                self._sent_at = time.monotonic()
                 signal.pthread_kill(thread, signal.SIGINT)
+                self._watch()
             else:
                 _raise_in(thread, Stopped)
 
@@ -111,6 +122,7 @@ class Stopping:
             Stopped: it does.
         """
         if self._thread == threading.get_ident():
+            self._sent_at = None
             self.reason = self.reason or "interrupt"
             inner = self._gate.innermost(self._thread)
             if inner is self._gate:
@@ -124,18 +136,22 @@ class Stopping:
     __del__ = close
 
     def look(self) -> float | None:
-        """Stop what has run too long; return in how many seconds to look again.
+        """Stop what has run too long, or did not notice; return in how many seconds to look again.
 
         None where nothing runs: the next that begins has it looked at again.
         """
         with self._lock:
-            deadline = self._deadline
-            if not self._thread or deadline is None:
+            now = time.monotonic()
+            if self._thread and self._sent_at is not None:
+                if now >= self._sent_at + _RESEND:
+                    self.stop(self.reason)
+                return _RESEND
+            if not self._thread or self._deadline is None:
                 self._watching = False
                 return None
-            left = deadline - time.monotonic()
+            left = self._deadline - now
             if left > 0:
-                return left
+                return min(left, _AGAIN)
             self.stop("time")
             return _AGAIN
 
