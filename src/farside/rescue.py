@@ -31,12 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farside.autopsy import Evidence
-    from farside.execution import ExecutionSession
-    from farside.frontend.client import CompiledCell, Compiler
-    from farside.interrupts import InterruptGate
-    from farside.options import Options
+    from farside.frontend.client import CompiledCell
     from farside.remote.executor import Executor
-    from farside.result.output import Output
 
 
 T = TypeVar("T")
@@ -64,18 +60,9 @@ class Rescue(Restoration):
         running: the cell that is being run, for the report of its death.
     """
 
-    def __init__(
-        self,
-        options: Options,
-        compiler: Compiler,
-        execution: ExecutionSession,
-        output: Output,
-        gate: InterruptGate,
-    ) -> None:
-        super().__init__(options, compiler, execution, output, gate)
-        self._told: tuple[str, ...] = ()
-        self.running: CompiledCell | None = None
-        self._elsewhere = 0  # cells since the last that was accepted that failed outside their code
+    running: CompiledCell | None = None
+    _told: tuple[str, ...] = ()
+    _elsewhere = 0  # cells since the last that was accepted that failed outside their code
 
     def take_back(self, what: str, error: BaseException) -> FarsideError:
         """Undo what a cell did on both sides and return what is to be raised."""
