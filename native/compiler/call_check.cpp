@@ -45,7 +45,7 @@ bool isOfStd(const CXXRecordDecl &record, std::initializer_list<llvm::StringRef>
          llvm::is_contained(names, record.getName());
 }
 
-bool isText(QualType type) {
+bool isString(QualType type) {
   const CXXRecordDecl *record = type->getAsCXXRecordDecl();
   return record != nullptr && isOfStd(*record, {"basic_string", "basic_string_view"});
 }
@@ -58,13 +58,13 @@ bool takesNullForText(const CXXConstructExpr &made) {
   const auto *variant =
       dyn_cast<ClassTemplateSpecializationDecl>(made.getConstructor()->getParent());
   if (variant == nullptr || !isOfStd(*variant, {"variant"}))
-    return isText(made.getType());
+    return isString(made.getType());
   bool text = false;
   for (const TemplateArgument &alternative : variant->getTemplateArgs()[0].pack_elements()) {
     QualType type = alternative.getAsType();
     if (type->isNullPtrType() || type->isPointerType() || type->isMemberPointerType())
       return false;
-    text = text || isText(type);
+    text = text || isString(type);
   }
   return text;
 }
@@ -142,7 +142,7 @@ private:
       warn(*made.getArg(0), "a constructor template converts this");
   }
 
-  static bool isText(QualType type) {
+  static bool pointsToText(QualType type) {
     return type->isPointerType() && type->getPointeeType()->isAnyCharacterType();
   }
 

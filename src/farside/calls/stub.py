@@ -348,7 +348,7 @@ def null_for_text(
     """Return what to raise where None would be the address of a text; nothing where it is not."""
     for index in _marked(_NULL_TEXT, diagnostics, text, file):
         return ArgumentMismatch(
-            f"{callee}({', '.join(said)}): argument {index + 1}: None would be a text's"
+            f"{written(callee, said)}: argument {index + 1}: None would be a text's"
             " address; std::optional, a std::variant with std::monostate, and pointers take None",
             callee,
         )
