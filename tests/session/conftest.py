@@ -55,6 +55,13 @@ def shown(result: CellResult) -> str | None:
     return None if result.value is None else result.value.text
 
 
+def shown_by(session: Session, code: str) -> str:
+    """Run a cell and return the text of the value that it must show, without its type."""
+    value = session.run(code).value
+    assert value is not None
+    return value.text
+
+
 def wait_for_snapshot(session: Session) -> None:
     """Wait until the state of the last cell is kept: after its result there is a fork to come."""
     newest = session._execution.present

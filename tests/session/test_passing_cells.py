@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farside.errors import CppException, Crashed
+from tests.session.conftest import shown_by
 
 if TYPE_CHECKING:
     from farside.session import Session
     from tests.session.conftest import NewSession
-
-
-def shown(session: Session, code: str) -> str:
-    value = session.run(code).value
-    assert value is not None
-    return value.text
 
 
 @pytest.mark.parametrize(
@@ -53,7 +48,7 @@ def test_what_was_handed_on_stays(session: Session, code: str, expression: str, 
     session.run("int filler[64] = {1};")
     for _ in range(5):
         session.run("filler[1] += filler[0];")
-    assert text in shown(session, expression)
+    assert text in shown_by(session, expression)
 
 
 def test_an_exit_handler_outlives_the_cell_that_registered_it(new_session: NewSession) -> None:
@@ -70,7 +65,7 @@ def test_an_exception_in_such_a_cell(session: Session) -> None:
     for _ in range(3):
         with pytest.raises(CppException):
             session.run("++x; throw x;")
-    assert shown(session, "x") == "3"
+    assert shown_by(session, "x") == "3"
 
 
 def test_such_cells_are_undone(session: Session) -> None:
@@ -79,7 +74,7 @@ def test_such_cells_are_undone(session: Session) -> None:
     session.run("x = 2;")
     session.run("int y = 7;")
     session.undo(2)
-    assert shown(session, "x") == "1"
+    assert shown_by(session, "x") == "1"
 
 
 def test_such_cells_are_undone_without_snapshots(new_session: NewSession) -> None:
@@ -89,7 +84,7 @@ def test_such_cells_are_undone_without_snapshots(new_session: NewSession) -> Non
     session.run("int y = 7;")
     session.undo(2)
     session.run("int y = 8;")
-    assert shown(session, "x + y") == "9"
+    assert shown_by(session, "x + y") == "9"
 
 
 def test_a_crash_in_such_a_cell_has_its_line(session: Session) -> None:

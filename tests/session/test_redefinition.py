@@ -13,620 +13,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farside.errors import CompileError, CppException, Crashed, FarsideError, UndefinedSymbols
-from tests.session.conftest import supervisor_of
+from tests.session.conftest import shown_by, supervisor_of
+from tests.session.redefinition_table import ROWS
 
 if TYPE_CHECKING:
     from farside.session import Session
     from tests.session.conftest import NewSession
-
-RERUN = """#include <string>
-struct P { std::string n; int f() { return n.size(); } };
-P p{"abc"};
-int total = p.f();
-int h(int a) { return a + total; }
-"""
-ROWS: list[tuple[str, list[str], dict[str, str]]] = [
-    (
-        "function",
-        ["int f() { return 1; }", "int g() { return f() + 10; }", "int f() { return 2; }"],
-        {"f()": "2", "g()": "12"},
-    ),
-    (
-        "function same cell",
-        ["int f() { return 1; } int g() { return f() + 10; }", "int f() { return 2; }"],
-        {"f()": "2", "g()": "11"},
-    ),
-    (
-        "fptr",
-        ["int f() { return 1; }", "int (*p)() = f;", "int f() { return 2; }"],
-        {"p()": "2", "f()": "2"},
-    ),
-    (
-        "alias of the same name",
-        ["typedef struct G { int a; } G; G g{1};", "typedef struct G { int a, b; } G; G h{2, 3};"],
-        {"g": "{ a = 1 }", "h": "{ a = 2, b = 3 }"},
-    ),
-    (
-        "alias of the same name given later",
-        ["struct G { int a; };", "typedef struct G G;", "struct G { int b = 2; };"],
-        {"G()": "{ b = 2 }"},
-    ),
-    (
-        "enumeration with an alias",
-        ["typedef enum E { p, q } E;", "typedef enum E { q, r, p } E;"],
-        {"(int)p": "2"},
-    ),
-    (
-        "class that an alias names",
-        [
-            "#include <vector>",
-            "typedef struct { int a; } A; std::vector<A> v{{1}};",
-            "typedef struct { int a, b; } A; std::vector<A> w{{2, 3}};",
-        ],
-        {"v": "{ { a = 1 } }", "w": "{ { a = 2, b = 3 } }"},
-    ),
-    (
-        "extern C with other parameters",
-        ['extern "C" int f(int) { return 1; }', 'extern "C" { int f(double) { return 2; } }'],
-        {"f(1)": "2"},
-    ),
-    (
-        "extern C of another result, declared first in another cell",
-        [
-            'extern "C" int f();',
-            'extern "C" int f() { return 1; }',
-            "int g() { return f(); }",
-            'extern "C" double f() { return 2.5; }',
-            "double h() { return f(); }",
-            'extern "C" { int f(); }',
-            'extern "C" int f() { return 3; }',
-        ],
-        {"f()": "3", "g()": "3", "h()": "2.5000000"},
-    ),
-    (
-        "extern C of another result, declared first in the same cell and in a namespace",
-        [
-            'namespace n { extern "C" int f(); } extern "C" int f();',
-            'extern "C" int f() { return 1; } int g() { return n::f(); }',
-            'extern "C" double f() { return 2.5; }',
-        ],
-        {"f()": "2.5000000", "g()": "1"},
-    ),
-    (
-        "ret type",
-        ["int f() { return 1; }", "int g() { return f(); }", "double f() { return 2.5; }"],
-        {"f()": "2.5000000", "g()": "1"},
-    ),
-    (
-        "ret type and back",
-        [
-            "int f() { static int n = 0; return ++n; }",
-            "int g() { return f(); }",
-            "double f() { return 2.5; }",
-            "double h() { return f(); }",
-            "int f() { static int n = 20; return ++n; }",
-            "int f_first = g();",
-            "double f() { return 3.5; }",
-            "int f();",
-        ],
-        {"f_first": "21", "f()": "22", "g()": "23", "h()": "3.5000000"},
-    ),
-    (
-        "ret type and back by way of a class and a declaration",
-        [
-            "int f() { return 1; }",
-            "int g() { return f(); }",
-            "struct f {};",
-            "double f() { return 2.5; }",
-            "int f();",
-            "int h() { return f(); }",
-            "int f() { return 3; }",
-        ],
-        {"f()": "3", "g()": "3", "h()": "3"},
-    ),
-    (
-        "overload",
-        ["int f(int) { return 1; } int f(double) { return 2; }", "int f(int) { return 3; }"],
-        {"f(1)": "3", "f(1.0)": "2"},
-    ),
-    (
-        "default arg",
-        ["int f(int a = 1) { return a; }", "int f(int a = 2) { return a; }"],
-        {"f()": "2"},
-    ),
-    ("var same", ["int x = 1;", "int g() { return x; }", "int x = 2;"], {"x": "2", "g()": "1"}),
-    (
-        "var type",
-        ["int x = 1;", "inline int g() { return x; }", "double x = 2.5;"],
-        {"x": "2.5000000", "g()": "1"},
-    ),
-    ("static var", ["static int x = 1;", "static int x = 2;"], {"x": "2"}),
-    (
-        "static fn",
-        ["static int f() { return 1; }", "int g() { return f(); }", "static int f() { return 2; }"],
-        {"f()": "2", "g()": "1"},
-    ),
-    (
-        "inline fn",
-        ["inline int f() { return 1; }", "int g() { return f(); }", "inline int f() { return 2; }"],
-        {"f()": "2", "g()": "1"},
-    ),
-    ("constexpr", ["constexpr int N = 3;", "constexpr int N = 4;"], {"N": "4"}),
-    (
-        "class",
-        [
-            "struct S { int a = 1; int get() { return a; } };",
-            "S old;",
-            "struct S { double b = 2.5; int c = 7; int get() { return c; } };",
-            "S neu;",
-        ],
-        {"old.get()": "1", "neu.get()": "7", "neu.b": "2.5000000"},
-    ),
-    (
-        "class in vector",
-        [
-            "#include <vector>\nstruct S { int a = 1; };",
-            "std::vector<S> v; v.push_back(S{}); v.push_back({});",
-            "struct S { double a = 1; double b[10] = {3}; };",
-            "std::vector<S> w; w.push_back(S{}); w.push_back({});",
-        ],
-        {"(int)v.size()": "2", "w.back().b[0]": "3.0", "sizeof(w[0])": "88"},
-    ),
-    (
-        "virtual",
-        [
-            "struct B { virtual int v() { return 1; } virtual ~B() = default; };",
-            "B *ob = new B;",
-            "struct B { virtual int v() { return 2; } virtual ~B() = default; };",
-            "B *nb = new B;",
-        ],
-        {"ob->v()": "1", "nb->v()": "2"},
-    ),
-    (
-        "keyfn",
-        [
-            "struct K { virtual int v(); };",
-            "int K::v() { return 1; }",
-            "K *k = new K;",
-            "int K::v() { return 2; }",
-        ],
-        {"k->v()": "2", "K().v()": "2"},
-    ),
-    (
-        "method",
-        ["struct S { int f(); };", "int S::f() { return 1; }", "S s;", "int S::f() { return 2; }"],
-        {"s.f()": "2"},
-    ),
-    ("enum", ["enum E { A, B };", "enum E { B, A };"], {"(int)A": "1", "(int)B": "0"}),
-    ("enum class", ["enum class E { A, B };", "enum class E { B, A };"], {"(int)E::A": "1"}),
-    (
-        "enumerator to var",
-        ["enum E { A, B };", "double A = 1.5;"],
-        {"A": "1.5000000", "(int)B": "1"},
-    ),
-    ("alias", ["using T = int;", "using T = double;", "T t = 1.5;"], {"t": "1.5000000"}),
-    ("typedef to class", ["typedef int T;", "struct T { int a = 4; };"], {"T().a": "4"}),
-    (
-        "template fn",
-        [
-            "template <class T> T f(T a) { return a; }",
-            "int g() { return f(1); }",
-            "template <class T> T f(T a) { return a + 1; }",
-        ],
-        {"f(1)": "2", "g()": "1"},
-    ),
-    (
-        "template class",
-        [
-            "template <class T> struct V { T a = 1; };",
-            "V<int> o;",
-            "template <class T> struct V { T b = 2; T c = 3; };",
-            "V<int> n;",
-        ],
-        {"o.a": "1", "n.c": "3"},
-    ),
-    (
-        "template params",
-        [
-            "template <class T> struct V { T a = 1; };",
-            "template <class T, int N> struct V { T b = N; };",
-        ],
-        {"V<int, 5>().b": "5"},
-    ),
-    (
-        "concept",
-        ["template <class T> concept C = true;", "template <class T> concept C = sizeof(T) == 4;"],
-        {"C<int>": "true", "C<char>": "false"},
-    ),
-    (
-        "var template",
-        ["template <class T> T pi = 3;", "template <class T> T pi = T(3.25);"],
-        {"pi<double>": "3.2500000"},
-    ),
-    (
-        "namespace member",
-        [
-            "namespace n { int f() { return 1; } int x = 1; }",
-            "namespace n { int f() { return 2; } double x = 2.5; }",
-        ],
-        {"n::f()": "2", "n::x": "2.5000000"},
-    ),
-    (
-        "member of an inline namespace",
-        2
-        * [
-            "namespace n { inline namespace v { template <class T> struct S { T a = 3; };"
-            " int x = 1; } } using n::S; using n::x;"
-            "namespace n { inline namespace v { int f() { return x; } } }",
-        ],
-        {"S<int>().a + x + n::f() + n::v::x": "6"},
-    ),
-    (
-        "namespace class",
-        ["namespace n { struct S { int a = 1; }; }", "namespace n { struct S { int b = 2; }; }"],
-        {"n::S().b": "2"},
-    ),
-    (
-        "ns alias",
-        [
-            "namespace a { int x = 1; } namespace b { int x = 2; } namespace q = a;",
-            "namespace q = b;",
-        ],
-        {"q::x": "2"},
-    ),
-    ("var to fn", ["int f = 1;", "int f() { return 2; }"], {"f()": "2"}),
-    ("fn to var", ["int f() { return 1; }", "int f = 2;"], {"f": "2"}),
-    ("class to fn", ["struct f {};", "int f(int a) { return a; }"], {"f(3)": "3"}),
-    ("fn to class", ["int f(int a) { return a; }", "struct f { int a = 5; };"], {"(f().a)": "5"}),
-    ("class to enum", ["struct S {};", "enum S { X = 3 };"], {"(int)X": "3"}),
-    ("class to alias", ["struct S {};", "using S = double;"], {"S(1.5)": "1.5000000"}),
-    ("var to class", ["int S = 1;", "class S { public: int a = 3; };"], {"S().a": "3"}),
-    (
-        "template to class",
-        ["template <class T> struct S {};", "struct S { int a = 3; };"],
-        {"S().a": "3"},
-    ),
-    (
-        "class to template",
-        ["struct S {};", "template <class T> struct S { T a = 3; };"],
-        {"S<int>().a": "3"},
-    ),
-    (
-        "bindings",
-        ["#include <utility>\nauto [a, b] = std::pair(1, 2);", "auto [a, b] = std::pair(3, 4);"],
-        {"a": "3", "b": "4"},
-    ),
-    (
-        "lambda",
-        ["auto f = [](int a) { return a; };", "auto f = [](int a) { return a * 2; };"],
-        {"f(4)": "8"},
-    ),
-    (
-        "using decl",
-        ["namespace n { int z() { return 1; } } int z() { return 3; }", "using n::z;"],
-        {"z()": "1"},
-    ),
-    ("macro", ["#define M 1", "#define M 2"], {"M": "2"}),
-    (
-        "extern C",
-        [
-            'extern "C" int cf() { return 1; }',
-            "int g() { return cf(); }",
-            'extern "C" int cf() { return 2; }',
-        ],
-        {"cf()": "2", "g()": "2"},
-    ),
-    (
-        "thrice",
-        [
-            "int f() { return 1; }",
-            "int g() { return f(); }",
-            "int f() { return 2; }",
-            "int h() { return f(); }",
-            "int f() { return 3; }",
-        ],
-        {"f()": "3", "g()": "3", "h()": "3"},
-    ),
-    (
-        "thrice class",
-        [
-            "struct S { int a = 1; };",
-            "S s1;",
-            "struct S { int b = 2; };",
-            "S s2;",
-            "struct S { int c = 3; };",
-            "S s3;",
-        ],
-        {"s1.a": "1", "s2.b": "2", "s3.c": "3"},
-    ),
-    (
-        "rerun cell",
-        [
-            RERUN,
-            RERUN,
-            RERUN,
-        ],
-        {"p.f()": "3", "h(1)": "4"},
-    ),
-    (
-        "operator",
-        [
-            "struct V { int a; }; int operator+(V x, V y) { return x.a + y.a; }",
-            "int operator+(V x, V y) { return x.a * y.a; }",
-        ],
-        {"V{3} + V{4}": "12"},
-    ),
-    ("tl", ["thread_local int t = 1;", "thread_local double t = 2.5;"], {"t": "2.5000000"}),
-    (
-        "spec fn",
-        [
-            "template <class T> int f() { return 1; }",
-            "template <> int f<int>() { return 2; }",
-            "template <> int f<int>() { return 3; }",
-        ],
-        {"f<int>()": "3"},
-    ),
-    (
-        "spec class",
-        [
-            "template <class T> struct S { int a = 1; }; template <> struct S<int> { int b = 2; };",
-            "S<int> old; S<char> other; int f(S<int>) { return 2; }",
-            "template <> struct S<int> { int c = 3, d = 4; };",
-            "int f(S<int>) { return 3; } S<char> same; same = other;",
-        ],
-        {"old.b": "2", "S<int>().d": "4", "f(old) * 10 + f(S<int>())": "23", "other.a": "1"},
-    ),
-    (
-        "spec class in a container",
-        [
-            "#include <vector>\ntemplate <class T> struct S {};",
-            "template <> struct S<int> { int b = 2; };",
-            "std::vector<S<int>> v; v.push_back({}); v.push_back({});",
-            "template <> struct S<int> { double c[9] = {3}; };",
-            "std::vector<S<int>> w; w.push_back({}); w.push_back({});",
-            "template <class T> int deduced(S<T>) { return sizeof(T); }",
-        ],
-        {"v[1].b": "2", "w[1].c[0]": "3.0", "deduced(w[0])": "4"},
-    ),
-    (
-        "partial spec",
-        [
-            "template <class T> struct S { int a = 1; };",
-            "template <class T> struct S<T *> { int b = 2; }; S<int *> old;",
-            "template <class T> struct S<T *> { int c = 3; };",
-        ],
-        {"old.b": "2", "S<int *>().c": "3", "S<char *>().c": "3", "S<int>().a": "1"},
-    ),
-    (
-        "spec of a library's template",
-        [
-            "#include <functional>\nstruct P { int a; };",
-            "template <> struct std::hash<P> { size_t operator()(const P &) const { return 1; } };",
-            "template <> struct std::hash<P> { size_t operator()(const P &) const { return 2; } };",
-        ],
-        {"std::hash<P>()(P{})": "2"},
-    ),
-    (
-        "template with its specs",
-        2
-        * [
-            "template <int N> struct F { static constexpr int v = N * F<N - 1>::v; };"
-            "template <> struct F<0> { static constexpr int v = 1; };"
-        ],
-        {"F<5>::v": "120"},
-    ),
-    (
-        "spec variable",
-        [
-            "template <class T> T v = 1; template <> int v<int> = 2; int old() { return v<int>; }",
-            "template <> int v<int> = 3;",
-        ],
-        {"v<int>": "3", "old()": "2", "v<char>": "'\\x01'"},
-    ),
-    (
-        "static member",
-        [
-            "struct S { static int n; int get() { return n; } }; int S::n = 1;",
-            "int old() { return S::n; }",
-            "int S::n = 2;",
-        ],
-        {"S::n": "2", "old()": "1"},
-    ),
-    (
-        "member of a class template",
-        [
-            "template <class T> struct S { S(); int f(); template <class U> int g(U); int v;"
-            " struct N { int h(); }; }; int old();",
-            "template <class T> S<T>::S() { v = [](auto a) { return a; }(1); }"
-            "template <class T> int S<T>::f() { return v; }"
-            "template <class T> template <class U> int S<T>::g(U) { static int n = 0; return ++n; }"
-            "template <class T> int S<T>::N::h() { struct L { int a = 1; }; return L().a; }",
-            "S<int>().f() + S<int>().g(1) + S<int>::N().h();",
-            "template <class T> S<T>::S() { v = [](auto a) { return a; }(2); }"
-            "template <class T> int S<T>::f() { return v + 1; }"
-            "template <class T> template <class U> int S<T>::g(U) { static int n = 3; return ++n; }"
-            "template <class T> int S<T>::N::h() { struct L { int a = 5; }; return L().a; }",
-        ],
-        {
-            "S<int>().g(1) * 100 + S<int>().f() * 10 + S<int>::N().h()": "435",
-            "S<char>().f()": "3",
-            "S<int>().g('a')": "4",
-        },
-    ),
-    (
-        "static member of a class template",
-        [
-            "#include <string>\ntemplate <class T> struct S { static std::string s; static T n; };"
-            "template <class T> std::string S<T>::s = {'a'}; template <class T> T S<T>::n = 1;",
-            "int &old() { return S<int>::n; } std::string first = S<int>::s + S<char>::s;",
-            "template <class T> std::string S<T>::s = {'b'}; template <class T> T S<T>::n = 2;",
-            "S<int>::n++;",
-        ],
-        {"S<int>::s + S<char>::s + S<long>::s": '"bbb"', "S<int>::n * 10 + old()": "31"},
-    ),
-    (
-        "class local to a constructor, without a name",
-        [
-            "struct S { int v; S(); };",
-            *(
-                f"S::S() {{ struct {{ int a = {n}; int f() {{ return a; }} }} u; v = u.f(); }}"
-                f"int v{n} = S().v;"
-                for n in (1, 2, 3)
-            ),
-        ],
-        {"v1 * 100 + v2 * 10 + v3": "123"},
-    ),
-    (
-        "function of a class that is defined again",
-        [
-            "struct S { int a; }; int f(S s) { return s.a; } int operator+(S s, S) { return s.a; }",
-            "S old{5};",
-            "struct S { int a; }; int f(S) { return 20; } int operator+(S, S) { return 7; }",
-            "int of_old = f(old) + (old + old);",
-            "template <class T> struct G { T a; }; template <class T> int g(G<T>, T) { return 8; }",
-            "template <class T> struct G { T a; }; template <class T> int g(G<T>, T) { return 9; }",
-        ],
-        {"of_old": "10", "f({2})": "20", "S{1} + S{1}": "7", "g({1}, 2)": "9"},
-    ),
-    (
-        "using declaration of a like function",
-        [
-            "namespace a { int f(int) { return 1; } template <class T> int g(T) { return 1; } }"
-            "namespace b { int f(int) { return 2; } template <class T> int g(T) { return 2; } }",
-            *(f"using {n}::f, {n}::g;" for n in ("a", "b")),
-            "int second = f(1) * 10 + g(1);",
-            *(f"using {n}::f, {n}::g;" for n in ("b", "a")),
-        ],
-        {"second": "22", "f(1) * 10 + g(1)": "11"},
-    ),
-    (
-        "static and declared extern",
-        ["static int x = 1;", "int g() { return x; }", "extern int x; int x = 2;"],
-        {"x": "2", "g()": "1"},
-    ),
-    (
-        "instantiation asked for",
-        [
-            "template <class T> struct S { T a = 1; int f() { return a; } };",
-            *(2 * ["template struct S<int>;"]),
-            "template <class T> int f(T a) { return a; }",
-            *(2 * ["template int f(int);"]),
-        ],
-        {"S<int>().f() + f(2)": "3"},
-    ),
-    (
-        "friend with a body",
-        2 * ["struct S { friend int f(int a) { return a + 1; } }; int f(int);"],
-        {"f(2)": "3"},
-    ),
-    (
-        "literal",
-        [
-            'int operator""_k(unsigned long long n) { return n; }',
-            'int operator""_k(unsigned long long n) { return n * 1000; }',
-        ],
-        {"5_k": "5000"},
-    ),
-    (
-        "guide",
-        [
-            "template <class T> struct W { T t; W(T a) : t(a) {} }; W(char) -> W<int>;",
-            "W(char) -> W<long>;",
-        ],
-        {"sizeof(W('a'))": "8"},
-    ),
-    (
-        "macro for a name",
-        ["#define limit 10", "struct limit { int value = 3; };"],
-        {"limit().value": "3"},
-    ),
-    (
-        "namespace and back",
-        ["namespace n { int x = 1; }", "int n = 2;", "namespace n { int y = x + 2; }"],
-        {"n::x + n::y": "4"},
-    ),
-    (
-        "namespace and back by way of an unnamed one",
-        [
-            "namespace n { int x = 1; }",
-            "namespace { int n = 2; }",
-            "namespace n { int x = 3, y = 4; }",
-        ],
-        {"n::x + n::y": "7"},
-    ),
-    (
-        "inline to not inline",
-        ["constexpr int f(int a) { return a; }", "int f(int a) { return a + 1; }"],
-        {"f(1)": "2"},
-    ),
-    (
-        "variant",
-        ["int x = 1;", "int x = 1; int y = 2;", "int y = 3; int x = 5;"],
-        {"x": "5", "y": "3"},
-    ),
-    (
-        "constexpr fn",
-        [
-            "constexpr int sq(int a) { return a * a; }",
-            "int arr[sq(2)];",
-            "constexpr int sq(int a) { return a + 1; }",
-        ],
-        {"sq(5)": "6", "sizeof(arr)": "16"},
-    ),
-    (
-        "friend",
-        [
-            "class A { friend int peek(const A &); int v = 3; };",
-            "int peek(const A &a) { return a.v; }",
-            "int peek(const A &a) { return a.v + 1; }",
-            "A a;",
-        ],
-        {"peek(a)": "4"},
-    ),
-    (
-        "coroutine class",
-        [
-            "struct S; int use(S &);",
-            "struct S { int a = 1; };",
-            "int use(S &s) { return s.a; }",
-            "struct S { int a = 2; };",
-            "int use(S &s) { return s.a * 10; }",
-            "S s;",
-        ],
-        {"use(s)": "20"},
-    ),
-    (
-        "recursive class",
-        [
-            "struct N { N *next = nullptr; int v = 1; };",
-            "struct N { N *next = nullptr; int v = 2, w = 3; };",
-            "N n;",
-        ],
-        {"n.w": "3"},
-    ),
-    (
-        "concept2",
-        [
-            "template<class T> struct W { T t; W(T x) : t(x) {} };",
-            "template<class T> struct W { T t; W(T x) : t(x + 1) {} };",
-            "W w(3);",
-        ],
-        {"w.t": "4"},
-    ),
-]
-
-
-def shown(session: Session, code: str) -> str:
-    value = session.run(code).value
-    assert value is not None
-    return value.text
 
 
 @pytest.mark.parametrize(("cells", "values"), [row[1:] for row in ROWS], ids=[r[0] for r in ROWS])
 def test_what_is_defined_again(session: Session, cells: list[str], values: dict[str, str]) -> None:
     for cell in cells:
         session.run(cell)
-    assert {expression: shown(session, expression) for expression in values} == values
+    assert {expression: shown_by(session, expression) for expression in values} == values
 
 
 @pytest.mark.parametrize("snapshots", [10, 0])
@@ -636,11 +35,11 @@ def test_undo_brings_the_old_back(new_session: NewSession, snapshots: int) -> No
     session.run("int g() { return f(); }")
     session.run("int f() { return 2; } struct S { int b = 2; };")
     session.run("int f() { return 3; }")
-    assert shown(session, "g()") == "3"
+    assert shown_by(session, "g()") == "3"
     session.undo(2)
-    assert shown(session, "g()") == "2"
+    assert shown_by(session, "g()") == "2"
     session.undo(2)
-    assert [shown(session, code) for code in ("f()", "g()", "S().a")] == ["1", "1", "1"]
+    assert [shown_by(session, code) for code in ("f()", "g()", "S().a")] == ["1", "1", "1"]
 
 
 def test_errors_leave_the_old(session: Session) -> None:
@@ -653,14 +52,14 @@ def test_errors_leave_the_old(session: Session) -> None:
     ]
     with pytest.raises(Crashed):
         session.run("int f() { return 2; } __builtin_trap();")
-    assert [shown(session, code) for code in ("f()", "g()", "S().a")] == ["1", "1", "1"]
+    assert [shown_by(session, code) for code in ("f()", "g()", "S().a")] == ["1", "1", "1"]
 
 
 def test_twice_within_a_cell_is_an_error(session: Session) -> None:
     session.run("int x = 1;")
     with pytest.raises(CompileError, match="redefinition of 'y'"):
         session.run("int x = 2; int y = 3; int y = 4;")
-    assert shown(session, "x") == "1"
+    assert shown_by(session, "x") == "1"
 
 
 def test_what_is_still_an_error(session: Session) -> None:
@@ -716,14 +115,14 @@ def test_every_cell_can_be_run_again(session: Session) -> None:
     for _ in range(3):
         for cell in AGAIN:
             session.run(cell)
-    assert shown(session, "W<int>::s + v<int> + Q::x + anon + con('a') + Q().f()") == "8"
+    assert shown_by(session, "W<int>::s + v<int> + Q::x + anon + con('a') + Q().f()") == "8"
 
 
 def test_without_a_precompiled_library(new_session: NewSession) -> None:
     session = new_session(use_pch=False)
     for value in (3, 5):
         session.run(f"namespace a {{ int only = {value}; }} struct S {{ int v = {value}; }};")
-    assert shown(session, "a::only + S().v") == "10"
+    assert shown_by(session, "a::only + S().v") == "10"
 
 
 def test_it_can_be_switched_off(new_session: NewSession) -> None:
@@ -741,7 +140,7 @@ def test_in_c(new_session: NewSession, opt: int) -> None:
     session.run("int g(void) { return f() + x; }")
     session.run("int f(void) { return 20; } double x = 2.5; struct S { double b; };")
     session.run("struct S s = {4.5};")
-    assert [shown(session, code) for code in ("g()", "f()", "x", "s.b")] == [
+    assert [shown_by(session, code) for code in ("g()", "f()", "x", "s.b")] == [
         "21",
         "20",
         "2.5000000",
@@ -756,10 +155,10 @@ def test_a_function_of_c_comes_back(new_session: NewSession) -> None:
     session.run("double f(void) { return 2.5; }")
     session.run("double h(void) { return f(); }")
     session.run("int f(void);")
-    assert shown(session, "f()") == "1"
+    assert shown_by(session, "f()") == "1"
     session.run("int f(void) { static int n = 3; return n; }")
     session.run("double f(void) { return 4.5; }")
-    assert [shown(session, code) for code in ("g()", "h()", "f()")] == ["3", *2 * ["4.5000000"]]
+    assert [shown_by(session, code) for code in ("g()", "h()", "f()")] == ["3", *2 * ["4.5000000"]]
 
 
 def test_a_variable_of_c_is_given_a_value(new_session: NewSession) -> None:
@@ -767,12 +166,12 @@ def test_a_variable_of_c_is_given_a_value(new_session: NewSession) -> None:
     session.run("int x; int get(void) { return x; }")
     session.run("int x;")
     session.run("x = 3;")
-    assert shown(session, "get()") == "3"
+    assert shown_by(session, "get()") == "3"
     session.run("int x = 5; int y; int y = 6;")
-    assert [shown(session, code) for code in ("x", "get()", "y")] == ["5", "3", "6"]
+    assert [shown_by(session, code) for code in ("x", "get()", "y")] == ["5", "3", "6"]
     session.run("int x = 7;")
     session.run("extern int x; int x;")
-    assert shown(session, "x") == "7"
+    assert shown_by(session, "x") == "7"
     strict = new_session(language="c", redefinition=False)
     strict.run("int x;")
     with pytest.raises(CompileError, match="redefinition of 'x'"):
@@ -790,7 +189,7 @@ def test_after_the_compiler_and_the_program_were_started_again(session: Session)
             session.run("int other = 0;")
         except FarsideError:
             continue
-    assert [shown(session, code) for code in ("g()", "f()", "S().b")] == ["21", "20", "2"]
+    assert [shown_by(session, code) for code in ("g()", "f()", "S().b")] == ["21", "20", "2"]
 
 
 def test_what_is_ambiguous_without_a_redefinition_is_an_error(session: Session) -> None:
@@ -832,7 +231,7 @@ def test_what_is_defined_again_is_shown_by_the_same_cell(
     session: Session, old: str, new: str, text: str
 ) -> None:
     session.run(old)
-    assert shown(session, new) == text
+    assert shown_by(session, new) == text
 
 
 def test_an_error_before_a_value_is_an_error(session: Session) -> None:
@@ -841,7 +240,7 @@ def test_an_error_before_a_value_is_an_error(session: Session) -> None:
         session.run("int y = nope; x")
     with pytest.raises(CompileError, match="nope"):
         session.eval("int y = nope; x")
-    assert shown(session, "int y = 2; y") == "2"
+    assert shown_by(session, "int y = 2; y") == "2"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.session.conftest import shown_by
+
 if TYPE_CHECKING:
     from farside.session import Session
     from tests.session.conftest import NewSession
@@ -29,12 +31,6 @@ CALLS = {
 }
 
 
-def shown(session: Session, code: str) -> str:
-    value = session.run(code).value
-    assert value is not None
-    return value.text
-
-
 @pytest.mark.parametrize("opt", [0, 2])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_body_is_called(new_session: NewSession, opt: int, kind: str) -> None:
@@ -46,7 +42,7 @@ def test_a_new_body_is_called(new_session: NewSession, opt: int, kind: str) -> N
             value = number * 10 + turn
             session.run(kind + BODIES[body].format(value))
             expected.append((body, call, str(value)))
-            got.append((body, call, shown(session, CALLS[call].format(value))))
+            got.append((body, call, shown_by(session, CALLS[call].format(value))))
     assert got == expected
 
 
@@ -56,7 +52,7 @@ def test_static_variables_of_a_body_are_new(new_session: NewSession, opt: int, k
     session = new_session(opt=opt)
     for start in (0, 10, 20):
         session.run(f"{kind}int next() {{ static int n = {start}; return ++n; }}")
-        assert [shown(session, "next()") for _ in range(2)] == [str(start + 1), str(start + 2)]
+        assert [shown_by(session, "next()") for _ in range(2)] == [str(start + 1), str(start + 2)]
 
 
 @pytest.mark.parametrize("kind", ["inline ", "static ", "[[gnu::noinline]] inline "])
@@ -65,9 +61,9 @@ def test_callers_of_a_body_out_of_line_come_to_the_new(new_session: NewSession, 
     session.run(kind + "int h() { return 1; }")
     session.run("int g() { return h(); } int (*p)() = h;")
     session.run(kind + "int h() { return 2; }")
-    assert [shown(session, code) for code in ("g()", "p()", "h()")] == ["2", "2", "2"]
+    assert [shown_by(session, code) for code in ("g()", "p()", "h()")] == ["2", "2", "2"]
     session.undo(4)
-    assert [shown(session, code) for code in ("g()", "p()", "h()")] == ["1", "1", "1"]
+    assert [shown_by(session, code) for code in ("g()", "p()", "h()")] == ["1", "1", "1"]
 
 
 def test_called_from_python(session: Session) -> None:
@@ -81,21 +77,21 @@ def test_inline_and_not_in_turn(session: Session) -> None:
     kinds = ("inline ", "", "", "inline ", "static ", "", "static ", "inline ", "inline ", "")
     for value, kind in enumerate(kinds):
         session.run(f"{kind}int h(int n = 1) {{ return {value}; }}")
-        assert shown(session, "h()") == str(value)
+        assert shown_by(session, "h()") == str(value)
 
 
 def test_without_a_precompiled_library(new_session: NewSession) -> None:
     session = new_session(use_pch=False)
     for value in (1, 2):
         session.run(f"inline int h(int n) {{ return n < 1 ? {value} : h(n - 1); }}")
-        assert shown(session, "int k; for (k = 0; k < 3; ++k); h(k)") == str(value)
+        assert shown_by(session, "int k; for (k = 0; k < 3; ++k); h(k)") == str(value)
 
 
 def test_a_body_of_which_there_is_no_code_asks_for_none(session: Session) -> None:
     session.run("int nowhere(); inline int h() { return nowhere(); }")
     session.run("inline int h() { return nowhere() + 1; }")
     session.run("inline int h() { return 3; }")
-    assert shown(session, "h()") == "3"
+    assert shown_by(session, "h()") == "3"
 
 
 THINGS = {
@@ -128,7 +124,7 @@ def test_a_type_had_the_name_in_between(new_session: NewSession, opt: int, kind:
     got = []
     for value, between in enumerate((*TYPES, "")):
         session.run(define.format(value))
-        got.append(shown(session, use))
+        got.append(shown_by(session, use))
         if between:
             session.run(between)
     assert got == [str(value) for value in range(len(TYPES) + 1)]
@@ -140,7 +136,7 @@ def test_a_type_stood_between_two_kinds(session: Session, first: str, second: st
     for value, kind in enumerate((first, second, first)):
         define, use = THINGS[kind]
         session.run(define.format(value))
-        assert shown(session, use) == str(value)
+        assert shown_by(session, use) == str(value)
         session.run("struct X {};")
 
 
@@ -148,5 +144,5 @@ def test_a_type_stood_between_two_kinds(session: Session, first: str, second: st
 def test_in_a_namespace(session: Session, type_: str) -> None:
     for value in (1, 2):
         session.run(f"namespace n {{ int X = {value}; }}")
-        assert shown(session, "n::X") == str(value)
+        assert shown_by(session, "n::X") == str(value)
         session.run(f"namespace n {{ {type_} }}")

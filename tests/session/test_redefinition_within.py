@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.session.test_redefinition_kinds import shown
+from tests.session.conftest import shown_by
 
 if TYPE_CHECKING:
     from tests.session.conftest import NewSession
@@ -105,7 +105,7 @@ def test_what_is_made_while_it_is_read(new_session: NewSession, opt: int | None,
     for _ in range(3):
         session.run(definition)
         for expression, text in expected.items():
-            assert (expression, shown(session, expression)) == (expression, text)
+            assert (expression, shown_by(session, expression)) == (expression, text)
 
 
 @pytest.mark.parametrize("opt", [0, None])
@@ -120,8 +120,8 @@ def test_first_used_after_all(new_session: NewSession, opt: int | None, times: i
             session.run(definition)
     session.run("bool h(Node n) { return n.ch.begin() == n.ch.end(); }")
     session.run("int first = f((N *)nullptr);")
-    assert shown(session, "h(Node{})") == "true"
-    assert shown(session, "first") == "4"
+    assert shown_by(session, "h(Node{})") == "true"
+    assert shown_by(session, "first") == "4"
     for _, expected in rows:
         for expression, text in expected.items():
-            assert shown(session, expression) == text
+            assert shown_by(session, expression) == text
