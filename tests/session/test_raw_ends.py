@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from farside.errors import Crashed
+from farside.errors import Crashed, FarSideLost
 from farside.session import Session
 
 from .conftest import run_all, shown
@@ -44,6 +44,10 @@ ENDS = {
     ),
     "every descriptor closed": End(
         "syscall(SYS_close_range, 3u, ~0u, 0);",
+        "its process with exit status 1: the session's connection had been closed, by the cell or",
+    ),
+    "every descriptor closed, well before the end": End(
+        "syscall(SYS_close_range, 3u, ~0u, 0); usleep(100'000);",
         "its process with exit status 1: the session's connection had been closed, by the cell or",
     ),
     "exit of all threads": End(
@@ -115,6 +119,13 @@ def test_each_is_told_apart_and_costs_its_cell(session: Session) -> None:
         assert says in str(caught.value), name
         assert caught.value.report.line == line, name
         assert shown(session.run("x")) == "3", name
+
+
+def test_one_that_closed_its_connection_and_goes_on_is_ended(session: Session) -> None:
+    session.run(PRELUDE)
+    with pytest.raises(FarSideLost, match="closed its connection to the session"):
+        session.run("x = 4; syscall(SYS_close_range, 3u, ~0u, 0); for (;;) pause();")
+    assert shown(session.run("x")) == "3"
 
 
 def test_one_that_asked_to_be_traced_goes_on(session: Session) -> None:

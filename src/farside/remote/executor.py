@@ -61,6 +61,7 @@ _MOST_STOPS = 3  # looks, a second apart, that find the supervisor stopped altho
 # Of an end: on the connection, on the worker's process, and what the supervisor says.
 _SIGNS = (select.POLLRDHUP, select.POLLIN, select.POLLIN)
 _LOOKS = (0.5, 1.0)  # seconds after which one that lives on may have executed another program
+_CLOSING = 0.5  # seconds for one that has closed its connection to come to the end of its cell
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
 
@@ -646,7 +647,7 @@ class Executor:
         """
         self._conversation.stop_reading()
         gone = self._supervisor.serves and self._supervisor.ended
-        if not gone and (self._supervisor.worker_lives() or not self._await_death()):
+        if not gone and not self._await_death(lives=self._supervisor.worker_lives()):
             if self._supervisor.serves and self._supervisor.is_stopped():
                 raise FarSideLost(
                     "The program's supervisor was stopped, by the program itself or by somebody"
@@ -660,13 +661,13 @@ class Executor:
         what = "its supervisor ended" if self._supervisor.exists else "the connection ended"
         raise FarSideLost(f"The far side is gone: {what}.")
 
-    def _await_death(self) -> bool:
+    def _await_death(self, *, lives: bool) -> bool:
         stopped = self._supervisor.serves and self._supervisor.is_stopped()
-        deadline = time.monotonic() + (0.0 if stopped else GRACE)
+        now = time.monotonic()
+        deadline = now + (0.0 if stopped else _CLOSING if lives else GRACE)
         if not self._supervisor.serves:
             return self._supervisor.learn_end(deadline)
-        now = time.monotonic()
-        for each in _LOOKS:
+        for each in () if lives else _LOOKS:
             if self._hears_of_end(now + each):
                 return True
             if now + each >= deadline:
