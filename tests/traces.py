@@ -60,13 +60,14 @@ def wait_for_all(mark: str, seconds: float = 20) -> dict[int, str]:
     return {}
 
 
-def shared_memory() -> set[str]:
-    """Return the names of the shared memory files that no living process uses."""
-    names = {entry.name for entry in SHARED_MEMORY.iterdir()}
-    return names - _names_in_use() if names else names
+def shared_memory(where: Path = SHARED_MEMORY) -> set[str]:
+    """Return the names of the shared memory files in `where` that no living process uses."""
+    names = {entry.name for entry in where.iterdir()}
+    return names - _names_in_use(where) if names else names
 
 
-def _names_in_use() -> set[str]:
+def _names_in_use(where: Path) -> set[str]:
+    within = f"{where}/"
     used = set()
     for process in Path("/proc").iterdir():
         if not process.name.isdecimal():
@@ -76,8 +77,8 @@ def _names_in_use() -> set[str]:
             links = [_target(link) for link in (process / "fd").iterdir()]
         except OSError:
             continue
-        lines = [line[line.find("/") :] for line in maps.splitlines() if "/dev/shm/" in line]
-        used |= {Path(path).name for path in lines + links if path.startswith("/dev/shm/")}
+        lines = [line[line.find("/") :] for line in maps.splitlines() if within in line]
+        used |= {Path(path).name for path in lines + links if path.startswith(within)}
     return used
 
 

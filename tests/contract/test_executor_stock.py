@@ -376,11 +376,12 @@ def test_llvm_jitlink_connects_to_a_port(tmp_path: Path) -> None:
         port = executor.stderr.readline().split()[-1]
         command = [JITLINK, f"--oop-executor-connect=127.0.0.1:{port}", str(built)]
         with subprocess.Popen([*command, "-args", "one", "two"]) as client:
-            # The client has run the program when this is printed. It then waits for ever, because
-            # it never shuts its socket down, and is ended here.
+            # The client has all but run the program when this is printed. It would wait for ever
+            # once it has the result, because it never shuts its socket down, and is ended here.
             assert executor.stdout.readline() == "2 two\n"
             client.kill()
-        assert executor.wait(20) == 0
+        # The latter where the result found nobody any more.
+        assert executor.wait(20) in (0, 1)
 
 
 @pytest.mark.parametrize("by", ["pipes", "socket"])

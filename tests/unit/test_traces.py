@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.traces import SHARED_MEMORY, marked_processes, shared_memory, wait_for_all
+from tests.traces import marked_processes, shared_memory, wait_for_all
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Traces
 
 
@@ -44,12 +46,13 @@ def test_files_are_found(leaves_nothing: Traces) -> None:
     left.unlink()
 
 
-def test_shared_memory_counts_once_nobody_uses_it() -> None:
-    path = SHARED_MEMORY / f"farside-test-{os.getpid()}"
+def test_shared_memory_counts_once_nobody_uses_it(tmp_path: Path) -> None:
+    # Not in the real place, where the tests beside this one look.
+    path = tmp_path / "some"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        assert path.name not in shared_memory()
+        assert path.name not in shared_memory(tmp_path)
         os.close(descriptor)
-        assert path.name in shared_memory()
+        assert path.name in shared_memory(tmp_path)
     finally:
         path.unlink()
