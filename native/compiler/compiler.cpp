@@ -20,12 +20,15 @@
 #include "llvm/MC/TargetRegistry.h"
 
 #include <chrono>
+#include <utility>
 
 namespace farside {
 
 using namespace clang;
 
 namespace {
+
+constexpr unsigned ModulesOfAContext = 16;
 
 /// Time since construction, or since the last call, in microseconds.
 class Stopwatch {
@@ -63,7 +66,7 @@ static void declareOwnNamespace(ASTContext &context) {
 
 Compiler::Compiler(std::shared_ptr<CompilerInvocation> invocation, DiagnosticCollector &collector)
     : Collector(collector), Instance(std::make_unique<CompilerInstance>(std::move(invocation))),
-      Action(std::make_unique<CellAction>(Context, Redefined)) {}
+      Action(std::make_unique<CellAction>(*Context, Redefined)) {}
 
 // Clang's instance cannot be taken down in good order after BeginSourceFile alone, and a process
 // that drops its compiler starts another or ends.
@@ -135,7 +138,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
     external->StartTranslationUnit(Consumer);
   Emit = std::make_unique<Emitter>(*Instance);
-  reportBackendErrors(Context, Instance->getDiagnostics());
+  reportBackendErrors(*Context, Instance->getDiagnostics());
   // What `-include` brings is parsed now; its code comes out with that of the first cell.
   Sema::GlobalEagerInstantiationScope global(Instance->getSema(), true, true);
   Sema::LocalEagerInstantiationScope local(Instance->getSema(), true);
@@ -241,8 +244,16 @@ bool Compiler::completeDisplay() {
 }
 
 void Compiler::prepare() {
-  if (NextModule != 0)
-    Consumer->generator().StartModule("cell " + std::to_string(NextModule), Context);
+  if (NextModule == 0)
+    return;
+  std::unique_ptr<llvm::LLVMContext> former;
+  if (++Modules % ModulesOfAContext == 0) {
+    former = std::exchange(Context, std::make_unique<llvm::LLVMContext>());
+    Context->setDiscardValueNames(former->shouldDiscardValueNames()); // as Clang had it
+    reportBackendErrors(*Context, Instance->getDiagnostics());
+  }
+  // Lets go of the former's metadata, which ends after this.
+  Consumer->generator().StartModule("cell " + std::to_string(NextModule), *Context);
   NextModule = 0;
 }
 
@@ -365,7 +376,7 @@ void Compiler::setDisplay(bool plain, bool given) {
 
 void Compiler::warmUp() { Emit->warmUp(); }
 
-void Compiler::practise() { Emit->practise(Context); }
+void Compiler::practise() { Emit->practise(*Context); }
 
 void Compiler::showElements(int64_t count) {
   if (Consumer->Show)

@@ -107,8 +107,11 @@ private:
 
   DiagnosticCollector &Collector;
   std::unique_ptr<clang::CompilerInstance> Instance;
+  /// Of the module that is being made. It is replaced from time to time: what LLVM keeps in it for
+  /// good, such as the metadata of line tables, ends with it. A new one costs a tenth of a small
+  /// cell.
+  std::unique_ptr<llvm::LLVMContext> Context = std::make_unique<llvm::LLVMContext>();
   std::unique_ptr<CellAction> Action;
-  llvm::LLVMContext Context;
   std::unique_ptr<CellParser> Parse;
   std::unique_ptr<Emitter> Emit;
   CellConsumer *Consumer = nullptr;   // the instance owns it
@@ -118,6 +121,7 @@ private:
   Redefinitions Redefined;
   uint64_t NumberedNames = 0; // of the last module
   unsigned NextModule = 0;    // the cell whose module is to be made, unless there is one
+  unsigned Modules = 0;       // that were begun
   bool MayContinue = true;
   bool DisplayFailed = false;
 };
