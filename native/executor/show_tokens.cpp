@@ -28,7 +28,8 @@ std::string_view bytesOf(const uint64_t &word) {
 
 std::string_view textOf(const char *text) { return text == nullptr ? "" : text; }
 
-/// As Clang writes it: without the inline namespaces of the libraries.
+/// As Clang writes it: without the inline namespaces of the libraries, and without the tags that
+/// tell what is defined again from the old.
 std::string demangled(const char *name) {
   int status = 0;
   std::unique_ptr<char, void (*)(void *)> made(abi::__cxa_demangle(name, nullptr, nullptr, &status),
@@ -37,6 +38,9 @@ std::string demangled(const char *name) {
   for (std::string_view inner : {"::__1::", "::__cxx11::", "::__fs::"})
     for (size_t at = text.find(inner); at != std::string::npos; at = text.find(inner, at))
       text.erase(at + 2, inner.size() - 2);
+  constexpr std::string_view tag = "[abi:cell";
+  for (size_t at = text.find(tag); at != std::string::npos; at = text.find(tag, at))
+    text.erase(at, text.find(']', at) - at + 1);
   return text;
 }
 

@@ -221,6 +221,13 @@ def test_large_images(session: Session) -> None:
     assert len(result.displays[0].data["image/svg+xml"]) == 3 << 20
 
 
+def test_the_class_of_an_object_that_was_defined_again(session: Session) -> None:
+    for members in ("int a = 1;", "int a = 1, b = 2;"):
+        session.run(f"struct Base {{ virtual ~Base() {{}} {members} }}; struct Child : Base {{}};")
+    assert shown(session.run("Base base; base")) == "{ a = 1, b = 2 }"
+    assert shown(session.run("Child child; (Base &)child")) == "(Child) { a = 1, b = 2 }"
+
+
 def test_libcxx(new_session: NewSession) -> None:
     session = new_session(stdlib="libc++")
     session.run("#include <vector>\n#include <map>\n#include <string>\n#include <optional>")
