@@ -46,6 +46,7 @@ Error Server::takeSnapshot() {
   // What other threads waited for, and they themselves, exist in the other process.
   Waiting.clear();
   ForMainThread.clear();
+  AfterCall.clear();
   SomeoneReads = MainThreadWaits = false;
   new (&Changed) std::condition_variable;
   serveAnew(std::move(woken));
@@ -81,9 +82,12 @@ void Server::pump(Pending *until) {
   while (true) {
     // First of all: the main thread may not come here again, and the answer to another thread may
     // need what was left to this one.
-    if (onMainThread && !ForMainThread.empty()) {
-      Frame frame = std::move(ForMainThread.front());
-      ForMainThread.pop_front();
+    std::deque<Frame> &left = Depth == 0 && !AfterCall.empty() ? AfterCall : ForMainThread;
+    if (onMainThread && !left.empty()) {
+      Frame frame = std::move(left.front());
+      left.pop_front();
+      if (frame.Descriptor)
+        Passed = std::move(frame.Descriptor);
       lock.unlock();
       execute(frame);
       lock.lock();
@@ -137,6 +141,11 @@ void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex>
     return Changed.notify_all();
   }
   case Opcode::CallWrapper:
+    if ((Depth != 0 || !onMainThread) && isSnapshotRequest(frame.Header.TagAddress)) {
+      frame.Descriptor = std::move(Passed);
+      AfterCall.push_back(std::move(frame));
+      return Changed.notify_all();
+    }
     if (!onMainThread && MainThreadWaits) {
       ForMainThread.push_back(std::move(frame));
       // It is as good as running: a call that it waits for must not be queued behind it.

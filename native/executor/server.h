@@ -100,6 +100,9 @@ private:
   std::condition_variable Changed;
   std::map<uint64_t, Pending *> Waiting;
   std::deque<Frame> ForMainThread;
+  /// Requests for a snapshot that came along with a call and were read while it ran, as it, or
+  /// another thread, called the near side. Each has its descriptor.
+  std::deque<Frame> AfterCall;
   UniqueFd Passed; // the descriptor that came last and was not used yet
   uint64_t NextSequenceNumber = 0;
   bool SomeoneReads = false;

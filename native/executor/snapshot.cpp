@@ -157,6 +157,8 @@ WrapperResult snapshotWrapper(const char *data, size_t size) {
 
 } // namespace
 
+bool isSnapshotRequest(uint64_t tag) { return tag == reinterpret_cast<uint64_t>(&snapshotWrapper); }
+
 void allowSnapshots(pid_t supervisor) {
   origin().Supervisor = supervisor;
   for (int fd = 0; fd < 3; ++fd)

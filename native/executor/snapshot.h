@@ -49,6 +49,9 @@ constexpr const char sleepingName[] = "farside asleep";
 /// user code runs; without it a request for a snapshot is an error.
 void allowSnapshots(pid_t supervisor);
 
+/// Whether a call with this tag asks for a snapshot.
+bool isSnapshotRequest(uint64_t tag);
+
 class Snapshot {
 public:
   /// `socket`: where it is to sleep.

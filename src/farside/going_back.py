@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from farside.errors import OptionError, RemoteError
 from farside.outcome import Checkpoint, Past
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from farside.execution import ExecutionSession
@@ -41,6 +43,9 @@ class GoingBack:
         def _exclusive(self) -> AbstractContextManager[None]: ...
 
         def _recovering(self, what: str) -> AbstractContextManager[None]: ...
+
+        @contextmanager
+        def _reviving(self, what: str) -> Iterator[None]: ...
 
         def _keep(self) -> None: ...
 
@@ -99,9 +104,17 @@ class GoingBack:
         Raises:
             OptionError: snapshots are switched off, or none of the present state could be taken.
         """
-        with self._exclusive():
+        with self._exclusive(), self._reviving(f"keeping the checkpoint {name}"):
             state = self._execution.present
-            if state is None:
+            # Calls change the program, and not each of them is followed by a snapshot.
+            if (
+                self._execution.calls.unsettled
+                or state is None
+                or not self._execution.is_kept(state)
+            ):
+                self._keep()
+                state = self._execution.present
+            if state is None or not self._execution.is_kept(state):
                 raise OptionError("there is no snapshot of the present state to keep (--snapshots)")
             self._drop_checkpoint(name)
             state.pins += 1
@@ -116,7 +129,7 @@ class GoingBack:
             what the user should know, a sentence each.
 
         Raises:
-            OptionError: there is no such checkpoint, or the process that kept it was killed.
+            OptionError: there is no such checkpoint, or the process that kept it has ended.
         """
         with self._exclusive():
             found = self._rescue.checkpoint(name)

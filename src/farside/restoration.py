@@ -388,7 +388,7 @@ class Restoration:
         have = f"there are: {', '.join(self.checkpoints) or 'none'}"
         if gone is not None:
             raise OptionError(
-                f"the checkpoint {name!r} is gone: the process that kept it was killed; {have}"
+                f"the checkpoint {name!r} is gone: the process that kept it has ended; {have}"
             )
         raise OptionError(f"there is no checkpoint {name!r}; {have}")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from farside.errors import ArgumentMismatch, ValueGone
+from farside.errors import ArgumentMismatch, Crashed, ValueGone
 from farside.result.value import Value
 from farside.session import Session
 from tests.session.conftest import NewSession, end_between_cells, shown
@@ -52,6 +52,35 @@ def test_a_program_that_is_killed_between_calls(session: Session) -> None:
     assert [session.fn.next(), session.fn.next()] == [1, 2]
     end_between_cells(session, session.worker_pid)
     assert session.fn.next() == 3
+
+
+def test_a_checkpoint_is_of_what_calls_have_left(session: Session) -> None:
+    session.run("int n = 1; void set(int to) { n = to; } struct A { int n = 3; };")
+    session.fn.set(50)
+    made = session.new("A")
+    session.checkpoint("50")
+    session.run("n = 2;")
+    assert session.restore("50") == ()
+    assert session.eval("n") == 50
+    assert session.eval(f"{made}.n") == 3
+
+
+def test_a_callable_is_not_called_again_after_a_crash(session: Session) -> None:
+    session.run("#include <functional>\nint n; std::function<int(int)> next;")
+    session.run("void keep(std::function<int(int)> given) { next = given; }")
+    given: list[int] = []
+
+    def give(number: int) -> int:
+        given.append(number)
+        return len(given)
+
+    session.fn.keep(give)
+    session.run("n = next(7);")
+    with pytest.raises(Crashed) as caught:
+        session.run("*(volatile int *)nullptr = 1;")
+    assert caught.value.recovery == ("the program's state is as it was before the cell",)
+    assert session.eval("n") == 1
+    assert given == [7]
 
 
 def test_large_arguments_of_callbacks(session: Session) -> None:

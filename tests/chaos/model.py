@@ -23,6 +23,7 @@ HEADERS = """
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <farside/display.h>
 #include <fcntl.h>
 #include <link.h>
 #include <map>
@@ -156,6 +157,9 @@ def change(state: State, random: Random, directory: Path) -> str:
         case "count":
             state.counter += k
             return f"counter += {k};"
+        case "display":  # calls the near side in the middle of the cell
+            state.counter += 2 * k
+            return f"counter += {k}; farside::display(counter); counter += {k};"
         case "push":
             state.numbers.append(k)
             return f"numbers.push_back({k});"
@@ -251,7 +255,7 @@ def touch(state: State, random: Random) -> str:
 
 
 KINDS = (
-    "count push push sort name link link unlink vertex vertex edge edge prune static"
+    "count display push push sort name link link unlink vertex vertex edge edge prune static"
     " thread_local read close open chdir"
     " signal mask"
 ).split()

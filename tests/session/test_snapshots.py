@@ -317,6 +317,29 @@ def test_checkpoint_needs_snapshots(new_session: NewSession) -> None:
     assert [(past.cell, past.kept) for past in session.history()] == [(1, False)]
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "n = 2; farside::display(1);",
+        "std::thread([] { farside::display(1); n = 2; farside::display(1); }).join();",
+        "std::thread other([] { for (int i = 0; i < 50; ++i) farside::display(i); });"
+        " for (int i = 0; i < 50; ++i) farside::display(i); other.join(); n = 2;",
+    ],
+)
+def test_a_cell_that_calls_the_near_side_is_kept_as_others_are(session: Session, cell: str) -> None:
+    session.run("#include <farside/display.h>\n#include <thread>\nint n = 1, runs = 0;")
+    session.run("n = 1;")
+    session.run(f"++runs; {cell}")
+    session.checkpoint("two")
+    assert crash(session, "n = 3;") == (AS_BEFORE,)
+    assert shown(session.run("n * 10 + runs")) == "21"
+    assert session.restore("two") == ()
+    assert shown(session.run("n * 10 + runs")) == "21"
+    session.run(f"n = 4; {cell}")
+    assert session.undo() == ()
+    assert shown(session.run("n * 10 + runs")) == "21"
+
+
 def test_history_thins_out_with_age(new_session: NewSession) -> None:
     session = new_session(snapshots=5)
     session.run("int x = 0;")
