@@ -93,6 +93,11 @@ def test_any_tokens_are_a_value_or_an_error(tokens: list[tuple[int, bytes]]) -> 
         to_python(Kind.TREE, b"".join(token(kind, payload) for kind, payload in tokens))
 
 
+def test_the_name_of_a_class_that_is_no_text() -> None:
+    made = to_python(Kind.TREE, within(Kind.RECORD, b"", text=b"\x85A"))
+    assert made.__cpp_type__ == "\\x85A"
+
+
 def test_what_cannot_be_a_key_is_its_text() -> None:
     opaque = within(Kind.OPAQUE, token(Kind.OBJECT, b"\1" * 8), text=b"T")
     assert to_python(Kind.TREE, within(Kind.SET, opaque)) == {"(T) @0x101010101010101"}

@@ -389,7 +389,9 @@ def _record(value: _Open) -> object:
     if len(value.labels) != len(value.items):
         raise ProtocolError("the far side gave a member without a name")
     labels = [without_cells(each) if each.startswith("<") else each for each in value.labels]
-    return make_object(without_cells(_text(value.text)), labels, value.items)
+    # Unlike a string's, its text must be one that Python can encode: it becomes that of a class.
+    name = value.text.decode("utf-8", "backslashreplace")
+    return make_object(without_cells(name), labels, value.items)
 
 
 def _only(value: _Open) -> Any:
