@@ -55,6 +55,8 @@ _NOT_KEPT = dict.fromkeys(
         "test_an_interrupt_in_a_burst",
         "test_an_object_in_the_place_of_one_that_is_gone",
         "test_objects_go_with_what_is_taken_back",
+        "test_a_checkpoint_is_of_what_calls_have_left",
+        "test_a_callable_is_not_called_again_after_a_crash",
     ),
     "no snapshots",
 )
@@ -131,6 +133,8 @@ _DIES_WITH_IT = dict.fromkeys(
         "test_a_program_that_is_killed_between_calls",
         "test_a_buffer_outlives_the_program",
         "test_a_buffer_is_seen_by_both_sides",
+        "test_a_call_before_the_definition_costs_its_cell",
+        "test_all_cells_run_again",
     ),
     "ends or limits a process, which would be that of the tests",
 )
@@ -156,6 +160,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_unfit_programs.py": "no record of a death",
         "test_standard_descriptors.py": "no snapshots",
         "test_a_crash_in_such_a_cell_has_its_line": "no record of a death",
+        "test_a_call_before_the_definition_costs_its_cell": "no record of a death",
         "test_a_crash_in_what_stays_has_its_line": "no record of a death",
         "test_the_state_is_as_before_the_cell": "no snapshots",
         "test_crash_after_crash": "no snapshots",

@@ -10,7 +10,7 @@ import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import FarsideError
-from farside.object import parse_object
+from farside.object import STAND_INS, parse_object
 from farside.object.inlines import InlineTable
 from farside.object.lines import LineTable
 from farside.remote.death import DeathReport, Frame
@@ -282,6 +282,9 @@ def _reason(
         if record.sender == record.process:
             return "raised by the program itself"
         return f"sent by process {record.sender}" if record.sender > 0 else None
+    found = lookup.image_at(record.pc) if record.signal == signal.SIGILL else None
+    if found is not None and found[2].object_name == STAND_INS:
+        return f"{frames[0].function} was called, which is declared but was not defined yet"
     fault = _fault_address(record)
     if record.signal == signal.SIGSEGV and fault is None:
         return "an address that no pointer can hold, or one misaligned for its instruction"

@@ -29,6 +29,7 @@ from farside.accounts import (
     stores_of,
     users_of,
 )
+from farside.awaited import Awaited
 from farside.errors import FarsideError, RelocationError, TimedOut, UndefinedSymbols
 from farside.far_sides import make_far_side
 from farside.libraries.found import FoundLibraries, Program
@@ -112,6 +113,7 @@ class ExecutionSession:
         self._running: LinkedImage | None = None
         self._unconfirmed: LinkedImage | None = None  # committed, without an answer
         self._archives: dict[str, list[Archive]] = {}
+        self._awaited = Awaited()
         # JITDylib and members of archives, from the outermost link that waits for others.
         self._linking: list[tuple[str, tuple[tuple[str, int], ...]]] = []
 
@@ -190,6 +192,7 @@ class ExecutionSession:
         *,
         dylib: str = MAIN,
         redefines: Sequence[str] = (),
+        may_await: Callable[[str], bool] | None = None,
         passed: Passed = str,
     ) -> LinkedImage:
         """Link objects against everything the program has; `commit` or `discard` must follow.
@@ -200,6 +203,7 @@ class ExecutionSession:
             archives: members are taken as needed, besides those of the JITDylib's own archives.
             dylib: the JITDylib that the image goes into.
             redefines: functions that it defines again; callers of the old come to the new.
+            may_await: tells which functions may be defined by a later link; see `farside.awaited`.
             passed: is told the name of each part of the work when it has ended.
 
         Raises:
@@ -226,7 +230,10 @@ class ExecutionSession:
                 low = True
             except UndefinedSymbols as error:
                 self.discard()
-                self.found.provide(error, self.program(), served)
+                try:
+                    self.found.provide(error, self.program(), served)
+                except UndefinedSymbols as nowhere:
+                    objects = self._awaited.with_stand_ins(objects, nowhere, may_await)
 
     def program(self) -> Program:
         """Return the program as those see it who find libraries for it."""
@@ -313,6 +320,9 @@ class ExecutionSession:
                 *copies,
                 *self._platform.actions_of(image, dylib.header),
                 *self._platform.redirect(image, earlier_of(image, dylib, self._redefines)),
+                *self._platform.jumps(
+                    self._awaited.ended_by(image, dylib.name, lambda name: name in dylib)
+                ),
             ],
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),
@@ -346,6 +356,7 @@ class ExecutionSession:
                 self._memory.free(block.address, block.size)
             return
         self._entries.add(image.new_entries)
+        self._awaited.enter(image, dylib.name)
         dylib.define(image.name, definitions_of(image))
         self._committed[image.name] = Committed(
             dylib,
@@ -390,6 +401,7 @@ class ExecutionSession:
         if committed is None:
             return
         committed.dylib.remove(name)
+        self._awaited.remove(name)
         self._entries.remove(committed.entries)
         for address, size in committed.allocations:
             self._memory.free(address, size)

@@ -19,7 +19,7 @@ from farside.remote import executor
 from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from farside.errors import FarSideError
     from farside.link import LinkedImage
@@ -183,16 +183,24 @@ class Platform:
             image: defines functions again.
             earlier: what the names meant until now.
         """
-        actions = []
+        pairs = []
         for name, old in earlier.items():
             new = image.defined[name]
             # A function has the bytes up to the next multiple of its alignment, which is 16.
             room = max(old.size, -old.address % 16 or 16)
             if old.callable and new.callable and room >= _JUMP:
-                there = self._call(bootstrap.REDIRECT, _RANGE.pack(old.address, new.address))
-                back = self._call(bootstrap.UNDO_REDIRECT, _POINTER.pack(old.address))
-                actions.append((there, back))
-        return actions
+                pairs.append((old.address, new.address))
+        return self.jumps(pairs)
+
+    def jumps(self, pairs: Iterable[tuple[int, int]]) -> list[tuple[WrapperCall, WrapperCall]]:
+        """Return the actions that turn functions, by their address, into jumps to others."""
+        return [
+            (
+                self._call(bootstrap.REDIRECT, _RANGE.pack(there, to)),
+                self._call(bootstrap.UNDO_REDIRECT, _POINTER.pack(there)),
+            )
+            for there, to in pairs
+        ]
 
     def actions_of(self, image: LinkedImage, header: int) -> list[tuple[WrapperCall, WrapperCall]]:
         """Return the alloc actions of an image, in order, each with its undoing."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from farside.awaited import Declarations
 from farside.dylibs import load_again, make_again
 from farside.errors import (
     CompilerCrashed,
@@ -115,6 +116,7 @@ class Restoration:
         self.journal = Journal()
         self.checkpoints: dict[str, Checkpoint] = {}
         self.recent = RecentObjects()
+        self.declarations = Declarations(lambda name: compiler.demangle([name])[0])
         self.compiler_is_behind = False
         self.seconds: list[float] = []
 
@@ -372,7 +374,13 @@ class Restoration:
         assert entry.object_bytes is not None
         name = f"cell {entry.cell}"
         parsed = parse_object(entry.object_bytes, name)
-        image = self._execution.link([parsed], name, dylib=entry.dylib, redefines=entry.redefines)
+        image = self._execution.link(
+            [parsed],
+            name,
+            dylib=entry.dylib,
+            redefines=entry.redefines,
+            may_await=self.declarations.has_function,
+        )
         self._execution.commit(image, statements=statements)
 
     def checkpoint(self, name: str) -> Checkpoint:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from farside.api.values import kept, result_of
+from farside.awaited import awaited_by, waiting_for
 from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
@@ -212,6 +213,8 @@ class Session(GoingBack, Calling):
             stages.end("accept")
         if outcome is not None:
             notices = (*self._by_the_way(), *notices)
+        if image is not None and (names := awaited_by(image)):
+            notices = (*notices, waiting_for(self._compiler.demangle(names)))
         return compiled, outcome, stages.timings(), notices
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
@@ -220,6 +223,8 @@ class Session(GoingBack, Calling):
             with self._gate.window():
                 self._open(dylib)
             self._journal.add_file("", kind="open", dylib=dylib)
+        declarations = self._rescue.declarations
+        declarations.note(compiled.declared)
         if compiled.object is None:
             return None
         from farside.object import parse_object
@@ -231,7 +236,12 @@ class Session(GoingBack, Calling):
             self._tracing.part("read object")
             redefines, passed = compiled.redefined, self._tracing.part
             return self._execution.link(
-                [parsed], name, dylib=dylib, redefines=redefines, passed=passed
+                [parsed],
+                name,
+                dylib=dylib,
+                redefines=redefines,
+                may_await=declarations.has_function,
+                passed=passed,
             )
 
     def _open(self, dylib: str) -> None:

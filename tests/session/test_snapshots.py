@@ -300,7 +300,7 @@ def test_a_checkpoint_whose_process_was_killed(session: Session) -> None:
     run_all(session, "x = 2;", "x = 3;")
     state = session._rescue.checkpoints["one"].state
     end_snapshot(state.snapshot)
-    with pytest.raises(OptionError, match=r"'one' is gone: the process .* was killed; there are: "):
+    with pytest.raises(OptionError, match=r"'one' is gone: the process .* has ended; there are: "):
         session.restore("one")
     with pytest.raises(OptionError, match="there is no checkpoint 'one'"):
         session.restore("one")

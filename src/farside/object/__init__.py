@@ -5,8 +5,10 @@
 
 from farside.object.archive import Archive, is_archive, parse_archive
 from farside.object.elf import Group, ObjectFile, ObjectSection, ObjectSymbol, parse_object
+from farside.object.stand_ins import STAND_INS, stand_in
 
 __all__ = [
+    "STAND_INS",
     "Archive",
     "Group",
     "ObjectFile",
@@ -15,4 +17,5 @@ __all__ = [
     "is_archive",
     "parse_archive",
     "parse_object",
+    "stand_in",
 ]

@@ -151,7 +151,7 @@ class Group(NamedTuple):
     members: tuple[int, ...]
 
 
-class _Strings:
+class Strings:
     """A string table; reading it costs no more than a fixed multiple of the file."""
 
     __slots__ = ("_ascii", "_base", "_bytes", "_file", "_left")
@@ -215,7 +215,7 @@ class ObjectFile:
         groups: tuple[Group, ...],
         relocations: dict[int, list[tuple[int, int]]],
         headers: tuple[int, int],
-        names: _Strings,
+        names: Strings,
     ) -> None:
         self.name = name
         self.data = data
@@ -450,18 +450,18 @@ def _looks_like(start: bytes) -> str:
     return f"a file that starts with {start[:4].hex(' ')}"
 
 
-def _string_table(file: _File, index: int, what: str) -> _Strings:
+def _string_table(file: _File, index: int, what: str) -> Strings:
     """Return section `index` as a string table, checked."""
     view, name, first, count, _ = file
     if index == 0:
-        return _Strings(name, b"", 0, 0)
+        return Strings(name, b"", 0, 0)
     if index >= count:
         raise ObjectError(name, f"{what} are in section {index} of {count}")
     _, kind, _, _, offset, size, _, _, _, _ = _SHDR.unpack_from(view, first + index * 64)
     if kind != SHT_STRTAB or offset + size > len(view):
         raise ObjectError(name, f"{what} are in a damaged string table", first + index * 64)
     raw = bytes(view[offset : offset + size])
-    return _Strings(name, raw, offset, _NAME_BUDGET * len(view))
+    return Strings(name, raw, offset, _NAME_BUDGET * len(view))
 
 
 def _relocation_tables(

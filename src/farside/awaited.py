@@ -1,0 +1,148 @@
+"""Functions that cells declare and use before a cell defines them.
+
+A parser of three functions that need each other is typed one function a cell. Code that lacks
+nothing else is linked with an object that stands in for them, whose functions trap. A definition
+that comes turns each of these into a jump to it, as a function is when it is defined again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from farside.errors import UndefinedSymbols
+    from farside.frontend.cell import Declared
+    from farside.link import LinkedImage
+    from farside.object import ObjectFile
+
+_CLASSES = frozenset(("class", "struct", "union", "class template"))
+_UNDEFINED = (
+    "a cell that runs nothing may use a function that is declared in a cell before one defines it;"
+    " this cell runs code"
+)
+
+
+class Declarations:
+    """What cells have declared and may define later.
+
+    Names stay when their cells go, as nothing can refer to them then.
+    """
+
+    def __init__(self, demangle: Callable[[str], str]) -> None:
+        self._demangle = demangle
+        self._functions: set[str] = set()  # mangled
+        self._classes: set[str] = set()  # qualified
+
+    def note(self, declared: Iterable[Declared]) -> None:
+        """Take in what a cell declares."""
+        for each in declared:
+            if each.kind == "function" and not each.definition:
+                self._functions.add(each.symbol)
+            elif each.kind in _CLASSES:
+                self._classes.add(each.name)
+
+    def has_function(self, symbol: str) -> bool:
+        """Tell whether a mangled name is that of a cell's function, or of a member of its class."""
+        if symbol in self._functions:
+            return True
+        if not self._classes or not symbol.startswith("_ZN"):
+            return False
+        name = self._demangle(symbol)
+        scope = name.partition("(")[0].rpartition("::")[0].partition("<")[0]
+        return "(" in name and scope in self._classes
+
+
+class Awaited:
+    """The stand-ins of one program."""
+
+    def __init__(self) -> None:
+        # By JITDylib and mangled name: the image of each, and where it lies.
+        self._places: dict[tuple[str, str], dict[str, int]] = {}
+
+    def with_stand_ins(
+        self,
+        objects: Sequence[ObjectFile],
+        error: UndefinedSymbols,
+        may_await: Callable[[str], bool] | None,
+    ) -> Sequence[ObjectFile]:
+        """Return the objects of a link that failed, with one that lets it succeed.
+
+        Args:
+            objects: of the link.
+            error: why it failed.
+            may_await: tells which functions may be defined later; None is for none.
+
+        Raises:
+            UndefinedSymbols: the error, if there is no help for it.
+        """
+        if may_await is None or not all(map(may_await, error.symbols)):
+            raise error
+        from farside.object import stand_in
+        from farside.object.elf import SHT_INIT_ARRAY
+
+        kinds = (section.type for each in objects for section in each.sections.values())
+        if SHT_INIT_ARRAY in kinds:
+            error.add_note(_UNDEFINED)
+            raise error
+        return [*objects, stand_in(error.symbols)]
+
+    def enter(self, image: LinkedImage, dylib: str) -> None:
+        """Note the stand-ins of an image that was committed."""
+        for name, address in _stand_ins(image):
+            self._places.setdefault((dylib, name), {})[image.name] = address
+
+    def remove(self, image: str) -> None:
+        """Forget those of an image that goes."""
+        for key, places in list(self._places.items()):
+            if places.pop(image, None) is not None and not places:
+                del self._places[key]
+
+    def ended_by(
+        self, image: LinkedImage, dylib: str, is_defined: Callable[[str], bool]
+    ) -> list[tuple[int, int]]:
+        """Return (address, definition) of the stand-ins that an image's definitions end.
+
+        Args:
+            image: is to be committed.
+            dylib: the name of its JITDylib.
+            is_defined: tells whether a name has a definition in it already, to which the stand-ins
+                lead.
+        """
+        if not self._places:
+            return []
+        return [
+            (address, definition.address)
+            for name, definition in image.defined.items()
+            if definition.callable and not is_defined(name)
+            for address in self._places.get((dylib, name), {}).values()
+        ]
+
+
+def awaited_by(image: LinkedImage) -> list[str]:
+    """Return the mangled names of the functions that an image has stand-ins for."""
+    return [name for name, _ in _stand_ins(image)]
+
+
+def waiting_for(functions: Sequence[str]) -> str:
+    """Return what the user should know where a cell has used functions that are not defined yet."""
+    be = "is" if len(functions) == 1 else "are"
+    return f"{', '.join(functions)} {be} not defined yet; a call before that ends the program"
+
+
+def _stand_ins(image: LinkedImage) -> list[tuple[str, int]]:
+    if not image.hidden:
+        return []
+    from farside.object import STAND_INS
+
+    ranges = [
+        (each.address, each.address + each.size)
+        for each in image.sections
+        if each.object_name == STAND_INS
+    ]
+    return [
+        (name, symbol.address)
+        for name, symbol in image.hidden.items()
+        if any(start <= symbol.address < end for start, end in ranges)
+    ]

@@ -1,0 +1,73 @@
+"""An object that stands in for functions which are declared and not defined yet."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from farside.object.elf import (
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHT_PROGBITS,
+    STB_GLOBAL,
+    STT_FUNC,
+    STT_SECTION,
+    STV_HIDDEN,
+    ObjectFile,
+    ObjectSection,
+    ObjectSymbol,
+    Strings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STAND_INS: Final = "functions without a definition"
+
+_FUNCTION: Final = b"\x0f\x0b".ljust(16, b"\xcc")  # ud2; a jump to the definition has room
+_TEXT, _EH_FRAME = 1, 2
+_RELA = Struct("<QIIq")
+_R_X86_64_PC32: Final = 2
+# LSB, "Exception Frames": version 1, augmentation "zR", factors 1 and -8, return address in 16,
+# addresses relative and of 4 bytes; the frame begins at rsp + 8, the return address lies before it.
+_CIE: Final = bytes.fromhex("14000000 00000000 01 7a5200 01 78 10 01 1b 0c0708 9001 0000")
+_FDE = Struct("<IIiIB3x")
+
+
+def stand_in(names: Sequence[str]) -> ObjectFile:
+    """Return an object that defines functions which trap, hidden from other links.
+
+    Args:
+        names: mangled.
+    """
+    code = _FUNCTION * len(names)
+    frames = _CIE + _FDE.pack(_FDE.size - 4, len(_CIE) + 4, 0, len(code), 0)
+    relocation = _RELA.pack(len(_CIE) + 8, _R_X86_64_PC32, 1, 0)
+    at = len(code), len(code) + len(frames)
+    loaded = SHF_ALLOC
+    return ObjectFile(
+        STAND_INS,
+        memoryview(code + frames + relocation),
+        sections={
+            _TEXT: ObjectSection(
+                _TEXT, ".text", SHT_PROGBITS, loaded | SHF_EXECINSTR, 0, len(code), 16, 0, 0
+            ),
+            _EH_FRAME: ObjectSection(
+                _EH_FRAME, ".eh_frame", SHT_PROGBITS, loaded, at[0], len(frames), 8, 0, 0
+            ),
+        },
+        symbols=[
+            ObjectSymbol("", 0, 0, 0, 0, 0, 0),
+            ObjectSymbol("", 0, 0, _TEXT, 0, STT_SECTION, 0),
+            *(
+                ObjectSymbol(
+                    name, index * 16, len(_FUNCTION), _TEXT, STB_GLOBAL, STT_FUNC, STV_HIDDEN
+                )
+                for index, name in enumerate(names)
+            ),
+        ],
+        groups=(),
+        relocations={_EH_FRAME: [(at[1], _RELA.size)]},
+        headers=(0, 0),
+        names=Strings(STAND_INS, b"", 0, 0),
+    )
