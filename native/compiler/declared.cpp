@@ -126,6 +126,9 @@ private:
       entry["type"] = value->getType().getAsString(Policy);
       entry["symbol"] = pattern == &decl ? SymbolOf(decl) : "";
       entry["definition"] = isDefinition(*value);
+      const auto *function = dyn_cast<FunctionDecl>(value);
+      if (!value->isExternallyVisible() || (function && function->isInlined()))
+        entry["external"] = false;
     }
     Declared.push_back(std::move(entry));
   }

@@ -284,7 +284,10 @@ def _reason(
         return f"sent by process {record.sender}" if record.sender > 0 else None
     found = lookup.image_at(record.pc) if record.signal == signal.SIGILL else None
     if found is not None and found[2].object_name == STAND_INS:
-        return f"{frames[0].function} was called, which is declared but was not defined yet"
+        return (
+            f"{frames[0].function} was called, which was not defined yet when {found[0]} used it;"
+            " define it in a cell, or run that cell again if a library has it now"
+        )
     fault = _fault_address(record)
     if record.signal == signal.SIGSEGV and fault is None:
         return "an address that no pointer can hold, or one misaligned for its instruction"

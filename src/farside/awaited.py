@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _CLASSES = frozenset(("class", "struct", "union", "class template"))
 _UNDEFINED = (
-    "a cell that runs nothing may use a function that is declared in a cell before one defines it;"
-    " this cell runs code"
+    "a function that a cell declares may be used before a cell defines it, but not by code that"
+    " runs at once"
 )
 
 
@@ -38,20 +38,28 @@ class Declarations:
     def note(self, declared: Iterable[Declared]) -> None:
         """Take in what a cell declares."""
         for each in declared:
-            if each.kind == "function" and not each.definition:
+            if each.kind == "function" and each.external and not each.definition:
                 self._functions.add(each.symbol)
             elif each.kind in _CLASSES:
                 self._classes.add(each.name)
 
     def has_function(self, symbol: str) -> bool:
-        """Tell whether a mangled name is that of a cell's function, or of a member of its class."""
+        """Tell whether a mangled name is that of a cell's function, or of a member of its class.
+
+        Not of an instance of a template: Clang does not make it once the cell that uses it has
+        ended.
+        """
         if symbol in self._functions:
             return True
         if not self._classes or not symbol.startswith("_ZN"):
             return False
-        name = self._demangle(symbol)
-        scope = name.partition("(")[0].rpartition("::")[0].partition("<")[0]
-        return "(" in name and scope in self._classes
+        name, bracket, _ = self._demangle(symbol).partition("(")
+        scope = name.rpartition("::")[0]
+        if not bracket or "<" in scope:
+            return False
+        while scope and scope not in self._classes:
+            scope = scope.rpartition("::")[0]  # of a class within a class
+        return bool(scope)
 
 
 class Awaited:
@@ -79,11 +87,9 @@ class Awaited:
         """
         if may_await is None or not all(map(may_await, error.symbols)):
             raise error
-        from farside.object import stand_in
-        from farside.object.elf import SHT_INIT_ARRAY
+        from farside.object import run_at_once, stand_in
 
-        kinds = (section.type for each in objects for section in each.sections.values())
-        if SHT_INIT_ARRAY in kinds:
+        if any(run_at_once(each, error.symbols) for each in objects):
             error.add_note(_UNDEFINED)
             raise error
         return [*objects, stand_in(error.symbols)]

@@ -232,7 +232,7 @@ class Rescue(Restoration):
         said, self._said = self._said, []
         for stdout, stderr in said:
             self._output.put_back(stdout, stderr)
-        if had and (calls.recovery or any(each.startswith(LOSSES) for each in recovery)):
+        if had and any(each.startswith(LOSSES) for each in (*recovery, *calls.recovery)):
             undone = "The cell was not run" if what == _CELL else "Nothing was done"
             raise FarSideLost(f"{how}\n{undone}: the state that it was meant for is lost.")
         self._told = (how, *self._told)

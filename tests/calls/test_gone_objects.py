@@ -52,6 +52,7 @@ def test_a_program_that_is_killed_between_calls(session: Session) -> None:
     assert [session.fn.next(), session.fn.next()] == [1, 2]
     end_between_cells(session, session.worker_pid)
     assert session.fn.next() == 3
+    assert any("made again" in each for each in session.run("0").notices)
 
 
 def test_a_checkpoint_is_of_what_calls_have_left(session: Session) -> None:

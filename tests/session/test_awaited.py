@@ -27,28 +27,24 @@ def test_functions_that_need_each_other(new_session: NewSession, opt: int) -> No
     assert shown(session.run('at = "2*(3+4)+1"; sum()')) == "15"
 
 
-def test_members_of_classes_and_of_templates(session: Session) -> None:
+def test_members_of_classes(session: Session) -> None:
     run_all(
         session,
-        "namespace n { struct A { int a(); int b() const; int v = 1; ~A(); }; }",
+        "namespace n { struct A { int a(); int b() const; int v = 1; ~A();"
+        " struct B { int c(); }; }; }",
+        "int nested(n::A::B b) { return b.c(); }",
         "int n::A::a() { return b() + 1; }",
         "int use(n::A &a) { int of = a.a(); a.~A(); return of; }",
         "int n::A::b() const { return v + 1; } n::A::~A() { v = 5; }",
+        "int n::A::B::c() { return 4; }",
     )
-    assert shown(session.run("auto *a = new n::A; use(*a) * 10 + a->v")) == "35"
-    run_all(
-        session,
-        "template <class T> struct B { T get(); };",
-        "int use(B<int> b) { return b.get(); }",
-        "template <class T> T B<T>::get() { return 7; } template int B<int>::get();",
-    )
-    assert shown(session.run("use({})")) == "7"
+    assert shown(session.run("auto *a = new n::A; use(*a) * 100 + a->v * 10 + nested({})")) == "354"
 
 
 def test_a_call_before_the_definition_costs_its_cell(session: Session) -> None:
     run_all(session, "int n = 1; int later(int); struct S { void f(); };")
     run_all(session, "int use() {\n  return 1 + later(1);\n}", "void uses(S s) { s.f(); }")
-    with pytest.raises(Crashed, match=r"later\(int\) was called, which is declared but") as caught:
+    with pytest.raises(Crashed, match=r"later\(int\) was called, which was not de") as caught:
         session.run("n = 2;\nuse();")
     assert [frame.function for frame in caught.value.report.frames][:2] == ["later(int)", "use()"]
     assert caught.value.report.line == 2
@@ -63,7 +59,31 @@ def test_what_runs_at_once_must_be_defined(session: Session) -> None:
     for code in ("later(1)", "int x = later(1);", "int use() { return later(1); } int y = use();"):
         with pytest.raises(UndefinedSymbols) as caught:
             session.run(code)
-        assert any("this cell runs code" in note for note in caught.value.__notes__)
+        assert any("code that runs at once" in note for note in caught.value.__notes__)
+    assert shown(session.run("int use() { return later(1); } int z = 3; z")) == "3"
+
+
+def test_the_first_cell(session: Session) -> None:
+    """It brings the initialisers of the headers, which run."""
+    session.run("int later(); int use() { return later(); }")
+    assert shown(run_all(session, "int later() { return 2; }", "use()")) == "2"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "static int later(); int use() { return later(); }",
+        "namespace { int later(); } int use() { return later(); }",
+        "inline int later(); int use() { return later(); }",
+        "constexpr int later(); int use() { return later(); }",
+        "template <class T> T later(); int use() { return later<int>(); }",
+        "template <class T> struct A { T later(); }; int use() { return A<int>().later(); }",
+    ],
+)
+def test_what_no_later_cell_can_define(session: Session, code: str) -> None:
+    session.run("1")
+    with pytest.raises(UndefinedSymbols):
+        session.run(code)
 
 
 def test_data_is_not_awaited(session: Session) -> None:

@@ -48,6 +48,7 @@ from farside.errors import (
     ValueGone,
 )
 from farside.orc import bootstrap
+from farside.recovery.sentences import NO_STATE_AFTER
 from farside.remote.calls import NOTHING, Beside
 from farside.result.value import Value
 from farside.verdict import exception_of
@@ -599,12 +600,19 @@ class Calls:
         lost = since[done:]
         self._execution.calls.unsettled = bool(done)
         self._since = since[:done] if self._execution.usable else []
+        if done:
+            calls = "1 call" if done == 1 else f"{done} calls"
+            error.recovery = (
+                *error.recovery,
+                f"{calls} since the newest state that was kept {'was' if done == 1 else 'were'}"
+                " made again",
+            )
         if lost:
             names = list(dict.fromkeys(each.stub.what for each in lost))
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             error.recovery = (
                 *error.recovery,
-                f"there was no state after {len(lost)} calls before it, which were taken back, too:"
+                f"{NO_STATE_AFTER} {len(lost)} calls before it, which were taken back, too:"
                 f" {', '.join(names[:5])}{more}",
             )
 

@@ -21,6 +21,7 @@ class Declared(NamedTuple):
         type: of a variable or function, as Clang prints it, else empty.
         symbol: the mangled name of a variable or function that has one, else empty.
         definition: whether this declares only, or defines.
+        external: whether code elsewhere may define it: it is visible there, and not inline.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Declared(NamedTuple):
     type: str = ""
     symbol: str = ""
     definition: bool = True
+    external: bool = True
 
 
 class DeclarationId(NamedTuple):
@@ -170,7 +172,8 @@ def _declared(item: object) -> Declared:
         raise ProtocolError("The compiler sent a declaration that is not an object.")
     line = item.get("line")
     definition = item.get("definition", True)
-    if not isinstance(line, int) or not isinstance(definition, bool):
+    external = item.get("external", True)
+    if not (isinstance(line, int) and isinstance(definition, bool) and isinstance(external, bool)):
         raise ProtocolError("The compiler sent a declaration without its line.")
     return Declared(
         name=_text(item.get("name")),
@@ -179,6 +182,7 @@ def _declared(item: object) -> Declared:
         type=_text(item.get("type", "")),
         symbol=_text(item.get("symbol", "")),
         definition=definition,
+        external=external,
     )
 
 

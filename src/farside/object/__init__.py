@@ -5,7 +5,7 @@
 
 from farside.object.archive import Archive, is_archive, parse_archive
 from farside.object.elf import Group, ObjectFile, ObjectSection, ObjectSymbol, parse_object
-from farside.object.stand_ins import STAND_INS, stand_in
+from farside.object.stand_ins import STAND_INS, run_at_once, stand_in
 
 __all__ = [
     "STAND_INS",
@@ -17,5 +17,6 @@ __all__ = [
     "is_archive",
     "parse_archive",
     "parse_object",
+    "run_at_once",
     "stand_in",
 ]

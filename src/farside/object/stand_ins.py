@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from farside.object.elf import (
     SHF_ALLOC,
     SHF_EXECINSTR,
+    SHT_INIT_ARRAY,
     SHT_PROGBITS,
     STB_GLOBAL,
     STT_FUNC,
     STT_SECTION,
     STV_HIDDEN,
+    UNDEFINED,
     ObjectFile,
     ObjectSection,
     ObjectSymbol,
@@ -20,7 +23,7 @@ from farside.object.elf import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 STAND_INS: Final = "functions without a definition"
 
@@ -28,6 +31,7 @@ _FUNCTION: Final = b"\x0f\x0b".ljust(16, b"\xcc")  # ud2; a jump to the definiti
 _TEXT, _EH_FRAME = 1, 2
 _RELA = Struct("<QIIq")
 _R_X86_64_PC32: Final = 2
+_R_X86_64_PLT32: Final = 4
 # LSB, "Exception Frames": version 1, augmentation "zR", factors 1 and -8, return address in 16,
 # addresses relative and of 4 bytes; the frame begins at rsp + 8, the return address lies before it.
 _CIE: Final = bytes.fromhex("14000000 00000000 01 7a5200 01 78 10 01 1b 0c0708 9001 0000")
@@ -71,3 +75,37 @@ def stand_in(names: Sequence[str]) -> ObjectFile:
         headers=(0, 0),
         names=Strings(STAND_INS, b"", 0, 0),
     )
+
+
+def run_at_once(file: ObjectFile, names: Collection[str]) -> bool:
+    """Tell whether what an object's initialisers lead to, within it, refers to one of these."""
+    starts: dict[int, list[int]] = {index: [0] for index in file.sections}
+    for symbol in file.symbols:
+        if symbol.section in starts and symbol.type != STT_SECTION:
+            starts[symbol.section].append(symbol.value)
+    for each in starts.values():
+        each.sort()
+
+    def part(section: int, offset: int) -> tuple[int, int]:
+        """Return the part of a section that a place is in, a function for example."""
+        return section, max(bisect_right(starts[section], offset) - 1, 0)
+
+    referred: dict[tuple[int, int], list[tuple[ObjectSymbol, int]]] = {}
+    for index in file.sections:
+        for offset, kind, number, addend in file.relocations(index):
+            # From the place itself it is four bytes to where the processor counts from.
+            after = addend + (4 if kind in (_R_X86_64_PC32, _R_X86_64_PLT32) else 0)
+            referred.setdefault(part(index, offset), []).append((file.symbols[number], after))
+    kinds = {index: section.type for index, section in file.sections.items()}
+    ahead = [place for place in referred if kinds[place[0]] == SHT_INIT_ARRAY]
+    reached = set(ahead)
+    while ahead:
+        for symbol, after in referred.get(ahead.pop(), []):
+            if symbol.section == UNDEFINED and symbol.name in names:
+                return True
+            if symbol.section in starts:
+                place = part(symbol.section, symbol.value + after)
+                if place not in reached:
+                    reached.add(place)
+                    ahead.append(place)
+    return False

@@ -24,7 +24,8 @@ RUN_AGAIN = (
     "the far side was started again and the cells were run again; what they got from files, input,"
     " clock, addresses or random numbers may differ, and what they wrote was written again"
 )
-LOSSES = (TAKEN_BACK_TOO, STARTED_AGAIN, RUN_AGAIN)
+NO_STATE_AFTER = "there was no state after"  # calls, which were taken back
+LOSSES = (NO_STATE_AFTER, TAKEN_BACK_TOO, STARTED_AGAIN, RUN_AGAIN)
 
 
 def remains(remarks: Mapping[int, int], captured: int) -> tuple[str, ...]:
