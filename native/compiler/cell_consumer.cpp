@@ -58,6 +58,7 @@ void CellConsumer::begin(unsigned number, FileID file) {
   Held.clear();
   Declared = {};
   Value.reset();
+  Values.clear();
 }
 
 std::string CellConsumer::symbolOf(const NamedDecl &decl) {
@@ -95,9 +96,12 @@ std::string CellConsumer::mangledName(const NamedDecl &decl) {
 }
 
 void CellConsumer::prepare(TopLevelStmtDecl &statement) {
-  if (statement.isSemiMissing() && Show && statement.getStmt() &&
-      !Instance.getDiagnostics().hasErrorOccurred())
+  if (Show && (statement.isSemiMissing() || Show->All) && statement.getStmt() &&
+      !Instance.getDiagnostics().hasErrorOccurred()) {
     Value = Show->show(statement);
+    if (Show->All)
+      Values.push_back(Value);
+  }
   Entities.finish(statement);
 }
 

@@ -42,6 +42,7 @@ public:
   clang::FileID File;
   llvm::json::Array Declared;
   std::optional<ShownType> Value;
+  std::vector<std::optional<ShownType>> Values; ///< where all are shown
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
   ForeignInstances Foreign;

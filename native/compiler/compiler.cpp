@@ -310,10 +310,10 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
 }
 
 Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
-                       bool plain, bool given) {
+                       bool plain, bool given, bool all) {
   Cell cell;
   Stopwatch watch;
-  setDisplay(plain, given);
+  setDisplay(plain, given, all);
   cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
   cell.displayFailed = DisplayFailed;
@@ -323,6 +323,7 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);
   cell.value = std::move(Consumer->Value);
+  cell.values = std::move(Consumer->Values);
   cell.parseMicros = watch.lap();
   cell.conflicts = conflicts(code, cell.ok);
   cell.cookie.plain = plain;
@@ -354,11 +355,12 @@ bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cooki
   return MayContinue;
 }
 
-void Compiler::setDisplay(bool plain, bool given) {
+void Compiler::setDisplay(bool plain, bool given, bool all) {
   if (!Consumer->Show)
     return;
   Consumer->Show->Plain = plain;
   Consumer->Show->Given = given;
+  Consumer->Show->All = all;
   Consumer->Show->bodies().Giving = given;
   Consumer->Show->bodies().Plain = plain;
 }

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from farside.api.values import kept, result_of
+from farside.asking import Asking
 from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
@@ -54,7 +55,7 @@ T = TypeVar("T")
 _MAIN = "main"
 
 
-class Session(GoingBack, Calling):
+class Session(Asking, GoingBack, Calling):
     """An interactive C++ session with a compiler and an executor of its own.
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
@@ -281,6 +282,7 @@ class Session(GoingBack, Calling):
                 dylib,
                 compiled.redefined,
                 compiled.only_line,
+                compiled.declared,
             )
         )
 

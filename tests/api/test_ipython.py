@@ -156,3 +156,16 @@ def test_the_magics_go_with_the_extension(shell: Shell) -> None:
     finally:
         unloaded.run_line_magic("load_ext", "farside")
     assert shell.cell("%cpp 1 + 2").result == 3
+
+
+def test_types_and_variables_are_printed(shell: Shell) -> None:
+    shell.cell("%cpp_session --std=c++20")
+    shell.cell("%cpp_vars")
+    assert shell.out == "there are no variables\n"
+    shell.cell("%%cpp\nint n = 3; unsigned long big = 4;")
+    shell.cell("%cpp_type ++n")
+    assert shell.out == "int &\n"
+    shell.cell("%cpp_vars b*")
+    assert shell.out == "unsigned long big = 4\n"
+    assert "undeclared" in str(shell.cell("%cpp_type nowhere").error_in_exec)
+    assert "needs an expression" in shell.cell("%cpp_type").error_in_exec.args[0]  # type: ignore[union-attr]

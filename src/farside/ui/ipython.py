@@ -23,7 +23,7 @@ from farside.api.literals import declaration
 from farside.errors import FarsideError
 from farside.options import Options, changed
 from farside.session import Session
-from farside.ui.console import TERMINAL_GIVEN_BACK
+from farside.ui.console import TERMINAL_GIVEN_BACK, no_variables, variable_line
 from farside.ui.render import render_diagnostics, render_error, render_notice
 from farside.ui.terminal import Terminal
 
@@ -143,6 +143,20 @@ class CppMagics(Magics):
             self._session, self._changes = started, changes
 
         self._quietly(start)
+
+    @line_magic
+    def cpp_type(self, line: str) -> None:
+        """Show the type of a C++ expression, which is not evaluated, or of a type's name."""
+        if not line.strip():
+            raise UsageError("%cpp_type needs an expression or the name of a type")
+        print(self._quietly(lambda: self.session.type_of(line)))
+
+    @line_magic
+    def cpp_vars(self, line: str) -> None:
+        """List the C++ variables with their types and values: ``%cpp_vars [PATTERN]``."""
+        pattern = line.strip() or "*"
+        found = self._quietly(lambda: self.session.variables(pattern))
+        print("\n".join(map(variable_line, found)) or no_variables(pattern))
 
     def close(self) -> None:
         """End the session, if there is one; the next cell starts another."""
