@@ -334,7 +334,21 @@ template <class X, class T> bool is(void *out, T &value, unsigned kind) {
     __farside_leaf(out, kind, found, sizeof *found);
   return found;
 }
-template <class T> void anything(void *out, T &value) {
+// Types that a std::any may hold, besides those that each program puts there.
+template <class... X> struct one_of;
+template <> struct one_of<> {
+  template <class T, unsigned G> static bool show(void *, T &) { return false; }
+};
+template <class X, class... More> struct one_of<X, More...> {
+  template <class T, unsigned G> static bool show(void *out, T &value) {
+    auto *found = any_cast<X>(&value);
+    if (!found)
+      return one_of<More...>::template show<T, G>(out, value);
+    __farside::show<X, G>(out, *found);
+    return true;
+  }
+};
+template <class T, unsigned G, class... X> void anything(void *out, T &value) {
   if (!value.has_value())
     return __farside::word(out, "no value");
 #ifdef __cpp_rtti
@@ -348,15 +362,15 @@ template <class T> void anything(void *out, T &value) {
     auto *text = any_cast<const char *>(&value);
     if (text)
       __farside_chars(out, __CSTR, *text, (size)-1, 1);
-    else
+    else if (!one_of<X...>::template show<T, G>(out, value))
       __farside_address(out, &value);
   }
   __farside_close(out);
 }
-template <class S, class T> void any_string(void *out, T &value) {
+template <class T, unsigned G, class S, class... X> void any_string(void *out, T &value) {
   auto *found = any_cast<S>(&value);
   if (!found)
-    return __farside::anything(out, value);
+    return __farside::anything<T, G, X...>(out, value);
   __farside_open(out, __TYPED, "std::string");
   __farside::string(out, *found, __STRING);
   __farside_close(out);
