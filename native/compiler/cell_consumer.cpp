@@ -4,6 +4,7 @@
 #include "conflicts.h"
 #include "declared.h"
 #include "folding.h"
+#include "kept_values.h"
 #include "linkage.h"
 #include "redefinition.h"
 
@@ -127,9 +128,12 @@ bool CellConsumer::HandleTopLevelDecl(DeclGroupRef decls) {
 }
 
 void CellConsumer::declare(DeclGroupRef decls) {
-  for (Decl *decl : decls)
+  for (Decl *decl : decls) {
     if (auto *statement = dyn_cast<TopLevelStmtDecl>(decl))
       prepare(*statement);
+    if (auto *variable = dyn_cast<VarDecl>(decl))
+      keepTemporaries(*variable);
+  }
   Redefined.declare(decls);
   handOver();
   handOn(decls);
