@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farside.calls.copies import Copy
 from farside.calls.wire import (
     DATE,
     DURATION,
@@ -28,9 +29,8 @@ from farside.calls.wire import (
     scalar_of,
 )
 from farside.errors import ArgumentMismatch
-from farside.result.members import Base
 from farside.result.numbers import ELEMENTS
-from farside.result.objects import CppObject, nested
+from farside.result.objects import CppObject
 from farside.result.value import Value
 
 if TYPE_CHECKING:
@@ -313,59 +313,23 @@ def describe(value: object) -> Argument:
 
 def _copy(value: CppObject) -> Argument:
     """Return a copy of an object that C++ gave, as an object of its class again."""
-    kind = value.__cpp_type__
-    leaves: list[object] = []
-    read = _aggregate(kind, nested(value), leaves)
+    copy = Copy(value, _is_type)
 
     def encode(encoder: Encoder) -> None:
-        for each in leaves:
+        for each in copy.leaves:
             encoder.value(each)
 
+    kind, headers = value.__cpp_type__, _headers_for(copy.leaves)
+    forms = tuple(
+        Form(
+            f"{kind} @ = farside::wire::argument(#, [&]() -> {kind} {{ {body} }});",
+            f"static_cast<{kind} &&>(@)",
+            headers,
+        )
+        for body in copy.bodies
+    )
     # Members of members are members of the key, too: what they are made of stands in the code.
-    return Argument(f"{{{read}}}", (rvalue(kind, read, _headers_for(leaves)),), encode, kind)
-
-
-def _aggregate(kind: str, parts: list[tuple[str | Base, Any]], leaves: list[object]) -> str:
-    """Return the expression that makes an object of a class out of its parts.
-
-    Args:
-        kind: the class.
-        parts: as `nested` gives them.
-        leaves: is added what is read for it, in order.
-
-    Raises:
-        ArgumentMismatch: its class has no name, or a virtual base.
-    """
-    if not _is_type(kind) or "(" in kind:
-        raise ArgumentMismatch(f"an object of {kind} cannot be made again: its class has no name")
-    # Bases have no designators, and what stands beside them can have none either.
-    designated = not any(isinstance(part, Base) for part, _ in parts)
-    made = []
-    for part, member in parts:
-        if isinstance(part, Base):
-            if part.virtual:
-                raise ArgumentMismatch(
-                    f"an object of {kind} cannot be made again: {part.type} is a virtual base"
-                )
-            if part.parts is not None:
-                made.append(_aggregate(part.type, member, leaves))
-                continue
-        if isinstance(member, CppObject):
-            text = _aggregate(member.__cpp_type__, nested(member), leaves)
-        else:
-            name = part.type if isinstance(part, Base) else part
-            if isinstance(member, Value):
-                raise ArgumentMismatch(
-                    f"an object of {kind} cannot be made again: its member {name} has no form in"
-                    " Python"
-                )
-            leaves.append(member)
-            kind_of = name if isinstance(part, Base) else f"decltype({kind}::{name})"
-            points = isinstance(member, int) and str(getattr(member, "type", "")).endswith("*")
-            read = "pointerMember" if points else "member"
-            text = f"farside::wire::{read}<{kind_of}>(__fs_in)"
-        made.append(f".{part} = {text}" if designated else text)
-    return f"{kind}{{{', '.join(made)}}}"
+    return Argument(f"{{{copy.bodies[-1]}}}", forms, encode, kind)
 
 
 def _headers_for(values: list[object]) -> tuple[str, ...]:

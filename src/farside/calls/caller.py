@@ -33,6 +33,7 @@ from farside.calls.stub import (
     narrowings,
     null_for_text,
     only_cast,
+    overridden,
     refusal,
     stub_text,
     written,
@@ -494,6 +495,9 @@ class Calls:
                         if gone is not None and gone.name in str(error):
                             raise gone
                 return compiled, text.symbol, error
+            shared = overridden(callee, compiled.diagnostics, text, file)
+            if shared is not None:
+                return compiled, text.symbol, shared
             null = null_for_text(callee, said, compiled.diagnostics, text, file)
             if null is not None:
                 return compiled, text.symbol, null

@@ -74,6 +74,7 @@ _NO_MEMBER = "no member named"
 # Of native/include/farside/call_values.h.
 _TOO_OLD = "calls with more than numbers need C++20 or later"
 _MEMBER = re.compile(r"farside::wire::member<decltype\((.*?)\)>")
+_OVERRIDES = "-Winitializer-overrides"
 _USES_DELETED = "attempt to use a deleted function"
 _DELETED_HERE = "explicitly marked deleted here"
 _COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
@@ -142,6 +143,7 @@ def stub_text(
         # What the session asks Clang to warn of, perhaps as errors, is about code of the user's.
         "#pragma clang diagnostic push",
         '#pragma clang diagnostic ignored "-Weverything"',
+        f'#pragma clang diagnostic warning "{_OVERRIDES}"',
         f'extern "C" __attribute__((nodebug)) void {symbol}(const void *__fs_data,'
         " unsigned long __fs_size, void *__fs_memory, unsigned long __fs_memory_size) {",
         *(_WHOLE_INPUT if whole else ("farside::wire::Input __fs_in(__fs_data, __fs_size);",)),
@@ -266,6 +268,22 @@ def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> s
 def forwarded(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
     """Return the numbers that a template of the library hands on to what converts them."""
     return _marked(_FORWARDED, diagnostics, text, file)
+
+
+def overridden(
+    callee: str, diagnostics: Sequence[Diagnostic], text: StubText, file: str
+) -> ArgumentMismatch | None:
+    """Return the refusal of a copy of which one member would be initialised and then another."""
+    for each in diagnostics:
+        if each.option == _OVERRIDES and each.file == file and each.line in text.copies:
+            return ArgumentMismatch(
+                f"{callee}: an object of {text.copies[each.line]} cannot be made again of its"
+                " members: they share their memory; make one in the program, with session.new",
+                callee,
+                (),
+                tuple(diagnostics),
+            )
+    return None
 
 
 def only_cast(
