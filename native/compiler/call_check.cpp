@@ -131,8 +131,11 @@ public:
 private:
   void check(const Expr &argument) {
     const CXXRecordDecl *type = argument.getType()->getAsCXXRecordDecl();
-    if (type != nullptr && type->getQualifiedNameAsString() == "farside::wire::Flexible")
+    std::string name = type != nullptr ? type->getQualifiedNameAsString() : "";
+    if (name == "farside::wire::Flexible")
       warn(argument, "a template takes this");
+    if (name == "farside::wire::Array" || name == "farside::wire::NdArray")
+      warn(argument, "a template takes this array");
     // One that is written out is of another class.
     const Expr *given = argument.IgnoreImplicit();
     if (given->getStmtClass() != Stmt::CXXConstructExprClass)

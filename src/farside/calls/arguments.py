@@ -55,6 +55,8 @@ class Form(NamedTuple):
             all values of this one; empty where there is no such form.
         forwarded: as `declare`, for a template of the library that hands it on to what converts it;
             empty where there is no such form.
+        taken: as `declare`, for a template that takes the argument's type for its own; empty where
+            `declare` is fit for that.
     """
 
     declare: str
@@ -62,6 +64,7 @@ class Form(NamedTuple):
     headers: tuple[str, ...] = ()
     narrowed: str = ""
     forwarded: str = ""
+    taken: str = ""
 
     @property
     def narrows_integers(self) -> bool:
@@ -198,12 +201,12 @@ _MONOSTATE = rvalue(
     ("variant",),
 )
 _FUNCTION = Form(
-    "const farside::wire::Function @{farside::wire::Read<farside::wire::Callable>::from(__fs_in)};",
+    "const farside::wire::Function @{farside::wire::Read<farside::Callable>::from(__fs_in)};",
     "@",
     ("functional",),
 )
 _CALLABLE = Form(
-    "const auto @ = farside::wire::Read<farside::wire::Callable>::from(__fs_in);",
+    "const auto @ = farside::wire::Read<farside::Callable>::from(__fs_in);",
     "@",
     ("functional",),
 )
@@ -443,6 +446,20 @@ def _array_type(view: memoryview, constant: bool) -> str:
     return f"{'const ' if constant else ''}{name}, {view.ndim}"
 
 
+def _array_form(kind: str, view: memoryview) -> Form:
+    """Return the form of an array: what becomes a pointer or container, but to a template a span.
+
+    Args:
+        kind: elements and dimensions.
+        view: of the array.
+    """
+    array = f"farside::wire::readArray<{kind}>(__fs_in)"
+    read = f"= farside::wire::argument(#, [&] {{ return {array}; }});"
+    element = kind.rpartition(",")[0]
+    span = f"std::span<{element}>" if view.ndim == 1 else f"farside::ndspan<{kind}>"
+    return Form(f"auto @ {read}", "@", _headers_of(view), taken=f"{span} @ {read}")
+
+
 def _long_double(view: memoryview) -> Argument:
     """Return the one number of numpy's that no number of Python's holds, as an array of none."""
     read = "farside::wire::readScalar<{}>(__fs_in)".format
@@ -455,12 +472,7 @@ def _long_double(view: memoryview) -> Argument:
 
 def _array(view: memoryview, said: str) -> Argument:
     kind = _array_type(view, constant=True)
-    read = f"farside::wire::readArray<{kind}>"
-    form = Form(
-        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
-        "@",
-        _headers_of(view),
-    )
+    form = _array_form(kind, view)
     shape = "×".join(map(str, view.shape or ()))
     return Argument(
         f"[{kind}]",
@@ -481,12 +493,7 @@ def _changed_array(ref: Ref, view: memoryview) -> Argument:
             "an array that a call is to change must be writable and contiguous; give a copy"
         )
     kind = _array_type(view, constant=False)
-    read = f"farside::wire::readArray<{kind}>"
-    form = Form(
-        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
-        "@",
-        _headers_of(view),
-    )
+    form = _array_form(kind, view)
 
     def encode(encoder: Encoder) -> None:
         ref.offset = encoder.array(view)

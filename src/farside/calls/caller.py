@@ -36,6 +36,7 @@ from farside.calls.stub import (
     overridden,
     refusal,
     stub_text,
+    taken_arrays,
     written,
 )
 from farside.calls.wire import Encoder, Memory
@@ -473,6 +474,8 @@ class Calls:
         narrowed: dict[int, str] = {}
         said = [each.said for each in described]
         accepted: tuple[CompiledCell, str] | None = None
+        accepted_arrays: tuple[CompiledCell, str] | None = None
+        spans = False  # whether arrays are given as what a template can deduce
         exact: dict[int, Form | None] = {}
         plain = forms
         while True:
@@ -485,7 +488,18 @@ class Calls:
             if set(found) - set(narrowed):
                 narrowed.update(found)
                 continue
+            arrays = taken_arrays(compiled.diagnostics, text, file) if not spans else set()
+            if arrays := {index for index in arrays if forms[index].taken}:
+                if compiled.ok:
+                    accepted_arrays = compiled, text.symbol
+                spans = True
+                forms = plain = [
+                    each._replace(declare=each.taken) if index in arrays else each
+                    for index, each in enumerate(forms)
+                ]
+                continue
             if not compiled.ok:
+                accepted = accepted or accepted_arrays
                 if accepted is not None:
                     return *accepted, None  # only the library knows how
                 error = refusal(callee, said, compiled.diagnostics, text, file)

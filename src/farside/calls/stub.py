@@ -30,6 +30,7 @@ _NARROWING = (
 # Of native/compiler/call_check.cpp.
 _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
+_ARRAY_TAKEN = "a template takes this array"
 _NULL_TEXT = "a null pointer becomes text"
 _POINTER_TAKEN = "a template takes this pointer"
 _CAST = "a cast changes this to "
@@ -38,7 +39,8 @@ _FLOATS = ("float", "double", "long double")
 _FORWARDED = "a template of the library is given this"
 _OBJECTS = ("@", "*", "#")  # the keys of such begin with these
 _WIRE = "farside::wire::"
-_VALUES = re.compile(r"farside::wire::(?!cut|Forwarded)")
+_WIRE_ARRAY = re.compile(r"\bwire::(?:Nd)?Array<")
+_VALUES = re.compile(r"farside::(?:wire::(?!cut|Forwarded)|Callable\b)")
 # Types that are no name of a call in C++: of several words, and pointers.
 _NO_SIMPLE_TYPE = re.compile(
     r"\s*(?:(?:const|volatile|unsigned|signed|long|short|int|char|double|__int128)\b\s*){2,}"
@@ -58,7 +60,7 @@ _ALIVE = (
     "farside::wire::Alive{__fs_given} + [&]() __attribute__((nodebug)) -> decltype(auto) { return"
 )
 _FLEXIBLE_TYPE = re.compile(
-    r"'(?:const )?(?:farside::wire::)?(?:Flexible|Function|Callable)'"
+    r"'(?:const )?(?:farside::)?(?:wire::)?(?:Flexible|Function|Callable)'"
     r"((?: to '[^\n]*' for (\d+)\w\w argument)?)"
 )
 _QUOTED = re.compile(r"'([^']+)'")
@@ -268,6 +270,13 @@ def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> s
 def forwarded(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
     """Return the numbers that a template of the library hands on to what converts them."""
     return _marked(_FORWARDED, diagnostics, text, file)
+
+
+def taken_arrays(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
+    """Return the arrays whose type a template deduces; they need one that has a name."""
+    if any(each.is_error and _WIRE_ARRAY.search(each.message) for each in diagnostics):
+        return set(text.argument_lines.values())  # in a template, one of them
+    return _marked(_ARRAY_TAKEN, diagnostics, text, file)
 
 
 def overridden(
