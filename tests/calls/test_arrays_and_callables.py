@@ -166,3 +166,14 @@ def test_templates_deduce_types_that_have_names(session: Session) -> None:
     session.call("[](farside::Callable f) { all.push_back(f); }", lambda text: f"{text}!")
     assert session.eval('std::string answer = all[0]("ho"); answer') == "ho!"
     assert session.eval("all[0]").text == "a Python callable"  # type: ignore[attr-defined]
+
+
+def test_objects_of_a_class_that_was_defined_again_are_named(session: Session) -> None:
+    session.run("struct K { int x; }; int take(K k) { return k.x; } K old{3};")
+    old = session.eval("old")
+    session.run("struct K { double y; }; K made{2.5}; double taken(K k) { return k.y; }")
+    assert session.fn.taken(session.eval("made")) == 2.5
+    with pytest.raises(ArgumentMismatch, match="K was defined again, and this object is of the ol"):
+        session.fn.taken(old)
+    with pytest.raises(ArgumentMismatch, match="there are two types K: a class was defined again"):
+        session.fn.take(session.eval("made"))

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
+from farside.frontend.diagnostics import of_old_definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -436,9 +437,14 @@ def refusal(
             tuple(diagnostics),
         )
     if inside and first.line in text.copies:
+        kind = text.copies[first.line]
+        why = f" of its members ({_of_member(text, first)}); make one in the program, with"
+        if first.message.startswith(_NO_MEMBER):
+            why = (
+                f": {kind} was defined again, and this object is of the old class; get another with"
+            )
         return ArgumentMismatch(
-            f"{call}: an object of {text.copies[first.line]} cannot be made again of its members"
-            f" ({_of_member(text, first)}); make one in the program, with session.new",
+            f"{call}: an object of {kind} cannot be made again{why} session.new",
             callee,
             (),
             tuple(diagnostics),
@@ -473,6 +479,8 @@ def refusal(
     for each in candidates:
         message += f"\n  {each}"
     message = _FLEXIBLE_TYPE.sub(partial(_python_type, said), message)
+    if old := of_old_definition(diagnostics):
+        message += f"\n{old}"
     counts = "too few arguments" in first.message or "too many arguments" in first.message
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
         return ArgumentCount(message, callee, candidates, tuple(diagnostics))
