@@ -179,12 +179,15 @@ class CppMagics(Magics):
     def _define(self, name: str, value: Any) -> None:
         """Define a C++ variable that holds a Python value."""
         dtype = getattr(value, "dtype", None)
-        if dtype is None or dtype.kind not in "iuf" or value.ndim != 1 or value.size < _SHORT:
-            self.session.run(declaration(name, value))
-        else:
+        if dtype is not None and dtype.kind in "iufc" and value.size >= _SHORT:
             # Not as source: its numbers are handed over as they are.
             self.session.run(declaration(name, value[:0]))
             self.session.call(f"{name}.operator=", value)
+        elif callable(value):
+            handed = self.session.new("farside::Callable", value)
+            self.session.run(f"#include <farside/callable.h>\nfarside::Callable {name} = {handed};")
+        else:
+            self.session.run(declaration(name, value))
 
     def _quietly(self, action: Any) -> Any:
         """Do something; an error of farside's is shown as it is, without a traceback.
