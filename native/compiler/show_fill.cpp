@@ -436,7 +436,8 @@ void ShowBodies::fillAny(Expr *out, Expr *value) {
   std::vector<QualType> held = heldByAny();
   HeldByAny = held.size();
   for (QualType each : held)
-    with.push_back(TemplateArgument(each));
+    if (!Giving || !isOpaque(each))
+      with.push_back(TemplateArgument(each));
   run(known ? "any_string" : "anything", with, {out, value});
 }
 

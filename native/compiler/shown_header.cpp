@@ -348,6 +348,16 @@ template <class X, class... More> struct one_of<X, More...> {
     return true;
   }
 };
+// What has no form in Python stays with the program, in a copy.
+template <class T, unsigned G> void kept_any(void *out, T &value) {
+  if ((G & __GIVEN) == 0)
+    return __farside_address(out, &value);
+  bool lives = true;
+  __farside_open(out, __OPAQUE, "std::any");
+  __farside_address(out, new T(value));
+  __farside_leaf(out, __BOOL, &lives, 1);
+  __farside_close(out);
+}
 template <class T, unsigned G, class... X> void anything(void *out, T &value) {
   if (!value.has_value())
     return __farside::word(out, "no value");
@@ -363,7 +373,7 @@ template <class T, unsigned G, class... X> void anything(void *out, T &value) {
     if (text)
       __farside_chars(out, __CSTR, *text, (size)-1, 1);
     else if (!one_of<X...>::template show<T, G>(out, value))
-      __farside_address(out, &value);
+      __farside::kept_any<T, G>(out, value);
   }
   __farside_close(out);
 }
@@ -573,6 +583,7 @@ std::string build(bool cxx) {
   define("QUANTITY", FARSIDE_VALUE_QUANTITY);
   define("OPTIONAL", FARSIDE_VALUE_OPTIONAL);
   define("UNEXPECTED", FARSIDE_VALUE_UNEXPECTED);
+  define("OPAQUE", FARSIDE_VALUE_OPAQUE);
   define("DATA", FARSIDE_VALUE_DATA);
   define("BUNDLE", FARSIDE_VALUE_BUNDLE);
   define("STRING_LIMIT", FARSIDE_VALUE_STRING_LIMIT);

@@ -177,7 +177,9 @@ class Session(Asking, GoingBack, Calling):
                 if compiled.value_opaque:
                     value = value_of(compiled, outcome)
                     return value and kept(value, self._cells.names.name(compiled.cell))
-                return result_of(compiled, outcome, self._execution)
+                found = result_of(compiled, outcome, self._execution)
+                self._note_living()
+                return found
             finally:
                 self._execution.given.clear()
 

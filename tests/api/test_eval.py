@@ -23,6 +23,7 @@ from farside import (
     Session,
     Unexpected,
     Value,
+    ValueGone,
 )
 
 PRELUDE = """
@@ -239,6 +240,25 @@ def test_what_a_std_any_holds_is_known_when_it_is_put_there(shared: Session) -> 
     assert shown is not None
     assert shown.text == '(Late) { s = "ab" }'
     assert shared.eval("struct Later { int n; }; anything = Later{3}; anything").n == 3  # type: ignore[attr-defined]
+
+
+def test_what_a_std_any_holds_without_a_form_lives_on(session: Session) -> None:
+    session.run("#include <any>\n#include <vector>\nauto f = [](int x) { return 2 * x; };")
+    value: Any = session.eval("std::vector<std::any>{f, 2}")
+    assert value[1] == 2
+    assert value[0].type == "std::any"
+    call = f"std::any_cast<decltype(f)>({value[0]})(4)"
+    assert session.eval(call) == 8
+    assert session.call("[](const std::any &a) { return a.has_value(); }", value[0]) is True
+    alone: Any = session.eval("std::any(f)")
+    assert session.eval(f"{alone}.has_value()") is True
+    session.undo(2)
+    with pytest.raises(ValueGone):
+        session.eval(f"{alone}.has_value()")
+    assert session.eval(call) == 8
+    session.undo(3)
+    with pytest.raises(ValueGone):
+        session.eval(call)
 
 
 def test_what_a_value_refers_to_lives_as_long_as_it(shared: Session, tmp_path: Path) -> None:

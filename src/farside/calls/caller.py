@@ -228,9 +228,15 @@ class Calls:
 
     def _noted(self, result: Any) -> Any:
         """Return what a call gave; where it is an object that lives on, note since when."""
+        self.note_living(self._states)
         if isinstance(result, Value) and result.name:
             self._alive[result.name] = self._states
         return result
+
+    def note_living(self, states: int) -> None:
+        """Note the objects that came within a value and live on, and how many states are older."""
+        for name in self._execution.given.take_living():
+            self._alive[name] = states
 
     def _check_alive(self, value: Value) -> None:
         """Make sure that an object that a call made is there.
