@@ -60,6 +60,7 @@ void CellConsumer::begin(unsigned number, FileID file) {
   Declared = {};
   Value.reset();
   Values.clear();
+  Stub = nullptr;
 }
 
 std::string CellConsumer::symbolOf(const NamedDecl &decl) {
@@ -145,7 +146,8 @@ void CellConsumer::handOn(DeclGroupRef decls) {
     Conflicts->declared(decls);
   if (Show)
     Show->bodies().declared(decls);
-  checkCall(decls, Instance.getDiagnostics());
+  if (FunctionDecl *stub = checkCall(decls, Instance.getDiagnostics()))
+    Stub = stub;
   appendDeclared(Declared, context, decls, File,
                  [this](const NamedDecl &decl) { return symbolOf(decl); });
   EagerInternals eager(context, decls);

@@ -43,6 +43,7 @@ public:
   llvm::json::Array Declared;
   std::optional<ShownType> Value;
   std::vector<std::optional<ShownType>> Values; ///< where all are shown
+  clang::FunctionDecl *Stub = nullptr;          ///< of a call from Python, for checkWay
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
   ForeignInstances Foreign;

@@ -1,5 +1,6 @@
 #include "compiler.h"
 
+#include "call_check.h"
 #include "cell_consumer.h"
 #include "cell_parser.h"
 #include "conflicts.h"
@@ -199,6 +200,8 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   local.perform();
   global.perform();
   ok = ok && !Instance->getDiagnostics().hasErrorOccurred();
+  if (ok && Consumer->Stub)
+    checkWay(*Consumer->Stub, Instance->getDiagnostics());
   if (ok) {
     Redefined.makeInstances();
     Consumer->handOver();

@@ -29,6 +29,7 @@ from farside.calls.stub import (
     check_pointers,
     converted,
     forwarded,
+    keeps_number,
     may_try_again,
     narrowings,
     null_for_text,
@@ -515,6 +516,8 @@ class Calls:
                         if gone is not None and gone.name in str(error):
                             raise gone
                 return compiled, text.symbol, error
+            if accepted is not None and keeps_number(compiled.diagnostics):
+                return *accepted, None
             shared = overridden(callee, compiled.diagnostics, text, file)
             if shared is not None:
                 return compiled, text.symbol, shared

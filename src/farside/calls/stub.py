@@ -37,7 +37,8 @@ _POINTER_TAKEN = "a template takes this pointer"
 _CAST = "a cast changes this to "
 _ONLY_CAST = "only a cast turns this to "
 _FLOATS = ("float", "double", "long double")
-_FORWARDED = "a template of the library is given this"
+_FORWARDED = "a template hands this on"
+_KEPT_NUMBER = "a template takes a number for what it is"
 _OBJECTS = ("@", "*", "#")  # the keys of such begin with these
 _WIRE = "farside::wire::"
 _WIRE_ARRAY = re.compile(r"\bwire::(?:Nd)?Array<")
@@ -269,8 +270,13 @@ def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> s
 
 
 def forwarded(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
-    """Return the numbers that a template of the library hands on to what converts them."""
+    """Return the numbers that a template hands on to what converts them."""
     return _marked(_FORWARDED, diagnostics, text, file)
+
+
+def keeps_number(diagnostics: Sequence[Diagnostic]) -> bool:
+    """Tell whether a number that was to be handed on is taken as the class that it is given as."""
+    return any(each.message == _KEPT_NUMBER for each in diagnostics)
 
 
 def taken_arrays(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
