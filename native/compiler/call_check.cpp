@@ -77,6 +77,133 @@ bool isOfLibrary(const FunctionDecl &function) {
   return context->isStdNamespace();
 }
 
+/// Counts how a function template uses one of its parameters, a forwarding reference.
+class UseVisitor : public RecursiveASTVisitor<UseVisitor> {
+public:
+  UseVisitor(const ParmVarDecl &parameter, const TemplateTypeParmType &type)
+      : Parameter(parameter), Type(type) {}
+
+  bool VisitDeclRefExpr(DeclRefExpr *use) {
+    Values += use->getDecl() == &Parameter;
+    return true;
+  }
+  bool VisitTemplateTypeParmTypeLoc(TemplateTypeParmTypeLoc use) {
+    Types += use.getTypePtr()->getCanonicalTypeInternal() == Type.getCanonicalTypeInternal();
+    return true;
+  }
+  /// `std::forward<T>(x)`.
+  bool VisitCallExpr(CallExpr *call) {
+    const auto *callee = dyn_cast<OverloadExpr>(call->getCallee()->IgnoreParenImpCasts());
+    if (callee == nullptr || callee->getName().getAsString() != "forward" ||
+        call->getNumArgs() != 1)
+      return true;
+    const auto *given = dyn_cast<DeclRefExpr>(call->getArg(0)->IgnoreParenImpCasts());
+    if (given == nullptr || given->getDecl() != &Parameter)
+      return true;
+    UseVisitor inner(Parameter, Type);
+    inner.TraverseStmt(call->getCallee());
+    ++HandedOn;
+    Values -= inner.Values + 1;
+    Types -= inner.Types;
+    return true;
+  }
+
+  /// Whether the parameter is handed on, and of it and its type nothing else is made.
+  bool handsOnOnly() const {
+    constexpr int declaration = 1; // of the parameter itself
+    return HandedOn > 0 && Values == 0 && Types <= declaration;
+  }
+
+private:
+  const ParmVarDecl &Parameter;
+  const TemplateTypeParmType &Type;
+  int Values = 0;
+  int Types = 0;
+  int HandedOn = 0;
+};
+
+/// Whether a template hands an argument on, as `T &&x` in `std::forward<T>(x)`, and does nothing
+/// else with it.
+bool handsOn(const FunctionTemplateDecl &called, unsigned number) {
+  const FunctionTemplateDecl *written = &called;
+  while (const auto *of = written->getInstantiatedFromMemberTemplate()) // of a class template
+    written = of;
+  FunctionDecl *pattern = written->getTemplatedDecl();
+  if (const FunctionDecl *definition = nullptr; pattern->hasBody(definition))
+    pattern = const_cast<FunctionDecl *>(definition);
+  if (pattern->getNumParams() == 0 || !pattern->hasBody())
+    return false;
+  const ParmVarDecl *parameter =
+      pattern->getParamDecl(std::min(number, pattern->getNumParams() - 1));
+  QualType type = parameter->getType();
+  if (const auto *pack = type->getAs<PackExpansionType>())
+    type = pack->getPattern();
+  else if (number >= pattern->getNumParams())
+    return false;
+  const auto *reference = type->getAs<RValueReferenceType>();
+  const auto *deduced =
+      reference != nullptr ? reference->getPointeeType()->getAs<TemplateTypeParmType>() : nullptr;
+  if (deduced == nullptr || reference->getPointeeType().hasQualifiers())
+    return false;
+  UseVisitor uses(*parameter, *deduced);
+  uses.TraverseDecl(pattern);
+  return uses.handsOnOnly();
+}
+
+bool isForwarded(QualType type) {
+  const CXXRecordDecl *record = type.getNonReferenceType()->getAsCXXRecordDecl();
+  return record != nullptr && record->getQualifiedNameAsString() == "farside::wire::Forwarded";
+}
+
+/// Finds out whether a number that is handed on as a farside::wire::Forwarded is taken for what it
+/// is by something on its way, rather than converted.
+class WayVisitor : public RecursiveASTVisitor<WayVisitor> {
+public:
+  explicit WayVisitor(unsigned depth) : Depth(depth) {}
+
+  bool VisitCallExpr(CallExpr *call) {
+    const auto *method = dyn_cast_or_null<CXXMethodDecl>(call->getDirectCallee());
+    unsigned first = isa<CXXOperatorCallExpr>(call) && method != nullptr && method->isInstance();
+    for (unsigned number = first; number < call->getNumArgs(); ++number)
+      check(*call->getArg(number), call->getDirectCallee(), number - first);
+    return true;
+  }
+  bool VisitCXXConstructExpr(CXXConstructExpr *made) {
+    for (unsigned number = 0; number < made->getNumArgs(); ++number)
+      check(*made->getArg(number), made->getConstructor(), number);
+    return true;
+  }
+  bool VisitVarDecl(VarDecl *variable) {
+    bool own = Depth == 0 || isa<ParmVarDecl>(variable); // of the stub, or of what hands it on
+    Taken = Taken || (!own && isForwarded(variable->getType()));
+    return true;
+  }
+
+  bool Taken = false;
+
+private:
+  void check(const Expr &argument, const FunctionDecl *called, unsigned number) {
+    constexpr unsigned deepest = 16;
+    if (!isForwarded(argument.getType()) || Taken)
+      return;
+    const FunctionTemplateDecl *pattern =
+        called != nullptr ? called->getPrimaryTemplate() : nullptr;
+    Taken = pattern == nullptr || Depth == deepest;
+    if (Taken || isOfLibrary(*called))
+      return;
+    const FunctionDecl *definition = nullptr;
+    Taken = !handsOn(*pattern, number) || !called->hasBody(definition) ||
+            isForwarded(called->getReturnType());
+    if (Taken)
+      return;
+    WayVisitor inner(Depth + 1);
+    inner.TraverseDecl(const_cast<FunctionDecl *>(definition));
+    Taken = inner.Taken;
+  }
+
+  unsigned Depth;
+};
+
 class StubVisitor : public RecursiveASTVisitor<StubVisitor> {
 public:
   explicit StubVisitor(DiagnosticsEngine &diagnostics) : Diagnostics(diagnostics) {}
@@ -91,8 +218,9 @@ public:
     for (unsigned number = first; number < call->getNumArgs(); ++number) {
       checkText(*call->getArg(number), call->getDirectCallee(), number - first, written);
       // What the number is does not say what is made of it: `make_unique<int>`, `emplace_back`.
-      if (call->getDirectCallee() != nullptr && (written > 0 || method != nullptr))
-        checkForwarded(*call->getArg(number), *call->getDirectCallee(), number - first, written);
+      if (call->getDirectCallee() != nullptr)
+        checkForwarded(*call->getArg(number), *call->getDirectCallee(), number - first, written,
+                       written > 0 || method != nullptr);
     }
     return true;
   }
@@ -104,7 +232,7 @@ public:
       warn(*made->getArg(0), "a null pointer becomes text");
     for (unsigned number = 0; number < made->getNumArgs(); ++number) {
       checkText(*made->getArg(number), made->getConstructor(), number, 0);
-      checkForwarded(*made->getArg(number), *made->getConstructor(), number, 0);
+      checkForwarded(*made->getArg(number), *made->getConstructor(), number, 0, true);
     }
     return true;
   }
@@ -131,8 +259,11 @@ public:
 private:
   void check(const Expr &argument) {
     const CXXRecordDecl *type = argument.getType()->getAsCXXRecordDecl();
-    if (type != nullptr && type->getQualifiedNameAsString() == "farside::wire::Flexible")
+    std::string name = type != nullptr ? type->getQualifiedNameAsString() : "";
+    if (name == "farside::wire::Flexible")
       warn(argument, "a template takes this");
+    if (name == "farside::wire::Array" || name == "farside::wire::NdArray")
+      warn(argument, "a template takes this array");
     // One that is written out is of another class.
     const Expr *given = argument.IgnoreImplicit();
     if (given->getStmtClass() != Stmt::CXXConstructExprClass)
@@ -182,13 +313,14 @@ private:
     }
   }
 
-  /// A number that a template of the library hands on, to be converted where Clang does not warn.
+  /// A number that a template hands on, to be converted where Clang does not warn. What those of
+  /// the library do, if they do, is known without a look.
   void checkForwarded(const Expr &argument, const FunctionDecl &called, unsigned number,
-                      unsigned given) {
+                      unsigned given, bool libraryHandsOn) {
     const FunctionTemplateDecl *pattern = called.getPrimaryTemplate();
-    if (pattern != nullptr && isOfLibrary(called) && isGivenNumber(argument) &&
-        isDeduced(*pattern, number, given))
-      warn(*argument.IgnoreParenImpCasts(), "a template of the library is given this");
+    if (pattern != nullptr && isGivenNumber(argument) && isDeduced(*pattern, number, given) &&
+        (isOfLibrary(called) ? libraryHandsOn : handsOn(*pattern, number)))
+      warn(*argument.IgnoreParenImpCasts(), "a template hands this on");
   }
 
   /// A pointer to text that a template takes for a value of its own, to be added to or kept.
@@ -212,9 +344,9 @@ private:
 
 } // namespace
 
-void checkCall(DeclGroupRef decls, DiagnosticsEngine &diagnostics) {
+FunctionDecl *checkCall(DeclGroupRef decls, DiagnosticsEngine &diagnostics) {
   if (diagnostics.hasErrorOccurred())
-    return;
+    return nullptr;
   for (Decl *decl : decls) {
     auto *linkage = dyn_cast<LinkageSpecDecl>(decl);
     if (linkage == nullptr)
@@ -222,9 +354,21 @@ void checkCall(DeclGroupRef decls, DiagnosticsEngine &diagnostics) {
     for (Decl *inner : linkage->decls())
       if (auto *stub = dyn_cast<FunctionDecl>(inner);
           stub != nullptr && stub->hasBody() && stub->getDeclName().isIdentifier() &&
-          stub->getName().starts_with("__farside_call_"))
+          stub->getName().starts_with("__farside_call_")) {
         StubVisitor(diagnostics).TraverseDecl(stub);
+        return stub;
+      }
   }
+  return nullptr;
+}
+
+void checkWay(FunctionDecl &stub, DiagnosticsEngine &diagnostics) {
+  WayVisitor way(0);
+  way.TraverseDecl(&stub);
+  if (way.Taken)
+    diagnostics.Report(stub.getBeginLoc(),
+                       diagnostics.getCustomDiagID(DiagnosticsEngine::Warning,
+                                                   "a template takes a number for what it is"));
 }
 
 } // namespace farside

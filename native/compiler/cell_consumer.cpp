@@ -4,6 +4,7 @@
 #include "conflicts.h"
 #include "declared.h"
 #include "folding.h"
+#include "kept_values.h"
 #include "linkage.h"
 #include "redefinition.h"
 
@@ -58,6 +59,8 @@ void CellConsumer::begin(unsigned number, FileID file) {
   Held.clear();
   Declared = {};
   Value.reset();
+  Values.clear();
+  Stub = nullptr;
 }
 
 std::string CellConsumer::symbolOf(const NamedDecl &decl) {
@@ -95,9 +98,12 @@ std::string CellConsumer::mangledName(const NamedDecl &decl) {
 }
 
 void CellConsumer::prepare(TopLevelStmtDecl &statement) {
-  if (statement.isSemiMissing() && Show && statement.getStmt() &&
-      !Instance.getDiagnostics().hasErrorOccurred())
+  if (Show && (statement.isSemiMissing() || Show->All) && statement.getStmt() &&
+      !Instance.getDiagnostics().hasErrorOccurred()) {
     Value = Show->show(statement);
+    if (Show->All)
+      Values.push_back(Value);
+  }
   Entities.finish(statement);
 }
 
@@ -123,9 +129,12 @@ bool CellConsumer::HandleTopLevelDecl(DeclGroupRef decls) {
 }
 
 void CellConsumer::declare(DeclGroupRef decls) {
-  for (Decl *decl : decls)
+  for (Decl *decl : decls) {
     if (auto *statement = dyn_cast<TopLevelStmtDecl>(decl))
       prepare(*statement);
+    if (auto *variable = dyn_cast<VarDecl>(decl))
+      keepTemporaries(*variable);
+  }
   Redefined.declare(decls);
   handOver();
   handOn(decls);
@@ -137,7 +146,8 @@ void CellConsumer::handOn(DeclGroupRef decls) {
     Conflicts->declared(decls);
   if (Show)
     Show->bodies().declared(decls);
-  checkCall(decls, Instance.getDiagnostics());
+  if (FunctionDecl *stub = checkCall(decls, Instance.getDiagnostics()))
+    Stub = stub;
   appendDeclared(Declared, context, decls, File,
                  [this](const NamedDecl &decl) { return symbolOf(decl); });
   EagerInternals eager(context, decls);

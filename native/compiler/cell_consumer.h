@@ -42,6 +42,8 @@ public:
   clang::FileID File;
   llvm::json::Array Declared;
   std::optional<ShownType> Value;
+  std::vector<std::optional<ShownType>> Values; ///< where all are shown
+  clang::FunctionDecl *Stub = nullptr;          ///< of a call from Python, for checkWay
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
   ForeignInstances Foreign;

@@ -1,5 +1,6 @@
 #include "compiler.h"
 
+#include "call_check.h"
 #include "cell_consumer.h"
 #include "cell_parser.h"
 #include "conflicts.h"
@@ -202,6 +203,8 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   local.perform();
   global.perform();
   ok = ok && !Instance->getDiagnostics().hasErrorOccurred();
+  if (ok && Consumer->Stub)
+    checkWay(*Consumer->Stub, Instance->getDiagnostics());
   if (ok) {
     Redefined.makeInstances();
     Consumer->handOver();
@@ -321,10 +324,10 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
 }
 
 Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
-                       bool plain, bool given) {
+                       bool plain, bool given, bool all) {
   Cell cell;
   Stopwatch watch;
-  setDisplay(plain, given);
+  setDisplay(plain, given, all);
   cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
   cell.displayFailed = DisplayFailed;
@@ -334,6 +337,7 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);
   cell.value = std::move(Consumer->Value);
+  cell.values = std::move(Consumer->Values);
   cell.parseMicros = watch.lap();
   cell.conflicts = conflicts(code, cell.ok);
   cell.cookie.plain = plain;
@@ -365,11 +369,12 @@ bool Compiler::replay(unsigned number, llvm::StringRef code, const Cookie &cooki
   return MayContinue;
 }
 
-void Compiler::setDisplay(bool plain, bool given) {
+void Compiler::setDisplay(bool plain, bool given, bool all) {
   if (!Consumer->Show)
     return;
   Consumer->Show->Plain = plain;
   Consumer->Show->Given = given;
+  Consumer->Show->All = all;
   Consumer->Show->bodies().Giving = given;
   Consumer->Show->bodies().Plain = plain;
 }

@@ -28,6 +28,7 @@ struct Cell {
   bool displayFailed = false; ///< the cell itself is fine; to be compiled again, plain
   llvm::json::Array declared;
   std::optional<ShownType> value;
+  std::vector<std::optional<ShownType>> values; ///< of all expressions, if they were asked for
   std::vector<std::string> conflicts;
   std::vector<DeclarationId> clashes; ///< what the cell would define again
   std::vector<std::string> redefined; ///< symbols of functions that it did define again
@@ -60,9 +61,10 @@ public:
   ~Compiler();
 
   /// Compiles a cell, after hiding what it is to define again. `plain`: objects are shown by their
-  /// address alone. `given`: its value is given to Python, and not shown.
+  /// address alone. `given`: its value is given to Python, and not shown. `all`: those of all its
+  /// expressions are shown.
   Cell compile(unsigned number, llvm::StringRef code, std::vector<DeclarationId> hidden,
-               bool plain = false, bool given = false);
+               bool plain = false, bool given = false, bool all = false);
 
   /// Parses an accepted cell again. False where it fails or would now be named differently.
   bool replay(unsigned number, llvm::StringRef code, const Cookie &cookie);
@@ -100,7 +102,7 @@ private:
   bool parseShownHeader();
   void repeatKnown();
   bool completeDisplay();
-  void setDisplay(bool plain, bool given);
+  void setDisplay(bool plain, bool given, bool all = false);
   std::unique_ptr<llvm::Module> takeModule(unsigned number);
   void dropOnlyLine(llvm::Module &module, unsigned number, Cell &cell);
   void emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell &cell);

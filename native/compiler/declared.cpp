@@ -1,5 +1,7 @@
 #include "declared.h"
 
+#include "shown_types.h"
+
 #include "clang/AST/ASTContext.h"
 #include "clang/AST/Decl.h"
 #include "clang/AST/DeclCXX.h"
@@ -67,6 +69,26 @@ const char *kindOf(const NamedDecl &decl) {
   return nullptr;
 }
 
+/// A type without what says nothing of it: how `decltype` and `typeof` came to it, parameters of
+/// templates, and the names that it has within classes, such as `value_type`.
+QualType plainly(const ASTContext &context, QualType type) {
+  auto saysNothing = [](const Type &sugar) {
+    if (const auto *alias = dyn_cast<TypedefType>(&sugar))
+      return alias->getDecl()->getDeclContext()->isRecord();
+    return isa<DecltypeType, TypeOfExprType, TypeOfType, SubstTemplateTypeParmType>(sugar);
+  };
+  while (saysNothing(*type.getTypePtr()))
+    type = type.getSingleStepDesugaredType(context);
+  if (isa<LValueReferenceType>(type.getTypePtr()))
+    return context.getLValueReferenceType(plainly(context, type->getPointeeType()));
+  if (isa<RValueReferenceType>(type.getTypePtr()))
+    return context.getRValueReferenceType(plainly(context, type->getPointeeType()));
+  if (isa<PointerType>(type.getTypePtr()))
+    return context.getQualifiedType(
+        context.getPointerType(plainly(context, type->getPointeeType())), type.getQualifiers());
+  return type;
+}
+
 std::string qualifiedName(const NamedDecl &decl, const PrintingPolicy &policy) {
   if (const auto *directive = dyn_cast<UsingDirectiveDecl>(&decl))
     return directive->getNominatedNamespaceAsWritten()->getQualifiedNameAsString();
@@ -129,6 +151,13 @@ private:
       const auto *function = dyn_cast<FunctionDecl>(value);
       if (!value->isExternallyVisible() || (function && function->isInlined()))
         entry["external"] = false;
+    }
+    if (const auto *binding = dyn_cast<BindingDecl>(&decl); binding && !binding->getType().isNull())
+      entry["type"] = typeName(Context, binding->getType().getCanonicalType());
+    if (const auto *alias = dyn_cast<TypedefNameDecl>(&decl)) {
+      QualType type = plainly(Context, alias->getUnderlyingType());
+      entry["type"] = typeName(Context, type);
+      entry["canonical"] = typeName(Context, type.getCanonicalType());
     }
     Declared.push_back(std::move(entry));
   }

@@ -37,6 +37,8 @@ public:
 
   /// Whether objects are shown by their address alone, which never fails.
   bool Plain = false;
+  /// Whether the values of all expressions are shown, and not only of a last one without `;`.
+  bool All = false;
   /// Whether values are given to Python, and not shown.
   bool Given = false;
   /// Where the functions come from that the calls refer to.

@@ -287,9 +287,9 @@ void Server::compile(const Object &request) {
     answer(std::move(rejected));
     leave(0);
   };
-  Cell cell =
-      Clang->compile(number, code, std::move(hidden), request.getBoolean("plain").value_or(false),
-                     request.getBoolean("given").value_or(false));
+  Cell cell = Clang->compile(
+      number, code, std::move(hidden), request.getBoolean("plain").value_or(false),
+      request.getBoolean("given").value_or(false), request.getBoolean("all").value_or(false));
   Collector.OnGivingUp = nullptr;
   bool ok = cell.ok;
   int64_t parseMicros = cell.parseMicros;
@@ -318,6 +318,10 @@ void Server::answer(Cell cell) {
                                      {"emit", cell.emitMicros}}}};
   if (cell.value)
     response["value"] = describe(*cell.value);
+  Array values;
+  for (const std::optional<ShownType> &value : cell.values)
+    values.push_back(value ? llvm::json::Value(describe(*value)) : nullptr);
+  response["values"] = std::move(values);
   Line.send(std::move(response), cell.object);
 }
 

@@ -57,6 +57,7 @@ FunctionTemplateDecl *ShowBodies::find(llvm::StringRef name) {
 Expr *ShowBodies::call(Expr *glvalue, SourceLocation where) {
   Loc = where;
   Called = true;
+  noteHeldByAny();
   QualType type = glvalue->getType();
   unsigned guarded = isPlain(type) ? 0 : 1;
   Expr *entry = nullptr;
@@ -156,7 +157,17 @@ void ShowBodies::renewDefaults() {
   }
 }
 
+/// A `std::any` is shown in another way when it may hold further types.
+void ShowBodies::noteHeldByAny() {
+  if (!Any || heldByAny().size() == HeldByAny)
+    return;
+  Any = nullptr;
+  ++Generation;
+  renewDefaults();
+}
+
 void ShowBodies::declared(DeclGroupRef decls) {
+  noteHeldByAny();
   unsigned before = Generation;
   for (const Decl *decl : decls) {
     const auto *named = dyn_cast<NamedDecl>(decl);

@@ -99,6 +99,8 @@ private:
   bool fillObserved(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
   bool fillPart(clang::Expr *out, clang::Expr *value, llvm::StringRef how, bool seen);
   void fillAny(clang::Expr *out, clang::Expr *value);
+  std::vector<clang::QualType> heldByAny();
+  void noteHeldByAny();
   void showAddress(clang::Expr *out, clang::Expr *value);
 
   void give(clang::Expr *out, clang::Expr *value);
@@ -153,6 +155,8 @@ private:
   clang::FunctionTemplateDecl *Rich = nullptr;
   clang::SourceLocation Loc;
   unsigned Generation = 0;
+  clang::CXXRecordDecl *Any = nullptr; ///< std::any, once one was shown
+  size_t HeldByAny = 0;                ///< how many types of its contents are told apart
   bool HasHeader = false;
   bool Called = false;             ///< since complete()
   std::vector<clang::Stmt *> Body; ///< of the function that is being made

@@ -428,10 +428,47 @@ void ShowBodies::fillAny(Expr *out, Expr *value) {
   S.LookupQualifiedName(found, S.getStdNamespace());
   const auto *string = found.getAsSingle<TypedefNameDecl>();
   QualType type = string ? string->getUnderlyingType() : QualType();
-  if (!type.isNull() && S.isCompleteType(Loc, type))
-    run("any_string", {TemplateArgument(type.getCanonicalType())}, {out, value});
-  else
-    run("anything", {}, {out, value});
+  std::vector<TemplateArgument> with = typeArguments(value->getType());
+  bool known = !type.isNull() && S.isCompleteType(Loc, type);
+  if (known)
+    with.push_back(TemplateArgument(type.getCanonicalType()));
+  Any = value->getType()->getAsCXXRecordDecl();
+  std::vector<QualType> held = heldByAny();
+  HeldByAny = held.size();
+  for (QualType each : held)
+    if (!Giving || !isOpaque(each))
+      with.push_back(TemplateArgument(each));
+  run(known ? "any_string" : "anything", with, {out, value});
+}
+
+/// The types that code has put into a `std::any`, or tried to: the library makes a class for each
+/// of them.
+std::vector<QualType> ShowBodies::heldByAny() {
+  std::vector<QualType> found;
+  if (!Any)
+    return found;
+  DeclContext *scope = Any->getDefinition(); // of libstdc++
+  LookupResult inner(S, &C.Idents.get("__any_imp"), Loc, Sema::LookupNamespaceName);
+  inner.suppressDiagnostics();
+  if (S.LookupQualifiedName(inner, Any->getDeclContext()->getRedeclContext()))
+    if (auto *space = inner.getAsSingle<NamespaceDecl>()) // of libc++
+      scope = space;
+  for (const char *name :
+       {"_Manager_internal", "_Manager_external", "_SmallHandler", "_LargeHandler"}) {
+    LookupResult managers(S, &C.Idents.get(name), Loc, Sema::LookupOrdinaryName);
+    managers.suppressDiagnostics();
+    auto *made = S.LookupQualifiedName(managers, scope) ? managers.getAsSingle<ClassTemplateDecl>()
+                                                        : nullptr;
+    if (!made)
+      continue;
+    for (const ClassTemplateSpecializationDecl *each : made->specializations()) {
+      const TemplateArgument &type = each->getTemplateArgs()[0];
+      if (type.getKind() == TemplateArgument::Type && type.getAsType()->isObjectType() &&
+          !type.getAsType()->isDependentType() && S.isCompleteType(Loc, type.getAsType()))
+        found.push_back(type.getAsType().getCanonicalType());
+    }
+  }
+  return found;
 }
 
 // ---------------------------------------------------------------------------- expressions

@@ -52,6 +52,8 @@ bool ShowBodies::isOpaque(QualType type) {
     return true;
   case Library::observed:
     return !isComputed(*record);
+  case Library::none:
+    return record->getQualifiedNameAsString() == "farside::Callable";
   case Library::smartPointer:
   case Library::weakPointer:
   case Library::optional:

@@ -334,7 +334,31 @@ template <class X, class T> bool is(void *out, T &value, unsigned kind) {
     __farside_leaf(out, kind, found, sizeof *found);
   return found;
 }
-template <class T> void anything(void *out, T &value) {
+// Types that a std::any may hold, besides those that each program puts there.
+template <class... X> struct one_of;
+template <> struct one_of<> {
+  template <class T, unsigned G> static bool show(void *, T &) { return false; }
+};
+template <class X, class... More> struct one_of<X, More...> {
+  template <class T, unsigned G> static bool show(void *out, T &value) {
+    auto *found = any_cast<X>(&value);
+    if (!found)
+      return one_of<More...>::template show<T, G>(out, value);
+    __farside::show<X, G>(out, *found);
+    return true;
+  }
+};
+// What has no form in Python stays with the program, in a copy.
+template <class T, unsigned G> void kept_any(void *out, T &value) {
+  if ((G & __GIVEN) == 0)
+    return __farside_address(out, &value);
+  bool lives = true;
+  __farside_open(out, __OPAQUE, "std::any");
+  __farside_address(out, new T(value));
+  __farside_leaf(out, __BOOL, &lives, 1);
+  __farside_close(out);
+}
+template <class T, unsigned G, class... X> void anything(void *out, T &value) {
   if (!value.has_value())
     return __farside::word(out, "no value");
 #ifdef __cpp_rtti
@@ -348,15 +372,15 @@ template <class T> void anything(void *out, T &value) {
     auto *text = any_cast<const char *>(&value);
     if (text)
       __farside_chars(out, __CSTR, *text, (size)-1, 1);
-    else
-      __farside_address(out, &value);
+    else if (!one_of<X...>::template show<T, G>(out, value))
+      __farside::kept_any<T, G>(out, value);
   }
   __farside_close(out);
 }
-template <class S, class T> void any_string(void *out, T &value) {
+template <class T, unsigned G, class S, class... X> void any_string(void *out, T &value) {
   auto *found = any_cast<S>(&value);
   if (!found)
-    return __farside::anything(out, value);
+    return __farside::anything<T, G, X...>(out, value);
   __farside_open(out, __TYPED, "std::string");
   __farside::string(out, *found, __STRING);
   __farside_close(out);
@@ -559,6 +583,7 @@ std::string build(bool cxx) {
   define("QUANTITY", FARSIDE_VALUE_QUANTITY);
   define("OPTIONAL", FARSIDE_VALUE_OPTIONAL);
   define("UNEXPECTED", FARSIDE_VALUE_UNEXPECTED);
+  define("OPAQUE", FARSIDE_VALUE_OPAQUE);
   define("DATA", FARSIDE_VALUE_DATA);
   define("BUNDLE", FARSIDE_VALUE_BUNDLE);
   define("STRING_LIMIT", FARSIDE_VALUE_STRING_LIMIT);

@@ -48,7 +48,7 @@ void __farside_use_calls(const void *data, unsigned long size, int n) {
   auto grid = farside::wire::readArray<const double, 2>(in);
   auto whole = farside::wire::readArray<const long, 1>(in);
   farside::wire::skip(in);
-  farside::wire::Function call(__farside_read<farside::wire::Callable>(in));
+  farside::wire::Function call(__farside_read<farside::Callable>(in));
   farside::wire::Returned returned("");
   bool yes = returned;
   int number = returned;

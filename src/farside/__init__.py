@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from farside.frontend.diagnostics import Diagnostic
     from farside.options import Options
-    from farside.outcome import CellResult, Checkpoint, Closing, Past
+    from farside.outcome import CellResult, Checkpoint, Closing, Past, Variable
     from farside.result.bundle import Display
     from farside.result.objects import CppObject, Enumerator, Pointer, Unexpected
     from farside.result.value import Value
@@ -100,6 +100,7 @@ _HOMES = {
     "Unexpected": "farside.result.objects",
     "Value": "farside.result.value",
     "ValueGone": "farside.errors",
+    "Variable": "farside.outcome",
     "load_ipython_extension": "farside.ui.ipython",
     "unload_ipython_extension": "farside.ui.ipython",
 }
@@ -151,6 +152,7 @@ __all__ = [
     "Unexpected",
     "Value",
     "ValueGone",
+    "Variable",
     "__version__",
     "load_ipython_extension",
     "unload_ipython_extension",

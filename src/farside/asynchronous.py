@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farside.calls.functions import Functions, Methods
     from farside.dylibs import DylibHandle, DylibOutput
     from farside.options import OptionChanges, Options
-    from farside.outcome import CellResult, Closing, Past
+    from farside.outcome import CellResult, Closing, Past, Variable
     from farside.result.bundle import Display
     from farside.result.value import Value
     from farside.resume import Resumed
@@ -90,6 +90,14 @@ class AsyncSession:
     async def eval(self, expression: str) -> object:
         """Evaluate an expression; see `Session.eval`."""
         return await self._with(lambda session: session.eval(expression))
+
+    async def type_of(self, expression: str) -> str:
+        """Return the type of an expression that is not evaluated; see `Session.type_of`."""
+        return await self._with(lambda session: session.type_of(expression))
+
+    async def variables(self, pattern: str = "*") -> tuple[Variable, ...]:
+        """Return the variables that cells have defined; see `Session.variables`."""
+        return await self._with(lambda session: session.variables(pattern))
 
     # ------------------------------------------------------------------ calls
 

@@ -140,6 +140,20 @@ class CellCompiler:
             raise rejected(compiled.diagnostics, self.names)
         return compiled, code
 
+    def forgotten(self, code: str, *, all_values: bool = False) -> CompiledCell:
+        """Compile code that is no cell: the compiler goes back to the state before it.
+
+        Args:
+            code: what Clang says of it is of the next cell, unless the code names its lines.
+            all_values: whether the values of all its expressions are shown.
+        """
+        with self._gate.window():
+            number = self._rescue.journal.last_cell + 1
+            try:
+                return self._attempt(number, code, given=False, passing=True, all_values=all_values)
+            finally:
+                self._roll_back()
+
     def _ended(self, cell: int, code: str, ended: str, *, given: bool) -> CompiledCell:
         """Compile a cell with the ``;`` that it lacks; what Clang says is of the cell without."""
         compiled = self._attempt(cell, ended, given=given)
@@ -149,19 +163,19 @@ class CellCompiler:
         said = as_written(compiled.diagnostics, f"cell {cell}", code, place, 1)
         return compiled._replace(diagnostics=said)
 
-    def _attempt(self, cell: int, code: str, *, given: bool) -> CompiledCell:
-        compiled = self._ask(cell, code, given=given)
+    def _attempt(self, cell: int, code: str, **how: bool) -> CompiledCell:
+        compiled = self._ask(cell, code, (), **how)
         if compiled.conflicts:
             # A name of the precompiled library is in the user's way.
             with suppress(CompilerCrashed):
                 if self._compiler.restart_without_pch(self._rescue.journal.entries):
                     self._tracing.part("do without the precompiled library")
-                    compiled = self._ask(cell, code, given=given)
+                    compiled = self._ask(cell, code, (), **how)
         if compiled.clashes or compiled.display_failed:
-            compiled = self._again(compiled, code, given=given)
+            compiled = self._again(compiled, code, **how)
         return compiled
 
-    def _again(self, compiled: CompiledCell, code: str, *, given: bool) -> CompiledCell:
+    def _again(self, compiled: CompiledCell, code: str, **how: bool) -> CompiledCell:
         """Compile a cell with what it defines again hidden, as long as that uncovers more of it.
 
         Where code of the program that only the display of the value needs does not compile, the
@@ -175,17 +189,15 @@ class CellCompiler:
         ):
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             plain = plain or compiled.display_failed
-            compiled = self._ask(compiled.cell, code, hidden, plain=plain, given=given)
+            compiled = self._ask(compiled.cell, code, hidden, plain=plain, **how)
         return compiled if compiled.ok or not any(each.is_macro for each in hidden) else first
 
     def _ask(
         self,
         cell: int,
         code: str,
-        hidden: Sequence[DeclarationId] = (),
-        *,
-        plain: bool = False,
-        given: bool = False,
+        hidden: Sequence[DeclarationId],
+        **how: bool,
     ) -> CompiledCell:
         """Ask a compiler that is in the state before the cell; one that was killed costs nothing.
 
@@ -196,10 +208,10 @@ class CellCompiler:
         if self._rescue.compiler_is_behind or not compiler.lives:
             self._roll_back()
         try:
-            compiled = compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+            compiled = compiler.compile(cell, code, hidden, limit, **how)
         except CompilerKilled:
             self._roll_back()
-            compiled = compiler.compile(cell, code, hidden, limit, plain=plain, given=given)
+            compiled = compiler.compile(cell, code, hidden, limit, **how)
         self._tracing.answered(compiled.timings)
         return compiled
 

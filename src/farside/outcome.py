@@ -55,6 +55,23 @@ class Checkpoint(NamedTuple):
     state: KeptState
 
 
+class Variable(NamedTuple):
+    """A variable of a session.
+
+    Attributes:
+        name: its name, with that of its namespace.
+        type: its type, as Clang prints it.
+        text: its value as it is shown, on one line and cut where it is long; empty where it could
+            not be shown.
+        cell: the cell that defined it.
+    """
+
+    name: str
+    type: str
+    text: str
+    cell: int
+
+
 class Past(NamedTuple):
     """An accepted cell in the history of a session.
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from farside.api.values import kept, result_of
+from farside.asking import Asking
 from farside.awaited import awaited_by, waiting_for
 from farside.calls.host import Calling
 from farside.compiling import CellCompiler
@@ -55,7 +56,7 @@ T = TypeVar("T")
 _MAIN = "main"
 
 
-class Session(GoingBack, Calling):
+class Session(Asking, GoingBack, Calling):
     """An interactive C++ session with a compiler and an executor of its own.
 
     A context manager. One cell runs at a time; a second thread that tries gets `SessionBusy`.
@@ -177,7 +178,9 @@ class Session(GoingBack, Calling):
                 if compiled.value_opaque:
                     value = value_of(compiled, outcome)
                     return value and kept(value, self._cells.names.name(compiled.cell))
-                return result_of(compiled, outcome, self._execution)
+                found = result_of(compiled, outcome, self._execution)
+                self._note_living()
+                return found
             finally:
                 self._execution.given.clear()
 
@@ -291,6 +294,7 @@ class Session(GoingBack, Calling):
                 dylib,
                 compiled.redefined,
                 compiled.only_line,
+                compiled.declared,
             )
         )
 

@@ -23,6 +23,7 @@ from farside import (
     Session,
     Unexpected,
     Value,
+    ValueGone,
 )
 
 PRELUDE = """
@@ -174,6 +175,8 @@ TABLE: list[tuple[str, Any]] = [
     ("std::any(5)", 5),
     ('std::any(std::string("a"))', "a"),
     ("std::any()", None),
+    ("std::any(short(3))", 3),
+    ("std::vector<std::any>{std::vector<std::string>{ab}, 2.5}", [["ab"], 2.5]),
     ("std::atomic<int>(3)", 3),
     ('std::bitset<5>("10110")', 0b10110),
     ("std::bitset<3> some(5); some[2]", True),
@@ -225,6 +228,54 @@ def test_dates_that_python_does_not_have(shared: Session) -> None:
     far: Any = shared.eval("std::chrono::system_clock::time_point::max()")
     assert far.type.startswith("std::chrono::time_point<std::chrono::system_clock")
     assert far.text == "a time before 1678 or after 2261"
+
+
+def test_what_a_std_any_holds_is_known_when_it_is_put_there(shared: Session) -> None:
+    shared.run("std::any anything = Point{1, 2.5};")
+    assert shared.eval("anything") == shared.eval("Point{1, 2.5}")
+    shared.run("struct Late { std::string s; }; anything = Late{ab};")
+    assert shared.eval("anything").s == "ab"  # type: ignore[attr-defined]
+    assert shared.call("[](std::any *a) { return *a; }", shared.eval("&anything")).s == "ab"
+    shown = shared.run("anything").value
+    assert shown is not None
+    assert shown.text == '(Late) { s = "ab" }'
+    assert shared.eval("struct Later { int n; }; anything = Later{3}; anything").n == 3  # type: ignore[attr-defined]
+
+
+def test_what_a_std_any_holds_without_a_form_lives_on(session: Session) -> None:
+    session.run("#include <any>\n#include <vector>\nauto f = [](int x) { return 2 * x; };")
+    value: Any = session.eval("std::vector<std::any>{f, 2}")
+    assert value[1] == 2
+    assert value[0].type == "std::any"
+    call = f"std::any_cast<decltype(f)>({value[0]})(4)"
+    assert session.eval(call) == 8
+    assert session.call("[](const std::any &a) { return a.has_value(); }", value[0]) is True
+    alone: Any = session.eval("std::any(f)")
+    assert session.eval(f"{alone}.has_value()") is True
+    session.undo(2)
+    with pytest.raises(ValueGone):
+        session.eval(f"{alone}.has_value()")
+    assert session.eval(call) == 8
+    session.undo(3)
+    with pytest.raises(ValueGone):
+        session.eval(call)
+
+
+def test_what_a_value_refers_to_lives_as_long_as_it(shared: Session, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    shared.run("int ended = 0; struct Holds { std::mutex m; Holds() {} ~Holds() { ++ended; } };")
+    for code, use, expected in (
+        (f'*std::filesystem::directory_iterator("{tmp_path}")', ".path().filename()", Path("file")),
+        ("std::vector<int>{5, 6, 7}.begin()", "[2]", 7),
+        ("*std::make_unique<std::mutex>()", ".try_lock()", True),
+        ("std::make_unique<Holds>()->m", ".try_lock()", True),
+        ("Holds().m", ".try_lock()", True),
+    ):
+        value = shared.eval(code)
+        assert isinstance(value, Value)
+        shared.run("std::vector<std::string> fills(1000, std::string(40, 'x'));")
+        assert shared.eval(f"{value}{use}") == expected, code
+    assert shared.eval("ended") == 0
 
 
 def test_arrays_of_numbers_are_numpys(shared: Session) -> None:

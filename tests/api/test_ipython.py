@@ -156,3 +156,33 @@ def test_the_magics_go_with_the_extension(shell: Shell) -> None:
     finally:
         unloaded.run_line_magic("load_ext", "farside")
     assert shell.cell("%cpp 1 + 2").result == 3
+
+
+def test_types_and_variables_are_printed(shell: Shell) -> None:
+    shell.cell("%cpp_session --std=c++20")
+    shell.cell("%cpp_vars")
+    assert shell.out == "there are no variables\n"
+    shell.cell("%%cpp\nint n = 3; unsigned long big = 4;")
+    shell.cell("%cpp_type ++n")
+    assert shell.out == "int &\n"
+    shell.cell("%cpp_vars b*")
+    assert shell.out == "unsigned long big = 4\n"
+    assert "undeclared" in str(shell.cell("%cpp_type nowhere").error_in_exec)
+    assert "needs an expression" in shell.cell("%cpp_type").error_in_exec.args[0]  # type: ignore[union-attr]
+
+
+def test_values_go_in_as_they_do_in_calls(shell: Shell) -> None:
+    shell.cell("import numpy; grid = numpy.arange(2000.0).reshape(40, 50); wide = -2**100")
+    shell.cell("waves = numpy.arange(3000) * 1j; numbers = [-1, 2**63]")
+    result = shell.cell(
+        "%%cpp -i grid,wide,waves,numbers -o corner,back,far\n"
+        "double corner = grid[39][49]; auto back = wide + 1; auto far = waves.back();\n"
+        "static_assert(std::is_same_v<decltype(numbers), std::vector<__int128>>);"
+    )
+    assert result.success
+    space = shell.shell.user_ns
+    assert (space["corner"], space["back"], space["far"]) == (1999, 1 - 2**100, 2999j)
+    shell.cell("twice = lambda x: 2 * x\ndef fails(): raise KeyError('k')")
+    shell.cell("%%cpp -i twice,fails -o four\nint four = twice(2);")
+    assert space["four"] == 4
+    assert type(shell.cell("%%cpp\nfails();").error_in_exec).__name__ == "CppException"

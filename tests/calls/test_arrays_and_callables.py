@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+import numpy
 import pytest
 
 from farside.calls.arguments import Ref
@@ -126,3 +127,53 @@ def test_exceptions_cross_both_ways(session: Session) -> None:
     session.run('int one() { throw farside::PythonError("KeyError", "\'gone\'"); }')
     with pytest.raises(CppException, match="PythonError"):
         session.fn.one()
+
+
+TEMPLATES = """
+#include <span>
+#include <string>
+#include <vector>
+template <class T> std::string name(T) { return __PRETTY_FUNCTION__; }
+template <class T> auto size(T &&x) { return x.size(); }
+template <class T> auto copied(const T &x) { std::vector<double> v = x; return v.size(); }
+template <class T> void pushed(T x) { x.push_back(1); }
+template <class T> T same(T x) { return x; }
+template <class T> double sum(std::span<T> xs) { double r = 0; for (auto x : xs) r += x; return r; }
+template <class F> int called(F f) { return f(3); }
+double pointers(const double *a, const double *b, const double *c) { return *a + *b + *c; }
+"""
+
+
+def test_templates_deduce_types_that_have_names(session: Session) -> None:
+    session.run(TEMPLATES)
+    fn, line, grid = session.fn, numpy.ones(3), numpy.ones((2, 2), "float32")
+    for argument, kind in (
+        (line, "std::span<const double>"),
+        (Ref(line), "std::span<double>"),
+        (grid, "farside::ndspan<const float, 2>"),
+        (lambda: 1, "farside::Callable"),
+    ):
+        assert kind in fn.name(argument)
+        assert "wire" not in fn.name(argument)
+    assert fn.size(line) == fn.copied(line) == fn.sum(line) == 3
+    assert fn.pointers(line, line, line) == 3.0
+    assert fn.same(line).tolist() == [1, 1, 1]
+    with pytest.raises(ArgumentMismatch, match=r"'push_back' in 'std::span<const double>'"):
+        fn.pushed(line)
+    twice = fn.same(lambda x: 2 * x)
+    assert (twice.type, fn.called(twice)) == ("farside::Callable", 6)
+    session.run("#include <farside/callable.h>\nstd::vector<farside::Callable> all;")
+    session.call("[](farside::Callable f) { all.push_back(f); }", lambda text: f"{text}!")
+    assert session.eval('std::string answer = all[0]("ho"); answer') == "ho!"
+    assert session.eval("all[0]").text == "a Python callable"  # type: ignore[attr-defined]
+
+
+def test_objects_of_a_class_that_was_defined_again_are_named(session: Session) -> None:
+    session.run("struct K { int x; }; int take(K k) { return k.x; } K old{3};")
+    old = session.eval("old")
+    session.run("struct K { double y; }; K made{2.5}; double taken(K k) { return k.y; }")
+    assert session.fn.taken(session.eval("made")) == 2.5
+    with pytest.raises(ArgumentMismatch, match="K was defined again, and this object is of the ol"):
+        session.fn.taken(old)
+    with pytest.raises(ArgumentMismatch, match="there are two types K: a class was defined again"):
+        session.fn.take(session.eval("made"))

@@ -295,6 +295,60 @@ def test_types_and_factories_by_name_cut_nothing(session: Session) -> None:
     assert session.of(numbers).emplace_back(5) == 5
 
 
+FORWARDS = """
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+struct Own { int a; Own(int a) : a(a) {} };
+int whole(int x) { return x; }
+int either(int x) { return 1; }
+int either(double x) { return 2; }
+template <class T> std::string name(T &&) { return __PRETTY_FUNCTION__; }
+template <class T> int on(T &&x) { return whole(std::forward<T>(x)); }
+template <class T> int further(T &&x) { return on(std::forward<T>(x)); }
+template <class T> auto chosen(T &&x) { return either(std::forward<T>(x)); }
+template <class T> auto named(T &&x) { return name(std::forward<T>(x)); }
+template <class T, class... A> std::unique_ptr<T> made(A &&...a) {
+  return std::make_unique<T>(std::forward<A>(a)...); }
+template <class T> struct Box { T held; template <class... A> Box(A &&...a) : held(std::forward<A>(a)...) {} };
+struct Bag { std::vector<Own> all; template <class... A> int add(A &&...a) {
+  return all.emplace_back(std::forward<A>(a)...).a; } };
+template <class T> double half(T &&x) { return x / 2; }
+template <class T> auto both(T &&x) { return name(x) + std::to_string(whole(std::forward<T>(x))); }
+"""
+
+
+def test_what_a_template_of_the_users_only_hands_on_does_not_change(session: Session) -> None:
+    session.run(FORWARDS)
+    for name, given, expected in (
+        ("on", 3, 3),
+        ("further", 3, 3),
+        ("made<Own>", 3, session.eval("Own(3)")),
+        ("chosen", 2.5, 2),
+        ("chosen", 3, 1),
+        ("half", 2.5, 1.25),
+        ("named", 3, "std::string name(T &&) [T = int]"),
+        ("both", 3, "std::string name(T &&) [T = int &]3"),
+    ):
+        assert session.call(name, given) == expected, name
+    assert session.call("Box<int>", 3).held == 3
+    bag = session.new("Bag")
+    assert session.of(bag).add(5) == 5
+    for name, given, message in (
+        ("on", 2**40, "argument 1: 1099511627776 does not fit int"),
+        ("on", 2.5, "argument 1: a float cannot become int"),
+        ("further", 2**40, "1099511627776 does not fit int"),
+        ("made<Own>", 2**40, "1099511627776 does not fit int"),
+        ("made<short>", 2.5, "a float cannot become short"),
+        ("Box<int>", 2.5, "a float cannot become int"),
+    ):
+        with pytest.raises(ArgumentMismatch, match=message):
+            session.call(name, given)
+    with pytest.raises(ArgumentMismatch, match="does not fit int"):
+        session.of(bag).add(2**40)
+
+
 def test_an_error_says_what_this_call_was_given(session: Session) -> None:
     session.run(BY_NAME)
     for value, said in ((bytearray(b"xy"), "bytearray"), (memoryview(b"xyz"), "memoryview")):

@@ -178,10 +178,8 @@ def test_arguments_of_more_kinds(new_session: NewSession) -> None:
     session.run("struct At { int *p; }; int pointed = 7; int *at(At a) { return a.p; }")
     for expression, at in (("At{&pointed}", "&pointed"), ("At{nullptr}", "(int *)nullptr")):
         assert session.fn.at(session.eval(expression)) == session.eval(at)
-    session.run("struct Letters { char of[2]; }; int lettered(Letters) { return 1; }")
     for name, expression, message in (
         ("account", "Account(3)", "an object of Account cannot be made again of its members"),
-        ("lettered", "Letters{{1, 2}}", r"\(values of Python's do not become Letters::of, of this"),
         ("moved", "Pen{}", "no known conversion from 'Pen' to 'const Point'"),
     ):
         with pytest.raises(ArgumentMismatch, match=message):

@@ -320,7 +320,7 @@ VOCABULARY: list[Row] = [
     ("std::monostate{}", "std::monostate", "{}"),
     ("std::any{3}", "std::any", "(int) 3"),
     ("std::any{s}", "std::any", '(std::string) "text"'),
-    ("std::any{point}", "std::any", "(Point) @@"),
+    ("std::any{point}", "std::any", "(Point) { x = 1, y = 2.5000000 }"),
     ("std::any{}", "std::any", "no value"),
     ("std::function<int(int)>{function}", "std::function<int (int)>", "(int (*)(int)) @@"),
     ("std::function<void()>{}", "std::function<void ()>", "empty"),

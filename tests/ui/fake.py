@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from farside.errors import CompileError, Crashed, FarsideError, Interrupted, OptionError
 from farside.frontend.diagnostics import Diagnostic
+from farside.outcome import Variable
 from farside.remote.death import CLD_EXITED, CLD_KILLED, DeathReport
 from farside.result.value import Value, ValueKind
 
@@ -96,6 +98,13 @@ class FakeSession:
             FakePast(n, code, n == len(self.ran), tuple(self.checkpoints) if n == 1 else ())
             for n, code in enumerate(self.ran, 1)
         ]
+
+    def type_of(self, expression: str) -> str:
+        return f"type of {expression}"
+
+    def variables(self, pattern: str = "*") -> Sequence[Variable]:
+        known = [Variable("x", "int", "41", 1), Variable("m", "std::mutex", "", 2)]
+        return [each for each in known if fnmatchcase(each.name, pattern)]
 
     def load(self, path: str) -> str:
         if path.startswith("missing"):

@@ -100,6 +100,15 @@ def test_commands(desk: Desk) -> None:
     assert desk.console.quit
 
 
+def test_types_and_variables_are_listed(desk: Desk) -> None:
+    assert desk.console.execute("%type x + 1;")
+    assert desk.console.execute("%vars")
+    assert desk.console.execute("%vars y*")
+    assert desk.out.getvalue() == "type of x + 1;\nint x = 41\nstd::mutex m\n"
+    assert desk.err.getvalue() == "note: there are no variables like y*\n"
+    assert desk.session.ran == []
+
+
 def test_input_that_is_not_utf8_is_refused(desk: Desk) -> None:
     assert not desk.console.execute("'\udce9'")
     assert desk.err.getvalue() == "error: this input is not UTF-8\n"

@@ -21,7 +21,9 @@ from farside.source.commands import (
     Libs,
     Quit,
     Restore,
+    Type,
     Undo,
+    Vars,
     parse_command,
 )
 
@@ -45,6 +47,9 @@ from farside.source.commands import (
         ("%lib -L /opt/own lib", LibDir("/opt/own lib")),
         ('%lib -L"/opt/own lib"', LibDir("/opt/own lib")),
         ('%lib "a path/x.o"', Lib("a path/x.o")),
+        ("%type x + 1", Type("x + 1")),
+        ("%vars", Vars()),
+        ("%vars std::*", Vars("std::*")),
         ("%quit", Quit()),
         ("%q", Quit()),
         ("%exit", Quit()),
@@ -70,6 +75,9 @@ def test_commands(text: str, command: Command) -> None:
         ("%restore a b", "one word"),
         ("%restore \x07", "printable"),
         ("%history 3", "takes no argument"),
+        ("%type", "needs an expression"),
+        ("%vars a b", "one pattern"),
+        ("%typ x", "did you mean %type?"),
         ("%undo 0", "from 1"),
         ("%undo -1", "'-1'"),
         ("%undo ²", "'²'"),
@@ -90,7 +98,7 @@ def test_code_is_no_command(text: str) -> None:
 
 
 def test_the_help_text_names_every_command() -> None:
-    for name in ("%help", "%undo", "%lib", "%quit"):
+    for name in ("%help", "%undo", "%lib", "%type", "%vars", "%quit"):
         assert f"\n{name} " in "\n" + HELP_TEXT
 
 

@@ -52,7 +52,7 @@ template <class T> void giveAlive(T &&value) {
 
 template <class T> void give(T &&value) {
   using Bare = __remove_cvref(T);
-  if constexpr (__is_class(Bare) && isUnnamed<Bare>) {
+  if constexpr (__is_class(Bare) && (isUnnamed<Bare> || livesOn<Bare>)) {
     giveAlive(static_cast<T &&>(value));
   } else if constexpr (isNumber<Bare>) {
     Bare copy = value;

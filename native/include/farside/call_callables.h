@@ -56,7 +56,11 @@ private:
   std::string Bytes;
 };
 
-/// A Python callable. It can be called by any thread while a call or a cell runs.
+} // namespace wire
+
+/// A Python callable, as a template is given one: it can be copied and kept, and called with any
+/// arguments, by any thread while a call or a cell runs. What it returns becomes what it is needed
+/// as.
 class Callable {
 public:
   explicit Callable(std::uint64_t id) : Id(id), Token(std::make_shared<char>()) {}
@@ -70,7 +74,7 @@ public:
   /// Whether there are copies of it beside this one.
   bool isKept() const { return Token.use_count() > 1; }
 
-  template <class... Arguments> Returned operator()(Arguments &&...arguments) const {
+  template <class... Arguments> wire::Returned operator()(Arguments &&...arguments) const {
     struct Open {
       void *Handle;
       ~Open() { __farside_callback_close(Handle); }
@@ -81,18 +85,24 @@ public:
     const char *reply = __farside_callback_send(open.Handle, &size, &failure);
     if (reply == nullptr)
       throw PythonError("RuntimeError", failure);
-    Keeper kept;
-    Reader in(reply, size, nullptr, 0, &kept);
+    wire::Keeper kept;
+    wire::Reader in(reply, size, nullptr, 0, &kept);
     if (in.raw<unsigned char>() == 0)
-      return Returned(std::string(in.take(size - 1), size - 1));
+      return wire::Returned(std::string(in.take(size - 1), size - 1));
     std::string type(in.text());
     throw PythonError(std::move(type), std::string(in.text()));
   }
+
+  friend std::string to_string(const Callable &) { return "a Python callable"; }
 
 private:
   std::uint64_t Id;
   std::shared_ptr<char> Token;
 };
+
+namespace wire {
+
+template <> inline constexpr bool livesOn<Callable> = true;
 
 /// A Python callable where a std::function is asked for, whose type says what it is to return.
 class Function {

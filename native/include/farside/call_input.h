@@ -111,6 +111,9 @@ private:
   N Value;
 };
 
+/// Whether an object of such a class is given as itself, which lives on.
+template <class T> inline constexpr bool livesOn = false;
+
 /// A type, as the name of what is called: `unsigned char(x)` is no expression.
 template <class T> struct Itself {
   using type = T;

@@ -74,7 +74,7 @@
 #define FARSIDE_VALUE_UNEXPECTED 58  /* one value: std::expected holds an error */
 #define FARSIDE_VALUE_BUNDLE 59      /* labelled texts: a value by MIME type */
 #define FARSIDE_VALUE_ENUMERATION 60 /* a number, then its name if it has one; as text its type */
-#define FARSIDE_VALUE_OPAQUE 61      /* an OBJECT without a Python form; as text its type */
+#define FARSIDE_VALUE_OPAQUE 61      /* a formless OBJECT, BOOL: it lives on; text: type */
 #define FARSIDE_VALUE_SET 62         /* elements, each of which is there once */
 #define FARSIDE_VALUE_EXCEPTION 63   /* what() as TYPED or OPTIONAL; as text the static type */
 #define FARSIDE_VALUE_DATE 64        /* a RECORD of year, month and day */

@@ -15,7 +15,15 @@ from farside.result.value import Value
 
 _MOST = 100_000  # elements that are written down in source
 
-_INTEGERS = (("int", 31), ("long", 63))
+_INTEGERS = (
+    ("int", range(-(1 << 31), 1 << 31)),
+    ("long", range(-(1 << 63), 1 << 63)),
+    ("unsigned long", range(1 << 64)),
+    ("__int128", range(-(1 << 127), 1 << 127)),
+    ("unsigned __int128", range(1 << 128)),
+)
+
+_SUFFIXES = {"int": "", "long": "L", "unsigned long": "UL"}
 
 _HEADERS = {
     "std::string": "string",
@@ -101,12 +109,10 @@ def cpp_type(value: Any) -> str:
 
 
 def _integer(value: int) -> str:
-    for name, bits in _INTEGERS:
-        if -(2**bits) <= value < 2**bits:
+    for name, numbers in _INTEGERS:
+        if value in numbers:
             return name
-    if value >= 2**64 or value < 0:
-        raise OptionError(f"{value} does not fit 64 bits")
-    return "unsigned long"
+    raise OptionError("an int does not fit 128 bits")
 
 
 def _common(values: list[Any]) -> str:
@@ -116,9 +122,12 @@ def _common(values: list[Any]) -> str:
     kinds = set(map(cpp_type, values))
     if len(kinds) == 1:
         return kinds.pop()
-    if kinds <= {"int", "long"}:
-        return "long"
-    if kinds <= {"int", "long", "unsigned long", "double"}:
+    integers = {name for name, _ in _INTEGERS}
+    if kinds <= integers:
+        for name, numbers in _INTEGERS:
+            if all(each in numbers for each in values):
+                return name
+    elif kinds <= {*integers, "double"}:
         return "double"
     raise OptionError(f"the elements are of several types in C++: {', '.join(sorted(kinds))}")
 
@@ -143,8 +152,7 @@ def initialiser(value: Any, kind: str = "") -> str:
         case Enumerator():
             return f"({value.type}){int(value)}"
         case int():
-            # The smallest number has no literal of its own.
-            return f"({value + 1} - 1)" if value in (-(2**31), -(2**63)) else _suffixed(value)
+            return _number(value)
         case float():
             return _floating(value)
         case complex():
@@ -180,10 +188,15 @@ def _parts(parts: list[tuple[str | Base, Any]]) -> str:
     )
 
 
-def _suffixed(value: int) -> str:
-    if -(2**31) <= value < 2**31:
-        return str(value)
-    return f"{value}L" if value < 2**63 else f"{value}UL"
+def _number(value: int) -> str:
+    if value in (-(2**31), -(2**63), -(2**127)):
+        return f"({_number(value + 1)} - 1)"  # the smallest number has no literal of its own
+    kind = _integer(value)
+    if kind.endswith("__int128"):
+        high, low = divmod(abs(value), 1 << 64)
+        sign = "-" if value < 0 else ""
+        return f"{sign}(({kind}){high}UL << 64 | {low}UL)"
+    return f"{value}{_SUFFIXES[kind]}"
 
 
 def _floating(value: float) -> str:

@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from farside.errors import CompileError, UndefinedName, ValueGone
-from farside.frontend.diagnostics import render
+from farside.frontend.diagnostics import of_old_definition, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +27,6 @@ _sessions = count(1)
 _UNDECLARED = (
     r"use of undeclared identifier '([^']+)'|no member named '([^']+)' in namespace"
     r"|unknown type name '([^']+)'|no template named '([^']+)'"
-)
-# What Clang says of two types that only their names have in common, each way of quoting them.
-_TWO_TYPES = (
-    r"from '(?:const )?([^']+?)(?: &&?)?' to '(?:const )?([^']+?)(?: &&?)?'"
-    r"|of type '([^']+)' with an [lrx]value of type '([^']+)'"
-    r"|\('([^']+)' vs\. '([^']+)'\)"
 )
 _NAME = r"__farside_value_(\d+)_(\d+)"
 
@@ -105,25 +99,6 @@ def result_of(
 def kept(shown: Value, name: str) -> Value:
     """Return a value that is shown as one that is alive, under its name."""
     return replace(shown, name=name, type=shown.type.removesuffix(" &"))
-
-
-def of_old_definition(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return what is to be said where a type meets one of the same name; empty where none does.
-
-    A class that a cell defines again is another class. Clang names both by the one name.
-    """
-    import re
-
-    for each in diagnostics:
-        for message in (each.message, *(note.message for note in each.notes)):
-            for found in re.finditer(_TWO_TYPES, message) if each.is_error else ():
-                first, second = filter(None, found.groups())
-                if first == second:
-                    return (
-                        f"there are two types {first}: a class was defined again, and what was made"
-                        " before is of the old one; make the object, or define the function, again"
-                    )
-    return ""
 
 
 def rejected(diagnostics: Sequence[Diagnostic], names: ValueNames) -> CompileError | ValueGone:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farside.calls.copies import Copy
 from farside.calls.wire import (
     DATE,
     DURATION,
@@ -28,9 +29,8 @@ from farside.calls.wire import (
     scalar_of,
 )
 from farside.errors import ArgumentMismatch
-from farside.result.members import Base
 from farside.result.numbers import ELEMENTS
-from farside.result.objects import CppObject, nested
+from farside.result.objects import CppObject
 from farside.result.value import Value
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Form(NamedTuple):
             all values of this one; empty where there is no such form.
         forwarded: as `declare`, for a template of the library that hands it on to what converts it;
             empty where there is no such form.
+        taken: as `declare`, for a template that takes the argument's type for its own; empty where
+            `declare` is fit for that.
     """
 
     declare: str
@@ -62,6 +64,7 @@ class Form(NamedTuple):
     headers: tuple[str, ...] = ()
     narrowed: str = ""
     forwarded: str = ""
+    taken: str = ""
 
     @property
     def narrows_integers(self) -> bool:
@@ -198,12 +201,12 @@ _MONOSTATE = rvalue(
     ("variant",),
 )
 _FUNCTION = Form(
-    "const farside::wire::Function @{farside::wire::Read<farside::wire::Callable>::from(__fs_in)};",
+    "const farside::wire::Function @{farside::wire::Read<farside::Callable>::from(__fs_in)};",
     "@",
     ("functional",),
 )
 _CALLABLE = Form(
-    "const auto @ = farside::wire::Read<farside::wire::Callable>::from(__fs_in);",
+    "const auto @ = farside::wire::Read<farside::Callable>::from(__fs_in);",
     "@",
     ("functional",),
 )
@@ -313,59 +316,23 @@ def describe(value: object) -> Argument:
 
 def _copy(value: CppObject) -> Argument:
     """Return a copy of an object that C++ gave, as an object of its class again."""
-    kind = value.__cpp_type__
-    leaves: list[object] = []
-    read = _aggregate(kind, nested(value), leaves)
+    copy = Copy(value, _is_type)
 
     def encode(encoder: Encoder) -> None:
-        for each in leaves:
+        for each in copy.leaves:
             encoder.value(each)
 
+    kind, headers = value.__cpp_type__, _headers_for(copy.leaves)
+    forms = tuple(
+        Form(
+            f"{kind} @ = farside::wire::argument(#, [&]() -> {kind} {{ {body} }});",
+            f"static_cast<{kind} &&>(@)",
+            headers,
+        )
+        for body in copy.bodies
+    )
     # Members of members are members of the key, too: what they are made of stands in the code.
-    return Argument(f"{{{read}}}", (rvalue(kind, read, _headers_for(leaves)),), encode, kind)
-
-
-def _aggregate(kind: str, parts: list[tuple[str | Base, Any]], leaves: list[object]) -> str:
-    """Return the expression that makes an object of a class out of its parts.
-
-    Args:
-        kind: the class.
-        parts: as `nested` gives them.
-        leaves: is added what is read for it, in order.
-
-    Raises:
-        ArgumentMismatch: its class has no name, or a virtual base.
-    """
-    if not _is_type(kind) or "(" in kind:
-        raise ArgumentMismatch(f"an object of {kind} cannot be made again: its class has no name")
-    # Bases have no designators, and what stands beside them can have none either.
-    designated = not any(isinstance(part, Base) for part, _ in parts)
-    made = []
-    for part, member in parts:
-        if isinstance(part, Base):
-            if part.virtual:
-                raise ArgumentMismatch(
-                    f"an object of {kind} cannot be made again: {part.type} is a virtual base"
-                )
-            if part.parts is not None:
-                made.append(_aggregate(part.type, member, leaves))
-                continue
-        if isinstance(member, CppObject):
-            text = _aggregate(member.__cpp_type__, nested(member), leaves)
-        else:
-            name = part.type if isinstance(part, Base) else part
-            if isinstance(member, Value):
-                raise ArgumentMismatch(
-                    f"an object of {kind} cannot be made again: its member {name} has no form in"
-                    " Python"
-                )
-            leaves.append(member)
-            kind_of = name if isinstance(part, Base) else f"decltype({kind}::{name})"
-            points = isinstance(member, int) and str(getattr(member, "type", "")).endswith("*")
-            read = "pointerMember" if points else "member"
-            text = f"farside::wire::{read}<{kind_of}>(__fs_in)"
-        made.append(f".{part} = {text}" if designated else text)
-    return f"{kind}{{{', '.join(made)}}}"
+    return Argument(f"{{{copy.bodies[-1]}}}", forms, encode, kind)
 
 
 def _headers_for(values: list[object]) -> tuple[str, ...]:
@@ -479,6 +446,20 @@ def _array_type(view: memoryview, constant: bool) -> str:
     return f"{'const ' if constant else ''}{name}, {view.ndim}"
 
 
+def _array_form(kind: str, view: memoryview) -> Form:
+    """Return the form of an array: what becomes a pointer or container, but to a template a span.
+
+    Args:
+        kind: elements and dimensions.
+        view: of the array.
+    """
+    array = f"farside::wire::readArray<{kind}>(__fs_in)"
+    read = f"= farside::wire::argument(#, [&] {{ return {array}; }});"
+    element = kind.rpartition(",")[0]
+    span = f"std::span<{element}>" if view.ndim == 1 else f"farside::ndspan<{kind}>"
+    return Form(f"auto @ {read}", "@", _headers_of(view), taken=f"{span} @ {read}")
+
+
 def _long_double(view: memoryview) -> Argument:
     """Return the one number of numpy's that no number of Python's holds, as an array of none."""
     read = "farside::wire::readScalar<{}>(__fs_in)".format
@@ -491,12 +472,7 @@ def _long_double(view: memoryview) -> Argument:
 
 def _array(view: memoryview, said: str) -> Argument:
     kind = _array_type(view, constant=True)
-    read = f"farside::wire::readArray<{kind}>"
-    form = Form(
-        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
-        "@",
-        _headers_of(view),
-    )
+    form = _array_form(kind, view)
     shape = "×".join(map(str, view.shape or ()))
     return Argument(
         f"[{kind}]",
@@ -517,12 +493,7 @@ def _changed_array(ref: Ref, view: memoryview) -> Argument:
             "an array that a call is to change must be writable and contiguous; give a copy"
         )
     kind = _array_type(view, constant=False)
-    read = f"farside::wire::readArray<{kind}>"
-    form = Form(
-        f"auto @ = farside::wire::argument(#, [&] {{ return {read}(__fs_in); }});",
-        "@",
-        _headers_of(view),
-    )
+    form = _array_form(kind, view)
 
     def encode(encoder: Encoder) -> None:
         ref.offset = encoder.array(view)

@@ -29,12 +29,15 @@ from farside.calls.stub import (
     check_pointers,
     converted,
     forwarded,
+    keeps_number,
     may_try_again,
     narrowings,
     null_for_text,
     only_cast,
+    overridden,
     refusal,
     stub_text,
+    taken_arrays,
     written,
 )
 from farside.calls.wire import Encoder, Memory
@@ -227,9 +230,15 @@ class Calls:
 
     def _noted(self, result: Any) -> Any:
         """Return what a call gave; where it is an object that lives on, note since when."""
+        self.note_living(self._states)
         if isinstance(result, Value) and result.name:
             self._alive[result.name] = self._states
         return result
+
+    def note_living(self, states: int) -> None:
+        """Note the objects that came within a value and live on, and how many states are older."""
+        for name in self._execution.given.take_living():
+            self._alive[name] = states
 
     def _check_alive(self, value: Value) -> None:
         """Make sure that an object that a call made is there.
@@ -473,6 +482,8 @@ class Calls:
         narrowed: dict[int, str] = {}
         said = [each.said for each in described]
         accepted: tuple[CompiledCell, str] | None = None
+        accepted_arrays: tuple[CompiledCell, str] | None = None
+        spans = False  # whether arrays are given as what a template can deduce
         exact: dict[int, Form | None] = {}
         plain = forms
         while True:
@@ -485,7 +496,18 @@ class Calls:
             if set(found) - set(narrowed):
                 narrowed.update(found)
                 continue
+            arrays = taken_arrays(compiled.diagnostics, text, file) if not spans else set()
+            if arrays := {index for index in arrays if forms[index].taken}:
+                if compiled.ok:
+                    accepted_arrays = compiled, text.symbol
+                spans = True
+                forms = plain = [
+                    each._replace(declare=each.taken) if index in arrays else each
+                    for index, each in enumerate(forms)
+                ]
+                continue
             if not compiled.ok:
+                accepted = accepted or accepted_arrays
                 if accepted is not None:
                     return *accepted, None  # only the library knows how
                 error = refusal(callee, said, compiled.diagnostics, text, file)
@@ -495,6 +517,11 @@ class Calls:
                         if gone is not None and gone.name in str(error):
                             raise gone
                 return compiled, text.symbol, error
+            if accepted is not None and keeps_number(compiled.diagnostics):
+                return *accepted, None
+            shared = overridden(callee, compiled.diagnostics, text, file)
+            if shared is not None:
+                return compiled, text.symbol, shared
             null = null_for_text(callee, said, compiled.diagnostics, text, file)
             if null is not None:
                 return compiled, text.symbol, null

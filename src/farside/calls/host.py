@@ -202,6 +202,12 @@ class Calling:
         if self._calls is not None:
             self._calls.declared(compiled, code)
 
+    def _note_living(self) -> None:
+        """Take note of the objects that came within the value of a cell and live on."""
+        if self._execution.given.has_living:
+            kept = self._execution.calls.states_kept
+            self._caller().note_living(kept - (self._execution.present is not None))
+
     def _revive(self, what: str) -> None:
         """Bring a program back that has ended while none of its code was to run.
 

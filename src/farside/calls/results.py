@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-from itertools import count
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from farside.errors import ProtocolError
 from farside.result.kinds import ValueKind as Kind
+from farside.result.living import living
 from farside.result.text import without_cells
 from farside.result.value import Value
 
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
     from farside.result.python import Blocks
 
 
-_numbers = count(1)  # of objects that calls made, in all sessions
-_NAMELESS = re.compile(r"\((?:lambda|unnamed|anonymous)")
 _POINTER = 12
 _STRING = 18
 _BYTES = 34  # the elements of an array that a call may have changed
@@ -84,22 +79,3 @@ def given(values: Sequence[tuple[int, bytes]], blocks: Blocks | None) -> list[An
         else:
             found.append(python_of(kind, data, blocks))
     return found
-
-
-def living(value: Any, address: int) -> Any:
-    """Return the handle of an object that lives on at an address.
-
-    One whose type has no name in C++, as that of a lambda, cannot be referred to.
-
-    Raises:
-        ProtocolError: there is no object that could live there.
-    """
-    if not isinstance(value, Value):
-        raise ProtocolError("the far side gave an address where it should give an object")
-    if _NAMELESS.search(value.type):
-        return value
-    # The number tells it from one that lies there later, and from those of other sessions.
-    place = f"{address:#x}ul /* {next(_numbers)} */"
-    return replace(
-        value, name=f"(*reinterpret_cast<{value.type} *>({place}))", text=f"@{address:#x}"
-    )

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
+from farside.frontend.diagnostics import of_old_definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -30,15 +31,18 @@ _NARROWING = (
 # Of native/compiler/call_check.cpp.
 _CONVERTED = "a constructor template converts this"
 _TAKEN = "a template takes this"
+_ARRAY_TAKEN = "a template takes this array"
 _NULL_TEXT = "a null pointer becomes text"
 _POINTER_TAKEN = "a template takes this pointer"
 _CAST = "a cast changes this to "
 _ONLY_CAST = "only a cast turns this to "
 _FLOATS = ("float", "double", "long double")
-_FORWARDED = "a template of the library is given this"
+_FORWARDED = "a template hands this on"
+_KEPT_NUMBER = "a template takes a number for what it is"
 _OBJECTS = ("@", "*", "#")  # the keys of such begin with these
 _WIRE = "farside::wire::"
-_VALUES = re.compile(r"farside::wire::(?!cut|Forwarded)")
+_WIRE_ARRAY = re.compile(r"\bwire::(?:Nd)?Array<")
+_VALUES = re.compile(r"farside::(?:wire::(?!cut|Forwarded)|Callable\b)")
 # Types that are no name of a call in C++: of several words, and pointers.
 _NO_SIMPLE_TYPE = re.compile(
     r"\s*(?:(?:const|volatile|unsigned|signed|long|short|int|char|double|__int128)\b\s*){2,}"
@@ -58,7 +62,7 @@ _ALIVE = (
     "farside::wire::Alive{__fs_given} + [&]() __attribute__((nodebug)) -> decltype(auto) { return"
 )
 _FLEXIBLE_TYPE = re.compile(
-    r"'(?:const )?(?:farside::wire::)?(?:Flexible|Function|Callable)'"
+    r"'(?:const )?(?:farside::)?(?:wire::)?(?:Flexible|Function|Callable)'"
     r"((?: to '[^\n]*' for (\d+)\w\w argument)?)"
 )
 _QUOTED = re.compile(r"'([^']+)'")
@@ -74,6 +78,7 @@ _NO_MEMBER = "no member named"
 # Of native/include/farside/call_values.h.
 _TOO_OLD = "calls with more than numbers need C++20 or later"
 _MEMBER = re.compile(r"farside::wire::member<decltype\((.*?)\)>")
+_OVERRIDES = "-Winitializer-overrides"
 _USES_DELETED = "attempt to use a deleted function"
 _DELETED_HERE = "explicitly marked deleted here"
 _COUNT = re.compile(r"requires (?:at least |at most |single |exactly )?.*argument|no arguments")
@@ -142,6 +147,7 @@ def stub_text(
         # What the session asks Clang to warn of, perhaps as errors, is about code of the user's.
         "#pragma clang diagnostic push",
         '#pragma clang diagnostic ignored "-Weverything"',
+        f'#pragma clang diagnostic warning "{_OVERRIDES}"',
         f'extern "C" __attribute__((nodebug)) void {symbol}(const void *__fs_data,'
         " unsigned long __fs_size, void *__fs_memory, unsigned long __fs_memory_size) {",
         *(_WHOLE_INPUT if whole else ("farside::wire::Input __fs_in(__fs_data, __fs_size);",)),
@@ -264,8 +270,36 @@ def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> s
 
 
 def forwarded(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
-    """Return the numbers that a template of the library hands on to what converts them."""
+    """Return the numbers that a template hands on to what converts them."""
     return _marked(_FORWARDED, diagnostics, text, file)
+
+
+def keeps_number(diagnostics: Sequence[Diagnostic]) -> bool:
+    """Tell whether a number that was to be handed on is taken as the class that it is given as."""
+    return any(each.message == _KEPT_NUMBER for each in diagnostics)
+
+
+def taken_arrays(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
+    """Return the arrays whose type a template deduces; they need one that has a name."""
+    if any(each.is_error and _WIRE_ARRAY.search(each.message) for each in diagnostics):
+        return set(text.argument_lines.values())  # in a template, one of them
+    return _marked(_ARRAY_TAKEN, diagnostics, text, file)
+
+
+def overridden(
+    callee: str, diagnostics: Sequence[Diagnostic], text: StubText, file: str
+) -> ArgumentMismatch | None:
+    """Return the refusal of a copy of which one member would be initialised and then another."""
+    for each in diagnostics:
+        if each.option == _OVERRIDES and each.file == file and each.line in text.copies:
+            return ArgumentMismatch(
+                f"{callee}: an object of {text.copies[each.line]} cannot be made again of its"
+                " members: they share their memory; make one in the program, with session.new",
+                callee,
+                (),
+                tuple(diagnostics),
+            )
+    return None
 
 
 def only_cast(
@@ -409,9 +443,14 @@ def refusal(
             tuple(diagnostics),
         )
     if inside and first.line in text.copies:
+        kind = text.copies[first.line]
+        why = f" of its members ({_of_member(text, first)}); make one in the program, with"
+        if first.message.startswith(_NO_MEMBER):
+            why = (
+                f": {kind} was defined again, and this object is of the old class; get another with"
+            )
         return ArgumentMismatch(
-            f"{call}: an object of {text.copies[first.line]} cannot be made again of its members"
-            f" ({_of_member(text, first)}); make one in the program, with session.new",
+            f"{call}: an object of {kind} cannot be made again{why} session.new",
             callee,
             (),
             tuple(diagnostics),
@@ -446,6 +485,8 @@ def refusal(
     for each in candidates:
         message += f"\n  {each}"
     message = _FLEXIBLE_TYPE.sub(partial(_python_type, said), message)
+    if old := of_old_definition(diagnostics):
+        message += f"\n{old}"
     counts = "too few arguments" in first.message or "too many arguments" in first.message
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
         return ArgumentCount(message, callee, candidates, tuple(diagnostics))

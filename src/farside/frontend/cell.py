@@ -18,10 +18,11 @@ class Declared(NamedTuple):
             ``using directive``, ``concept``, ``macro``, ``class template``, ``function template``,
             ``variable template``, ``alias template`` or ``specialisation``.
         line: the line of the cell, from 1.
-        type: of a variable or function, as Clang prints it, else empty.
+        type: of a variable or function, as Clang prints it; what an alias stands for; else empty.
         symbol: the mangled name of a variable or function that has one, else empty.
         definition: whether this declares only, or defines.
         external: whether code elsewhere may define it: it is visible there, and not inline.
+        canonical: of an alias, the type without any aliases.
     """
 
     name: str
@@ -31,6 +32,21 @@ class Declared(NamedTuple):
     symbol: str = ""
     definition: bool = True
     external: bool = True
+    canonical: str = ""
+
+
+class ShownType(NamedTuple):
+    """The type of one of the values that code shows.
+
+    Attributes:
+        type: its name.
+        underlying: of an enumeration, its underlying type; else empty.
+        enumerators: of an enumeration, the qualified names by value.
+    """
+
+    type: str
+    underlying: str
+    enumerators: dict[int, str]
 
 
 class DeclarationId(NamedTuple):
@@ -94,6 +110,7 @@ class CompiledCell(NamedTuple):
             is to be compiled again, ``plain``.
         clashes: the earlier declarations that a cell which is not ``ok`` would define again.
         redefined: the functions that it defines again with the same type, mangled.
+        values: where those of all expressions were asked for, their types; None for what is none.
     """
 
     cell: int
@@ -113,6 +130,7 @@ class CompiledCell(NamedTuple):
     display_failed: bool
     clashes: tuple[DeclarationId, ...]
     redefined: tuple[str, ...]
+    values: tuple[ShownType | None, ...] = ()
 
 
 def parse_cell(
@@ -158,6 +176,19 @@ def parse_cell(
         display_failed=body.get("display_failed") is True,
         clashes=tuple(_declaration_id(item) for item in _list(body.get("clashes", []))),
         redefined=tuple(_text(item) for item in _list(body.get("redefined", []))),
+        values=tuple(_shown(item) for item in _list(body.get("values", []))),
+    )
+
+
+def _shown(item: object) -> ShownType | None:
+    if item is None:
+        return None
+    if not isinstance(item, dict):
+        raise ProtocolError("The compiler sent a description of a value that is not an object.")
+    return ShownType(
+        _text(item.get("type")),
+        _text(item.get("underlying", "")),
+        _enumerators(_list(item.get("enumerators", []))),
     )
 
 
@@ -183,6 +214,7 @@ def _declared(item: object) -> Declared:
         symbol=_text(item.get("symbol", "")),
         definition=definition,
         external=external,
+        canonical=_text(item.get("canonical", "")),
     )
 
 

@@ -216,6 +216,7 @@ class Compiler:
         plain: bool = False,
         passing: bool = False,
         given: bool = False,
+        all_values: bool = False,
     ) -> CompiledCell:
         """Compile one cell.
 
@@ -230,6 +231,8 @@ class Compiler:
             plain: whether an object is shown by its address alone.
             passing: whether `rollback` will come next in any case.
             given: whether its value is given to a Python program, and not shown.
+            all_values: whether the values of all expressions are shown, and not only of a last one
+                without ``;``.
 
         Raises:
             CompilerCrashed: Clang crashed, ran out of memory, or exceeded `time_limit`.
@@ -251,6 +254,7 @@ class Compiler:
             "plain": plain,
             "passing": passing,
             "given": given,
+            "all": all_values,
         }
         message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)

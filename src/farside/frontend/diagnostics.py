@@ -22,6 +22,12 @@ _COLORS = {
 _BOLD = "\x1b[1m"
 _GREEN = "\x1b[1;32m"
 _RESET = "\x1b[0m"
+# What Clang says of two types that only their names have in common, each way of quoting them.
+_TWO_TYPES = (
+    r"from '(?:const )?([^']+?)(?: &&?)?' to '(?:const )?([^']+?)(?: &&?)?'"
+    r"|of type '([^']+)' with an [lrx]value of type '([^']+)'"
+    r"|\('([^']+)' vs\. '([^']+)'\)"
+)
 _TAB = 8
 _MAX_DEPTH = 4
 
@@ -140,6 +146,25 @@ def as_written(
         )
 
     return tuple(map(written, diagnostics))
+
+
+def of_old_definition(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return what is to be said where a type meets one of the same name; empty where none does.
+
+    A class that a cell defines again is another class. Clang names both by the one name.
+    """
+    import re
+
+    for each in diagnostics:
+        for message in (each.message, *(note.message for note in each.notes)):
+            for found in re.finditer(_TWO_TYPES, message) if each.is_error else ():
+                first, second = filter(None, found.groups())
+                if first == second:
+                    return (
+                        f"there are two types {first}: a class was defined again, and what was made"
+                        " before is of the old one; make the object, or define the function, again"
+                    )
+    return ""
 
 
 def render(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:

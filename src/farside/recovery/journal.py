@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from farside.frontend.cell import Declared
+
 
 class JournalEntry(NamedTuple):
     """One accepted cell.
@@ -26,6 +28,7 @@ class JournalEntry(NamedTuple):
         redefines: the functions that it defines again, mangled.
         only_line: the line that all code of the object comes from, where the object does not tell
             lines; else 0.
+        declared: the names that it declared, in their order.
     """
 
     cell: int
@@ -35,6 +38,7 @@ class JournalEntry(NamedTuple):
     dylib: str = "main"
     redefines: tuple[str, ...] = ()
     only_line: int = 0
+    declared: tuple[Declared, ...] = ()
 
 
 FileKind = Literal["load", "object", "archive", "all_members", "open"]

@@ -58,6 +58,21 @@ class GivenMemory:
         self._last = 0
         self._asked = False  # since the last `clear`
         self._closed = False
+        self._living: list[str] = []
+
+    def lives(self, name: str) -> None:
+        """Take note of an object that came with the answer and lives on; see `Blocks`."""
+        self._living.append(name)
+
+    @property
+    def has_living(self) -> bool:
+        """Whether there are such."""
+        return bool(self._living)
+
+    def take_living(self) -> list[str]:
+        """Return and forget the names of objects that came and live on."""
+        found, self._living[:] = list(self._living), []
+        return found
 
     def serve(self, executor: Executor) -> None:
         """Answer an executor that asks for memory; one on another machine cannot be given any."""

@@ -61,6 +61,9 @@ class Blocks(Protocol):
             ProtocolError: there is no such memory.
         """
 
+    def lives(self, name: str) -> None:
+        """Take note of an object that lives on, by its name in C++."""
+
 
 def to_python(
     kind: int, data: bytes, type_name: str = "", *, blocks: Blocks | None = None
@@ -136,6 +139,8 @@ def _build(data: Buffer, blocks: Blocks | None) -> object:
                 raise ProtocolError("the far side closed a value that it had not opened")
             inner, top = top, outer.pop()
             kind, item = inner.kind, _closed(inner, top.kind)
+            if isinstance(item, Value) and item.name and blocks is not None:
+                blocks.lives(item.name)
             top.items.append(item)
             top.last = kind
             continue
@@ -412,10 +417,17 @@ def _typed(value: _Open) -> object:
 
 
 def _opaque(value: _Open) -> Value:
-    address = _only(value)
-    if value.last != Kind.OBJECT:
+    lives = value.last == Kind.BOOL and len(value.items) == 2
+    address = value.items[0] if lives else _only(value)
+    if not isinstance(address, int) or not (lives or value.last == Kind.OBJECT):
         raise ProtocolError("the far side gave an object without its address")
-    return Value(without_cells(_text(value.text)), Kind.OBJECT, f"@{address:#x}", None)
+    found = Value(without_cells(_text(value.text)), Kind.OBJECT, f"@{address:#x}", None)
+    if not lives:
+        return found
+    from farside.result.living import living
+
+    alive: Value = living(found, address)
+    return alive
 
 
 # Of native/compiler/shown_header.cpp: nanoseconds since 1970 do not hold it.

@@ -101,6 +101,12 @@ def printable(text: str) -> str:
     )
 
 
+def on_one_line(text: str, width: int) -> str:
+    """Return a text of which `width` characters are shown, without line ends and indentation."""
+    line = re.sub(r"\s*\n\s*", " ", text)
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
 def without_cells(name: str) -> str:
     """Return the name of a type without the tags that tell what is defined again from the old."""
     return _CELL.sub("", name)

@@ -75,11 +75,39 @@ class Time:
 
 
 @dataclass(frozen=True, slots=True)
+class Type:
+    """``%type EXPRESSION``: show the type of an expression without evaluating it."""
+
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vars:
+    """``%vars [PATTERN]``: list the variables whose names are like `pattern`."""
+
+    pattern: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """``%quit``: end the session."""
 
 
-Command = Help | Undo | Lib | LibDir | Libs | Checkpoint | Restore | History | Save | Time | Quit
+Command = (
+    Help
+    | Undo
+    | Lib
+    | LibDir
+    | Libs
+    | Checkpoint
+    | Restore
+    | History
+    | Save
+    | Time
+    | Type
+    | Vars
+    | Quit
+)
 
 HELP_TEXT = """\
 %help          list these commands (also %h, %?)
@@ -92,6 +120,8 @@ HELP_TEXT = """\
 %lib -L DIR    look for libraries in a directory before all others
 %lib           list what is loaded, and where libraries are looked for
 %time CODE     run a cell, and say how long it was compiled, linked and run
+%type EXPR     show the type of an expression, which is not evaluated, or of a type's name
+%vars [NAME]   list the variables with their types and values; * and ? in NAME stand for any text
 %quit          end the session (also %q, %exit; or Ctrl-D)"""
 
 _NAMES = {
@@ -106,6 +136,8 @@ _NAMES = {
     "history": "history",
     "save": "save",
     "time": "time",
+    "type": "type",
+    "vars": "vars",
     "quit": "quit",
     "q": "quit",
     "exit": "quit",
@@ -137,6 +169,14 @@ def parse_command(text: str) -> Command:
         if not argument:
             raise OptionError("%time needs the code of a cell")
         return Time(argument)
+    if name == "type":
+        if not argument:
+            raise OptionError("%type needs an expression or the name of a type")
+        return Type(argument)
+    if name == "vars":
+        if len(argument.split()) > 1:
+            raise OptionError(f"%vars takes one pattern of names, but was given {argument!r}")
+        return Vars(argument) if argument else Vars()
     if name == "undo":
         return Undo(_count(argument))
     if name in ("checkpoint", "restore"):
@@ -189,7 +229,7 @@ def _unquote(path: str) -> str:
 def _unknown(word: str) -> str:
     import difflib
 
-    names = ("help", "undo", "lib", "checkpoint", "restore", "history", "save", "time", "quit")
+    names = dict.fromkeys(_NAMES.values())
     near = difflib.get_close_matches(word[1:40], names, n=1, cutoff=0.5)
     hint = f"did you mean %{near[0]}?" if near else "%help lists the commands"
     shown = word if len(word) <= 40 else word[:39] + "…"

@@ -84,6 +84,22 @@ class Past(Protocol):
         """Names of that state."""
 
 
+class Variable(Protocol):
+    """What the console reads of a `farside.outcome.Variable`."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def type(self) -> str:
+        """Its type."""
+
+    @property
+    def text(self) -> str:
+        """Its value, on one line; empty where there is none."""
+
+
 class SessionLike(Protocol):
     """What the user interfaces need of a `farside.session.Session`."""
 
@@ -105,6 +121,12 @@ class SessionLike(Protocol):
 
     def history(self) -> Sequence[Past]:
         """Return the accepted cells, oldest first."""
+
+    def type_of(self, expression: str) -> str:
+        """Return the type of an expression that is not evaluated, or of a type's name."""
+
+    def variables(self, pattern: str = "*") -> Sequence[Variable]:
+        """Return the variables whose names are like a pattern."""
 
     def load(self, path: str) -> str:
         """Load a library or link an object; return a sentence about it."""
@@ -268,6 +290,13 @@ class Console:
         if notice:
             self.notice(notice)
 
+    def _list_variables(self, pattern: str) -> None:
+        found = self.session.variables(pattern)
+        self._out.write("".join([f"{variable_line(each)}\n" for each in found]))
+        self._out.flush()
+        if not found:
+            self.notice(no_variables(pattern))
+
     def _command(self, text: str) -> None:
         from farside.source import commands
 
@@ -288,6 +317,11 @@ class Console:
             self.notice(self.session.save(command.path))
         elif isinstance(command, commands.Time):
             self.notice(_times(self._run(command.code).timings))
+        elif isinstance(command, commands.Type):
+            self._out.write(f"{self.session.type_of(command.expression)}\n")
+            self._out.flush()
+        elif isinstance(command, commands.Vars):
+            self._list_variables(command.pattern)
         elif isinstance(command, commands.Lib):
             self._load(command.path)
         elif isinstance(command, commands.LibDir):
@@ -300,6 +334,17 @@ class Console:
             self._out.flush()
         else:
             self.quit = True
+
+
+def variable_line(variable: Variable) -> str:
+    """Return a variable as a list has it."""
+    value = f" = {variable.text}" if variable.text else ""
+    return f"{variable.type} {variable.name}{value}"
+
+
+def no_variables(pattern: str) -> str:
+    """Say that there are no variables, or none like a pattern."""
+    return "there are no variables" + ("" if pattern == "*" else f" like {pattern}")
 
 
 def _times(timings: Mapping[str, float]) -> str:

@@ -23,7 +23,7 @@ from farside.api.literals import declaration
 from farside.errors import FarsideError
 from farside.options import Options, changed
 from farside.session import Session
-from farside.ui.console import TERMINAL_GIVEN_BACK
+from farside.ui.console import TERMINAL_GIVEN_BACK, no_variables, variable_line
 from farside.ui.render import render_diagnostics, render_error, render_notice
 from farside.ui.terminal import Terminal
 
@@ -144,6 +144,20 @@ class CppMagics(Magics):
 
         self._quietly(start)
 
+    @line_magic
+    def cpp_type(self, line: str) -> None:
+        """Show the type of a C++ expression, which is not evaluated, or of a type's name."""
+        if not line.strip():
+            raise UsageError("%cpp_type needs an expression or the name of a type")
+        print(self._quietly(lambda: self.session.type_of(line)))
+
+    @line_magic
+    def cpp_vars(self, line: str) -> None:
+        """List the C++ variables with their types and values: ``%cpp_vars [PATTERN]``."""
+        pattern = line.strip() or "*"
+        found = self._quietly(lambda: self.session.variables(pattern))
+        print("\n".join(map(variable_line, found)) or no_variables(pattern))
+
     def close(self) -> None:
         """End the session, if there is one; the next cell starts another."""
         if self._session is not None:
@@ -165,12 +179,15 @@ class CppMagics(Magics):
     def _define(self, name: str, value: Any) -> None:
         """Define a C++ variable that holds a Python value."""
         dtype = getattr(value, "dtype", None)
-        if dtype is None or dtype.kind not in "iuf" or value.ndim != 1 or value.size < _SHORT:
-            self.session.run(declaration(name, value))
-        else:
+        if dtype is not None and dtype.kind in "iufc" and value.size >= _SHORT:
             # Not as source: its numbers are handed over as they are.
             self.session.run(declaration(name, value[:0]))
             self.session.call(f"{name}.operator=", value)
+        elif callable(value):
+            handed = self.session.new("farside::Callable", value)
+            self.session.run(f"#include <farside/callable.h>\nfarside::Callable {name} = {handed};")
+        else:
+            self.session.run(declaration(name, value))
 
     def _quietly(self, action: Any) -> Any:
         """Do something; an error of farside's is shown as it is, without a traceback.
