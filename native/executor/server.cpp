@@ -4,6 +4,7 @@
 #include "near_side.h"
 #include "snapshot.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 #include <unistd.h>
@@ -46,8 +47,7 @@ Error Server::takeSnapshot() {
   // What other threads waited for, and they themselves, exist in the other process.
   Waiting.clear();
   ForMainThread.clear();
-  AfterCall.clear();
-  SomeoneReads = MainThreadWaits = false;
+  SomeoneReads = MainThreadComes = false;
   new (&Changed) std::condition_variable;
   serveAnew(std::move(woken));
   return {};
@@ -76,30 +76,42 @@ void Server::end(int status) {
   Changed.notify_all();
 }
 
+/// Takes the oldest of what was left to the main thread, which is the one that asks. In the middle
+/// of a call no snapshot can be taken.
+std::optional<Frame> Server::takeLeft() {
+  auto found = Depth == 0
+                   ? ForMainThread.begin()
+                   : std::find_if(ForMainThread.begin(), ForMainThread.end(), [](auto &each) {
+                       return !isSnapshotRequest(each.Header.TagAddress);
+                     });
+  if (found == ForMainThread.end())
+    return std::nullopt;
+  Frame frame = std::move(*found);
+  ForMainThread.erase(found);
+  if (frame.Descriptor)
+    Passed = std::move(frame.Descriptor);
+  return frame;
+}
+
 void Server::pump(Pending *until) {
   bool onMainThread = ::gettid() == MainThread;
   std::unique_lock lock(Mutex);
   while (true) {
     // First of all: the main thread may not come here again, and the answer to another thread may
     // need what was left to this one.
-    std::deque<Frame> &left = Depth == 0 && !AfterCall.empty() ? AfterCall : ForMainThread;
-    if (onMainThread && !left.empty()) {
-      Frame frame = std::move(left.front());
-      left.pop_front();
-      if (frame.Descriptor)
-        Passed = std::move(frame.Descriptor);
+    if (std::optional<Frame> frame = onMainThread ? takeLeft() : std::nullopt) {
+      MainThreadComes = false;
       lock.unlock();
-      execute(frame);
+      execute(*frame);
       lock.lock();
       continue;
     }
+    if (onMainThread)
+      MainThreadComes = !Ended && !(until && until->Result);
     if (Ended || (until && until->Result))
       return;
     if (SomeoneReads) {
-      MainThreadWaits |= onMainThread;
       Changed.wait(lock);
-      if (onMainThread)
-        MainThreadWaits = false;
       continue;
     }
     SomeoneReads = true;
@@ -143,15 +155,17 @@ void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex>
   case Opcode::CallWrapper:
     if ((Depth != 0 || !onMainThread) && isSnapshotRequest(frame.Header.TagAddress)) {
       frame.Descriptor = std::move(Passed);
-      AfterCall.push_back(std::move(frame));
+      ForMainThread.push_back(std::move(frame));
       return Changed.notify_all();
     }
-    if (!onMainThread && MainThreadWaits) {
+    if (!onMainThread && MainThreadComes) {
       ForMainThread.push_back(std::move(frame));
       // It is as good as running: a call that it waits for must not be queued behind it.
-      MainThreadWaits = false;
+      MainThreadComes = false;
       return Changed.notify_all();
     }
+    if (onMainThread)
+      MainThreadComes = false;
     lock.unlock();
     execute(frame);
     lock.lock();
@@ -181,6 +195,10 @@ void Server::execute(const Frame &frame) {
     Hooks->end();
   if (isOuter)
     noteWritten(false);
+  if (isOuter) {
+    std::lock_guard lock(Mutex);
+    MainThreadComes = true; // before anybody can have the next call
+  }
   // The text of an out-of-band error has no place in a Result: the peer sees an empty one.
   send(Opcode::Result, frame.Header.SequenceNumber, 0, result.bytes());
   if (!isOuter)

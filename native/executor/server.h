@@ -82,6 +82,7 @@ private:
     UniqueFd Descriptor;
   };
 
+  std::optional<Frame> takeLeft();
   void pump(Pending *until);
   void handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex> &lock);
   void execute(const Frame &frame);
@@ -99,14 +100,13 @@ private:
   std::mutex Mutex; // guards what follows
   std::condition_variable Changed;
   std::map<uint64_t, Pending *> Waiting;
+  /// What another thread read, in the order in which it came, and requests for a snapshot that were
+  /// read while a call ran, as it called the near side itself. These have their descriptors.
   std::deque<Frame> ForMainThread;
-  /// Requests for a snapshot that came along with a call and were read while it ran, as it, or
-  /// another thread, called the near side. Each has its descriptor.
-  std::deque<Frame> AfterCall;
   UniqueFd Passed; // the descriptor that came last and was not used yet
   uint64_t NextSequenceNumber = 0;
   bool SomeoneReads = false;
-  bool MainThreadWaits = false;
+  bool MainThreadComes = false; // to look at what is left to it, before any of the program's code
   bool Ended = false;
   bool ToldToEnd = false;
   int Status = 0;

@@ -340,6 +340,27 @@ def test_a_cell_that_calls_the_near_side_is_kept_as_others_are(session: Session,
     assert shown(session.run("n * 10 + runs")) == "21"
 
 
+def test_threads_that_call_the_near_side_all_the_time(session: Session) -> None:
+    """They read what is meant for the main thread; the order of cells and snapshots stays."""
+    session.run(
+        "#include <farside/display.h>\n#include <random>\n#include <thread>\n#include <unistd.h>\n"
+        "unsigned r = 0; void show() { for (;;) { farside::display(1); usleep(100); } }"
+    )
+    for _ in range(8):
+        session.run("std::thread(show).detach(); std::thread(show).detach();")
+        session.run("r = 0;")
+        session.run("r = std::random_device{}();")
+        before = shown(session.run("r"))
+        session.run("r = std::random_device{}();")
+        session.undo()
+        assert shown(session.run("r")) == before
+        session.run("std::thread(show).detach(); std::thread(show).detach();")
+        session.run("r = std::random_device{}();")
+        before = shown(session.run("r"))
+        crash(session, "r = 1;")
+        assert shown(session.run("r")) == before
+
+
 def test_history_thins_out_with_age(new_session: NewSession) -> None:
     session = new_session(snapshots=5)
     session.run("int x = 0;")
