@@ -3,7 +3,7 @@
 #include "call_check.h"
 #include "conflicts.h"
 #include "declared.h"
-#include "folding.h"
+#include "for_code.h"
 #include "linkage.h"
 #include "redefinition.h"
 
@@ -29,7 +29,7 @@ CellConsumer::CellConsumer(CompilerInstance &instance, llvm::LLVMContext &contex
 
 template <class Result, class Subject>
 Result CellConsumer::generate(Result (ASTConsumer::*handle)(Subject), Subject subject) {
-  FewerSteps fewer(Instance.getLangOpts());
+  ForCode options(Instance.getLangOpts());
   return (Generator.get()->*handle)(subject);
 }
 
