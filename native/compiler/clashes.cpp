@@ -49,9 +49,33 @@ bool canLoseBody(const NamedDecl &decl) {
          !function->getDeclaredReturnType()->getContainedAutoType();
 }
 
+/// Whether a type exists for some arguments of a template and not for others, as that of
+/// `enable_if_t<…>` does. Templates that differ in it are overloads.
+bool mayNotExist(QualType type) {
+  while (type->isPointerOrReferenceType())
+    type = type->getPointeeType();
+  return isa<DependentNameType, DecltypeType>(type.getCanonicalType());
+}
+
+/// Whether two function templates differ in nothing but their results.
+bool differInResult(Sema &sema, const NamedDecl &before, const NamedDecl &now) {
+  const auto *old = dyn_cast<FunctionTemplateDecl>(&before);
+  const auto *other = dyn_cast<FunctionTemplateDecl>(&now);
+  if (!old || !other || old->getCanonicalDecl() == other->getCanonicalDecl())
+    return false;
+  const FunctionDecl &pattern = *old->getTemplatedDecl();
+  const FunctionDecl &function = *other->getTemplatedDecl();
+  return !pattern.getTrailingRequiresClause() && !function.getTrailingRequiresClause() &&
+         !mayNotExist(pattern.getReturnType()) && !mayNotExist(function.getReturnType()) &&
+         sema.TemplateParameterListsAreEqual(other->getTemplateParameters(),
+                                             old->getTemplateParameters(), /*Complain=*/false,
+                                             Sema::TPL_TemplateMatch);
+}
+
 /// Whether two functions look the same to who reads them, but a type in one of them has been
-/// defined again since: `int f(S)` of the old S and of the new.
-bool areWrittenAlike(const NamedDecl &before, const NamedDecl &now) {
+/// defined again since: `int f(S)` of the old S and of the new. Templates may differ in their
+/// results as well.
+bool areWrittenAlike(Sema &sema, const NamedDecl &before, const NamedDecl &now) {
   const FunctionDecl *old = before.getAsFunction();
   const FunctionDecl *function = now.getAsFunction();
   if (!old || !function || old->isTemplated() != function->isTemplated() ||
@@ -69,7 +93,7 @@ bool areWrittenAlike(const NamedDecl &before, const NamedDecl &now) {
       return false;
     differ |= one != other;
   }
-  return differ;
+  return differ || differInResult(sema, before, now);
 }
 
 } // namespace
@@ -250,7 +274,7 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
 }
 
 /// Of the functions that a call may mean, those stand aside that take what was a type of this name.
-/// Until such a call they stay, for the old objects.
+/// Until such a call they stay, for the old objects; templates with another result may be overloads.
 void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candidate) {
   auto place = ByPlace.find(candidate);
   if (place == ByPlace.end())
@@ -260,7 +284,7 @@ void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candid
   for (const DeclarationId &other : Candidates) {
     const DeclarationId &older = std::min(other, place->second);
     if (older.cell != Cell && canBeHidden(declaration(older)) &&
-        areWrittenAlike(declaration(other), declaration(place->second)))
+        areWrittenAlike(*Names, declaration(other), declaration(place->second)))
       Clashes.insert(older);
   }
   Candidates.push_back(place->second);
