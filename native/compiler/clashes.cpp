@@ -45,8 +45,7 @@ bool canLoseBody(const NamedDecl &decl) {
   if (isa<FunctionTemplateDecl>(decl) && canBeHidden(decl))
     return false;
   const FunctionDecl *function = decl.getAsFunction();
-  return function && function->doesThisDeclarationHaveABody() &&
-         !function->getDeclaredReturnType()->getContainedAutoType();
+  return function && function->doesThisDeclarationHaveABody() && !hasDeducedResult(*function);
 }
 
 /// Whether a type exists for some arguments of a template and not for others, as that of
@@ -70,6 +69,13 @@ bool differInResult(Sema &sema, const NamedDecl &before, const NamedDecl &now) {
          sema.TemplateParameterListsAreEqual(other->getTemplateParameters(),
                                              old->getTemplateParameters(), /*Complain=*/false,
                                              Sema::TPL_TemplateMatch);
+}
+
+/// Whether the default arguments of a function can be given again. What is made of a template has
+/// those of the template.
+bool canLoseArguments(const NamedDecl &decl) {
+  const auto *function = dyn_cast<FunctionDecl>(&decl);
+  return function && !isDeclaredElsewhere(*function) && !hasDeducedResult(*function);
 }
 
 /// Whether two functions look the same to who reads them, but a type in one of them has been
@@ -269,12 +275,15 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
   if ((error == diag::err_redefinition || error == diag::err_inline_decl_follows_def) &&
       canLoseBody(decl))
     id->part = DeclarationId::body;
-  if (id->part == DeclarationId::body || canBeHidden(decl))
+  if (error == diag::err_param_default_argument_redefinition && canLoseArguments(decl))
+    id->part = DeclarationId::arguments;
+  if (id->part != DeclarationId::whole || canBeHidden(decl))
     Clashes.insert(*id);
 }
 
 /// Of the functions that a call may mean, those stand aside that take what was a type of this name.
-/// Until such a call they stay, for the old objects; templates with another result may be overloads.
+/// Until such a call they stay, for the old objects; templates with another result may be
+/// overloads.
 void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candidate) {
   auto place = ByPlace.find(candidate);
   if (place == ByPlace.end())

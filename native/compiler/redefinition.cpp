@@ -32,6 +32,7 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   ReplacedMacros.clear();
   Tagged.clear();
   Candidates.clear();
+  Shown.clear();
   if (Declared.size() <= cell) {
     Declared.resize(cell + 1);
     Files.resize(cell + 1);
@@ -39,6 +40,7 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   Files[cell] = file;
   std::vector<NamedDecl *> whole;
   std::vector<NamedDecl *> bodies;
+  std::vector<FunctionDecl *> again;
   for (const DeclarationId &id : hidden) {
     if (id.cell >= Declared.size() ||
         (id.part != DeclarationId::macro && id.index >= Declared[id.cell].size()))
@@ -47,6 +49,10 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
       hideMacro(id);
     else if (id.part == DeclarationId::whole)
       whole.push_back(&declaration(id));
+    else if (id.part == DeclarationId::again)
+      again.push_back(declaration(id).getAsFunction());
+    else if (id.part == DeclarationId::arguments)
+      forgetArguments(*declaration(id).getAsFunction());
     else
       bodies.push_back(&declaration(id));
   }
@@ -73,6 +79,22 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   });
   for (NamedDecl *decl : whole)
     hide(*decl);
+  // Unless it is in the way after all, as with a default argument that is given again.
+  auto isHidden = [&whole](const FunctionDecl *function) {
+    return llvm::any_of(whole, [function](const NamedDecl *each) {
+      return each->getCanonicalDecl() == function->getCanonicalDecl();
+    });
+  };
+  for (FunctionDecl *function : again)
+    if (function && !isHidden(function))
+      show(*function);
+}
+
+/// So that another declaration of the function can give them.
+void Redefinitions::forgetArguments(FunctionDecl &function) {
+  for (FunctionDecl *each : function.redecls())
+    for (ParmVarDecl *parameter : each->parameters())
+      parameter->setDefaultArg(nullptr);
 }
 
 void Redefinitions::hideMacro(const DeclarationId &id) {
@@ -98,6 +120,45 @@ void Redefinitions::remove(NamedDecl &decl) {
     HiddenSpaces.push_back(&decl);
 }
 
+static void makeVisible(Sema &sema, NamedDecl &decl) {
+  decl.getDeclContext()->makeDeclVisibleInContext(&decl);
+  if (decl.getDeclContext()->getRedeclContext()->isTranslationUnit() && sema.TUScope)
+    sema.PushOnScopeChains(&decl, sema.TUScope, /*AddToContext=*/false);
+}
+
+void Redefinitions::show(FunctionDecl &function) {
+  FunctionDecl &newest = *function.getMostRecentDecl();
+  ASTContext &ast = function.getASTContext();
+  makeVisible(*Names, newest);
+  if (ast.getLangOpts().CPlusPlus && function.isExternC())
+    ast.getExternCContextDecl()->makeDeclVisibleInContext(&newest);
+  Shown.insert(function.getCanonicalDecl());
+  llvm::erase_if(HiddenBefore[function.getDeclName()], [&](const NamedDecl *each) {
+    return each->getCanonicalDecl() == function.getCanonicalDecl();
+  });
+}
+
+/// Rejects a declaration of a function that was hidden, so that the cell is compiled with that to
+/// be found. False if it cannot be.
+bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
+  const Decl *entity = old.getCanonicalDecl();
+  auto isOld = [entity](const Hidden &each) { return each.decl->getCanonicalDecl() == entity; };
+  auto place = ByPlace.find(old.getLocation());
+  if (decl.getCanonicalDecl() == entity || llvm::any_of(HiddenNow, isOld) ||
+      place == ByPlace.end() || !Shown.insert(entity).second)
+    return false;
+  if (const FunctionDecl *definition = old.getDefinition();
+      definition && decl.getAsFunction()->isThisDeclarationADefinition()) {
+    auto body = ByPlace.find(definition->getLocation());
+    if (body == ByPlace.end() || hasDeducedResult(*definition))
+      return false;
+    Clashes.insert({body->second.cell, body->second.index, DeclarationId::body});
+  }
+  Clashes.insert({place->second.cell, place->second.index, DeclarationId::again});
+  Names->Diag(decl.getLocation(), diag::err_redefinition) << &decl;
+  return true;
+}
+
 void Redefinitions::hide(NamedDecl &decl) {
   if (isSpecialisation(decl)) {
     if (isa<VarDecl>(decl))
@@ -121,9 +182,7 @@ void Redefinitions::hide(NamedDecl &decl) {
           space->getDeclContext()->Equals(&withoutUnnamed(*entity.getDeclContext())) &&
           llvm::all_of(space->getDeclContext()->lookup(space->getDeclName()),
                        llvm::IsaPred<BaseUsingDecl>)) {
-        space->getDeclContext()->makeDeclVisibleInContext(space);
-        if (space->getDeclContext()->isTranslationUnit() && Names->TUScope)
-          Names->PushOnScopeChains(space, Names->TUScope, /*AddToContext=*/false);
+        makeVisible(*Names, *space);
         space = nullptr;
       }
   if (auto *tag = dyn_cast<TagDecl>(&entity)) {
@@ -335,6 +394,10 @@ void Redefinitions::keepApart(NamedDecl &decl) {
     return;
   if (auto instance = llvm::find(Instances, &decl); instance != Instances.end())
     return renameWithin(**instance, **instance, Cell, SymbolOf);
+  if (const auto *function = dyn_cast<FunctionDecl>(&decl);
+      function && Shown.contains(function->getCanonicalDecl()) &&
+      !function->isThisDeclarationADefinition())
+    return;
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
   for (const Hidden &hidden : HiddenNow) {
     if (hidden.name != decl.getDeclName() || !hidden.context->Equals(context) ||
@@ -349,11 +412,13 @@ void Redefinitions::keepApart(NamedDecl &decl) {
 
 /// Makes a declaration that takes the place of others one of the function that it was before, or of
 /// something new: after `int f() {…}` and `double f() {…}` another `int f() {…}` is the first
-/// again.
+/// again. Clang can take it for that, unless the type is one that it deduces.
 void Redefinitions::becomeSameOrNew(NamedDecl &decl, const NamedDecl *hidden) {
   const FunctionDecl *old = sameFunction(decl, hidden);
   if (!old)
     return giveOwnSymbols(decl, Cell);
+  if (askFor(*old, decl))
+    return;
   FunctionDecl &function = *decl.getAsFunction();
   if (function.isTemplated()) // which has no symbol; see makeInstances
     return;

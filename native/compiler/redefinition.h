@@ -39,8 +39,10 @@ namespace farside {
 struct DeclarationId {
   enum Part : unsigned {
     whole,
-    body, ///< of a function, so that the new definition is of the same function
-    macro ///< no declaration but a macro; `index` is where in the cell its name is defined
+    body,     ///< of a function, so that the new definition is of the same function
+    macro,    ///< no declaration but a macro; `index` is where in the cell its name is defined
+    again,    ///< of a function that an earlier cell hid: it is not hidden but found again
+    arguments ///< the default arguments of a function
   };
 
   unsigned cell = 0;
@@ -106,6 +108,9 @@ private:
   void add(clang::NamedDecl &decl);
   void visit(clang::Decl &decl);
   void hide(clang::NamedDecl &decl);
+  void show(clang::FunctionDecl &function);
+  bool askFor(const clang::FunctionDecl &old, const clang::NamedDecl &decl);
+  static void forgetArguments(clang::FunctionDecl &function);
   void hideMacro(const DeclarationId &id);
   std::optional<DeclarationId> earlierMacro(const clang::IdentifierInfo &name) const;
   void remove(clang::NamedDecl &decl);
@@ -144,6 +149,7 @@ private:
   std::vector<Hidden> HiddenNow;
   /// What this and earlier cells took from name lookup, by name.
   llvm::DenseMap<clang::DeclarationName, std::vector<const clang::NamedDecl *>> HiddenBefore;
+  std::set<const clang::Decl *> Shown;            // functions that are found again, in this cell
   std::vector<clang::NamedDecl *> HiddenSpaces;   // namespaces whose names mean something else now
   std::vector<clang::ClassTemplateDecl *> Tagged; // see forgetSpecialisation
   std::set<DeclarationId> Clashes;

@@ -108,6 +108,71 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"f()": "3", "g()": "3", "h()": "3"},
     ),
     (
+        "ret type of a template and back",
+        [
+            "template <class T> int f(T) { return 1; } int f2(auto) { return 1; }",
+            "int g() { return f(1) + f2(1); }",
+            "template <class T> double f(T) { return 2.5; } double f2(auto) { return 2.5; }",
+            "double h() { return f(1) + f2(1); } auto p = &f<int>;",
+            "template <class T> int f(T) { return 3; } int f2(auto) { return 4; }",
+        ],
+        {"f(1) * 10 + f2(1)": "34", "g()": "2", "h() + p(1)": "7.5000000", "f('a')": "3"},
+    ),
+    (
+        "templates whose results exclude each other",
+        [
+            "#include <type_traits>\ntemplate <class T> std::enable_if_t<sizeof(T) == 1, int> f(T)"
+            " { return 1; }",
+            "template <class T> std::enable_if_t<sizeof(T) != 1, int> f(T) { return 2; }",
+        ],
+        {"f('a') * 10 + f(1)": "12"},
+    ),
+    (
+        "ret types of inline, internal, weak and used functions in turn",
+        [
+            line.replace("KIND", kind).replace("gf(", f"g{name}(").replace(" f(", f" {name}(")
+            for name, kind in (
+                ("i", "[[gnu::noinline]] inline"),
+                ("s", "[[gnu::noinline]] static"),
+                ("w", "[[gnu::weak]]"),
+                ("u", "[[gnu::used, gnu::noinline]] inline"),
+                ("v", "[[gnu::used, gnu::noinline]] static"),
+            )
+            for line in (
+                "KIND int f(int a = 1) { static int n = 0; return n += a; }",
+                "int gf() { return f(); }",
+                "KIND double f(int a = 2) { return a; }",
+                "KIND int f(int a = 4) { static int n = 20; return n += a; }",
+                "KIND int f(int a = 5) { static int n = 30; return n += a; }",
+            )
+        ],
+        {f"{name}() * 100 + g{name}()": "3536" for name in "iswuv"},
+    ),
+    (
+        "several ret types in turn",
+        [
+            "int f() { return 1; }",
+            "long f() { return 2; }",
+            "long g() { return f(); }",
+            "double f() { return 3; }",
+            "long f() { return 4; }",
+            "long h() { return f() * 10; }",
+            "int f() { return 5; }",
+            "long f() { return 6; }",
+        ],
+        {"g() + h()": "66"},
+    ),
+    (
+        "default arguments given again",
+        [
+            "int f(int a, int b = 1); int f(int a, int b) { return a * 10 + b; }",
+            "int g() { return f(1); }",
+            "int f(int a, int b = 2) { return a * 100 + b; }",
+            "int f(int a = 3, int b = 4);",
+        ],
+        {"f()": "304", "g()": "101"},
+    ),
+    (
         "overload",
         ["int f(int) { return 1; } int f(double) { return 2; }", "int f(int) { return 3; }"],
         {"f(1)": "3", "f(1.0)": "2"},
@@ -517,6 +582,17 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
             "W(char) -> W<long>;",
         ],
         {"sizeof(W('a'))": "8"},
+    ),
+    (
+        "guide that is a template",
+        [
+            "template <class T> struct W { T t; W(...) {} }; template <class T> W(T *) -> W<T>;",
+            "W first((int *)0);",
+            "template <class T> W(T *) -> W<T *>;",
+            "W second((int *)0);",
+            "template <class T> W(T *) -> W<T>;",
+        ],
+        {"sizeof(first) * 100 + sizeof(second) * 10 + sizeof(W((int *)0))": "484"},
     ),
     (
         "macro for a name",
