@@ -1,5 +1,6 @@
 // How what is in the way of a cell is found.
 #include "diagnostics.h"
+#include "member_types.h"
 #include "redeclared.h"
 #include "redefinition.h"
 #include "specialisations.h"
@@ -29,7 +30,8 @@ bool isDeclaredElsewhere(const FunctionDecl &function) {
 }
 
 bool canBeHidden(const NamedDecl &decl) {
-  if (isSpecialisation(decl) || isExplicitInstantiation(decl) || isStaticMember(decl))
+  if (isSpecialisation(decl) || isExplicitInstantiation(decl) || isStaticMember(decl) ||
+      isDefinedOutside(decl))
     return true;
   if (const auto *function = dyn_cast<FunctionDecl>(&decl);
       function && isDeclaredElsewhere(*function))

@@ -1,5 +1,6 @@
 #include "redefinition.h"
 
+#include "member_types.h"
 #include "redeclared.h"
 #include "renaming.h"
 #include "specialisations.h"
@@ -61,8 +62,9 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
     return llvm::any_of(whole, [&](const NamedDecl *each) { return isMemberOf(member, *each); });
   };
   llvm::erase_if(bodies, [&](const NamedDecl *each) { return goesWithClass(*each); });
-  llvm::erase_if(
-      whole, [&](const NamedDecl *each) { return isStaticMember(*each) && goesWithClass(*each); });
+  llvm::erase_if(whole, [&](const NamedDecl *each) {
+    return (isStaticMember(*each) || isDefinedOutside(*each)) && goesWithClass(*each);
+  });
   for (NamedDecl *decl : bodies) {
     HiddenNow.push_back({decl->getDeclContext()->getRedeclContext(), decl->getDeclName(), decl});
     FunctionDecl &function = *decl->getAsFunction();
@@ -192,6 +194,8 @@ void Redefinitions::hide(NamedDecl &decl) {
         aliases.push_back(other);
     for (NamedDecl *alias : aliases)
       hide(*alias);
+    if (isDefinedOutside(*tag))
+      declareAnew(*Names, *tag, Cell);
   }
   if (auto *enumeration = dyn_cast<EnumDecl>(&entity); enumeration && !enumeration->isScoped())
     for (EnumConstantDecl *constant : enumeration->enumerators())

@@ -183,15 +183,33 @@ void forgetBody(FunctionDecl &function) {
     info->setPointOfInstantiation({});
 }
 
-std::vector<VarDecl *> instancesOf(const VarDecl &member) {
-  const auto *record = cast<CXXRecordDecl>(member.getDeclContext());
-  const auto *partial = dyn_cast<ClassTemplatePartialSpecializationDecl>(record);
+std::vector<CXXRecordDecl *> madeOf(const CXXRecordDecl &record) {
+  const auto *partial = dyn_cast<ClassTemplatePartialSpecializationDecl>(&record);
   ClassTemplateDecl *of =
-      partial ? partial->getSpecializedTemplate() : record->getDescribedClassTemplate();
+      partial ? partial->getSpecializedTemplate() : record.getDescribedClassTemplate();
+  std::vector<CXXRecordDecl *> made;
+  if (of)
+    llvm::append_range(made, of->specializations());
+  const auto *outer = dyn_cast<CXXRecordDecl>(record.getDeclContext());
+  if (!outer || !outer->isDependentContext())
+    return made;
+  for (const CXXRecordDecl *each : madeOf(*outer))
+    for (NamedDecl *member : each->lookup(record.getDeclName()))
+      if (auto *inner = dyn_cast<CXXRecordDecl>(member)) {
+        const CXXRecordDecl *from = inner->getInstantiatedFromMemberClass();
+        if (from && from->getCanonicalDecl() == record.getCanonicalDecl())
+          made.push_back(inner);
+      } else if (auto *pattern = dyn_cast<ClassTemplateDecl>(member); pattern && of) {
+        const ClassTemplateDecl *from = pattern->getInstantiatedFromMemberTemplate();
+        if (from && from->getCanonicalDecl() == of->getCanonicalDecl())
+          llvm::append_range(made, pattern->specializations());
+      }
+  return made;
+}
+
+std::vector<VarDecl *> instancesOf(const VarDecl &member) {
   std::vector<VarDecl *> found;
-  if (!of) // a class within a template
-    return found;
-  for (ClassTemplateSpecializationDecl *special : of->specializations())
+  for (CXXRecordDecl *special : madeOf(*cast<CXXRecordDecl>(member.getDeclContext())))
     for (NamedDecl *each : special->lookup(member.getDeclName()))
       if (auto *variable = dyn_cast<VarDecl>(each)) {
         const VarDecl *from = variable->getInstantiatedFromStaticDataMember();

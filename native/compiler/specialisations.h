@@ -6,6 +6,7 @@
 #include <vector>
 
 namespace clang {
+class CXXRecordDecl;
 class ClassTemplateDecl;
 class Decl;
 class FunctionDecl;
@@ -42,6 +43,9 @@ bool isInstanceOf(const clang::FunctionDecl &function, const clang::FunctionDecl
 
 /// Makes Clang forget that it has made the body of such a function.
 void forgetBody(clang::FunctionDecl &function);
+
+/// What was made of a class template, of a partial specialisation, or of a class within one.
+std::vector<clang::CXXRecordDecl *> madeOf(const clang::CXXRecordDecl &record);
 
 /// What was made of a static data member of a template.
 std::vector<clang::VarDecl *> instancesOf(const clang::VarDecl &member);

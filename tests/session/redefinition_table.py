@@ -513,6 +513,60 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"S<int>::s + S<char>::s + S<long>::s": '"bbb"', "S<int>::n * 10 + old()": "31"},
     ),
     (
+        "static member of a class within a template",
+        [
+            "template <class T> struct S { struct I { static T n; };"
+            " template <class U> struct J { static U n; }; };"
+            "template <class T> T S<T>::I::n = 1;"
+            "template <class T> template <class U> U S<T>::J<U>::n = 2;",
+            "int &old() { return S<int>::I::n; } int first = S<int>::J<int>::n;",
+            "template <class T> T S<T>::I::n = 3;"
+            "template <class T> template <class U> U S<T>::J<U>::n = 4;",
+        ],
+        {"S<int>::I::n * 10 + S<int>::J<int>::n": "34", "old()": "1", "S<char>::I::n + 0": "3"},
+    ),
+    (
+        "types defined outside of their class",
+        [
+            "struct S { struct In; enum E : int; enum class F; In *p; int f(); };",
+            "struct S::In { int a = 1; int g(); static int n; }; int S::In::g() { return a; }"
+            "int S::In::n = 2; enum S::E : int { A = 3 }; enum class S::F { B = 4 };"
+            "int S::f() { return p->a; }",
+            "S s; s.p = new S::In; S::In old; int first = old.g() + S::In::n + S::A;",
+            "struct S::In { double b = 8; int a = 5; int g(); static int n; };"
+            "int S::In::g() { return a; } int S::In::n = 6;"
+            "enum S::E : int { A = 7 }; enum class S::F { B = 8 };",
+        ],
+        {
+            "old.g() * 100 + s.f() * 10 + first": "116",
+            "S::In().g() * 10 + S::In::n": "56",
+            "S::A * 10 + (int)S::F::B": "78",
+        },
+    ),
+    (
+        "types defined outside of their class template",
+        [
+            "template <class T> struct S { struct In; enum class E; T f(); In *p = nullptr; };",
+            "template <class T> struct S<T>::In { T a = 1; }; template <class T> enum class"
+            " S<T>::E { A = 2 }; template <class T> T S<T>::f() { return In().a; }",
+            "S<int>::In old; int first = S<int>().f() + (int)S<int>::E::A;",
+            "template <class T> struct S<T>::In { T b = 0, a = 4; };",
+            "template <class T> enum class S<T>::E { B, A = 5 };"
+            "template <class T> T S<T>::f() { return In().a; }",
+        ],
+        {
+            "old.a": "1",
+            "S<int>::In().a * 10 + (int)S<int>::E::A": "45",
+            "S<long>::In().a * 10 + (long)S<long>::E::A": "45",
+            "S<int>().f() + S<long>().f()": "8",
+        },
+    ),
+    (
+        "class defined outside of its namespace",
+        ["namespace n { struct X; }", *(f"struct n::X {{ int a = {i}; }};" for i in (1, 2, 3))],
+        {"n::X().a": "3"},
+    ),
+    (
         "class local to a constructor, without a name",
         [
             "struct S { int v; S(); };",
