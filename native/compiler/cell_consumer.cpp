@@ -23,9 +23,7 @@ using namespace clang;
 CellConsumer::CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context,
                            Redefinitions &redefined)
     : Instance(instance), Redefined(redefined),
-      Generator(CreateLLVMCodeGen(instance, "start", context)) {
-  Redefined.SymbolOf = [this](const NamedDecl &decl) { return symbolOf(decl); };
-}
+      Generator(CreateLLVMCodeGen(instance, "start", context)) {}
 
 template <class Result, class Subject>
 Result CellConsumer::generate(Result (ASTConsumer::*handle)(Subject), Subject subject) {
@@ -176,6 +174,11 @@ void CellConsumer::CompletedTagDefinition(const TagDecl *tag) {
   auto &type = const_cast<TagDecl &>(*tag);
   Entities.complete(type);
   Redefined.completeLocalType(type);
+}
+
+void CellConsumer::AddedCXXTemplateSpecialization(const VarTemplateDecl *,
+                                                  const VarTemplateSpecializationDecl *made) {
+  Redefined.instantiate(const_cast<VarTemplateSpecializationDecl &>(*made));
 }
 
 void CellConsumer::HandleTagDeclDefinition(TagDecl *decl) {

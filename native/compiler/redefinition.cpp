@@ -165,6 +165,8 @@ void Redefinitions::hide(NamedDecl &decl) {
   if (isSpecialisation(decl)) {
     if (isa<VarDecl>(decl))
       HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
+    if (auto *partial = dyn_cast<VarTemplatePartialSpecializationDecl>(&decl))
+      Respecialised.insert(partial->getSpecializedTemplate()->getCanonicalDecl());
     if (ClassTemplateDecl *tagged = forgetSpecialisation(*Names, decl, Cell))
       Tagged.push_back(tagged);
     return;
@@ -212,7 +214,7 @@ void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
           !function->doesThisDeclarationHaveABody() || isForHidden(*function))
         continue;
       forgetBody(*function);
-      renameWithin(*function, *function, Cell, SymbolOf);
+      renameWithin(*function, *function, Cell);
       Instances.push_back(function);
     }
 }
@@ -363,6 +365,11 @@ void Redefinitions::rejectBeside(const NamespaceDecl &space) {
     Names->Diag(other->getLocation(), diag::note_previous_definition);
 }
 
+void Redefinitions::instantiate(VarTemplateSpecializationDecl &made) const {
+  if (Respecialised.contains(made.getSpecializedTemplate()->getCanonicalDecl()))
+    giveOwnSymbols(made, Cell);
+}
+
 void Redefinitions::defineType(TagDecl &tag) { keepApart(tag); }
 
 void Redefinitions::completeLocalType(TagDecl &tag) {
@@ -397,7 +404,7 @@ void Redefinitions::keepApart(NamedDecl &decl) {
   if (isa<ConceptDecl, EnumConstantDecl>(decl))
     return;
   if (auto instance = llvm::find(Instances, &decl); instance != Instances.end())
-    return renameWithin(**instance, **instance, Cell, SymbolOf);
+    return renameWithin(**instance, **instance, Cell);
   if (const auto *function = dyn_cast<FunctionDecl>(&decl);
       function && Shown.contains(function->getCanonicalDecl()) &&
       !function->isThisDeclarationADefinition())
@@ -427,8 +434,8 @@ void Redefinitions::becomeSameOrNew(NamedDecl &decl, const NamedDecl *hidden) {
   if (function.isTemplated()) // which has no symbol; see makeInstances
     return;
   if (!function.isThisDeclarationADefinition())
-    return takeSymbolOf(function, *old, SymbolOf);
-  renameWithin(function, *old, Cell, SymbolOf);
+    return takeSymbolOf(function, *old);
+  renameWithin(function, *old, Cell);
   if (function.isInlined() && !old->isInlined())
     BecameInline.insert(&function);
   if (!llvm::is_contained(SameFunctions, &function))

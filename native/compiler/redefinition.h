@@ -12,7 +12,6 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringSet.h"
 
-#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +29,7 @@ class Sema;
 class SourceManager;
 class TagDecl;
 class VarDecl;
+class VarTemplateSpecializationDecl;
 } // namespace clang
 
 namespace farside {
@@ -62,9 +62,6 @@ struct DeclarationId {
 /// in `struct [[gnu::abi_tag("cell7")]] S`, or where names are not mangled by an assembler name.
 class Redefinitions {
 public:
-  /// Gives the symbol of a function, as Clang's code generator knows it.
-  std::function<std::string(const clang::NamedDecl &)> SymbolOf;
-
   /// Hides earlier declarations before a cell, in `file`, is parsed.
   void begin(clang::Sema &sema, unsigned cell, clang::FileID file,
              llvm::ArrayRef<DeclarationId> hidden);
@@ -74,6 +71,9 @@ public:
   void defineType(clang::TagDecl &tag);
   /// The same for a type, a closure for one, that may be local to a function.
   void completeLocalType(clang::TagDecl &tag);
+  /// Gives what is made of a variable template, whose partial specialisation a cell has defined
+  /// again, symbols before they are asked for.
+  void instantiate(clang::VarTemplateSpecializationDecl &made) const;
   /// Makes the instances once more of the members of templates that the cell defines again.
   void makeInstances();
   /// Takes note of an earlier declaration that Clang holds against the cell. Clang takes two places
@@ -152,6 +152,7 @@ private:
   std::set<const clang::Decl *> Shown;            // functions that are found again, in this cell
   std::vector<clang::NamedDecl *> HiddenSpaces;   // namespaces whose names mean something else now
   std::vector<clang::ClassTemplateDecl *> Tagged; // see forgetSpecialisation
+  std::set<const clang::Decl *> Respecialised;    // variable templates
   std::set<DeclarationId> Clashes;
   clang::SourceLocation Call;                // that is ambiguous
   std::vector<DeclarationId> Candidates;     // of this call

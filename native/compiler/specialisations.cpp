@@ -31,9 +31,13 @@ struct PartialClasses : SetOf<ClassTemplateDecl, ClassTemplatePartialSpecializat
 struct Variables : SetOf<VarTemplateDecl, VarTemplateSpecializationDecl> {
   friend type open(Variables);
 };
+struct PartialVariables : SetOf<VarTemplateDecl, VarTemplatePartialSpecializationDecl> {
+  friend type open(PartialVariables);
+};
 template struct Opened<Classes, &ClassTemplateDecl::getSpecializations>;
 template struct Opened<PartialClasses, &ClassTemplateDecl::getPartialSpecializations>;
 template struct Opened<Variables, &VarTemplateDecl::getSpecializations>;
+template struct Opened<PartialVariables, &VarTemplateDecl::getPartialSpecializations>;
 
 template <class T, class Keep> void keepOnly(llvm::FoldingSetVector<T> &set, Keep keep) {
   std::vector<T *> kept;
@@ -48,12 +52,10 @@ template <class T, class Keep> void keepOnly(llvm::FoldingSetVector<T> &set, Kee
 }
 
 /// Whether `other` is the specialisation itself or an instantiation of it.
-bool comesFrom(const ClassTemplateSpecializationDecl &other,
-               const ClassTemplateSpecializationDecl &decl) {
+template <class Partial, class Special> bool comesFrom(const Special &other, const Special &decl) {
   if (other.getCanonicalDecl() == decl.getCanonicalDecl())
     return true;
-  auto from = other.getSpecializedTemplateOrPartial();
-  auto *source = dyn_cast<ClassTemplatePartialSpecializationDecl *>(from);
+  auto *source = dyn_cast<Partial *>(other.getSpecializedTemplateOrPartial());
   return source && source->getCanonicalDecl() == decl.getCanonicalDecl();
 }
 
@@ -109,8 +111,7 @@ bool isSpecialisation(const NamedDecl &decl) {
   if (const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl))
     return record->isExplicitSpecialization();
   const auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl);
-  return variable && variable->isExplicitSpecialization() &&
-         !isa<VarTemplatePartialSpecializationDecl>(decl);
+  return variable && variable->isExplicitSpecialization();
 }
 
 static bool isAskedFor(TemplateSpecializationKind kind) {
@@ -132,7 +133,7 @@ ClassTemplateDecl *forgetSpecialisation(Sema &sema, NamedDecl &decl, unsigned ce
     using Partial = ClassTemplatePartialSpecializationDecl;
     ClassTemplateDecl *of = record->getSpecializedTemplate();
     keepOnly((of->*open(Classes()))(), [&](const ClassTemplateSpecializationDecl &each) {
-      return !comesFrom(each, *record);
+      return !comesFrom<Partial>(each, *record);
     });
     keepOnly((of->*open(PartialClasses()))(), [&](const Partial &each) {
       return each.getCanonicalDecl() != record->getCanonicalDecl();
@@ -140,8 +141,12 @@ ClassTemplateDecl *forgetSpecialisation(Sema &sema, NamedDecl &decl, unsigned ce
     return &declareWithTag(sema.getASTContext(), *of, cell);
   }
   if (auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl)) {
+    using Partial = VarTemplatePartialSpecializationDecl;
     VarTemplateDecl *of = variable->getSpecializedTemplate();
     keepOnly((of->*open(Variables()))(), [&](const VarTemplateSpecializationDecl &each) {
+      return !comesFrom<Partial>(each, *variable);
+    });
+    keepOnly((of->*open(PartialVariables()))(), [&](const Partial &each) {
       return each.getCanonicalDecl() != variable->getCanonicalDecl();
     });
   }

@@ -17,8 +17,7 @@ class VarDecl;
 
 namespace farside {
 
-/// Whether this is an explicit or partial specialisation of a class template, or an explicit one of
-/// a variable template.
+/// Whether this is an explicit or partial specialisation of a class or variable template.
 bool isSpecialisation(const clang::NamedDecl &decl);
 
 /// Whether this is an instantiation that a cell has asked for, as with `template struct S<int>;`.

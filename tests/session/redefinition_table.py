@@ -472,6 +472,32 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"v<int>": "3", "old()": "2", "v<char>": "'\\x01'"},
     ),
     (
+        "partial spec of a variable",
+        [
+            "template <class T> int v = 1; template <class T> int v<T *> = 2;",
+            "int &old() { return v<int *>; } int first = v<int *>;",
+            "template <class T> int v<T *> = 3;",
+            "int second = v<int *>++;",
+            "template <class T> int v<T *> = 5;",
+        ],
+        {"first * 10 + second": "23", "v<int *> * 10 + old()": "52", "v<char *> + v<int>": "6"},
+    ),
+    (
+        "function that templates have as an argument",
+        [
+            "int f() { static int n = 1; return n; }",
+            "template <auto *F> int call() { return F(); }"
+            "template <auto *F> struct G { static inline int n = F(); static int c() { return F(); } };",
+            "int first = call<&f>() + G<&f>::n + G<&f>::c();",
+            *(
+                "int f() { static int n = %d; struct L { int a = 1; }; auto l = [] { return L().a; };"
+                " return n + l(); }" % n
+                for n in (20, 30)
+            ),
+        ],
+        {"call<&f>() + G<&f>::c()": "62", "G<&f>::n": "1"},
+    ),
+    (
         "static member",
         [
             "struct S { static int n; int get() { return n; } }; int S::n = 1;",
