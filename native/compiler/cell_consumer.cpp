@@ -216,6 +216,7 @@ void CellConsumer::AssignInheritanceModel(CXXRecordDecl *decl) {
 }
 
 void CellConsumer::HandleCXXStaticMemberVarInstantiation(VarDecl *decl) {
+  Redefined.noteInstance(*decl);
   Held.emplace_back(
       [this, decl] { generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl); });
 }

@@ -273,6 +273,10 @@ void Redefinitions::declare(DeclGroupRef decls) {
 }
 
 void Redefinitions::visit(Decl &decl) {
+  if (auto *variable = dyn_cast<VarDecl>(&decl); variable && !variable->getDeclName())
+    if (const RecordDecl *record = variable->getType()->getAsRecordDecl();
+        record && record->isAnonymousStructOrUnion())
+      visitFields(*record, *variable->getDeclContext()->getRedeclContext());
   if (decl.isImplicit())
     return;
   if (auto *decomposition = dyn_cast<DecompositionDecl>(&decl))
@@ -297,12 +301,33 @@ void Redefinitions::visit(Decl &decl) {
         add(*function);
 }
 
-void Redefinitions::add(NamedDecl &decl) {
+/// What the members of a union without a name are known by around it.
+void Redefinitions::visitFields(const RecordDecl &record, const DeclContext &scope) {
+  for (const FieldDecl *field : record.fields())
+    if (const RecordDecl *inner = field->getType()->getAsRecordDecl();
+        inner && field->isAnonymousStructOrUnion())
+      visitFields(*inner, scope);
+    else if (field->getDeclName())
+      for (NamedDecl *each : scope.lookup(field->getDeclName()))
+        if (isa<IndirectFieldDecl>(each) && each->getLocation() == field->getLocation())
+          add(*each);
+}
+
+void Redefinitions::noteInstance(VarDecl &variable) {
+  if (isExplicitInstantiation(variable))
+    note(variable);
+}
+
+void Redefinitions::note(NamedDecl &decl) {
   std::vector<NamedDecl *> &all = Declared[Cell];
   DeclarationId id{Cell, static_cast<unsigned>(all.size())};
   ByPlace.try_emplace(decl.getLocation(), id);
   ByPlace.try_emplace(placeOf(decl), id);
   all.push_back(&decl);
+}
+
+void Redefinitions::add(NamedDecl &decl) {
+  note(decl);
   if (const IdentifierInfo *name = decl.getIdentifier()) {
     Known.insert(name->getName());
     // A name that a macro would have replaced is not declared, but one with parameters may be. What
@@ -462,7 +487,8 @@ const FunctionDecl *Redefinitions::sameFunction(const NamedDecl &decl,
 bool Redefinitions::hasSymbolOfHidden(const NamedDecl &decl) const {
   auto before = HiddenBefore.find(decl.getDeclName());
   if (before == HiddenBefore.end() || isSpecialisation(decl) ||
-      !isa<FunctionDecl, VarDecl, BindingDecl, TagDecl, TemplateDecl, TypedefNameDecl>(decl))
+      !isa<FunctionDecl, VarDecl, BindingDecl, TagDecl, TemplateDecl, TypedefNameDecl,
+           IndirectFieldDecl>(decl))
     return false;
   const Decl *first = decl.getCanonicalDecl();
   auto place = ByPlace.find(first->getLocation());

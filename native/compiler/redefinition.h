@@ -25,6 +25,7 @@ class IdentifierInfo;
 class LangOptions;
 class NamedDecl;
 class NamespaceDecl;
+class RecordDecl;
 class Sema;
 class SourceManager;
 class TagDecl;
@@ -74,6 +75,9 @@ public:
   /// Gives what is made of a variable template, whose partial specialisation a cell has defined
   /// again, symbols before they are asked for.
   void instantiate(clang::VarTemplateSpecializationDecl &made) const;
+  /// Takes note of a variable whose instantiation the cell may have asked for, of which Clang makes
+  /// no declaration.
+  void noteInstance(clang::VarDecl &variable);
   /// Makes the instances once more of the members of templates that the cell defines again.
   void makeInstances();
   /// Takes note of an earlier declaration that Clang holds against the cell. Clang takes two places
@@ -106,6 +110,8 @@ private:
   };
 
   void add(clang::NamedDecl &decl);
+  void note(clang::NamedDecl &decl);
+  void visitFields(const clang::RecordDecl &record, const clang::DeclContext &scope);
   void visit(clang::Decl &decl);
   void hide(clang::NamedDecl &decl);
   void show(clang::FunctionDecl &function);

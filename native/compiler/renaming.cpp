@@ -27,8 +27,9 @@ NamedDecl *symbolOwner(NamedDecl &decl) {
   return &decl;
 }
 
-/// In its mangled name nothing but the template and the arguments can have a tag.
-void renameSpecialisation(VarTemplateSpecializationDecl &variable, unsigned cell) {
+/// For a variable in whose mangled name it can have no tag itself: of what is made of a template
+/// the template and the arguments can, of a union without a name nothing.
+void giveLabel(VarDecl &variable, unsigned cell) {
   if (variable.hasAttr<AsmLabelAttr>() || isa<VarTemplatePartialSpecializationDecl>(variable))
     return;
   ASTContext &ast = variable.getASTContext();
@@ -117,7 +118,9 @@ void giveOwnSymbols(NamedDecl &decl, unsigned cell) {
   if (auto *binding = dyn_cast<BindingDecl>(&decl); binding && binding->getHoldingVar())
     renameSymbols(*binding->getHoldingVar(), cell);
   if (auto *special = dyn_cast<VarTemplateSpecializationDecl>(&decl))
-    renameSpecialisation(*special, cell);
+    giveLabel(*special, cell);
+  else if (auto *field = dyn_cast<IndirectFieldDecl>(&decl); field && field->getVarDecl())
+    giveLabel(*field->getVarDecl(), cell);
   else if (NamedDecl *owner = symbolOwner(decl)) {
     dropInherited(*owner);
     renameSymbols(*owner, cell);

@@ -168,8 +168,8 @@ void forgetInstantiation(Decl &decl) {
     forgetMembers(*record);
   } else if (auto *function = dyn_cast<FunctionDecl>(&decl)) {
     function->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
-  } else if (auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl)) {
-    variable->setSpecializationKind(TSK_ImplicitInstantiation);
+  } else if (auto *variable = dyn_cast<VarDecl>(&decl)) {
+    variable->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
   }
 }
 
@@ -228,7 +228,9 @@ std::vector<VarDecl *> instancesOf(const VarDecl &member) {
 void forgetDefinition(VarDecl &member) {
   member.setInit(nullptr);
   member.setLexicalDeclContext(member.getDeclContext());
-  member.getMemberSpecializationInfo()->setPointOfInstantiation({});
+  MemberSpecializationInfo *info = member.getMemberSpecializationInfo();
+  info->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
+  info->setPointOfInstantiation({});
 }
 
 SourceLocation instantiatedAt(const NamedDecl &decl) {

@@ -487,11 +487,12 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         [
             "int f() { static int n = 1; return n; }",
             "template <auto *F> int call() { return F(); }"
-            "template <auto *F> struct G { static inline int n = F(); static int c() { return F(); } };",
+            "template <auto *F> struct G { static inline int n = F();"
+            " static int c() { return F(); } };",
             "int first = call<&f>() + G<&f>::n + G<&f>::c();",
             *(
-                "int f() { static int n = %d; struct L { int a = 1; }; auto l = [] { return L().a; };"
-                " return n + l(); }" % n
+                f"int f() {{ static int n = {n}; struct L {{ int a = 1; }};"
+                " auto l = [] { return L().a; }; return n + l(); }"
                 for n in (20, 30)
             ),
         ],
@@ -641,6 +642,35 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
             *(2 * ["template int f(int);"]),
         ],
         {"S<int>().f() + f(2)": "3"},
+    ),
+    (
+        "instantiation of a variable asked for",
+        [
+            "template <class T> T v = 1; template <class T> struct S { static T n; T f(); };"
+            "template <class T> T S<T>::n = 2; template <class T> T S<T>::f() { return n; }",
+            *(2 * ["template int v<int>; template int S<int>::n;"]),
+            "template <class T> T v = 3; template <class T> T S<T>::n = 4;",
+            *(2 * ["template int v<int>; template int S<int>::n;"]),
+        ],
+        {"v<int> * 100 + S<int>::n * 10 + S<int>().f()": "344"},
+    ),
+    (
+        "union without a name",
+        [
+            "static union { int a = 1; double b; struct { int c; }; };"
+            "namespace n { static union { int a = 7; }; }",
+            "int &old = a; int &old_of_n() { return n::a; }",
+            "static union { int a = 2; double b; struct { int c; }; };"
+            "namespace n { static union { int a = 8; }; }",
+            "a += 1;",
+            "int b = 9;",
+        ],
+        {"old * 100 + a * 10 + b": "139", "old_of_n() * 10 + n::a": "78", "c": "3"},
+    ),
+    (
+        "union without a name and back",
+        ["static union { int a = 1; };", "int a = 2;", "static union { int a = 3; };"],
+        {"a": "3"},
     ),
     (
         "friend with a body",
