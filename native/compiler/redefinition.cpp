@@ -140,6 +140,19 @@ void Redefinitions::show(FunctionDecl &function) {
   });
 }
 
+/// Whether an inline function has the symbol of one that is not: to the code generator that symbol
+/// would mean the former yet.
+bool Redefinitions::hasSymbolOfInline(const NamedDecl &decl) const {
+  const DeclContext *context = decl.getDeclContext()->getRedeclContext();
+  return llvm::any_of(Declared, [&](const std::vector<NamedDecl *> &declared) {
+    return llvm::any_of(declared, [&](const NamedDecl *each) {
+      return each->getDeclName() == decl.getDeclName() &&
+             each->getDeclContext()->getRedeclContext()->Equals(context) &&
+             haveOneSymbol(*each, decl) && !takesPlaceOf(decl, *each);
+    });
+  });
+}
+
 /// Rejects a declaration of a function that was hidden, so that the cell is compiled with that to
 /// be found. False if it cannot be.
 bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
@@ -147,7 +160,7 @@ bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
   auto isOld = [entity](const Hidden &each) { return each.decl->getCanonicalDecl() == entity; };
   auto place = ByPlace.find(old.getLocation());
   if (decl.getCanonicalDecl() == entity || llvm::any_of(HiddenNow, isOld) ||
-      place == ByPlace.end() || !Shown.insert(entity).second)
+      place == ByPlace.end() || hasSymbolOfInline(decl) || !Shown.insert(entity).second)
     return false;
   if (const FunctionDecl *definition = old.getDefinition();
       definition && decl.getAsFunction()->isThisDeclarationADefinition()) {
@@ -431,9 +444,11 @@ void Redefinitions::keepApart(NamedDecl &decl) {
   if (auto instance = llvm::find(Instances, &decl); instance != Instances.end())
     return renameWithin(**instance, **instance, Cell);
   if (const auto *function = dyn_cast<FunctionDecl>(&decl);
-      function && Shown.contains(function->getCanonicalDecl()) &&
-      !function->isThisDeclarationADefinition())
+      function && Shown.contains(function->getCanonicalDecl())) {
+    if (function->isThisDeclarationADefinition())
+      becomeSameOrNew(decl, function->getPreviousDecl());
     return;
+  }
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
   for (const Hidden &hidden : HiddenNow) {
     if (hidden.name != decl.getDeclName() || !hidden.context->Equals(context) ||

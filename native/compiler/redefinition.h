@@ -117,6 +117,7 @@ private:
   void show(clang::FunctionDecl &function);
   bool askFor(const clang::FunctionDecl &old, const clang::NamedDecl &decl);
   static void forgetArguments(clang::FunctionDecl &function);
+  bool hasSymbolOfInline(const clang::NamedDecl &decl) const;
   void hideMacro(const DeclarationId &id);
   std::optional<DeclarationId> earlierMacro(const clang::IdentifierInfo &name) const;
   void remove(clang::NamedDecl &decl);

@@ -163,6 +163,26 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"g() + h()": "66"},
     ),
     (
+        "function that comes back after something else had the name",
+        [
+            "[[gnu::weak]] int f() { return 1; } int h() noexcept { return 2; }",
+            "int gf() { return f(); } int gh() { return h(); }",
+            "enum E { f = 3 }; struct P { int a, b; }; auto [h, i] = P{4, 5};",
+            "[[gnu::weak]] int f() { return 6; } int h() noexcept { return 7; }",
+        ],
+        {"f() * 10 + h()": "67", "gf() * 10 + gh()": "67"},
+    ),
+    (
+        "not constexpr, constexpr and not again",
+        [
+            "int f() { static int n = 1; return n; }",
+            "constexpr int f() { return 2; }",
+            "int two = f();",
+            "int f() { static int n = 3; return n; }",
+        ],
+        {"two * 10 + f()": "23"},
+    ),
+    (
         "default arguments given again",
         [
             "int f(int a, int b = 1); int f(int a, int b) { return a * 10 + b; }",
