@@ -3,7 +3,7 @@
 #include "call_check.h"
 #include "conflicts.h"
 #include "declared.h"
-#include "folding.h"
+#include "for_code.h"
 #include "kept_values.h"
 #include "linkage.h"
 #include "redefinition.h"
@@ -24,13 +24,11 @@ using namespace clang;
 CellConsumer::CellConsumer(CompilerInstance &instance, llvm::LLVMContext &context,
                            Redefinitions &redefined)
     : Instance(instance), Redefined(redefined),
-      Generator(CreateLLVMCodeGen(instance, "start", context)) {
-  Redefined.SymbolOf = [this](const NamedDecl &decl) { return symbolOf(decl); };
-}
+      Generator(CreateLLVMCodeGen(instance, "start", context)) {}
 
 template <class Result, class Subject>
 Result CellConsumer::generate(Result (ASTConsumer::*handle)(Subject), Subject subject) {
-  FewerSteps fewer(Instance.getLangOpts());
+  ForCode options(Instance.getLangOpts());
   return (Generator.get()->*handle)(subject);
 }
 
@@ -188,6 +186,11 @@ void CellConsumer::CompletedTagDefinition(const TagDecl *tag) {
   Redefined.completeLocalType(type);
 }
 
+void CellConsumer::AddedCXXTemplateSpecialization(const VarTemplateDecl *,
+                                                  const VarTemplateSpecializationDecl *made) {
+  Redefined.instantiate(const_cast<VarTemplateSpecializationDecl &>(*made));
+}
+
 void CellConsumer::HandleTagDeclDefinition(TagDecl *decl) {
   Redefined.defineType(*decl);
   generate(&ASTConsumer::HandleTagDeclDefinition, decl);
@@ -223,6 +226,7 @@ void CellConsumer::AssignInheritanceModel(CXXRecordDecl *decl) {
 }
 
 void CellConsumer::HandleCXXStaticMemberVarInstantiation(VarDecl *decl) {
+  Redefined.noteInstance(*decl);
   Held.emplace_back(
       [this, decl] { generate(&ASTConsumer::HandleCXXStaticMemberVarInstantiation, decl); });
 }

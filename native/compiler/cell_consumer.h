@@ -97,6 +97,8 @@ private:
   template <class Result, class Subject>
   Result generate(Result (clang::ASTConsumer::*handle)(Subject), Subject subject);
   void CompletedTagDefinition(const clang::TagDecl *tag) override;
+  void AddedCXXTemplateSpecialization(const clang::VarTemplateDecl *of,
+                                      const clang::VarTemplateSpecializationDecl *made) override;
   void prepare(clang::TopLevelStmtDecl &statement);
   void handOn(clang::DeclGroupRef decls);
   bool isDefinedEarlier(const clang::VarDecl &variable) const;

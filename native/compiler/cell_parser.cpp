@@ -100,7 +100,12 @@ void CellParser::watch(Token &token) {
   Ended = Ended || ends;
   if (!ends)
     Terminated = token.is(tok::semi);
+  // In a namespace Clang is to take nothing for a statement. It tells when a token begins what
+  // stands there, and may have read the one after that, a `}`.
+  bool declares = Blocks.inDeclarations();
   Blocks.take(token);
+  if (Instance.getLangOpts().CPlusPlus && !ends)
+    Instance.getLangOpts().IncrementalExtensions = !declares && !Blocks.inDeclarations();
   if (Blocks.isOuterReturn())
     rejectReturn(token);
   switch (token.getKind()) {

@@ -1,5 +1,6 @@
 // How what is in the way of a cell is found.
 #include "diagnostics.h"
+#include "member_types.h"
 #include "redeclared.h"
 #include "redefinition.h"
 #include "specialisations.h"
@@ -29,7 +30,8 @@ bool isDeclaredElsewhere(const FunctionDecl &function) {
 }
 
 bool canBeHidden(const NamedDecl &decl) {
-  if (isSpecialisation(decl) || isExplicitInstantiation(decl) || isStaticMember(decl))
+  if (isSpecialisation(decl) || isExplicitInstantiation(decl) || isStaticMember(decl) ||
+      isDefinedOutside(decl))
     return true;
   if (const auto *function = dyn_cast<FunctionDecl>(&decl);
       function && isDeclaredElsewhere(*function))
@@ -45,13 +47,43 @@ bool canLoseBody(const NamedDecl &decl) {
   if (isa<FunctionTemplateDecl>(decl) && canBeHidden(decl))
     return false;
   const FunctionDecl *function = decl.getAsFunction();
-  return function && function->doesThisDeclarationHaveABody() &&
-         !function->getDeclaredReturnType()->getContainedAutoType();
+  return function && function->doesThisDeclarationHaveABody() && !hasDeducedResult(*function);
+}
+
+/// Whether a type exists for some arguments of a template and not for others, as that of
+/// `enable_if_t<…>` does. Templates that differ in it are overloads.
+bool mayNotExist(QualType type) {
+  while (type->isPointerOrReferenceType())
+    type = type->getPointeeType();
+  return isa<DependentNameType, DecltypeType>(type.getCanonicalType());
+}
+
+/// Whether two function templates differ in nothing but their results.
+bool differInResult(Sema &sema, const NamedDecl &before, const NamedDecl &now) {
+  const auto *old = dyn_cast<FunctionTemplateDecl>(&before);
+  const auto *other = dyn_cast<FunctionTemplateDecl>(&now);
+  if (!old || !other || old->getCanonicalDecl() == other->getCanonicalDecl())
+    return false;
+  const FunctionDecl &pattern = *old->getTemplatedDecl();
+  const FunctionDecl &function = *other->getTemplatedDecl();
+  return !pattern.getTrailingRequiresClause() && !function.getTrailingRequiresClause() &&
+         !mayNotExist(pattern.getReturnType()) && !mayNotExist(function.getReturnType()) &&
+         sema.TemplateParameterListsAreEqual(other->getTemplateParameters(),
+                                             old->getTemplateParameters(), /*Complain=*/false,
+                                             Sema::TPL_TemplateMatch);
+}
+
+/// Whether the default arguments of a function can be given again. What is made of a template has
+/// those of the template.
+bool canLoseArguments(const NamedDecl &decl) {
+  const auto *function = dyn_cast<FunctionDecl>(&decl);
+  return function && !isDeclaredElsewhere(*function) && !hasDeducedResult(*function);
 }
 
 /// Whether two functions look the same to who reads them, but a type in one of them has been
-/// defined again since: `int f(S)` of the old S and of the new.
-bool areWrittenAlike(const NamedDecl &before, const NamedDecl &now) {
+/// defined again since: `int f(S)` of the old S and of the new. Templates may differ in their
+/// results as well.
+bool areWrittenAlike(Sema &sema, const NamedDecl &before, const NamedDecl &now) {
   const FunctionDecl *old = before.getAsFunction();
   const FunctionDecl *function = now.getAsFunction();
   if (!old || !function || old->isTemplated() != function->isTemplated() ||
@@ -69,7 +101,7 @@ bool areWrittenAlike(const NamedDecl &before, const NamedDecl &now) {
       return false;
     differ |= one != other;
   }
-  return differ;
+  return differ || differInResult(sema, before, now);
 }
 
 } // namespace
@@ -245,12 +277,15 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
   if ((error == diag::err_redefinition || error == diag::err_inline_decl_follows_def) &&
       canLoseBody(decl))
     id->part = DeclarationId::body;
-  if (id->part == DeclarationId::body || canBeHidden(decl))
+  if (error == diag::err_param_default_argument_redefinition && canLoseArguments(decl))
+    id->part = DeclarationId::arguments;
+  if (id->part != DeclarationId::whole || canBeHidden(decl))
     Clashes.insert(*id);
 }
 
 /// Of the functions that a call may mean, those stand aside that take what was a type of this name.
-/// Until such a call they stay, for the old objects.
+/// Until such a call they stay, for the old objects; templates with another result may be
+/// overloads.
 void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candidate) {
   auto place = ByPlace.find(candidate);
   if (place == ByPlace.end())
@@ -260,7 +295,7 @@ void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candid
   for (const DeclarationId &other : Candidates) {
     const DeclarationId &older = std::min(other, place->second);
     if (older.cell != Cell && canBeHidden(declaration(older)) &&
-        areWrittenAlike(declaration(other), declaration(place->second)))
+        areWrittenAlike(*Names, declaration(other), declaration(place->second)))
       Clashes.insert(older);
   }
   Candidates.push_back(place->second);

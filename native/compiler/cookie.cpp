@@ -6,7 +6,7 @@
 namespace farside {
 
 std::string Cookie::encode() const {
-  static constexpr const char *parts[] = {"/", "/b", "/m"}; // by DeclarationId::Part
+  static constexpr const char *parts[] = {"/", "/b", "/m", "/a", "/d"}; // by DeclarationId::Part
   std::string text =
       std::string(plain ? "p" : "") + (given ? "g" : "") + std::to_string(numberedNames);
   for (const DeclarationId &id : hidden)
@@ -36,6 +36,8 @@ bool Cookie::decode(llvm::StringRef text, Cookie &cookie) {
     DeclarationId id;
     id.part = index.consume_front("b")   ? DeclarationId::body
               : index.consume_front("m") ? DeclarationId::macro
+              : index.consume_front("a") ? DeclarationId::again
+              : index.consume_front("d") ? DeclarationId::arguments
                                          : DeclarationId::whole;
     if (cell.getAsInteger(10, id.cell) || index.getAsInteger(10, id.index))
       return false;

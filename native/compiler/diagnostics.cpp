@@ -120,9 +120,16 @@ bool isOwn(clang::SourceLocation place, const clang::SourceManager &sm) {
 } // namespace
 
 bool isAmbiguousCall(unsigned error) {
-  return error == clang::diag::err_ovl_ambiguous_call ||
-         error == clang::diag::err_ovl_ambiguous_oper_binary ||
-         error == clang::diag::err_ovl_ambiguous_oper_unary;
+  switch (error) {
+  case clang::diag::err_ovl_ambiguous_call:
+  case clang::diag::err_ovl_ambiguous_oper_binary:
+  case clang::diag::err_ovl_ambiguous_oper_unary:
+  case clang::diag::err_addr_ovl_ambiguous:
+  case clang::diag::err_deduced_class_template_ctor_ambiguous:
+    return true;
+  default:
+    return false;
+  }
 }
 
 /// Clang's renderer works out macro expansions and include stacks; this end of it fills objects

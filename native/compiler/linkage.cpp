@@ -85,6 +85,7 @@ void withdraw(GlobalObject &object, KnownBodies bodies) {
   if (auto *function = llvm::dyn_cast<llvm::Function>(&object)) {
     // Only the module that defines a thread-local variable knows that its wrapper must initialise.
     bool visible = bodies == KnownBodies::inline_ && !isThreadWrapper(function->getName()) &&
+                   !function->isInterposable() && // which a `weak` one is
                    !function->hasFnAttribute(llvm::Attribute::NoInline);
     if (visible)
       function->setLinkage(GlobalValue::AvailableExternallyLinkage);

@@ -10,6 +10,7 @@ void OuterBlocks::begin() {
   Open.clear();
   Last = {};
   Bodies = 0;
+  Declarations = 0;
   InNamespace = false;
 }
 
@@ -51,8 +52,7 @@ bool OuterBlocks::opensBody() const {
     return Last.body;
   case tok::kw_consteval: // `if consteval {`; of a lambda, a `)` stands before it
     return Last.head != tok::kw_if;
-  case tok::l_paren:        // of GNU's `({ … })`
-  case tok::string_literal: // `extern "C" {`
+  case tok::l_paren: // of GNU's `({ … })`
     return false;
   case tok::r_paren:
     if (Last.head == tok::kw_catch)
@@ -65,12 +65,15 @@ bool OuterBlocks::opensBody() const {
 }
 
 void OuterBlocks::open(tok::TokenKind kind) {
-  Bracket bracket{Last, kind == tok::l_brace && !InNamespace && opensBody(), false};
+  bool declarations = kind == tok::l_brace && (InNamespace || endsLinkage());
+  bool body = kind == tok::l_brace && !declarations && opensBody();
+  Bracket bracket{Last, body, declarations, false};
   if (kind == tok::l_square && Last.kind == tok::l_square && !Open.empty())
     Open.back().attribute = true;
   if (kind == tok::l_brace)
     InNamespace = false;
   Bodies += bracket.body ? 1 : 0;
+  Declarations += declarations ? 1 : 0;
   Open.push_back(bracket);
   Last = {kind, tok::unknown, bracket.body};
 }
@@ -83,6 +86,7 @@ void OuterBlocks::close(tok::TokenKind kind) {
   Bracket bracket = Open.back();
   Open.pop_back();
   Bodies -= bracket.body ? 1 : 0;
+  Declarations -= bracket.declarations ? 1 : 0;
   if (bracket.attribute)
     Last = bracket.before; // what an attribute stands behind decides, as if it were not there
   else if (kind == tok::r_paren)
@@ -109,6 +113,9 @@ void OuterBlocks::take(const Token &token) {
     return;
   case tok::kw_catch:
     Last = {kind, tok::unknown, Last.body};
+    return;
+  case tok::string_literal:
+    Last = {kind, Last.kind, false};
     return;
   case tok::exclaim: // `if !consteval {`
     Last = {kind, Last.kind == tok::kw_if ? tok::kw_if : tok::unknown, false};

@@ -99,6 +99,10 @@ bool haveOneSymbol(const NamedDecl &before, const NamedDecl &now) {
          function->getASTContext().hasSameType(old->getType(), function->getType());
 }
 
+bool hasDeducedResult(const FunctionDecl &function) {
+  return function.getDeclaredReturnType()->getContainedAutoType();
+}
+
 bool takesPlaceOf(const NamedDecl &now, const NamedDecl &before) {
   return !before.getAsFunction()->isInlined() || now.getAsFunction()->isInlined();
 }

@@ -9,6 +9,7 @@
 
 namespace clang {
 class DeclContext;
+class FunctionDecl;
 class NamedDecl;
 class Sema;
 class TagDecl;
@@ -36,6 +37,9 @@ std::vector<clang::NamedDecl *> visible(clang::Sema &sema, clang::NamedDecl &dec
 
 /// Whether two functions would have one symbol in one program.
 bool haveOneSymbol(const clang::NamedDecl &before, const clang::NamedDecl &now);
+
+/// `auto f()`.
+bool hasDeducedResult(const clang::FunctionDecl &function);
 
 /// Whether the later of such functions takes the place of the earlier. Of an inline function that
 /// no cell has used there is nothing yet, and Clang would make it from the old definition where the

@@ -1,5 +1,6 @@
 #include "redefinition.h"
 
+#include "member_types.h"
 #include "redeclared.h"
 #include "renaming.h"
 #include "specialisations.h"
@@ -32,6 +33,7 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   ReplacedMacros.clear();
   Tagged.clear();
   Candidates.clear();
+  Shown.clear();
   if (Declared.size() <= cell) {
     Declared.resize(cell + 1);
     Files.resize(cell + 1);
@@ -39,6 +41,7 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   Files[cell] = file;
   std::vector<NamedDecl *> whole;
   std::vector<NamedDecl *> bodies;
+  std::vector<FunctionDecl *> again;
   for (const DeclarationId &id : hidden) {
     if (id.cell >= Declared.size() ||
         (id.part != DeclarationId::macro && id.index >= Declared[id.cell].size()))
@@ -47,6 +50,10 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
       hideMacro(id);
     else if (id.part == DeclarationId::whole)
       whole.push_back(&declaration(id));
+    else if (id.part == DeclarationId::again)
+      again.push_back(declaration(id).getAsFunction());
+    else if (id.part == DeclarationId::arguments)
+      forgetArguments(*declaration(id).getAsFunction());
     else
       bodies.push_back(&declaration(id));
   }
@@ -55,8 +62,9 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
     return llvm::any_of(whole, [&](const NamedDecl *each) { return isMemberOf(member, *each); });
   };
   llvm::erase_if(bodies, [&](const NamedDecl *each) { return goesWithClass(*each); });
-  llvm::erase_if(
-      whole, [&](const NamedDecl *each) { return isStaticMember(*each) && goesWithClass(*each); });
+  llvm::erase_if(whole, [&](const NamedDecl *each) {
+    return (isStaticMember(*each) || isDefinedOutside(*each)) && goesWithClass(*each);
+  });
   for (NamedDecl *decl : bodies) {
     HiddenNow.push_back({decl->getDeclContext()->getRedeclContext(), decl->getDeclName(), decl});
     FunctionDecl &function = *decl->getAsFunction();
@@ -73,6 +81,22 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   });
   for (NamedDecl *decl : whole)
     hide(*decl);
+  // Unless it is in the way after all, as with a default argument that is given again.
+  auto isHidden = [&whole](const FunctionDecl *function) {
+    return llvm::any_of(whole, [function](const NamedDecl *each) {
+      return each->getCanonicalDecl() == function->getCanonicalDecl();
+    });
+  };
+  for (FunctionDecl *function : again)
+    if (function && !isHidden(function))
+      show(*function);
+}
+
+/// So that another declaration of the function can give them.
+void Redefinitions::forgetArguments(FunctionDecl &function) {
+  for (FunctionDecl *each : function.redecls())
+    for (ParmVarDecl *parameter : each->parameters())
+      parameter->setDefaultArg(nullptr);
 }
 
 void Redefinitions::hideMacro(const DeclarationId &id) {
@@ -98,10 +122,64 @@ void Redefinitions::remove(NamedDecl &decl) {
     HiddenSpaces.push_back(&decl);
 }
 
+static void makeVisible(Sema &sema, NamedDecl &decl) {
+  decl.getDeclContext()->makeDeclVisibleInContext(&decl);
+  if (decl.getDeclContext()->getRedeclContext()->isTranslationUnit() && sema.TUScope)
+    sema.PushOnScopeChains(&decl, sema.TUScope, /*AddToContext=*/false);
+}
+
+void Redefinitions::show(FunctionDecl &function) {
+  FunctionDecl &newest = *function.getMostRecentDecl();
+  ASTContext &ast = function.getASTContext();
+  makeVisible(*Names, newest);
+  if (ast.getLangOpts().CPlusPlus && function.isExternC())
+    ast.getExternCContextDecl()->makeDeclVisibleInContext(&newest);
+  Shown.insert(function.getCanonicalDecl());
+  llvm::erase_if(HiddenBefore[function.getDeclName()], [&](const NamedDecl *each) {
+    return each->getCanonicalDecl() == function.getCanonicalDecl();
+  });
+}
+
+/// Whether an inline function has the symbol of one that is not: to the code generator that symbol
+/// would mean the former yet.
+bool Redefinitions::hasSymbolOfInline(const NamedDecl &decl) const {
+  const DeclContext *context = decl.getDeclContext()->getRedeclContext();
+  return llvm::any_of(Declared, [&](const std::vector<NamedDecl *> &declared) {
+    return llvm::any_of(declared, [&](const NamedDecl *each) {
+      return each->getDeclName() == decl.getDeclName() &&
+             each->getDeclContext()->getRedeclContext()->Equals(context) &&
+             haveOneSymbol(*each, decl) && !takesPlaceOf(decl, *each);
+    });
+  });
+}
+
+/// Rejects a declaration of a function that was hidden, so that the cell is compiled with that to
+/// be found. False if it cannot be.
+bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
+  const Decl *entity = old.getCanonicalDecl();
+  auto isOld = [entity](const Hidden &each) { return each.decl->getCanonicalDecl() == entity; };
+  auto place = ByPlace.find(old.getLocation());
+  if (decl.getCanonicalDecl() == entity || llvm::any_of(HiddenNow, isOld) ||
+      place == ByPlace.end() || hasSymbolOfInline(decl) || !Shown.insert(entity).second)
+    return false;
+  if (const FunctionDecl *definition = old.getDefinition();
+      definition && decl.getAsFunction()->isThisDeclarationADefinition()) {
+    auto body = ByPlace.find(definition->getLocation());
+    if (body == ByPlace.end() || hasDeducedResult(*definition))
+      return false;
+    Clashes.insert({body->second.cell, body->second.index, DeclarationId::body});
+  }
+  Clashes.insert({place->second.cell, place->second.index, DeclarationId::again});
+  Names->Diag(decl.getLocation(), diag::err_redefinition) << &decl;
+  return true;
+}
+
 void Redefinitions::hide(NamedDecl &decl) {
   if (isSpecialisation(decl)) {
     if (isa<VarDecl>(decl))
       HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
+    if (auto *partial = dyn_cast<VarTemplatePartialSpecializationDecl>(&decl))
+      Respecialised.insert(partial->getSpecializedTemplate()->getCanonicalDecl());
     if (ClassTemplateDecl *tagged = forgetSpecialisation(*Names, decl, Cell))
       Tagged.push_back(tagged);
     return;
@@ -121,9 +199,7 @@ void Redefinitions::hide(NamedDecl &decl) {
           space->getDeclContext()->Equals(&withoutUnnamed(*entity.getDeclContext())) &&
           llvm::all_of(space->getDeclContext()->lookup(space->getDeclName()),
                        llvm::IsaPred<BaseUsingDecl>)) {
-        space->getDeclContext()->makeDeclVisibleInContext(space);
-        if (space->getDeclContext()->isTranslationUnit() && Names->TUScope)
-          Names->PushOnScopeChains(space, Names->TUScope, /*AddToContext=*/false);
+        makeVisible(*Names, *space);
         space = nullptr;
       }
   if (auto *tag = dyn_cast<TagDecl>(&entity)) {
@@ -133,6 +209,8 @@ void Redefinitions::hide(NamedDecl &decl) {
         aliases.push_back(other);
     for (NamedDecl *alias : aliases)
       hide(*alias);
+    if (isDefinedOutside(*tag))
+      declareAnew(*Names, *tag, Cell);
   }
   if (auto *enumeration = dyn_cast<EnumDecl>(&entity); enumeration && !enumeration->isScoped())
     for (EnumConstantDecl *constant : enumeration->enumerators())
@@ -149,7 +227,7 @@ void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
           !function->doesThisDeclarationHaveABody() || isForHidden(*function))
         continue;
       forgetBody(*function);
-      renameWithin(*function, *function, Cell, SymbolOf);
+      renameWithin(*function, *function, Cell);
       Instances.push_back(function);
     }
 }
@@ -208,6 +286,10 @@ void Redefinitions::declare(DeclGroupRef decls) {
 }
 
 void Redefinitions::visit(Decl &decl) {
+  if (auto *variable = dyn_cast<VarDecl>(&decl); variable && !variable->getDeclName())
+    if (const RecordDecl *record = variable->getType()->getAsRecordDecl();
+        record && record->isAnonymousStructOrUnion())
+      visitFields(*record, *variable->getDeclContext()->getRedeclContext());
   if (decl.isImplicit())
     return;
   if (auto *decomposition = dyn_cast<DecompositionDecl>(&decl))
@@ -232,12 +314,33 @@ void Redefinitions::visit(Decl &decl) {
         add(*function);
 }
 
-void Redefinitions::add(NamedDecl &decl) {
+/// What the members of a union without a name are known by around it.
+void Redefinitions::visitFields(const RecordDecl &record, const DeclContext &scope) {
+  for (const FieldDecl *field : record.fields())
+    if (const RecordDecl *inner = field->getType()->getAsRecordDecl();
+        inner && field->isAnonymousStructOrUnion())
+      visitFields(*inner, scope);
+    else if (field->getDeclName())
+      for (NamedDecl *each : scope.lookup(field->getDeclName()))
+        if (isa<IndirectFieldDecl>(each) && each->getLocation() == field->getLocation())
+          add(*each);
+}
+
+void Redefinitions::noteInstance(VarDecl &variable) {
+  if (isExplicitInstantiation(variable))
+    note(variable);
+}
+
+void Redefinitions::note(NamedDecl &decl) {
   std::vector<NamedDecl *> &all = Declared[Cell];
   DeclarationId id{Cell, static_cast<unsigned>(all.size())};
   ByPlace.try_emplace(decl.getLocation(), id);
   ByPlace.try_emplace(placeOf(decl), id);
   all.push_back(&decl);
+}
+
+void Redefinitions::add(NamedDecl &decl) {
+  note(decl);
   if (const IdentifierInfo *name = decl.getIdentifier()) {
     Known.insert(name->getName());
     // A name that a macro would have replaced is not declared, but one with parameters may be. What
@@ -300,6 +403,11 @@ void Redefinitions::rejectBeside(const NamespaceDecl &space) {
     Names->Diag(other->getLocation(), diag::note_previous_definition);
 }
 
+void Redefinitions::instantiate(VarTemplateSpecializationDecl &made) const {
+  if (Respecialised.contains(made.getSpecializedTemplate()->getCanonicalDecl()))
+    giveOwnSymbols(made, Cell);
+}
+
 void Redefinitions::defineType(TagDecl &tag) { keepApart(tag); }
 
 void Redefinitions::completeLocalType(TagDecl &tag) {
@@ -334,7 +442,13 @@ void Redefinitions::keepApart(NamedDecl &decl) {
   if (isa<ConceptDecl, EnumConstantDecl>(decl))
     return;
   if (auto instance = llvm::find(Instances, &decl); instance != Instances.end())
-    return renameWithin(**instance, **instance, Cell, SymbolOf);
+    return renameWithin(**instance, **instance, Cell);
+  if (const auto *function = dyn_cast<FunctionDecl>(&decl);
+      function && Shown.contains(function->getCanonicalDecl())) {
+    if (function->isThisDeclarationADefinition())
+      becomeSameOrNew(decl, function->getPreviousDecl());
+    return;
+  }
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
   for (const Hidden &hidden : HiddenNow) {
     if (hidden.name != decl.getDeclName() || !hidden.context->Equals(context) ||
@@ -349,17 +463,19 @@ void Redefinitions::keepApart(NamedDecl &decl) {
 
 /// Makes a declaration that takes the place of others one of the function that it was before, or of
 /// something new: after `int f() {…}` and `double f() {…}` another `int f() {…}` is the first
-/// again.
+/// again. Clang can take it for that, unless the type is one that it deduces.
 void Redefinitions::becomeSameOrNew(NamedDecl &decl, const NamedDecl *hidden) {
   const FunctionDecl *old = sameFunction(decl, hidden);
   if (!old)
     return giveOwnSymbols(decl, Cell);
+  if (askFor(*old, decl))
+    return;
   FunctionDecl &function = *decl.getAsFunction();
   if (function.isTemplated()) // which has no symbol; see makeInstances
     return;
   if (!function.isThisDeclarationADefinition())
-    return takeSymbolOf(function, *old, SymbolOf);
-  renameWithin(function, *old, Cell, SymbolOf);
+    return takeSymbolOf(function, *old);
+  renameWithin(function, *old, Cell);
   if (function.isInlined() && !old->isInlined())
     BecameInline.insert(&function);
   if (!llvm::is_contained(SameFunctions, &function))
@@ -386,7 +502,8 @@ const FunctionDecl *Redefinitions::sameFunction(const NamedDecl &decl,
 bool Redefinitions::hasSymbolOfHidden(const NamedDecl &decl) const {
   auto before = HiddenBefore.find(decl.getDeclName());
   if (before == HiddenBefore.end() || isSpecialisation(decl) ||
-      !isa<FunctionDecl, VarDecl, BindingDecl, TagDecl, TemplateDecl, TypedefNameDecl>(decl))
+      !isa<FunctionDecl, VarDecl, BindingDecl, TagDecl, TemplateDecl, TypedefNameDecl,
+           IndirectFieldDecl>(decl))
     return false;
   const Decl *first = decl.getCanonicalDecl();
   auto place = ByPlace.find(first->getLocation());

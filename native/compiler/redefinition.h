@@ -12,7 +12,6 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringSet.h"
 
-#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,10 +25,12 @@ class IdentifierInfo;
 class LangOptions;
 class NamedDecl;
 class NamespaceDecl;
+class RecordDecl;
 class Sema;
 class SourceManager;
 class TagDecl;
 class VarDecl;
+class VarTemplateSpecializationDecl;
 } // namespace clang
 
 namespace farside {
@@ -39,8 +40,10 @@ namespace farside {
 struct DeclarationId {
   enum Part : unsigned {
     whole,
-    body, ///< of a function, so that the new definition is of the same function
-    macro ///< no declaration but a macro; `index` is where in the cell its name is defined
+    body,     ///< of a function, so that the new definition is of the same function
+    macro,    ///< no declaration but a macro; `index` is where in the cell its name is defined
+    again,    ///< of a function that an earlier cell hid: it is not hidden but found again
+    arguments ///< the default arguments of a function
   };
 
   unsigned cell = 0;
@@ -60,9 +63,6 @@ struct DeclarationId {
 /// in `struct [[gnu::abi_tag("cell7")]] S`, or where names are not mangled by an assembler name.
 class Redefinitions {
 public:
-  /// Gives the symbol of a function, as Clang's code generator knows it.
-  std::function<std::string(const clang::NamedDecl &)> SymbolOf;
-
   /// Hides earlier declarations before a cell, in `file`, is parsed.
   void begin(clang::Sema &sema, unsigned cell, clang::FileID file,
              llvm::ArrayRef<DeclarationId> hidden);
@@ -72,6 +72,12 @@ public:
   void defineType(clang::TagDecl &tag);
   /// The same for a type, a closure for one, that may be local to a function.
   void completeLocalType(clang::TagDecl &tag);
+  /// Gives what is made of a variable template, whose partial specialisation a cell has defined
+  /// again, symbols before they are asked for.
+  void instantiate(clang::VarTemplateSpecializationDecl &made) const;
+  /// Takes note of a variable whose instantiation the cell may have asked for, of which Clang makes
+  /// no declaration.
+  void noteInstance(clang::VarDecl &variable);
   /// Makes the instances once more of the members of templates that the cell defines again.
   void makeInstances();
   /// Takes note of an earlier declaration that Clang holds against the cell. Clang takes two places
@@ -104,8 +110,14 @@ private:
   };
 
   void add(clang::NamedDecl &decl);
+  void note(clang::NamedDecl &decl);
+  void visitFields(const clang::RecordDecl &record, const clang::DeclContext &scope);
   void visit(clang::Decl &decl);
   void hide(clang::NamedDecl &decl);
+  void show(clang::FunctionDecl &function);
+  bool askFor(const clang::FunctionDecl &old, const clang::NamedDecl &decl);
+  static void forgetArguments(clang::FunctionDecl &function);
+  bool hasSymbolOfInline(const clang::NamedDecl &decl) const;
   void hideMacro(const DeclarationId &id);
   std::optional<DeclarationId> earlierMacro(const clang::IdentifierInfo &name) const;
   void remove(clang::NamedDecl &decl);
@@ -144,8 +156,10 @@ private:
   std::vector<Hidden> HiddenNow;
   /// What this and earlier cells took from name lookup, by name.
   llvm::DenseMap<clang::DeclarationName, std::vector<const clang::NamedDecl *>> HiddenBefore;
+  std::set<const clang::Decl *> Shown;            // functions that are found again, in this cell
   std::vector<clang::NamedDecl *> HiddenSpaces;   // namespaces whose names mean something else now
   std::vector<clang::ClassTemplateDecl *> Tagged; // see forgetSpecialisation
+  std::set<const clang::Decl *> Respecialised;    // variable templates
   std::set<DeclarationId> Clashes;
   clang::SourceLocation Call;                // that is ambiguous
   std::vector<DeclarationId> Candidates;     // of this call

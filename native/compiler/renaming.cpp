@@ -27,9 +27,10 @@ NamedDecl *symbolOwner(NamedDecl &decl) {
   return &decl;
 }
 
-/// In its mangled name nothing but the template and the arguments can have a tag.
-void renameSpecialisation(VarTemplateSpecializationDecl &variable, unsigned cell) {
-  if (variable.hasAttr<AsmLabelAttr>())
+/// For a variable in whose mangled name it can have no tag itself: of what is made of a template
+/// the template and the arguments can, of a union without a name nothing.
+void giveLabel(VarDecl &variable, unsigned cell) {
+  if (variable.hasAttr<AsmLabelAttr>() || isa<VarTemplatePartialSpecializationDecl>(variable))
     return;
   ASTContext &ast = variable.getASTContext();
   std::string symbol = ASTNameGenerator(ast).getName(&variable);
@@ -104,23 +105,6 @@ void setSymbol(FunctionDecl &function, const std::string &symbol) {
     function.addAttr(AsmLabelAttr::CreateImplicit(function.getASTContext(), symbol));
 }
 
-/// Whether a label can stand for all symbols of a function, and a tag in its name does no harm and
-/// is seen: Clang takes the name of what was made of a function template from the template.
-bool canHaveTagWithin(const FunctionDecl &function) {
-  return function.getASTContext().getLangOpts().CPlusPlus && !function.isMain() &&
-         !function.getPrimaryTemplate() && !isa<CXXConstructorDecl, CXXDestructorDecl>(function);
-}
-
-/// The symbol of a function or of one that it takes the place of; empty where that is not known. In
-/// it what has no name may have a number that the code generator alone knows, which must not be
-/// asked about another function of that symbol: it would take the two for one defined twice.
-std::string symbolOfSame(const FunctionDecl &old, const FunctionDecl &function, SymbolOf symbolOf) {
-  std::string symbol = ASTNameGenerator(old.getASTContext()).getName(&old);
-  if (!llvm::StringRef(symbol).contains("$_"))
-    return symbol;
-  return old.getCanonicalDecl() == function.getCanonicalDecl() ? symbolOf(old) : "";
-}
-
 void renameStatics(FunctionDecl &function, unsigned cell) {
   unsigned serial = 0;
   for (Decl *decl : function.decls())
@@ -134,7 +118,9 @@ void giveOwnSymbols(NamedDecl &decl, unsigned cell) {
   if (auto *binding = dyn_cast<BindingDecl>(&decl); binding && binding->getHoldingVar())
     renameSymbols(*binding->getHoldingVar(), cell);
   if (auto *special = dyn_cast<VarTemplateSpecializationDecl>(&decl))
-    renameSpecialisation(*special, cell);
+    giveLabel(*special, cell);
+  else if (auto *field = dyn_cast<IndirectFieldDecl>(&decl); field && field->getVarDecl())
+    giveLabel(*field->getVarDecl(), cell);
   else if (NamedDecl *owner = symbolOwner(decl)) {
     dropInherited(*owner);
     renameSymbols(*owner, cell);
@@ -157,40 +143,29 @@ void giveInstanceNewSymbols(VarDecl &instance, unsigned cell) {
   }
 }
 
-void takeSymbolOf(FunctionDecl &function, const FunctionDecl &old, SymbolOf symbolOf) {
+void takeSymbolOf(FunctionDecl &function, const FunctionDecl &old) {
   if (old.getCanonicalDecl() == function.getCanonicalDecl() || function.isTemplated() ||
       isa<CXXDeductionGuideDecl>(function))
     return;
-  if (std::string symbol = symbolOfSame(old, function, symbolOf); !symbol.empty())
+  // What has no name may have a number in the symbol that the code generator alone knows. That must
+  // not be asked about another function of that symbol: it would take the two for one defined
+  // twice.
+  std::string symbol = ASTNameGenerator(old.getASTContext()).getName(&old);
+  if (!llvm::StringRef(symbol).contains("$_"))
     setSymbol(function, symbol);
 }
 
-void renameWithin(FunctionDecl &function, const FunctionDecl &old, unsigned cell,
-                  SymbolOf symbolOf) {
+void renameWithin(FunctionDecl &function, const FunctionDecl &old, unsigned cell) {
   // What is named after a template are its instances.
   if (function.isTemplated() || isa<CXXDeductionGuideDecl>(function))
     return;
-  if (!canHaveTagWithin(function)) {
-    takeSymbolOf(function, old, symbolOf);
-    return renameStatics(function, cell);
-  }
-  // Clang names what is local after the first declaration.
-  FunctionDecl &first = *function.getCanonicalDecl();
-  std::string ofOld = symbolOfSame(old, function, symbolOf);
-  std::string ofFirst = symbolOfSame(first, function, symbolOf);
-  if (ofOld.empty())
-    return;
-  setSymbol(function, ofOld);
-  setSymbol(first, ofFirst);
-  first.dropAttr<AbiTagAttr>();
-  addTag(first, cell);
+  takeSymbolOf(function, old);
+  renameStatics(function, cell);
 }
 
 void renameLocalType(TagDecl &tag, const FunctionDecl &function, const FunctionDecl &old,
                      unsigned cell) {
-  // Whether a function has the type of the old is not known before its result is.
-  bool known = !function.getReturnType()->isUndeducedType();
-  if (function.isTemplated() || (known && canHaveTagWithin(function)))
+  if (function.isTemplated())
     return;
   auto *record = dyn_cast<CXXRecordDecl>(&tag);
   if (record && record->isLambda()) {

@@ -1,10 +1,6 @@
 // Symbols of what a cell defines again, told from those of what earlier cells defined.
 #pragma once
 
-#include "llvm/ADT/STLFunctionalExtras.h"
-
-#include <string>
-
 namespace clang {
 class FunctionDecl;
 class NamedDecl;
@@ -23,18 +19,14 @@ void giveMemberNewSymbol(clang::VarDecl &member, unsigned cell);
 /// The same for what was made of a template's, which has a guard of its initialiser besides.
 void giveInstanceNewSymbols(clang::VarDecl &instance, unsigned cell);
 
-/// Gives the symbol of a function; empty for what has none.
-using SymbolOf = llvm::function_ref<std::string(const clang::NamedDecl &)>;
-
 /// Gives a declaration the symbol of a function that it stands for but that Clang takes for
 /// another.
-void takeSymbolOf(clang::FunctionDecl &function, const clang::FunctionDecl &old, SymbolOf symbolOf);
+void takeSymbolOf(clang::FunctionDecl &function, const clang::FunctionDecl &old);
 
 /// Leaves a function that is defined again the symbols of the old, but gives what is local to the
-/// new body, such as its static variables and closures, symbols with a tag of the cell. Types that
-/// are local to constructors and destructors, which have several symbols, need renameLocalType.
-void renameWithin(clang::FunctionDecl &function, const clang::FunctionDecl &old, unsigned cell,
-                  SymbolOf symbolOf);
+/// new body, such as its static variables and closures, symbols of the cell; see renameLocalType
+/// for types that are local to it.
+void renameWithin(clang::FunctionDecl &function, const clang::FunctionDecl &old, unsigned cell);
 
 /// Gives a type that is local to such a body, and all that has its name within its own, symbols
 /// that nothing in the bodies of the `old` function has. To be called once, when the type is

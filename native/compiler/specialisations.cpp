@@ -31,9 +31,13 @@ struct PartialClasses : SetOf<ClassTemplateDecl, ClassTemplatePartialSpecializat
 struct Variables : SetOf<VarTemplateDecl, VarTemplateSpecializationDecl> {
   friend type open(Variables);
 };
+struct PartialVariables : SetOf<VarTemplateDecl, VarTemplatePartialSpecializationDecl> {
+  friend type open(PartialVariables);
+};
 template struct Opened<Classes, &ClassTemplateDecl::getSpecializations>;
 template struct Opened<PartialClasses, &ClassTemplateDecl::getPartialSpecializations>;
 template struct Opened<Variables, &VarTemplateDecl::getSpecializations>;
+template struct Opened<PartialVariables, &VarTemplateDecl::getPartialSpecializations>;
 
 template <class T, class Keep> void keepOnly(llvm::FoldingSetVector<T> &set, Keep keep) {
   std::vector<T *> kept;
@@ -48,12 +52,10 @@ template <class T, class Keep> void keepOnly(llvm::FoldingSetVector<T> &set, Kee
 }
 
 /// Whether `other` is the specialisation itself or an instantiation of it.
-bool comesFrom(const ClassTemplateSpecializationDecl &other,
-               const ClassTemplateSpecializationDecl &decl) {
+template <class Partial, class Special> bool comesFrom(const Special &other, const Special &decl) {
   if (other.getCanonicalDecl() == decl.getCanonicalDecl())
     return true;
-  auto from = other.getSpecializedTemplateOrPartial();
-  auto *source = dyn_cast<ClassTemplatePartialSpecializationDecl *>(from);
+  auto *source = dyn_cast<Partial *>(other.getSpecializedTemplateOrPartial());
   return source && source->getCanonicalDecl() == decl.getCanonicalDecl();
 }
 
@@ -109,8 +111,7 @@ bool isSpecialisation(const NamedDecl &decl) {
   if (const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl))
     return record->isExplicitSpecialization();
   const auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl);
-  return variable && variable->isExplicitSpecialization() &&
-         !isa<VarTemplatePartialSpecializationDecl>(decl);
+  return variable && variable->isExplicitSpecialization();
 }
 
 static bool isAskedFor(TemplateSpecializationKind kind) {
@@ -132,7 +133,7 @@ ClassTemplateDecl *forgetSpecialisation(Sema &sema, NamedDecl &decl, unsigned ce
     using Partial = ClassTemplatePartialSpecializationDecl;
     ClassTemplateDecl *of = record->getSpecializedTemplate();
     keepOnly((of->*open(Classes()))(), [&](const ClassTemplateSpecializationDecl &each) {
-      return !comesFrom(each, *record);
+      return !comesFrom<Partial>(each, *record);
     });
     keepOnly((of->*open(PartialClasses()))(), [&](const Partial &each) {
       return each.getCanonicalDecl() != record->getCanonicalDecl();
@@ -140,8 +141,12 @@ ClassTemplateDecl *forgetSpecialisation(Sema &sema, NamedDecl &decl, unsigned ce
     return &declareWithTag(sema.getASTContext(), *of, cell);
   }
   if (auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl)) {
+    using Partial = VarTemplatePartialSpecializationDecl;
     VarTemplateDecl *of = variable->getSpecializedTemplate();
     keepOnly((of->*open(Variables()))(), [&](const VarTemplateSpecializationDecl &each) {
+      return !comesFrom<Partial>(each, *variable);
+    });
+    keepOnly((of->*open(PartialVariables()))(), [&](const Partial &each) {
       return each.getCanonicalDecl() != variable->getCanonicalDecl();
     });
   }
@@ -163,8 +168,8 @@ void forgetInstantiation(Decl &decl) {
     forgetMembers(*record);
   } else if (auto *function = dyn_cast<FunctionDecl>(&decl)) {
     function->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
-  } else if (auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&decl)) {
-    variable->setSpecializationKind(TSK_ImplicitInstantiation);
+  } else if (auto *variable = dyn_cast<VarDecl>(&decl)) {
+    variable->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
   }
 }
 
@@ -183,15 +188,33 @@ void forgetBody(FunctionDecl &function) {
     info->setPointOfInstantiation({});
 }
 
-std::vector<VarDecl *> instancesOf(const VarDecl &member) {
-  const auto *record = cast<CXXRecordDecl>(member.getDeclContext());
-  const auto *partial = dyn_cast<ClassTemplatePartialSpecializationDecl>(record);
+std::vector<CXXRecordDecl *> madeOf(const CXXRecordDecl &record) {
+  const auto *partial = dyn_cast<ClassTemplatePartialSpecializationDecl>(&record);
   ClassTemplateDecl *of =
-      partial ? partial->getSpecializedTemplate() : record->getDescribedClassTemplate();
+      partial ? partial->getSpecializedTemplate() : record.getDescribedClassTemplate();
+  std::vector<CXXRecordDecl *> made;
+  if (of)
+    llvm::append_range(made, of->specializations());
+  const auto *outer = dyn_cast<CXXRecordDecl>(record.getDeclContext());
+  if (!outer || !outer->isDependentContext())
+    return made;
+  for (const CXXRecordDecl *each : madeOf(*outer))
+    for (NamedDecl *member : each->lookup(record.getDeclName()))
+      if (auto *inner = dyn_cast<CXXRecordDecl>(member)) {
+        const CXXRecordDecl *from = inner->getInstantiatedFromMemberClass();
+        if (from && from->getCanonicalDecl() == record.getCanonicalDecl())
+          made.push_back(inner);
+      } else if (auto *pattern = dyn_cast<ClassTemplateDecl>(member); pattern && of) {
+        const ClassTemplateDecl *from = pattern->getInstantiatedFromMemberTemplate();
+        if (from && from->getCanonicalDecl() == of->getCanonicalDecl())
+          llvm::append_range(made, pattern->specializations());
+      }
+  return made;
+}
+
+std::vector<VarDecl *> instancesOf(const VarDecl &member) {
   std::vector<VarDecl *> found;
-  if (!of) // a class within a template
-    return found;
-  for (ClassTemplateSpecializationDecl *special : of->specializations())
+  for (CXXRecordDecl *special : madeOf(*cast<CXXRecordDecl>(member.getDeclContext())))
     for (NamedDecl *each : special->lookup(member.getDeclName()))
       if (auto *variable = dyn_cast<VarDecl>(each)) {
         const VarDecl *from = variable->getInstantiatedFromStaticDataMember();
@@ -205,7 +228,9 @@ std::vector<VarDecl *> instancesOf(const VarDecl &member) {
 void forgetDefinition(VarDecl &member) {
   member.setInit(nullptr);
   member.setLexicalDeclContext(member.getDeclContext());
-  member.getMemberSpecializationInfo()->setPointOfInstantiation({});
+  MemberSpecializationInfo *info = member.getMemberSpecializationInfo();
+  info->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
+  info->setPointOfInstantiation({});
 }
 
 SourceLocation instantiatedAt(const NamedDecl &decl) {

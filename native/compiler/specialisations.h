@@ -6,6 +6,7 @@
 #include <vector>
 
 namespace clang {
+class CXXRecordDecl;
 class ClassTemplateDecl;
 class Decl;
 class FunctionDecl;
@@ -16,8 +17,7 @@ class VarDecl;
 
 namespace farside {
 
-/// Whether this is an explicit or partial specialisation of a class template, or an explicit one of
-/// a variable template.
+/// Whether this is an explicit or partial specialisation of a class or variable template.
 bool isSpecialisation(const clang::NamedDecl &decl);
 
 /// Whether this is an instantiation that a cell has asked for, as with `template struct S<int>;`.
@@ -42,6 +42,9 @@ bool isInstanceOf(const clang::FunctionDecl &function, const clang::FunctionDecl
 
 /// Makes Clang forget that it has made the body of such a function.
 void forgetBody(clang::FunctionDecl &function);
+
+/// What was made of a class template, of a partial specialisation, or of a class within one.
+std::vector<clang::CXXRecordDecl *> madeOf(const clang::CXXRecordDecl &record);
 
 /// What was made of a static data member of a template.
 std::vector<clang::VarDecl *> instancesOf(const clang::VarDecl &member);

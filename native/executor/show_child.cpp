@@ -100,10 +100,11 @@ std::string showInChild(TreeMemory &memory, const std::function<void()> &show) {
   pid_t child = forkUnseen(countThreads());
   int why = errno;
   if (child == 0) {
-    becomeChild(memory, before);
+    // Said first: another thread may have held a lock of libc's at the fork that is never let go.
     pid_t self = ::getpid();
     if (::write(writing.get(), &self, sizeof self) != static_cast<ssize_t>(sizeof self))
       ::_exit(1);
+    becomeChild(memory, before);
     show();
     memory.Done.store(1);
     ::_exit(0);

@@ -108,6 +108,91 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"f()": "3", "g()": "3", "h()": "3"},
     ),
     (
+        "ret type of a template and back",
+        [
+            "template <class T> int f(T) { return 1; } int f2(auto) { return 1; }",
+            "int g() { return f(1) + f2(1); }",
+            "template <class T> double f(T) { return 2.5; } double f2(auto) { return 2.5; }",
+            "double h() { return f(1) + f2(1); } auto p = &f<int>;",
+            "template <class T> int f(T) { return 3; } int f2(auto) { return 4; }",
+        ],
+        {"f(1) * 10 + f2(1)": "34", "g()": "2", "h() + p(1)": "7.5000000", "f('a')": "3"},
+    ),
+    (
+        "templates whose results exclude each other",
+        [
+            "#include <type_traits>\ntemplate <class T> std::enable_if_t<sizeof(T) == 1, int> f(T)"
+            " { return 1; }",
+            "template <class T> std::enable_if_t<sizeof(T) != 1, int> f(T) { return 2; }",
+        ],
+        {"f('a') * 10 + f(1)": "12"},
+    ),
+    (
+        "ret types of inline, internal, weak and used functions in turn",
+        [
+            line.replace("KIND", kind).replace("gf(", f"g{name}(").replace(" f(", f" {name}(")
+            for name, kind in (
+                ("i", "[[gnu::noinline]] inline"),
+                ("s", "[[gnu::noinline]] static"),
+                ("w", "[[gnu::weak]]"),
+                ("u", "[[gnu::used, gnu::noinline]] inline"),
+                ("v", "[[gnu::used, gnu::noinline]] static"),
+            )
+            for line in (
+                "KIND int f(int a = 1) { static int n = 0; return n += a; }",
+                "int gf() { return f(); }",
+                "KIND double f(int a = 2) { return a; }",
+                "KIND int f(int a = 4) { static int n = 20; return n += a; }",
+                "KIND int f(int a = 5) { static int n = 30; return n += a; }",
+            )
+        ],
+        {f"{name}() * 100 + g{name}()": "3536" for name in "iswuv"},
+    ),
+    (
+        "several ret types in turn",
+        [
+            "int f() { return 1; }",
+            "long f() { return 2; }",
+            "long g() { return f(); }",
+            "double f() { return 3; }",
+            "long f() { return 4; }",
+            "long h() { return f() * 10; }",
+            "int f() { return 5; }",
+            "long f() { return 6; }",
+        ],
+        {"g() + h()": "66"},
+    ),
+    (
+        "function that comes back after something else had the name",
+        [
+            "[[gnu::weak]] int f() { return 1; } int h() noexcept { return 2; }",
+            "int gf() { return f(); } int gh() { return h(); }",
+            "enum E { f = 3 }; struct P { int a, b; }; auto [h, i] = P{4, 5};",
+            "[[gnu::weak]] int f() { return 6; } int h() noexcept { return 7; }",
+        ],
+        {"f() * 10 + h()": "67", "gf() * 10 + gh()": "67"},
+    ),
+    (
+        "not constexpr, constexpr and not again",
+        [
+            "int f() { static int n = 1; return n; }",
+            "constexpr int f() { return 2; }",
+            "int two = f();",
+            "int f() { static int n = 3; return n; }",
+        ],
+        {"two * 10 + f()": "23"},
+    ),
+    (
+        "default arguments given again",
+        [
+            "int f(int a, int b = 1); int f(int a, int b) { return a * 10 + b; }",
+            "int g() { return f(1); }",
+            "int f(int a, int b = 2) { return a * 100 + b; }",
+            "int f(int a = 3, int b = 4);",
+        ],
+        {"f()": "304", "g()": "101"},
+    ),
+    (
         "overload",
         ["int f(int) { return 1; } int f(double) { return 2; }", "int f(int) { return 3; }"],
         {"f(1)": "3", "f(1.0)": "2"},
@@ -407,6 +492,33 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"v<int>": "3", "old()": "2", "v<char>": "'\\x01'"},
     ),
     (
+        "partial spec of a variable",
+        [
+            "template <class T> int v = 1; template <class T> int v<T *> = 2;",
+            "int &old() { return v<int *>; } int first = v<int *>;",
+            "template <class T> int v<T *> = 3;",
+            "int second = v<int *>++;",
+            "template <class T> int v<T *> = 5;",
+        ],
+        {"first * 10 + second": "23", "v<int *> * 10 + old()": "52", "v<char *> + v<int>": "6"},
+    ),
+    (
+        "function that templates have as an argument",
+        [
+            "int f() { static int n = 1; return n; }",
+            "template <auto *F> int call() { return F(); }"
+            "template <auto *F> struct G { static inline int n = F();"
+            " static int c() { return F(); } };",
+            "int first = call<&f>() + G<&f>::n + G<&f>::c();",
+            *(
+                f"int f() {{ static int n = {n}; struct L {{ int a = 1; }};"
+                " auto l = [] { return L().a; }; return n + l(); }"
+                for n in (20, 30)
+            ),
+        ],
+        {"call<&f>() + G<&f>::c()": "62", "G<&f>::n": "1"},
+    ),
+    (
         "static member",
         [
             "struct S { static int n; int get() { return n; } }; int S::n = 1;",
@@ -446,6 +558,60 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
             "S<int>::n++;",
         ],
         {"S<int>::s + S<char>::s + S<long>::s": '"bbb"', "S<int>::n * 10 + old()": "31"},
+    ),
+    (
+        "static member of a class within a template",
+        [
+            "template <class T> struct S { struct I { static T n; };"
+            " template <class U> struct J { static U n; }; };"
+            "template <class T> T S<T>::I::n = 1;"
+            "template <class T> template <class U> U S<T>::J<U>::n = 2;",
+            "int &old() { return S<int>::I::n; } int first = S<int>::J<int>::n;",
+            "template <class T> T S<T>::I::n = 3;"
+            "template <class T> template <class U> U S<T>::J<U>::n = 4;",
+        ],
+        {"S<int>::I::n * 10 + S<int>::J<int>::n": "34", "old()": "1", "S<char>::I::n + 0": "3"},
+    ),
+    (
+        "types defined outside of their class",
+        [
+            "struct S { struct In; enum E : int; enum class F; In *p; int f(); };",
+            "struct S::In { int a = 1; int g(); static int n; }; int S::In::g() { return a; }"
+            "int S::In::n = 2; enum S::E : int { A = 3 }; enum class S::F { B = 4 };"
+            "int S::f() { return p->a; }",
+            "S s; s.p = new S::In; S::In old; int first = old.g() + S::In::n + S::A;",
+            "struct S::In { double b = 8; int a = 5; int g(); static int n; };"
+            "int S::In::g() { return a; } int S::In::n = 6;"
+            "enum S::E : int { A = 7 }; enum class S::F { B = 8 };",
+        ],
+        {
+            "old.g() * 100 + s.f() * 10 + first": "116",
+            "S::In().g() * 10 + S::In::n": "56",
+            "S::A * 10 + (int)S::F::B": "78",
+        },
+    ),
+    (
+        "types defined outside of their class template",
+        [
+            "template <class T> struct S { struct In; enum class E; T f(); In *p = nullptr; };",
+            "template <class T> struct S<T>::In { T a = 1; }; template <class T> enum class"
+            " S<T>::E { A = 2 }; template <class T> T S<T>::f() { return In().a; }",
+            "S<int>::In old; int first = S<int>().f() + (int)S<int>::E::A;",
+            "template <class T> struct S<T>::In { T b = 0, a = 4; };",
+            "template <class T> enum class S<T>::E { B, A = 5 };"
+            "template <class T> T S<T>::f() { return In().a; }",
+        ],
+        {
+            "old.a": "1",
+            "S<int>::In().a * 10 + (int)S<int>::E::A": "45",
+            "S<long>::In().a * 10 + (long)S<long>::E::A": "45",
+            "S<int>().f() + S<long>().f()": "8",
+        },
+    ),
+    (
+        "class defined outside of its namespace",
+        ["namespace n { struct X; }", *(f"struct n::X {{ int a = {i}; }};" for i in (1, 2, 3))],
+        {"n::X().a": "3"},
     ),
     (
         "class local to a constructor, without a name",
@@ -498,6 +664,35 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"S<int>().f() + f(2)": "3"},
     ),
     (
+        "instantiation of a variable asked for",
+        [
+            "template <class T> T v = 1; template <class T> struct S { static T n; T f(); };"
+            "template <class T> T S<T>::n = 2; template <class T> T S<T>::f() { return n; }",
+            *(2 * ["template int v<int>; template int S<int>::n;"]),
+            "template <class T> T v = 3; template <class T> T S<T>::n = 4;",
+            *(2 * ["template int v<int>; template int S<int>::n;"]),
+        ],
+        {"v<int> * 100 + S<int>::n * 10 + S<int>().f()": "344"},
+    ),
+    (
+        "union without a name",
+        [
+            "static union { int a = 1; double b; struct { int c; }; };"
+            "namespace n { static union { int a = 7; }; }",
+            "int &old = a; int &old_of_n() { return n::a; }",
+            "static union { int a = 2; double b; struct { int c; }; };"
+            "namespace n { static union { int a = 8; }; }",
+            "a += 1;",
+            "int b = 9;",
+        ],
+        {"old * 100 + a * 10 + b": "139", "old_of_n() * 10 + n::a": "78", "c": "3"},
+    ),
+    (
+        "union without a name and back",
+        ["static union { int a = 1; };", "int a = 2;", "static union { int a = 3; };"],
+        {"a": "3"},
+    ),
+    (
         "friend with a body",
         2 * ["struct S { friend int f(int a) { return a + 1; } }; int f(int);"],
         {"f(2)": "3"},
@@ -517,6 +712,17 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
             "W(char) -> W<long>;",
         ],
         {"sizeof(W('a'))": "8"},
+    ),
+    (
+        "guide that is a template",
+        [
+            "template <class T> struct W { T t; W(...) {} }; template <class T> W(T *) -> W<T>;",
+            "W first((int *)0);",
+            "template <class T> W(T *) -> W<T *>;",
+            "W second((int *)0);",
+            "template <class T> W(T *) -> W<T>;",
+        ],
+        {"sizeof(first) * 100 + sizeof(second) * 10 + sizeof(W((int *)0))": "484"},
     ),
     (
         "macro for a name",

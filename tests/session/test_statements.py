@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farside.errors import CompileError
+from farside.errors import CompileError, CompilerCrashed
 from farside.session import Session
 
 from .conftest import NewSession, run_all, shown
@@ -186,6 +186,29 @@ def test_a_return_outside_all_functions_is_one_error(session: Session, marked: s
     column = len(before) - (before.rfind("\n") + 1)
     assert (errors[0].line, errors[0].column) == (line + 1, column + 1)
     assert shown(session.run("[] { return 4; }()")) == "4"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("namespace n { x = 3; }", "a type specifier is required for all declarations"),
+        ("namespace n { int k; (k); }", "a type specifier is required for all declarations"),
+        ("namespace n::m [[deprecated]] { if (x) x = 3; }", "expected unqualified-id"),
+        ("inline namespace n { namespace { { x = 3; } } }", "expected unqualified-id"),
+        ("namespace n { namespace m { return 1; } }", "'return' outside a function"),
+        ("namespace n { int f() = delete; { co_return; } }", "expected unqualified-id"),
+        ('extern "C" { x = 3; }', "a type specifier is required for all declarations"),
+        ('extern "C" x = 3;', "a type specifier is required for all declarations"),
+        ('extern "C++" { namespace n { else; } }', "expected unqualified-id"),
+        ("#define OPEN namespace n {\nOPEN break; }", "expected unqualified-id"),
+    ],
+)
+def test_no_statement_stands_in_a_namespace(session: Session, code: str, message: str) -> None:
+    session.run("int x = 1;")
+    with pytest.raises(CompileError, match=message) as caught:
+        session.run(code)
+    assert not isinstance(caught.value, CompilerCrashed)
+    assert shown(session.run("namespace n { int f() { return x; } } x = 4; n::f()")) == "4"
 
 
 def test_a_return_out_of_a_macro_outside_all_functions(session: Session) -> None:

@@ -56,7 +56,8 @@ class DeclarationId(NamedTuple):
         cell: the cell's number.
         number: which of its declarations, as the compiler counts them.
         part: 0 for all of it, 1 for the body of a function; 2 for a macro, whose number is
-            the place of its definition in the cell.
+            the place of its definition in the cell; 3 for a function that is not to be hidden
+            but known again; 4 for its default arguments.
     """
 
     cell: int

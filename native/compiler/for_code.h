@@ -1,4 +1,4 @@
-// How far Clang's code generator goes to find out that an expression is a constant.
+// What language options hold while code is generated.
 #pragma once
 
 #include "clang/Basic/LangOptions.h"
@@ -7,7 +7,8 @@
 
 namespace farside {
 
-/// While it lives, evaluations of constants give up after few steps.
+/// While it lives, evaluations of constants give up after few steps, and there are more cells to
+/// come.
 ///
 /// For code generation: what has to be a constant, Clang has found the value of when it checked the
 /// program, with all the steps that the language options grant. The code generator asks beyond that
@@ -15,15 +16,23 @@ namespace farside {
 /// lambda is `constexpr` unless it says otherwise, and so are the functions of the library that
 /// calls it (any function, since C++23), it would run a thread's endless loop until the limit of a
 /// million steps, once for every function between the thread's first and the lambda.
-class FewerSteps {
+///
+/// Whether more is to come, the parser is told otherwise for a while (CellParser::watch). The code
+/// generator remembers what another module may need again.
+class ForCode {
 public:
-  explicit FewerSteps(clang::LangOptions &language)
-      : Language(language), Granted(language.ConstexprStepLimit) {
+  explicit ForCode(clang::LangOptions &language)
+      : Language(language), Granted(language.ConstexprStepLimit),
+        Continues(language.IncrementalExtensions) {
     Language.ConstexprStepLimit = std::min(Granted, Limit);
+    Language.IncrementalExtensions = true;
   }
-  FewerSteps(const FewerSteps &) = delete;
-  FewerSteps &operator=(const FewerSteps &) = delete;
-  ~FewerSteps() { Language.ConstexprStepLimit = Granted; }
+  ForCode(const ForCode &) = delete;
+  ForCode &operator=(const ForCode &) = delete;
+  ~ForCode() {
+    Language.ConstexprStepLimit = Granted;
+    Language.IncrementalExtensions = Continues;
+  }
 
 private:
   /// Enough for tables of a thousand elements; an endless loop costs some milliseconds.
@@ -31,6 +40,7 @@ private:
 
   clang::LangOptions &Language;
   unsigned Granted;
+  bool Continues;
 };
 
 } // namespace farside
