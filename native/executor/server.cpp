@@ -32,7 +32,7 @@ void Server::serveAnew(Connection connection) {
 Error Server::takeSnapshot() {
   if (::gettid() != MainThread || Depth != 1)
     return Error("snapshot: only between the cells");
-  UniqueFd socket = takePassed();
+  UniqueFd socket = ForSnapshot ? std::move(ForSnapshot) : takePassed();
   if (!socket)
     return Error("snapshot: no descriptor came with the request");
   Snapshot snapshot(std::move(socket));
@@ -88,8 +88,7 @@ std::optional<Frame> Server::takeLeft() {
     return std::nullopt;
   Frame frame = std::move(*found);
   ForMainThread.erase(found);
-  if (frame.Descriptor)
-    Passed = std::move(frame.Descriptor);
+  ForSnapshot = std::move(frame.Descriptor);
   return frame;
 }
 
@@ -148,7 +147,10 @@ void Server::handle(Frame frame, bool onMainThread, std::unique_lock<std::mutex>
     if (found == Waiting.end())
       return end(1);
     found->second->Result.emplace(frame.payload());
-    found->second->Descriptor = std::move(frame.Descriptor);
+    // The kernel may hand several messages over at once, with the descriptor of a later one.
+    if (frame.Descriptor)
+      (found->second->TakesDescriptor ? found->second->Descriptor : Passed) =
+          std::move(frame.Descriptor);
     Waiting.erase(found);
     return Changed.notify_all();
   }
@@ -222,6 +224,7 @@ void Server::send(Opcode opcode, uint64_t sequenceNumber, uint64_t tag, std::str
 
 WrapperResult Server::dispatch(uint64_t tag, std::string_view arguments, UniqueFd *descriptor) {
   Pending pending;
+  pending.TakesDescriptor = descriptor != nullptr;
   uint64_t sequenceNumber = 0;
   {
     std::lock_guard lock(Mutex);

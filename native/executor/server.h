@@ -80,6 +80,7 @@ private:
   struct Pending {
     std::optional<std::string> Result;
     UniqueFd Descriptor;
+    bool TakesDescriptor = false;
   };
 
   std::optional<Frame> takeLeft();
@@ -103,7 +104,8 @@ private:
   /// What another thread read, in the order in which it came, and requests for a snapshot that were
   /// read while a call ran, as it called the near side itself. These have their descriptors.
   std::deque<Frame> ForMainThread;
-  UniqueFd Passed; // the descriptor that came last and was not used yet
+  UniqueFd ForSnapshot; // of the request that is being served, where it was left to this thread
+  UniqueFd Passed;      // the descriptor that came last and was not used yet
   uint64_t NextSequenceNumber = 0;
   bool SomeoneReads = false;
   bool MainThreadComes = false; // to look at what is left to it, before any of the program's code
