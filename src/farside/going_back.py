@@ -163,6 +163,8 @@ class GoingBack:
         """
         from farside.recovery.file import SessionFile
 
+        if "\0" in path:
+            raise OptionError(f"{path!r} cannot name a file")
         with self._exclusive():
             if self._file is not None and self._file.path == os.path.realpath(path):
                 return f"the session is kept in {path} already"

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from farside.calls import caller
 from farside.errors import ArgumentMismatch, Crashed, ValueGone
 from farside.result.value import Value
 from farside.session import Session
-from tests.session.conftest import NewSession, end_between_cells, shown
+from tests.session.conftest import NewSession, end_between_cells, end_snapshot, shown
 
 
 def test_a_class_that_is_defined_again(session: Session) -> None:
@@ -53,6 +54,20 @@ def test_a_program_that_is_killed_between_calls(session: Session) -> None:
     end_between_cells(session, session.worker_pid)
     assert session.fn.next() == 3
     assert any("made again" in each for each in session.run("0").notices)
+
+
+def test_calls_since_the_state_before_the_newest(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest may never have come to be, if the program had ended when it was asked for."""
+    monkeypatch.setattr(caller, "_PAUSE", 0.0)  # a state is kept before each call
+    session.run("int n = 0; int next() { return ++n; }")
+    assert [session.fn.next() for _ in range(3)] == [1, 2, 3]
+    newest = session._execution._kept.newest
+    assert newest is not None
+    end_between_cells(session, session.worker_pid)
+    end_snapshot(newest.snapshot)
+    assert session.fn.next() == 4
 
 
 def test_a_checkpoint_is_of_what_calls_have_left(session: Session) -> None:

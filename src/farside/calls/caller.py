@@ -106,9 +106,10 @@ class Stub(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A call that was made since the last kept state; no bytes if it cannot be made again.
+    """A call that was made since the last kept state, or the one before; None if not again.
 
-    `cell` is the newest at that time: calls do not mix with cells that are run again.
+    `cell` is the newest at that time: calls do not mix with cells that are run again. `after` is
+    the number of the state that was the last to be kept.
     """
 
     stub: Stub
@@ -116,6 +117,7 @@ class Made(NamedTuple):
     seconds: float
     cell: int
     threw: str
+    after: int
 
 
 def _of_argument(callee: str, index: int, error: ArgumentMismatch) -> ArgumentMismatch:
@@ -331,7 +333,7 @@ class Calls:
         again = None if beside or called_back != self.callbacks.made else payload
         cell = self._rescue.journal.last_cell
         took = outcome.nanoseconds * 1e-9
-        self._since.append(Made(stub, again, took, cell, outcome.exception_type))
+        self._since.append(Made(stub, again, took, cell, outcome.exception_type, self._states))
         return outcome
 
     def _send(self, stub: Stub, payload: bytes, beside: int) -> RunOutcome:
@@ -586,20 +588,26 @@ class Calls:
     def _keep_state(self) -> None:
         """Keep the state before a call where that is due."""
         execution = self._execution
-        if execution.calls.states_kept != self._states:
-            self._states = execution.calls.states_kept
-            self._since.clear()
-            self._kept_at = monotonic()
-        if not self._since:
+        self._note_state()
+        if not self._since or self._since[-1].after != self._states:
             pass
         elif monotonic() - self._kept_at >= _PAUSE or len(self._since) >= _MOST_AGAIN:
             execution.settle()
             if execution.calls.states_kept != self._states:
                 self._rescue.note()
-                self._states = execution.calls.states_kept
-                self._since.clear()
-                self._kept_at = monotonic()
+                self._note_state()
         execution.calls.unsettled = True
+
+    def _note_state(self) -> None:
+        """Forget the calls before the last kept state but one.
+
+        The last may never come to be: its process is asked for, and the program may have ended.
+        """
+        before, kept = self._states, self._execution.calls.states_kept
+        if kept != before:
+            self._states = kept
+            self._since = [each for each in self._since if each.after >= before]
+            self._kept_at = monotonic()
 
     def make_again(self, error: FarsideError) -> None:
         """After the program went back to a kept state: make the calls since then again.
@@ -607,10 +615,8 @@ class Calls:
         Args:
             error: what is being raised; is given a sentence where calls are lost.
         """
-        since, self._since = self._since, []
-        if self._execution.calls.states_kept != self._states:
-            since.clear()  # a state was kept after them
         state = self._execution.calls.went_back
+        since, self._since = [each for each in self._since if each.after >= (state or 0)], []
         self._alive = {name: at for name, at in self._alive.items() if at < (state or 0)}
         self._states = self._execution.calls.states_kept
         self._kept_at = monotonic()
@@ -626,7 +632,8 @@ class Calls:
         self._output.take()
         lost = since[done:]
         self._execution.calls.unsettled = bool(done)
-        self._since = since[:done] if self._execution.usable else []
+        if self._execution.usable:
+            self._since = [each._replace(after=self._states) for each in since[:done]]
         if done:
             calls = "1 call" if done == 1 else f"{done} calls"
             error.recovery = (

@@ -2,7 +2,8 @@
 
 A state is known by the number of images that the program had: states are taken one after the
 other, and going back to one ends all that came later, so each number means one state. Of several
-with the same number the newest counts (a library was loaded in between, or ``main`` has run).
+with the same number the newest counts (a library was loaded in between, or ``main`` has run), and
+the one before it if the newest is not there.
 
 The newest is what a crash goes back to and always kept. The others serve ``%undo``: many of the
 last few cells, fewer the older they are, so that the gaps grow with age. A pinned one is kept.
@@ -52,9 +53,11 @@ class KeptStates(Generic[S]):
 
     def add(self, state: S) -> None:
         """Keep a new state, and forget another where there are too many."""
-        last = self.newest
-        if last is not None and last.images == state.images and not last.pins:
-            self.remove(last)
+        # The last stays for the time being: the new one does not come to be if the program has
+        # ended, which is known later.
+        for replaced in self._states[-2:-1]:
+            if replaced.images == state.images and not replaced.pins:
+                self.remove(replaced)
         self._states.append(state)
         free = [each for each in self._states if not each.pins]
         if len(free) > self._limit:
