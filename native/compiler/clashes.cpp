@@ -8,6 +8,7 @@
 #include "clang/AST/ASTContext.h"
 #include "clang/AST/DeclTemplate.h"
 #include "clang/Basic/AllDiagnostics.h"
+#include "clang/Basic/CharInfo.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Lex/Lexer.h"
 #include "clang/Lex/MacroInfo.h"
@@ -73,6 +74,28 @@ bool differInResult(Sema &sema, const NamedDecl &before, const NamedDecl &now) {
                                              Sema::TPL_TemplateMatch);
 }
 
+/// The text of a function template up to its body, without white space.
+std::string headOf(const Sema &sema, const FunctionTemplateDecl &decl) {
+  const Stmt *body = decl.getTemplatedDecl()->getBody();
+  SourceLocation end = body ? body->getBeginLoc() : decl.getEndLoc();
+  std::string text = Lexer::getSourceText(CharSourceRange::getCharRange(decl.getBeginLoc(), end),
+                                          sema.getSourceManager(), sema.getLangOpts())
+                         .str();
+  llvm::erase_if(text, [](char each) { return clang::isWhitespace(each); });
+  return text;
+}
+
+/// Whether two function templates are two although their text is the same: what it refers to, such
+/// as a concept, has been defined again since.
+bool haveSameHead(const Sema &sema, const NamedDecl &before, const NamedDecl &now) {
+  const auto *old = dyn_cast<FunctionTemplateDecl>(&before);
+  const auto *other = dyn_cast<FunctionTemplateDecl>(&now);
+  if (!old || !other || old->getCanonicalDecl() == other->getCanonicalDecl())
+    return false;
+  std::string head = headOf(sema, *old);
+  return !head.empty() && head == headOf(sema, *other);
+}
+
 /// Whether the default arguments of a function can be given again. What is made of a template has
 /// those of the template.
 bool canLoseArguments(const NamedDecl &decl) {
@@ -91,6 +114,8 @@ bool areWrittenAlike(Sema &sema, const NamedDecl &before, const NamedDecl &now) 
       !old->getDeclContext()->getRedeclContext()->Equals(
           function->getDeclContext()->getRedeclContext()))
     return false;
+  if (haveSameHead(sema, before, now))
+    return true;
   // Types of one name that are local to two functions are two.
   auto isLocal = [](const TagDecl &tag) { return tag.getParentFunctionOrMethod() != nullptr; };
   bool differ = false;

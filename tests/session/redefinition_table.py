@@ -802,4 +802,25 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         ],
         {"w.t": "4"},
     ),
+    (
+        "constrained template",
+        [
+            "template<class T> concept Num = sizeof(T) > 1;",
+            "template<Num T> int of(T) { return 1; } int ab(Num auto x) { return x; }",
+            "template<class T> concept Num = sizeof(T) > 2;",
+            "template<Num T> int of(T) { return 2; } int ab(Num auto x) { return x; }",
+        ],
+        {"of(1) * 10 + ab(3)": "23"},
+    ),
+    (
+        "template with a result that may not exist",
+        [
+            "template<bool> struct On {}; template<> struct On<true> { using type = int; };"
+            " template<class T> struct Is { static constexpr bool value = true; };",
+            "template<class T> typename On<Is<T>::value>::type of(T) { return 1; }",
+            "template<class T> struct Is { static constexpr bool value = sizeof(T) > 1; };",
+            "template<class T> typename On<Is<T>::value>::type of(T) { return 2; }",
+        ],
+        {"of(1)": "2"},
+    ),
 ]

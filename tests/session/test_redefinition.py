@@ -245,10 +245,19 @@ def test_an_error_before_a_value_is_an_error(session: Session) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["S z = s;", "S *p = &s;", "s = S();", "g(s)", "k(vs)", "h(vs, S())", "W(S()).m(s)"],
+    [
+        "S z = s;",
+        "S *p = &s;",
+        "p = new S;",
+        "s = S();",
+        "g(s)",
+        "k(vs)",
+        "h(vs, S())",
+        "W(S()).m(s)",
+    ],
 )
 def test_an_object_of_the_old_class_is_said_to_be_one(session: Session, code: str) -> None:
-    session.run("#include <vector>\nstruct S {}; S s; std::vector<S> vs(1);")
+    session.run("#include <vector>\nstruct S {}; S s; S *p = &s; std::vector<S> vs(1);")
     session.run(
         "struct S { int b; }; int g(const S &) { return 1; } int k(std::vector<S>) { return 1; }"
         "template <class T> int h(std::vector<T>, T) { return 1; }"

@@ -25,6 +25,7 @@ _RESET = "\x1b[0m"
 # What Clang says of two types that only their names have in common, each way of quoting them.
 _TWO_TYPES = (
     r"from '(?:const )?([^']+?)(?: &&?)?' to '(?:const )?([^']+?)(?: &&?)?'"
+    r"|to '(?:const )?([^']+?)(?: [*&]+)?' from '(?:const )?([^']+?)(?: [*&]+)?'"
     r"|of type '([^']+)' with an [lrx]value of type '([^']+)'"
     r"|\('([^']+)' vs\. '([^']+)'\)"
 )
