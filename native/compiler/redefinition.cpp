@@ -436,6 +436,14 @@ void Redefinitions::completeLocalType(TagDecl &tag) {
     renameLocalType(tag, *function, *cast<FunctionDecl>(hidden->decl), Cell);
 }
 
+/// Whether two declarations are specialisations of a function template for other arguments.
+static bool areTwoInstances(const NamedDecl &before, const NamedDecl &now) {
+  const auto *old = dyn_cast<FunctionDecl>(&before);
+  const auto *function = dyn_cast<FunctionDecl>(&now);
+  return old && function && old->isFunctionTemplateSpecialization() &&
+         function->isFunctionTemplateSpecialization() && !haveOneSymbol(before, now);
+}
+
 void Redefinitions::keepApart(NamedDecl &decl) {
   for (ClassTemplateDecl *tagged : Tagged)
     standUnder(*tagged, decl);
@@ -452,7 +460,7 @@ void Redefinitions::keepApart(NamedDecl &decl) {
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
   for (const Hidden &hidden : HiddenNow) {
     if (hidden.name != decl.getDeclName() || !hidden.context->Equals(context) ||
-        areOverloads(*hidden.decl, decl))
+        areOverloads(*hidden.decl, decl) || areTwoInstances(*hidden.decl, decl))
       continue;
     return becomeSameOrNew(decl, hidden.decl);
   }

@@ -823,4 +823,13 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         ],
         {"of(1)": "2"},
     ),
+    (
+        "two specialisations in one cell",
+        [
+            "template<class T> T p(int) { return 0; }",
+            "template<> int p<int>(int) { return 1; } template<> char p<char>(int) { return 2; }",
+            "template<> int p<int>(int) { return 10; } template<> char p<char>(int) { return 20; }",
+        ],
+        {"p<int>(1) + p<char>(1)": "30"},
+    ),
 ]
