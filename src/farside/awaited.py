@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from farside.errors import UndefinedSymbols
     from farside.frontend.cell import Declared
-    from farside.link import LinkedImage
+    from farside.link import Definition, LinkedImage
     from farside.object import ObjectFile
+    from farside.orc.jitdylib import JitDylib
 
 _CLASSES = frozenset(("class", "struct", "union", "class template"))
 _UNDEFINED = (
@@ -105,24 +106,22 @@ class Awaited:
             if places.pop(image, None) is not None and not places:
                 del self._places[key]
 
-    def ended_by(
-        self, image: LinkedImage, dylib: str, is_defined: Callable[[str], bool]
-    ) -> list[tuple[int, int]]:
+    def ended_by(self, image: LinkedImage, dylib: JitDylib[Definition]) -> list[tuple[int, int]]:
         """Return (address, definition) of the stand-ins that an image's definitions end.
+
+        Those of a name that is defined already lead to that definition.
 
         Args:
             image: is to be committed.
-            dylib: the name of its JITDylib.
-            is_defined: tells whether a name has a definition in it already, to which the stand-ins
-                lead.
+            dylib: its JITDylib.
         """
         if not self._places:
             return []
         return [
             (address, definition.address)
             for name, definition in image.defined.items()
-            if definition.callable and not is_defined(name)
-            for address in self._places.get((dylib, name), {}).values()
+            if definition.callable and name not in dylib
+            for address in self._places.get((dylib.name, name), {}).values()
         ]
 
 

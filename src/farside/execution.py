@@ -320,9 +320,7 @@ class ExecutionSession:
                 *copies,
                 *self._platform.actions_of(image, dylib.header),
                 *self._platform.redirect(image, earlier_of(image, dylib, self._redefines)),
-                *self._platform.jumps(
-                    self._awaited.ended_by(image, dylib.name, lambda name: name in dylib)
-                ),
+                *self._platform.jumps(self._awaited.ended_by(image, dylib)),
             ],
             dlupdate=dylib.header if run and (image.init_ranges or image.fini_ranges) else 0,
             passing=run and is_passing(image),

@@ -82,7 +82,7 @@ _MACHINES = {
 _EHDR = Struct("<16sHHIQQQIHHHHHH")
 _SHDR = Struct("<IIQQQQIIQQ")
 _SYM = Struct("<IBBHQQ")
-_RELA = Struct("<QIIq")  # r_info's low half is the type, its high half the symbol
+RELA = Struct("<QIIq")  # r_info's low half is the type, its high half the symbol
 _WORD = Struct("<I")
 _CHDR = Struct("<IIQQ")
 
@@ -239,7 +239,7 @@ class ObjectFile:
             return []
         found: list[tuple[int, int, int, int]] = []
         for offset, size in tables:
-            found += _RELA.iter_unpack(self.data[offset : offset + size])
+            found += RELA.iter_unpack(self.data[offset : offset + size])
         return found
 
     def other_sections(self) -> Iterator[ObjectSection]:

@@ -7,6 +7,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from farside.object.elf import (
+    RELA,
     SHF_ALLOC,
     SHF_EXECINSTR,
     SHT_INIT_ARRAY,
@@ -29,7 +30,6 @@ STAND_INS: Final = "functions without a definition"
 
 _FUNCTION: Final = b"\x0f\x0b".ljust(16, b"\xcc")  # ud2; a jump to the definition has room
 _TEXT, _EH_FRAME = 1, 2
-_RELA = Struct("<QIIq")
 _R_X86_64_PC32: Final = 2
 _R_X86_64_PLT32: Final = 4
 # LSB, "Exception Frames": version 1, augmentation "zR", factors 1 and -8, return address in 16,
@@ -46,18 +46,17 @@ def stand_in(names: Sequence[str]) -> ObjectFile:
     """
     code = _FUNCTION * len(names)
     frames = _CIE + _FDE.pack(_FDE.size - 4, len(_CIE) + 4, 0, len(code), 0)
-    relocation = _RELA.pack(len(_CIE) + 8, _R_X86_64_PC32, 1, 0)
+    relocation = RELA.pack(len(_CIE) + 8, _R_X86_64_PC32, 1, 0)
     at = len(code), len(code) + len(frames)
-    loaded = SHF_ALLOC
     return ObjectFile(
         STAND_INS,
         memoryview(code + frames + relocation),
         sections={
             _TEXT: ObjectSection(
-                _TEXT, ".text", SHT_PROGBITS, loaded | SHF_EXECINSTR, 0, len(code), 16, 0, 0
+                _TEXT, ".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, 0, len(code), 16, 0, 0
             ),
             _EH_FRAME: ObjectSection(
-                _EH_FRAME, ".eh_frame", SHT_PROGBITS, loaded, at[0], len(frames), 8, 0, 0
+                _EH_FRAME, ".eh_frame", SHT_PROGBITS, SHF_ALLOC, at[0], len(frames), 8, 0, 0
             ),
         },
         symbols=[
@@ -71,7 +70,7 @@ def stand_in(names: Sequence[str]) -> ObjectFile:
             ),
         ],
         groups=(),
-        relocations={_EH_FRAME: [(at[1], _RELA.size)]},
+        relocations={_EH_FRAME: [(at[1], RELA.size)]},
         headers=(0, 0),
         names=Strings(STAND_INS, b"", 0, 0),
     )
