@@ -1,10 +1,11 @@
 # The commands of this project. Each sets up what it needs first (scripts/setup), which costs next to
 # nothing when there is nothing to do.
 
-.PHONY: repl test far-sides far-side-table chaos bench bench-more count format lint clean setup setup-test
+.PHONY: repl test far-sides far-side-table chaos bench bench-more branches count format lint clean setup setup-test
 .DEFAULT_GOAL := repl
 
 VENV := .venv/bin
+PYTHON := src tests bench native scripts/count-branches
 CPP := git ls-files -z '*.cpp' '*.h' '*.hpp'
 
 setup:
@@ -54,15 +55,19 @@ bench-more: setup-test
 	  echo "== $$script"; $(VENV)/python $$script || exit; \
 	done
 
+# How often the compiler's branches are taken, by which its code is laid out: for another LLVM
+branches: setup-test
+	PYTHONPATH=.:native/compiler/layout $(VENV)/python scripts/count-branches
+
 format: setup-test
-	$(VENV)/ruff format src tests bench
-	$(VENV)/ruff check --fix src tests bench
+	$(VENV)/ruff format $(PYTHON)
+	$(VENV)/ruff check --fix $(PYTHON)
 	$(CPP) | xargs -0r clang-format-22 -i
 
 lint: setup-test
-	$(VENV)/ruff format --check src tests bench
+	$(VENV)/ruff format --check $(PYTHON)
 	$(CPP) | xargs -0r clang-format-22 --dry-run -Werror
-	$(VENV)/ruff check src tests bench
+	$(VENV)/ruff check $(PYTHON)
 	$(VENV)/mypy
 
 clean:
