@@ -311,7 +311,7 @@ class Console:
         elif isinstance(command, commands.Restore):
             self._notices(self.session.restore(command.name))
         elif isinstance(command, commands.History):
-            self._out.write("".join([_past_line(past) for past in self.session.history()]))
+            self._out.write("".join([past_line(past) for past in self.session.history()]))
             self._out.flush()
         elif isinstance(command, commands.Save):
             self.notice(self.session.save(command.path))
@@ -361,8 +361,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.2f} µs"
 
 
-def _past_line(past: Past) -> str:
-    """One cell of the history, on one line."""
+def past_line(past: Past) -> str:
+    """Return one cell of the history, on one line."""
     lines = past.code.strip().splitlines() or [""]
     code = lines[0] if len(lines) == 1 else f"{lines[0]} …"
     if len(code) > _SHOWN:
