@@ -285,6 +285,8 @@ bool ShowBodies::fillLibrary(Expr *out, Expr *value) {
     run("__farside_leaf", {out, kind(FARSIDE_VALUE_COMPLEX), addressOf(value),
                            size(static_cast<uint64_t>(C.getTypeSizeInChars(type).getQuantity()))});
     return true;
+  case Library::ndspan:
+    return simple("grid");
   case Library::observed:
     return fillObserved(out, value, record);
   case Library::iterator:

@@ -140,6 +140,23 @@ template <class T, unsigned G> void locked_or_none(void *out, T &value) {
 template <class T> void numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
   __farside_numbers(out, kind, value.data(), bytes, (size)value.size(), inner);
 }
+template <class T> void grid_numbers(void *out, T &value, unsigned kind, size bytes) {
+  char inner[24 * T::rank()]; // a size has 20 digits at most
+  char *end = inner;
+  for (size i = 1; i < T::rank(); ++i) {
+    size rest = value.extent(i);
+    char digits[20];
+    size number = 0;
+    do
+      digits[number++] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    while (number)
+      *end++ = digits[--number];
+    *end++ = ',';
+  }
+  end[end == inner ? 0 : -1] = 0;
+  __farside_numbers(out, kind, value.data(), bytes, value.extent(0), inner);
+}
 template <class T> void listed_numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
   __farside_numbers(out, kind, value.begin(), bytes, (size)value.size(), inner);
 }
@@ -463,6 +480,12 @@ template <class T, unsigned G> void extents(void *out, T &value) {
   }
   __farside_close(out);
 }
+template <class T, class... I> auto cell(T &value, int, I... at) -> decltype(value.accessor().access(value.data_handle(), value.mapping()(at...))) {
+  return value.accessor().access(value.data_handle(), value.mapping()(at...));
+}
+template <class T, class... I> auto cell(T &value, long, I... at) -> decltype(value(at...)) {
+  return value(at...);
+}
 template <size N> struct axis {
   template <class T, unsigned G, class... I> static void walk(void *out, T &value, I... at) {
     size number = value.extent(sizeof...(at));
@@ -475,7 +498,7 @@ template <size N> struct axis {
 };
 template <> struct axis<0> {
   template <class T, unsigned G, class... I> static void walk(void *out, T &value, I... at) {
-    auto &&found = value.accessor().access(value.data_handle(), value.mapping()(at...));
+    auto &&found = __farside::cell(value, 0, at...);
     __farside::show<typename bare<decltype(found)>::type, G>(out, found);
   }
 };

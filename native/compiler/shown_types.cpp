@@ -240,8 +240,11 @@ Library libraryClass(const CXXRecordDecl &record) {
     if (const auto *space = dyn_cast<NamespaceDecl>(scope))
       standard = space->isStdNamespace() || standard;
   llvm::StringRef name = record.getIdentifier() ? record.getName() : "";
-  if (!standard)
+  if (!standard) {
+    if (record.getQualifiedNameAsString() == "farside::ndspan")
+      return Library::ndspan;
     return name == "__normal_iterator" ? Library::iterator : Library::none;
+  }
   if (const auto *outer = dyn_cast<CXXRecordDecl>(record.getDeclContext());
       outer && name == "reference" && outer->getIdentifier() && outer->getName() == "bitset")
     return Library::bitReference;

@@ -106,6 +106,28 @@ def test_a_buffer_is_seen_by_both_sides(session: Session) -> None:
     assert near[1] == 20
 
 
+def test_a_buffer_of_dimensions_is_nested(session: Session) -> None:
+    session.share("table", np.arange(6, dtype=np.float32).reshape(2, 3))
+    value = session.run("table").value
+    assert value is not None
+    assert value.text == "{ { 0.0f, 1.0f, 2.0f }, { 3.0f, 4.0f, 5.0f } }"
+    found = session.eval("table")
+    assert isinstance(found, np.ndarray)
+    assert (found.shape, found.dtype, found[1, 2]) == ((2, 3), np.float32, 5)
+    large = session.share("large", np.arange(60_000, dtype=complex).reshape(3, 20, 1000))
+    assert np.array_equal(session.eval("large"), large)  # type: ignore[arg-type]
+    session.share("none", np.zeros((2, 0, 3), "i2"))
+    assert session.eval("none").shape == (2, 0, 3)  # type: ignore[attr-defined]
+    pair = session.eval("std::make_pair(1, table)")
+    assert pair[1].shape == (2, 3)  # type: ignore[index]
+    session.run(
+        'std::string words[2] = {"a", "b"}; farside::ndspan<std::string, 2> w(words, {1, 2});'
+    )
+    assert session.eval("w") == [["a", "b"]]
+    session.run("template <class T> T same(T x) { return x; }")
+    assert session.fn.same(np.ones((2, 3, 4))).shape == (2, 3, 4)
+
+
 def test_a_buffer_outlives_the_program(new_session: NewSession) -> None:
     session = new_session(snapshots=0)
     near = session.share("far", np.arange(3))
