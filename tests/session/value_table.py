@@ -324,6 +324,12 @@ VOCABULARY: list[Row] = [
     ("std::any{}", "std::any", "no value"),
     ("std::function<int(int)>{function}", "std::function<int (int)>", "(int (*)(int)) @@"),
     ("std::function<void()>{}", "std::function<void ()>", "empty"),
+    ("std::function<void()>{[] {}}", "std::function<void ()>", "((lambda)) @@"),
+    (
+        "std::tuple<std::u16string, std::wstring_view>{}",
+        "std::tuple<std::u16string, std::wstring_view>",
+        '{ u"", L"" }',
+    ),
     ("owner", "std::unique_ptr<int> &", "@ -> 5"),
     ("no_owner", "std::unique_ptr<int> &", "0x0"),
     ("std::make_shared<Point>()", "std::shared_ptr<Point>", "@ -> { x = 1, y = 2.5000000 }"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from farside.result.kinds import ValueKind as Kind
 from farside.result.living import living
-from farside.result.text import without_cells
+from farside.result.type_names import written_type
 from farside.result.value import Value
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def given(values: Sequence[tuple[int, bytes]], blocks: Blocks | None) -> list[An
         if kind == _POINTER and len(data) == 8 and found:
             found[-1] = living(found[-1], int.from_bytes(data, "little"))
         elif kind == _STRING:  # only a type is given in this way
-            found.append(Value(without_cells(data.decode(errors="replace")), Kind.OBJECT, "", None))
+            found.append(Value(written_type(data.decode(errors="replace")), Kind.OBJECT, "", None))
         else:
             found.append(python_of(kind, data, blocks))
     return found

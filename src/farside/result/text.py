@@ -22,9 +22,6 @@ _ESCAPES = {
 _CODECS = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}
 
 
-_CELL = re.compile(r"\[abi:cell\d+\]")
-
-
 def escape(char: str, quote: str) -> str:
     """Return one character as it would be written in a literal between `quote`s."""
     if char == quote:
@@ -105,11 +102,6 @@ def on_one_line(text: str, width: int) -> str:
     """Return a text of which `width` characters are shown, without line ends and indentation."""
     line = re.sub(r"\s*\n\s*", " ", text)
     return line if len(line) <= width else f"{line[: width - 1]}…"
-
-
-def without_cells(name: str) -> str:
-    """Return the name of a type without the tags that tell what is defined again from the old."""
-    return _CELL.sub("", name)
 
 
 def _escaped(text: str) -> str:
