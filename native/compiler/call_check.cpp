@@ -260,7 +260,7 @@ private:
   void check(const Expr &argument) {
     const CXXRecordDecl *type = argument.getType()->getAsCXXRecordDecl();
     std::string name = type != nullptr ? type->getQualifiedNameAsString() : "";
-    if (name == "farside::wire::Flexible")
+    if (name == "farside::wire::Flexible" || name == "farside::wire::FlexibleRecord")
       warn(argument, "a template takes this");
     if (name == "farside::wire::Array" || name == "farside::wire::NdArray")
       warn(argument, "a template takes this array");

@@ -177,3 +177,22 @@ def test_objects_of_a_class_that_was_defined_again_are_named(session: Session) -
         session.fn.taken(old)
     with pytest.raises(ArgumentMismatch, match="there are two types K: a class was defined again"):
         session.fn.take(session.eval("made"))
+
+
+def test_arrays_within_other_values_have_a_type(session: Session) -> None:
+    session.run("#include <vector>\ntemplate <class T> T same(T x) { return x; }")
+    session.run(
+        "std::vector<std::vector<float>> floats(std::vector<std::vector<float>> v) { return v; }"
+    )
+    for given in (array("i", [1, 2]), memoryview(array("i", [1, 2])), numpy.array([1, 2], "i4")):
+        alone, listed = session.fn.same(given), session.fn.same([given, given])
+        keyed, paired = session.fn.same({"k": given}), session.fn.same((1, given))
+        for found in (alone, listed[1], keyed["k"], paired[1]):
+            assert isinstance(found, numpy.ndarray)
+            assert (found.dtype, found.tolist()) == ("int32", [1, 2])
+        assert [each.tolist() for each in session.fn.floats([given, given])] == [[1, 2], [1, 2]]
+    assert session.fn.same([numpy.eye(2)])[0][1].tolist() == [0, 1]
+    assert session.fn.same([bytearray(b"ab")])[0].tolist() == [97, 98]
+    assert session.fn.same([b"ab"]) == ["ab"]
+    with pytest.raises(ArgumentMismatch, match="give its text, as a str"):
+        session.fn.same(array("u", "ab"))

@@ -16,6 +16,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farside.calls.copies import Copy
+from farside.calls.records import holds_record, is_record
 from farside.calls.wire import (
     DATE,
     DURATION,
@@ -158,6 +159,7 @@ _ULONG = (_raw("unsigned long", "unsigned long"),)
 _DOUBLE = (_raw("double", "double"),)
 
 FLEXIBLE = Form("farside::wire::Flexible @(#, farside::wire::skip(__fs_in));", "@")
+_RECORD = Form("farside::wire::FlexibleRecord @(#, farside::wire::skip(__fs_in));", "@")
 
 SCALARS: dict[str, tuple[Form, ...]] = {
     "?": _BOOL,
@@ -293,15 +295,8 @@ def describe(value: object) -> Argument:
         return _plain("p", (_PATH, _STRING, TEXT_POINTER, FLEXIBLE), value, type(value).__name__)
     if isinstance(value, CppObject):
         return _copy(value)
-    if isinstance(value, Mapping | Sequence | AbstractSet):
-        found = cpp_type(value)
-        forms = (
-            (FLEXIBLE,)
-            if found is None
-            else (tagged(found.text, found.headers), FLEXIBLE._replace(headers=found.headers))
-        )
-        key = f"<{'' if found is None else found.text}>"
-        return _plain(key, forms, value, type(value).__name__)
+    if isinstance(value, Mapping | Sequence | AbstractSet) or is_record(value):
+        return _container(value)
     if callable(value):
         return _plain("f", (_FUNCTION, _CALLABLE), value, "callable")
     if isinstance(value, int | float):  # a subclass, such as an enumeration of Python's
@@ -335,6 +330,19 @@ def _copy(value: CppObject) -> Argument:
     return Argument(f"{{{copy.bodies[-1]}}}", forms, encode, kind)
 
 
+def _container(value: object) -> Argument:
+    """Return what holds other values, as the type that it has in C++ or what is asked for."""
+    found = cpp_type(value)
+    records = holds_record(value)
+    if found is None:  # empty, perhaps, and so of whatever it is asked for
+        forms = (_RECORD,) if records else (FLEXIBLE, _RECORD)
+    else:
+        asked = (_RECORD if records else FLEXIBLE)._replace(headers=found.headers)
+        forms = (tagged(found.text, found.headers), asked)
+    key = f"<{'' if found is None else found.text}{'{}' if records else ''}>"
+    return _plain(key, forms, value, type(value).__name__)
+
+
 def _headers_for(values: list[object]) -> tuple[str, ...]:
     found = [cpp_type(each) for each in values]
     return tuple(sorted({name for each in found if each is not None for name in each.headers}))
@@ -345,7 +353,7 @@ def _never(_: Encoder) -> None:
 
 
 def _plain(key: str, forms: tuple[Form, ...], value: object, said: str) -> Argument:
-    exact = forms[-1] if forms[-1].declare == FLEXIBLE.declare and len(forms) > 1 else None
+    exact = next((each for each in forms[1:] if each.declare == FLEXIBLE.declare), None)
     return Argument(key, forms, lambda encoder: encoder.value(value), said, exact=exact)
 
 
@@ -529,6 +537,9 @@ def cpp_type(value: object, depth: int = 0) -> CppType | None:
         return CppType("std::string", ("string",))
     if isinstance(value, PathLike):
         return CppType("std::filesystem::path", ("filesystem",))
+    if isinstance(value, CppObject):
+        named = _is_type(value.__cpp_type__) and "(" not in value.__cpp_type__
+        return CppType(value.__cpp_type__) if named else None
     if (when := moment(value)) is not None:
         return CppType(_OF_MOMENTS[when[0]], _CHRONO)
     if isinstance(value, tuple):
@@ -541,7 +552,18 @@ def cpp_type(value: object, depth: int = 0) -> CppType | None:
         return _made("std::set", "set", [common(value, depth)])
     if isinstance(value, list):
         return _made("std::vector", "vector", [common(value, depth)])
-    return None
+    if isinstance(value, bytes):
+        return CppType("std::string", ("string",))
+    view = array_of(value)
+    return None if view is None or not view.ndim else _vectors(view)
+
+
+def _vectors(view: memoryview) -> CppType:
+    """Return what owns the elements of an array: within other values no span is given."""
+    made = CppType(elements_of(view).type, _headers_of(view))
+    for _ in range(view.ndim):
+        made = CppType(f"std::vector<{made.text}>", tuple(sorted({*made.headers, "vector"})))
+    return made
 
 
 def _made(template: str, header: str, parts: Sequence[CppType | None]) -> CppType | None:

@@ -41,6 +41,7 @@ _FORWARDED = "a template hands this on"
 _KEPT_NUMBER = "a template takes a number for what it is"
 _OBJECTS = ("@", "*", "#")  # the keys of such begin with these
 _WIRE = "farside::wire::"
+_UNREAD = re.compile(r"undefined template 'farside::wire::Read<(.*)>'\Z")
 _WIRE_ARRAY = re.compile(r"\bwire::(?:Nd)?Array<")
 _VALUES = re.compile(r"farside::(?:wire::(?!cut|Forwarded)|Callable\b)")
 # Types that are no name of a call in C++: of several words, and pointers.
@@ -62,7 +63,7 @@ _ALIVE = (
     "farside::wire::Alive{__fs_given} + [&]() __attribute__((nodebug)) -> decltype(auto) { return"
 )
 _FLEXIBLE_TYPE = re.compile(
-    r"'(?:const )?(?:farside::)?(?:wire::)?(?:Flexible|Function|Callable)'"
+    r"'(?:const )?(?:farside::)?(?:wire::)?(?:Flexible(?:Record)?|Function|Callable)'"
     r"((?: to '[^\n]*' for (\d+)\w\w argument)?)"
 )
 _QUOTED = re.compile(r"'([^']+)'")
@@ -458,6 +459,15 @@ def refusal(
     if _REFERENCE in first.message:
         reason = first.message[first.message.index(_REFERENCE) :]
         return ArgumentMismatch(f"{call}: {reason}", callee, (), tuple(diagnostics))
+    if inside and (unread := _UNREAD.search(first.message)):
+        return ArgumentMismatch(
+            f"{call}: no value of Python's becomes {unread.group(1)}: a class would have to be an"
+            " aggregate of public members, all of its own and none of a union; make it in the"
+            " program, with session.new",
+            callee,
+            (),
+            tuple(diagnostics),
+        )
     if _WIRE in first.message:
         return ArgumentMismatch(
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"
