@@ -54,6 +54,43 @@ def test_objects_live_on(session: Session) -> None:
         session.fn.total(unnamed, one)
 
 
+def test_objects_of_types_without_a_name(session: Session) -> None:
+    session.run(
+        "auto twice = [](int x) { return 2 * x; };"
+        "struct { int q = 5; int more() { return ++q; } } unnamed;"
+        "template <class F> int apply(F &&f) { return f(21); }"
+    )
+    twice = session.new("decltype(twice)", session.eval("twice"))
+    unnamed = session.new("decltype(unnamed)")
+    assert (session.of(unnamed).more(), session.eval(f"{unnamed}.q")) == (6, 6)
+    assert (session.fn.apply(twice), session.eval(f"{twice}(4)")) == (42, 8)
+    session.run("auto twice = [](int x) { return x + x + 1; };")
+    with pytest.raises(ValueGone, match="is gone"):
+        session.fn.apply(twice)
+    assert session.fn.apply(session.new("decltype(twice)", session.eval("twice"))) == 43
+    assert session.of(unnamed).more() == 7
+    with pytest.raises(CallError, match=r'session.new\("decltype\(name\)"'):
+        session.new("decltype([] {})")
+
+
+def test_an_object_is_not_moved_unasked(session: Session) -> None:
+    session.run(
+        "#include <memory>\nint take(std::unique_ptr<int> p, int n) { return *p + n; }"
+        "struct Once { Once() = default; Once(Once &&) = default; };"
+        "int rvalue(Once &&) { return 1; } int plain(Once) { return 1; }"
+    )
+    one = session.new("std::make_unique<int>", 3)
+    with pytest.raises(ArgumentMismatch) as told:
+        session.fn.take(one, 4)
+    assert 'session.eval(f"take(std::move({value}), …)")' in str(told.value)
+    assert session.eval(f"take(std::move({one}), 4)") == 7
+    once = session.new("Once")
+    for name in ("rvalue", "plain"):
+        with pytest.raises(ArgumentMismatch) as told:
+            session.call(name, once)
+        assert f'session.eval(f"{name}(std::move({{value}}))")' in str(told.value)
+
+
 def test_objects_are_made_in_place(session: Session) -> None:
     session.run(
         "#include <mutex>\nstruct Bare { int a; Bare(int a) : a(a) {} Bare(const Bare &) = delete; };"

@@ -411,7 +411,10 @@ def _alive(value: Value) -> Argument:
     declare = f"auto *@ = reinterpret_cast<{kind} *>(__fs_in.raw<unsigned long>());"
     encode = address.to_bytes(8, "little")
     return Argument(
-        f"*{kind}", (Form(declare, "(*@)"),), lambda encoder: encoder.parts.append(encode), kind
+        f"*{kind}",
+        (Form(declare, "(*@)"),),
+        lambda encoder: encoder.parts.append(encode),
+        value.type,
     )
 
 

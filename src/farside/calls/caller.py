@@ -78,6 +78,7 @@ _MOST_AGAIN = 10_000
 _PATIENCE = 10  # times what a call took, and a second, for making it again
 _PLAIN = frozenset(("variable", "function"))  # whose declaration changes no type
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_VARIABLE_TYPE = "decltype("  # in the names of objects: farside/result/living.py
 _FUNCTION = "farside::wire::Function"
 _RETURNED = "what a Python callable returned"  # of native/include/farside/call_callables.h
 _ARGUMENT_ERROR = "farside::ArgumentError"
@@ -226,7 +227,7 @@ class Calls:
         if outcome.exception:
             self._note_kept(described, arguments, outcome)
             raise self._exception(stub, outcome)
-        found = given(outcome.values, self._blocks())
+        found = given(outcome.values, self._blocks(), callee)
         self._take_back_arguments(described, arguments, found)
         return self._noted(found[0])
 
@@ -512,7 +513,7 @@ class Calls:
                 accepted = accepted or accepted_arrays
                 if accepted is not None:
                     return *accepted, None  # only the library knows how
-                error = refusal(callee, said, compiled.diagnostics, text, file)
+                error = refusal(callee, described, compiled.diagnostics, text, file)
                 for each in described:
                     if each.key.startswith("@"):
                         gone = self._names.why_gone(each.key[1:])
@@ -565,23 +566,27 @@ class Calls:
 
     def declared(self, compiled: CompiledCell, code: str) -> None:
         """Forget the stubs that a new cell may have made wrong: those whose names it declares."""
-        if not self._stubs or not (compiled.declared or "#" in code or "using" in code):
+        changes = compiled.declared or "#" in code or "using" in code
+        if not changes or not (self._stubs or self._alive):
             return
+        declared = {word for each in compiled.declared for word in _WORD.findall(each.name)}
+        for name in [name for name in self._alive if _VARIABLE_TYPE in name]:
+            if not declared.isdisjoint(_WORD.findall(name)):
+                del self._alive[name]  # the variable may be of another type now
         if "#" in code or "using" in code or "namespace" in code:
             self._stubs.clear()
             return
         if any(each.kind not in _PLAIN for each in compiled.declared):
             # What a name in an argument's type or of a member means may be another thing now.
             self._stubs.clear()
-            classes = {word for each in compiled.declared for word in _WORD.findall(each.name)}
             for name in list(self._alive):
-                if not classes.isdisjoint(_WORD.findall(name)):
+                if not declared.isdisjoint(_WORD.findall(name)):
                     del self._alive[name]
             return
-        names = {each.name.rsplit("::", 1)[-1] for each in compiled.declared}
-        names |= {word for name in names for word in _WORD.findall(name)}
-        for key in [key for key, stub in self._stubs.items() if not names.isdisjoint(stub.words)]:
-            del self._stubs[key]
+        for key, stub in list(self._stubs.items()):
+            of_variables = _WORD.findall(key[1]) if _VARIABLE_TYPE in key[1] else ()
+            if not declared.isdisjoint((*stub.words, *of_variables)):
+                del self._stubs[key]
 
     # ------------------------------------------------------------------ states
 

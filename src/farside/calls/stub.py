@@ -40,6 +40,8 @@ _FLOATS = ("float", "double", "long double")
 _FORWARDED = "a template hands this on"
 _KEPT_NUMBER = "a template takes a number for what it is"
 _OBJECTS = ("@", "*", "#")  # the keys of such begin with these
+_ALIVE_KEYS = ("@", "*")
+_NEEDS_MOVE = re.compile(r"call to (?:implicitly-)?deleted|expects an rvalue|to rvalue reference")
 _WIRE = "farside::wire::"
 _UNREAD = re.compile(r"undefined template 'farside::wire::Read<(.*)>'\Z")
 _WIRE_ARRAY = re.compile(r"\bwire::(?:Nd)?Array<")
@@ -418,9 +420,14 @@ def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
 
 
 def refusal(
-    callee: str, said: Sequence[str], diagnostics: Sequence[Diagnostic], text: StubText, file: str
+    callee: str,
+    described: Sequence[Argument],
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    file: str,
 ) -> CallError | CompileError:
     """Return what is raised for a call that Clang refused."""
+    said = [each.said for each in described]
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
     first = errors[0] if errors else None
     call = written(callee, said)
@@ -492,6 +499,8 @@ def refusal(
         message = f"{call}: {first.file}, line {first.line}: {first.message}"
     if any("l-value" in each or "lvalue" in each for each in (message, *candidates)):
         message += "\nto give an argument that the function changes, use farside.Ref(value)"
+    if any(_NEEDS_MOVE.search(each) for each in (message, *candidates)):
+        message += _how_to_move(callee, described)
     for each in candidates:
         message += f"\n  {each}"
     message = _FLEXIBLE_TYPE.sub(partial(_python_type, said), message)
@@ -501,6 +510,19 @@ def refusal(
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
         return ArgumentCount(message, callee, candidates, tuple(diagnostics))
     return ArgumentMismatch(message, callee, candidates, tuple(diagnostics))
+
+
+def _how_to_move(callee: str, described: Sequence[Argument]) -> str:
+    """Return what to do where an object of the program's cannot be copied into a call."""
+    if not any(each.key[:1] in _ALIVE_KEYS for each in described):
+        return ""
+    given = ["std::move({value})" if each.key[:1] in _ALIVE_KEYS else "…" for each in described]
+    if callee.startswith("."):
+        callee, given = f"{{object}}{callee}", given[1:]
+    return (
+        "\nan object of the program's is given as itself, and not moved; to move it, write"
+        f' the call in C++: session.eval(f"{callee}({", ".join(given)})")'
+    )
 
 
 def _of_member(text: StubText, error: Diagnostic) -> str:
