@@ -75,8 +75,13 @@ template <class T, class From> T cut(unsigned argument, From value) {
     }
   } else if (static_cast<From>(result) != value || (result < T{}) != (value < From{})) {
     constexpr TypeName name = typeName<T>();
-    long long wide = static_cast<long long>(value);
-    __farside_unfit(argument, &wide, __is_signed(From), name.text, name.size);
+    constexpr bool isSigned = From(-1) < From(0);
+    if constexpr (sizeof(From) > sizeof(long long)) {
+      __farside_unfit(argument, &value, isSigned ? 4 : 3, name.text, name.size);
+    } else {
+      long long wide = static_cast<long long>(value);
+      __farside_unfit(argument, &wide, isSigned, name.text, name.size);
+    }
   }
   return result;
 }

@@ -43,14 +43,19 @@ private:
 };
 
 /// A number whose target the function's parameter says: a class that holds numbers.
-template <class N> class Exact {
+class Exact {
 public:
+  template <class N>
+    requires(std::is_arithmetic_v<N> && sizeof(N) <= sizeof(std::int64_t))
   Exact(unsigned number, N value) : Number(number) {
-    Bytes[0] = static_cast<char>(std::is_same_v<N, bool>       ? Tag::Bool
-                                 : std::is_floating_point_v<N> ? Tag::Float
-                                 : std::is_signed_v<N>         ? Tag::Int
-                                                               : Tag::UInt);
-    std::memcpy(Bytes + 1, &value, sizeof value);
+    if constexpr (std::is_same_v<N, bool>)
+      put(Tag::Bool, value);
+    else if constexpr (std::is_floating_point_v<N>)
+      put(Tag::Float, static_cast<double>(value));
+    else if constexpr (std::is_signed_v<N>)
+      put(Tag::Int, static_cast<std::int64_t>(value));
+    else
+      put(Tag::UInt, static_cast<std::uint64_t>(value));
   }
   template <class T>
     requires(readable<T> && owns<T> && !std::is_arithmetic_v<T>)
@@ -62,6 +67,11 @@ public:
   }
 
 private:
+  template <class N> void put(Tag tag, N value) {
+    Bytes[0] = static_cast<char>(tag);
+    std::memcpy(Bytes + 1, &value, sizeof value);
+  }
+
   unsigned Number;
   char Bytes[1 + sizeof(std::int64_t)] = {};
 };

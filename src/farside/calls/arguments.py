@@ -40,7 +40,6 @@ MADE = re.compile(r"\(\*reinterpret_cast<(.+) \*>\((0x[0-9a-f]+)ul /\* \d+ \*/\)
 _INT32 = range(-(1 << 31), 1 << 31)
 _INT64 = range(-(1 << 63), 1 << 63)
 _UINT64 = range(1 << 64)
-_FLOATS = ("float ", "double ", "long double ")
 _TYPE = re.compile(r"[\w:<>,*&\s\[\]()]+")
 
 
@@ -65,11 +64,6 @@ class Form(NamedTuple):
     narrowed: str = ""
     forwarded: str = ""
     taken: str = ""
-
-    @property
-    def narrows_integers(self) -> bool:
-        """Whether `narrowed` is for integers."""
-        return bool(self.narrowed) and not self.declare.startswith(_FLOATS)
 
 
 class Argument(NamedTuple):
@@ -125,21 +119,23 @@ def rvalue(kind: str, read: str, headers: tuple[str, ...] = ()) -> Form:
 
 def tagged(kind: str, headers: tuple[str, ...] = ()) -> Form:
     """Return the form of a type that ``farside::wire::Read`` reads."""
-    read = "farside::wire::Read<{}>::from(__fs_in)".format
-    form = rvalue(kind, read(kind), headers)
-    if kind not in _INTEGERS and f"{kind} " not in _FLOATS:
-        return form
-    cut = f"$ @ = farside::wire::argument(#, [&] {{ return {read('$')}; }});"
-    handed = f"const farside::wire::Forwarded<{kind}> @(#, {read(kind)});"
-    return form._replace(narrowed=cut if kind in _INTEGERS else "", forwarded=handed)
+    return rvalue(kind, _READ.format(kind), headers)
 
 
-_INTEGERS = frozenset(
-    f"{sign}{size}"
-    for sign in ("", "unsigned ")
-    for size in ("char", "short", "int", "long", "long long")
-) | {"signed char", "__int128", "unsigned __int128"}
+def _number(kind: str, headers: tuple[str, ...] = ()) -> Form:
+    """Return the form of a number of a type, which perhaps only C++ knows to be one of numbers."""
+    return tagged(kind, headers)._replace(
+        narrowed=f"$ @ = {_CHECKED.format('$')};",
+        forwarded=f"const farside::wire::Forwarded @(#, {_CHECKED.format(kind)});",
+    )
 
+
+def _exact_number(kind: str) -> Form:
+    return Form(f"const farside::wire::Exact @(#, {_CHECKED.format(kind)});", "@")
+
+
+_READ = "farside::wire::Read<{}>::from(__fs_in)"
+_CHECKED = f"farside::wire::argument(#, [&] {{{{ return {_READ}; }}}})"
 _NARROWED = "$ @ = farside::wire::cut<$>(#, __fs_in.raw<{}>());"
 _FORWARDED = "const farside::wire::Forwarded<{0}> @(#, __fs_in.raw<{0}>());"
 
@@ -169,13 +165,13 @@ SCALARS: dict[str, tuple[Form, ...]] = {
 """The forms of plain numbers, by the letter that stands for them in a key."""
 
 _EXACT = {
-    letter: Form(f"const farside::wire::Exact<{wire}> @(#, __fs_in.raw<{raw}>(){more});", "@")
-    for letter, wire, raw, more in (
-        ("?", "bool", "unsigned char", " != 0"),
-        ("i", "long", "long", ""),
-        ("q", "long", "long", ""),
-        ("Q", "unsigned long", "unsigned long", ""),
-        ("d", "double", "double", ""),
+    letter: Form(f"const farside::wire::Exact @(#, {read});", "@")
+    for letter, read in (
+        ("?", "__fs_in.raw<unsigned char>() != 0"),
+        ("i", "__fs_in.raw<long>()"),
+        ("q", "__fs_in.raw<long>()"),
+        ("Q", "__fs_in.raw<unsigned long>()"),
+        ("d", "__fs_in.raw<double>()"),
     )
 }
 
@@ -213,8 +209,8 @@ _CALLABLE = Form(
 
 
 _PATH = tagged("std::filesystem::path", ("filesystem",))
-_WIDE = ("w", (tagged("__int128"), FLEXIBLE))
-_UNSIGNED_WIDE = ("W", (tagged("unsigned __int128"), FLEXIBLE))
+_WIDE = ("w", (_number("__int128"), FLEXIBLE))
+_UNSIGNED_WIDE = ("W", (_number("unsigned __int128"), FLEXIBLE))
 _CHRONO = ("chrono",)
 _ANY_TIME = FLEXIBLE._replace(headers=_CHRONO)
 _OF_MOMENTS = {
@@ -356,7 +352,8 @@ def _is_type(text: object) -> bool:
 def _typed_number(value: int, kind: str) -> Argument:
     """Return an enumerator or a pointer, as a result of a call or of ``eval``."""
     read = "__fs_in.raw<long>()" if not kind.endswith("*") else "__fs_in.raw<unsigned long>()"
-    form = Form(f"{kind} @ = ({kind}){read};", f"static_cast<{kind} &&>(@)")
+    narrowed = _NARROWED.format("long") if not kind.endswith("*") else ""
+    form = Form(f"{kind} @ = ({kind}){read};", f"static_cast<{kind} &&>(@)", (), narrowed)
     number = int(value)
 
     def encode(encoder: Encoder) -> None:
@@ -374,8 +371,11 @@ def _of_library(value: object, scalar: bool | int | float | complex) -> Argument
     kind = ELEMENTS.get(str(getattr(value, "dtype", "")))
     if kind is None or kind in _OWN:
         return describe(scalar)
-    headers = _COMPLEX.headers if kind.startswith("std::complex") else ()
-    return _plain(f"({kind})", (tagged(kind, headers),), scalar, type(value).__name__)
+    if isinstance(scalar, complex):
+        form = tagged(kind, _COMPLEX.headers)
+        return _plain(f"({kind})", (form,), scalar, type(value).__name__)
+    number = _plain(f"({kind})#", (_number(kind),), scalar, type(value).__name__)
+    return number._replace(exact=_exact_number(kind))
 
 
 def _as(value: As) -> Argument:
@@ -384,7 +384,11 @@ def _as(value: As) -> Argument:
     inner = value.value
     if isinstance(inner, As | Ref | Value):
         raise ArgumentMismatch(f"As({value.type!r}, …) takes a plain value")
-    return _plain(f"({value.type})", (tagged(value.type),), inner, value.type)
+    scalar = scalar_of(inner)
+    if not isinstance(inner if scalar is None else scalar, int | float):
+        return _plain(f"({value.type})", (tagged(value.type),), inner, value.type)
+    number = _plain(f"({value.type})#", (_number(value.type),), inner, value.type)
+    return number._replace(exact=_exact_number(value.type))
 
 
 def _alive(value: Value) -> Argument:

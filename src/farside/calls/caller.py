@@ -463,6 +463,7 @@ class Calls:
             forms = [each.forms[index] for each, index in zip(described, chosen, strict=True)]
             try:
                 compiled, symbol, error = self._attempt(callee, described, forms, alive)
+        handed_on: dict[int, Form | None] = {}
             except ArgumentMismatch:
                 # What is wrong with None the first attempt has said.
                 if first is not None and any(each.said == "None" for each in described):
@@ -487,6 +488,9 @@ class Calls:
         accepted_arrays: tuple[CompiledCell, str] | None = None
         spans = False  # whether arrays are given as what a template can deduce
         exact: dict[int, Form | None] = {}
+                if exact := _handed_on(exact, handed_on, set(exact)):
+                    forms = [exact.get(index) or form for index, form in enumerate(plain)]
+                    continue
         plain = forms
         while True:
             number = self._rescue.journal.last_cell + 1  # the compiler forgets it at once
@@ -494,7 +498,8 @@ class Calls:
             text = stub_text(self._number, callee, described, forms, narrowed, alive=alive)
             file = f"cell {number}"
             compiled = self._ask(number, text.code)
-            found = narrowings(callee, compiled.diagnostics, text, forms, file)
+            given_as = list(zip(described, forms, strict=True))
+            found = narrowings(callee, compiled.diagnostics, text, given_as, file)
             if set(found) - set(narrowed):
                 narrowed.update(found)
                 continue
@@ -537,16 +542,18 @@ class Calls:
             changed = converted(compiled.diagnostics, text, file)
             if accepted is None:
                 accepted = compiled, text.symbol
-                handed_on: dict[int, Form | None] = {
+                handed_on = {
                     index: Form(forms[index].forwarded, "@")
                     for index in forwarded(compiled.diagnostics, text, file)
                     if forms[index].forwarded and index not in narrowed
                 }
-                exact = handed_on | {index: described[index].exact for index in changed}
+                exact = handed_on | {
+                    index: described[index].exact or handed_on.get(index) for index in changed
+                }
             elif changed.isdisjoint(exact):
                 return compiled, text.symbol, None
             else:  # that took the form itself for a value, as std::any does
-                exact = {index: form for index, form in exact.items() if index not in changed}
+                exact = _handed_on(exact, handed_on, changed)
             if not any(exact.values()):
                 return *accepted, None
             forms = [exact.get(index) or form for index, form in enumerate(plain)]
@@ -654,6 +661,22 @@ class Calls:
         """Take note that the program went back, on purpose, to the state of this number."""
         self._since.clear()
         self._alive = {name: at for name, at in self._alive.items() if at < state}
+
+def _handed_on(
+    exact: dict[int, Form | None], handed_on: dict[int, Form | None], failed: set[int]
+) -> dict[int, Form | None]:
+    """Return the forms to try where those of some arguments failed.
+
+    A number may still be one that is handed on. What has no form here is given as it was at first.
+    """
+    next_forms = {
+        index: (handed_on.get(index) if form is not handed_on.get(index) else None)
+        if index in failed
+        else form
+        for index, form in exact.items()
+    }
+    return {index: form for index, form in next_forms.items() if form is not None}
+
 
     def _make_one_again(self, made: Made) -> bool:
         try:

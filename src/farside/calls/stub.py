@@ -29,13 +29,15 @@ _NARROWING = (
     "-Wimplicit-float-conversion",
 )
 # Of native/compiler/call_check.cpp.
-_CONVERTED = "a constructor template converts this"
+_CONVERTED = "a constructor converts this"
 _TAKEN = "a template takes this"
 _ARRAY_TAKEN = "a template takes this array"
 _NULL_TEXT = "a null pointer becomes text"
 _POINTER_TAKEN = "a template takes this pointer"
 _CAST = "a cast changes this to "
+_CAST_FLOAT = "a cast changes this float to "
 _ONLY_CAST = "only a cast turns this to "
+_FRACTION = "-Wfloat-conversion"
 _FLOATS = ("float", "double", "long double")
 _FORWARDED = "a template hands this on"
 _KEPT_NUMBER = "a template takes a number for what it is"
@@ -51,7 +53,7 @@ _NO_SIMPLE_TYPE = re.compile(
 )
 # Of native/include/farside/call_callables.h.
 _REFERENCE = "a Python callable returns no reference"
-_WHOLE = ("values", "complex", "times")  # headers for more than numbers
+_WHOLE = ("values", "complex", "times", "bitset")  # headers for more than numbers
 _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
@@ -229,44 +231,58 @@ def narrowings(
     callee: str,
     diagnostics: Sequence[Diagnostic],
     text: StubText,
-    forms: Sequence[Form],
+    given: Sequence[tuple[Argument, Form]],
     file: str,
 ) -> dict[int, str]:
     """Return the arguments that would be changed silently, with the type that they would have.
 
     Raises:
-        ArgumentMismatch: a float would lose its fraction.
+        ArgumentMismatch: a float would lose its fraction, or a variable of the caller's be copied.
     """
     found: dict[int, str] = {}
     for each in diagnostics:
-        warned = each.option in _NARROWING or each.message.startswith(_CAST)
+        cast = each.message.startswith((_CAST, _CAST_FLOAT))
+        warned = cast or each.option in _NARROWING
         if not warned or each.file != file:
             continue
         index = text.argument_lines.get(each.line)
         match = _TO.search(each.message)
         if index is None or match is None:
             continue
-        kind = match.group(2) or match.group(1)
-        smaller = each.option == "-Wimplicit-float-conversion" or kind in _FLOATS
-        if smaller and not forms[index].narrowed:
-            continue
-        if not (smaller or forms[index].narrows_integers):
+        kind = (match.group(2) or match.group(1)).removeprefix("const ")
+        if kind not in _FLOATS and (
+            each.option == _FRACTION or each.message.startswith(_CAST_FLOAT)
+        ):
             raise ArgumentMismatch(
                 f"{callee}: argument {index + 1} is a float and would become {kind}; give an int,"
                 f' or farside.As("{kind}", …)',
                 callee,
             )
-        found[index] = kind
+        argument, form = given[index]
+        if form.narrowed:
+            found[index] = kind
+        elif argument.ref is not None or kind not in _FLOATS:
+            raise _not_narrowed(callee, index, argument, kind)
     return found
 
 
 def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
-    """Return the arguments that a constructor template converts.
+    """Return the arguments that a constructor of the library, or a template, converts.
 
     What it does to a number, in a header of the library, is not known; ``std::optional<int>`` cuts
     a ``long``.
     """
     return _marked(_CONVERTED, diagnostics, text, file)
+def _not_narrowed(callee: str, index: int, argument: Argument, kind: str) -> ArgumentMismatch:
+    """Return the refusal of what cannot be given as a number of another type."""
+    advice = f'; give Ref(value, "{kind}")' if argument.ref is not None else "; give its value"
+    return ArgumentMismatch(
+        f"{callee}: argument {index + 1} is {argument.said} and would become {kind},"
+        f" which may not hold it{advice}",
+        callee,
+    )
+
+
 
 
 def forwarded(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
