@@ -119,6 +119,9 @@ private:
 /// Whether an object of such a class is given as itself, which lives on.
 template <class T> inline constexpr bool livesOn = false;
 
+/// Whether objects of such a class say themselves what they give.
+template <class T> inline constexpr bool givesItself = false;
+
 /// A type, as the name of what is called: `unsigned char(x)` is no expression.
 template <class T> struct Itself {
   using type = T;

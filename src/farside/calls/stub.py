@@ -53,7 +53,7 @@ _NO_SIMPLE_TYPE = re.compile(
 )
 # Of native/include/farside/call_callables.h.
 _REFERENCE = "a Python callable returns no reference"
-_WHOLE = ("values", "complex", "times", "bitset")  # headers for more than numbers
+_WHOLE = ("values", "complex", "times", "bitset", "any")  # headers for more than numbers
 _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
@@ -63,9 +63,14 @@ _WHOLE_INPUT = (
 _ALIVE = (
     "farside::wire::Alive{__fs_given} + [&]() __attribute__((nodebug)) -> decltype(auto) { return"
 )
+_KEPT_RESULT = "deleted constructor of 'wire::Returned'"
 _FLEXIBLE_TYPE = re.compile(
     r"'(?:const )?(?:farside::)?(?:wire::)?(?:Flexible|Function|Callable)'"
     r"((?: to '[^\n]*' for (\d+)\w\w argument)?)"
+)
+_NO_RESULT = re.compile(
+    r"no known conversion from '(?:const )?(?:farside::)?(?:wire::)?(?:Function|Callable)'"
+    r" to '(?:const )?std::function<"
 )
 _QUOTED = re.compile(r"'([^']+)'")
 _TO = re.compile(r" to '([^']+)'(?: \(aka '([^']+)'\))?")
@@ -476,6 +481,15 @@ def refusal(
         return ArgumentMismatch(f"{call}: {reason}", callee, (), tuple(diagnostics))
     if _WIRE in first.message:
         return ArgumentMismatch(
+    if _KEPT_RESULT in first.message:
+        where = "" if inside else f"{first.file}, line {first.line}: "
+        return ArgumentMismatch(
+            f"{call}: {where}a template would keep what a Python callable returns, which has no"
+            " type of C++ until it becomes one, as in int x = f(1) and f.as<int>(1)",
+            callee,
+            (),
+            tuple(diagnostics),
+        )
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"
             ' one, as in farside.As("std::vector<int>", …)',
             callee,
@@ -502,6 +516,10 @@ def refusal(
         message += f"\n  {each}"
     message = _FLEXIBLE_TYPE.sub(partial(_python_type, said), message)
     if old := of_old_definition(diagnostics):
+    if "callable" in said and _NO_RESULT.search(message):
+        message += (
+            "\nwhat a Python callable returns does not become what this std::function is to return"
+        )
         message += f"\n{old}"
     counts = "too few arguments" in first.message or "too many arguments" in first.message
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
