@@ -194,3 +194,87 @@ def test_a_buffer_is_not_named_by_what_is_taken(session: Session) -> None:
     with pytest.raises(OptionError, match="3 cannot name a variable"):
         session.share(3, np.zeros(3))  # type: ignore[arg-type]
     assert session.share("fresh", np.zeros(3)).tolist() == [0, 0, 0]
+
+
+REFERENCES = """
+#include <functional>
+#include <span>
+#include <string>
+using Doubles = std::span<double>;
+void change(Doubles v, int &n, std::string &s, bool fail) {
+  v[0] = 43; n = 8; s += "!";
+  if (fail) throw 1; }
+void call_back(Doubles v, std::function<void()> f, int &n) { v[0] = 7; n = 8; f(); v[1] += 1; }
+int two(Doubles a, Doubles b) { a[0] = 1; b[0] = 2; return (int)a[0]; }
+int variables(int &a, int &b) { a = 1; b = 2; return a; }
+std::function<void(int)> kept;
+void keep(std::function<void(int)> f) { kept = f; throw 3; }
+"""
+SIZES = (3, 20_000)  # within the message, and beside it
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_a_call_changed_stays_when_it_throws(session: Session, size: int) -> None:
+    session.run(REFERENCES)
+    for fail in (False, True):
+        numbers, number, text = np.zeros(size), Ref(1), Ref("a")
+        try:
+            session.fn.change(Ref(numbers), number, text, fail)
+            assert not fail
+        except CppException:
+            assert fail
+        assert (numbers[0], number.value, text.value) == (43, 8, "a!")
+    numbers, number = np.zeros(size), Ref(1)
+    with pytest.raises(ZeroDivisionError):
+        session.fn.call_back(Ref(numbers), lambda: 1 // 0, number)
+    assert (numbers[0], number.value) == (7, 8)
+    with pytest.raises(CppException):
+        session.fn.keep(lambda x: text.__setattr__("value", x))
+    session.run("kept(5);")
+    assert text.value == 5
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_array_that_is_lost_on_the_way_is_told(session: Session, size: int) -> None:
+    session.run(REFERENCES)
+    number = Ref(1)
+
+    def fail() -> None:
+        numbers.resize(2 * size, refcheck=False)
+        raise KeyError
+
+    numbers = np.zeros(size)
+    with pytest.raises(ArgumentMismatch, match=r"array of argument 1 was resized.*call was made"):
+        session.fn.call_back(Ref(numbers), lambda: numbers.resize(2 * size, refcheck=False), number)
+    assert (numbers.max(), number.value) == (0, 8)
+    numbers = np.zeros(size)
+    with pytest.raises(KeyError) as caught:
+        session.fn.call_back(Ref(numbers), fail, number)
+    assert ["argument 1 was resized" in note for note in caught.value.__notes__] == [True]
+    numbers = np.zeros(size)
+
+    def write() -> None:
+        numbers[:] = 100
+
+    session.fn.call_back(Ref(numbers), write, number)  # it has a copy of its own
+    assert numbers[:3].tolist() == [7, 1, 0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_two_references_are_to_two_variables(session: Session, size: int) -> None:
+    session.run(REFERENCES)
+    two, whole, small, one = session.fn.two, np.zeros(size), np.zeros(3), Ref(1)
+    for pair in ((whole, whole), (whole, whole[1:]), (whole[1:], whole[:-1])):
+        with pytest.raises(
+            ArgumentMismatch, match="arguments 1 and 2 are arrays that share memory"
+        ):
+            two(*map(Ref, pair))
+    for call, ref in ((two, Ref(whole)), (session.fn.variables, one)):
+        with pytest.raises(ArgumentMismatch, match="arguments 1 and 2 are the same Ref"):
+            call(ref, ref)
+    assert (whole.max(), one.value) == (0, 1)
+    for first, second in ((whole[:1], whole[1:]), (whole, small), (small, whole)):
+        assert two(Ref(first), Ref(second)) == 1
+        assert (first[0], second[0]) == (1, 2)
+    other = Ref(1)
+    assert (session.fn.variables(one, other), one.value, other.value) == (1, 1, 2)

@@ -113,6 +113,12 @@ public:
       __farside_misfit("an array lies outside the memory that came with the call");
     return Memory + offset;
   }
+  /// Tells the elements of an array that were changed, unless the near side sees them.
+  void tellArray(const void *data, std::size_t size) const {
+    auto offset = reinterpret_cast<std::uintptr_t>(data) - reinterpret_cast<std::uintptr_t>(Memory);
+    if (offset >= MemorySize || Memory == nullptr)
+      __farside_value(34, data, size);
+  }
   Keeper &keeper() { return *Kept; }
 
 private:

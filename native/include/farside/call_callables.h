@@ -139,21 +139,27 @@ private:
   Callable Called;
 };
 
-/// Tells whether the program has kept a callable, where the call ends by an exception.
-template <class T> class Watch {
+/// Has what a call leaves in its arguments told where the call ends by an exception, and then
+/// whether all of it was.
+template <class Tell> class Told {
 public:
-  explicit Watch(const T &callable) : Watched(callable), Before(std::uncaught_exceptions()) {}
-  Watch(const Watch &) = delete;
-  Watch &operator=(const Watch &) = delete;
-  ~Watch() {
+  explicit Told(const Tell &tell) : Each(tell), Before(std::uncaught_exceptions()) {}
+  Told(const Told &) = delete;
+  Told &operator=(const Told &) = delete;
+  ~Told() {
     if (std::uncaught_exceptions() == Before)
       return;
-    bool kept = Watched.isKept();
-    __farside_value(1, &kept, 1);
+    bool whole = true;
+    try {
+      Each();
+    } catch (...) {
+      whole = false;
+    }
+    __farside_value(1, &whole, 1);
   }
 
 private:
-  const T &Watched;
+  const Tell &Each;
   int Before;
 };
 

@@ -101,6 +101,8 @@ class Ref:
     type: str = ""
     offset: int | None = field(default=None, repr=False)
     """Where an array lies beside the bytes of the call that runs."""
+    size: int = field(default=0, repr=False)
+    """Bytes of an array, when the call began."""
 
 
 @dataclass(frozen=True)
@@ -500,7 +502,7 @@ def _changed_array(ref: Ref, view: memoryview) -> Argument:
     form = _array_form(kind, view)
 
     def encode(encoder: Encoder) -> None:
-        ref.offset = encoder.array(view)
+        ref.offset, ref.size = encoder.array(view), view.nbytes
 
     return Argument(f"&[{kind}]", (form,), encode, f"Ref(array of {elements_of(view).type})", ref)
 

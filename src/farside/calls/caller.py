@@ -21,6 +21,7 @@ from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farside.calls.afterwards import Afterwards, check_apart, lost_arrays, told
 from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, Form, describe, letter_of
 from farside.calls.callbacks import Callbacks
 from farside.calls.results import given, python_of
@@ -206,6 +207,7 @@ class Calls:
         *,
         alive: bool,
     ) -> Any:
+        check_apart(callee, described)
         stub = self._find(callee, _key(described, alive))
         if stub is None:
             stub = self._make(callee, described, recovering, alive=alive)
@@ -223,11 +225,19 @@ class Calls:
             except ArgumentMismatch as error:
                 raise _of_argument(callee, index, error) from None
         outcome = self._run(stub, b"".join(encoder.parts), recovering, self._memory.used, arguments)
+        afterwards = Afterwards(described, arguments, self._memory)
         if outcome.exception:
-            self._note_kept(described, arguments, outcome)
-            raise self._exception(stub, outcome)
+            lost = []
+            if told(outcome.values):
+                found = given(outcome.values[:-1], self._blocks())
+                lost = afterwards.take(found[len(found) - afterwards.count :], self.callbacks)
+            raised = self._exception(stub, outcome)
+            if lost:
+                raised.add_note(lost_arrays(callee, lost))
+            raise raised
         found = given(outcome.values, self._blocks())
-        self._take_back_arguments(described, arguments, found)
+        if lost := afterwards.take(found[1:], self.callbacks):
+            raise ArgumentMismatch(lost_arrays(callee, lost), callee)
         return self._noted(found[0])
 
     def _noted(self, result: Any) -> Any:
@@ -260,40 +270,6 @@ class Calls:
         for found in MADE.finditer(code):
             if found.group() not in self._alive:
                 raise _gone(found.group(), found.group(1))
-
-    def _take_back_arguments(
-        self, described: list[Argument], arguments: Sequence[object], found: list[Any]
-    ) -> None:
-        """Give references what the call left in them, and forget callables that were not kept."""
-        position = 1
-        for each, value in zip(described, arguments, strict=True):
-            if each.key == "f":
-                kept = bool(found[position])
-                self.callbacks.returned(value, kept=kept)  # type: ignore[arg-type]
-                position += 1
-            elif each.ref is not None and each.key.startswith("&["):
-                with memoryview(each.ref.value) as into:
-                    if self._memory.used == 0:
-                        into.cast("B")[:] = found[position]
-                        position += 1
-                    elif each.ref.offset is not None:
-                        self._memory.get(each.ref.offset, into)
-                each.ref.offset = None
-            elif each.ref is not None:
-                each.ref.value = found[position]
-                position += 1
-
-    def _note_kept(
-        self, described: list[Argument], arguments: Sequence[object], outcome: RunOutcome
-    ) -> None:
-        """Forget callables that a call which threw has not kept: it told so last, backwards."""
-        passed = [
-            value for each, value in zip(described, arguments, strict=True) if each.key == "f"
-        ]
-        told = outcome.values[-len(passed) :] if passed else []
-        if len(told) == len(passed):
-            for value, (_, data) in zip(reversed(passed), told, strict=True):
-                self.callbacks.returned(value, kept=data != b"\0")  # type: ignore[arg-type]
 
     def _find(self, callee: str, key: str) -> Stub | None:
         stub = self._stubs.get((callee, key))
@@ -463,7 +439,6 @@ class Calls:
             forms = [each.forms[index] for each, index in zip(described, chosen, strict=True)]
             try:
                 compiled, symbol, error = self._attempt(callee, described, forms, alive)
-        handed_on: dict[int, Form | None] = {}
             except ArgumentMismatch:
                 # What is wrong with None the first attempt has said.
                 if first is not None and any(each.said == "None" for each in described):
@@ -488,9 +463,7 @@ class Calls:
         accepted_arrays: tuple[CompiledCell, str] | None = None
         spans = False  # whether arrays are given as what a template can deduce
         exact: dict[int, Form | None] = {}
-                if exact := _handed_on(exact, handed_on, set(exact)):
-                    forms = [exact.get(index) or form for index, form in enumerate(plain)]
-                    continue
+        handed_on: dict[int, Form | None] = {}
         plain = forms
         while True:
             number = self._rescue.journal.last_cell + 1  # the compiler forgets it at once
@@ -515,6 +488,9 @@ class Calls:
                 continue
             if not compiled.ok:
                 accepted = accepted or accepted_arrays
+                if exact := _handed_on(exact, handed_on, set(exact)):
+                    forms = [exact.get(index) or form for index, form in enumerate(plain)]
+                    continue
                 if accepted is not None:
                     return *accepted, None  # only the library knows how
                 error = refusal(callee, said, compiled.diagnostics, text, file)
@@ -662,22 +638,6 @@ class Calls:
         self._since.clear()
         self._alive = {name: at for name, at in self._alive.items() if at < state}
 
-def _handed_on(
-    exact: dict[int, Form | None], handed_on: dict[int, Form | None], failed: set[int]
-) -> dict[int, Form | None]:
-    """Return the forms to try where those of some arguments failed.
-
-    A number may still be one that is handed on. What has no form here is given as it was at first.
-    """
-    next_forms = {
-        index: (handed_on.get(index) if form is not handed_on.get(index) else None)
-        if index in failed
-        else form
-        for index, form in exact.items()
-    }
-    return {index: form for index, form in next_forms.items() if form is not None}
-
-
     def _make_one_again(self, made: Made) -> bool:
         try:
             stub = self._there(made.stub)
@@ -700,6 +660,22 @@ def _handed_on(
         self.callbacks.stopping.close()
         self._memory.close()
         self._stubs.clear()
+
+
+def _handed_on(
+    exact: dict[int, Form | None], handed_on: dict[int, Form | None], failed: set[int]
+) -> dict[int, Form | None]:
+    """Return the forms to try where those of some arguments failed.
+
+    A number may still be one that is handed on. What has no form here is given as it was at first.
+    """
+    next_forms = {
+        index: (handed_on.get(index) if form is not handed_on.get(index) else None)
+        if index in failed
+        else form
+        for index, form in exact.items()
+    }
+    return {index: form for index, form in next_forms.items() if form is not None}
 
 
 def _gone(name: str, kind: str) -> ValueGone:

@@ -172,17 +172,20 @@ def stub_text(
         if arguments[index].key.startswith("{"):
             copies[len(lines)] = arguments[index].said
         gives.append(give.replace("@", name))
-    lines += [
-        f"farside::wire::Watch __fs_watch_{index}(__fs_{index});"
+    after = [
+        line
         for index, argument in enumerate(arguments)
-        if argument.key == "f"
+        for line in _afterwards(f"__fs_{index}", argument)
     ]
+    if after:
+        lines += ["auto __fs_after = [&]() __attribute__((nodebug)) {", *after, "};"]
+        lines.append("farside::wire::Told __fs_told(__fs_after);")
     lines.append("#pragma clang diagnostic push")
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
     # Clang would have the call trap.
     lines.append('#pragma clang diagnostic error "-Wnon-pod-varargs"')
     lines.append(_ALIVE if alive else "farside::wire::Result{__fs_given},")
-    before, between, after = _shape(callee, len(gives))
+    before, between, behind = _shape(callee, len(gives))
     lines.append(before)
     callee_line = len(lines)
     argument_lines: dict[int, int] = {}
@@ -191,11 +194,11 @@ def stub_text(
         argument_lines[len(lines)] = index
         if index + 1 < len(gives):
             lines.append(between if index == 0 else ",")
-    lines.append(f"{after}; }};" if alive else f"{after};")
+    lines.append(f"{behind}; }};" if alive else f"{behind};")
     lines.append("#pragma clang diagnostic pop")
     lines.append("if (!__fs_given) __farside_value(0, nullptr, 0);")
-    for index, argument in enumerate(arguments):
-        lines += _afterwards(f"__fs_{index}", argument)
+    if after:
+        lines.append("__fs_after();")
     lines += ["}", "#pragma clang diagnostic pop"]
     return StubText("\n".join(lines), symbol, callee_line, argument_lines, copies)
 
@@ -205,9 +208,8 @@ def _afterwards(name: str, argument: Argument) -> list[str]:
         return [f"{{ bool kept = {name}.isKept(); __farside_value(1, &kept, 1); }}"]
     if argument.ref is None:
         return []
-    if argument.key.startswith("&["):  # an array: its bytes, unless they lie beside
-        return [f"if (!__fs_memory) __farside_value(34, {name}.data(),"
-                f" {name}.size() * sizeof *{name}.data());"]  # fmt: skip
+    if argument.key.startswith("&["):
+        return [f"__fs_in.tellArray({name}.data(), {name}.size() * sizeof *{name}.data());"]
     return [f"farside::wire::give({name});"]
 
 
@@ -271,13 +273,6 @@ def narrowings(
     return found
 
 
-def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
-    """Return the arguments that a constructor of the library, or a template, converts.
-
-    What it does to a number, in a header of the library, is not known; ``std::optional<int>`` cuts
-    a ``long``.
-    """
-    return _marked(_CONVERTED, diagnostics, text, file)
 def _not_narrowed(callee: str, index: int, argument: Argument, kind: str) -> ArgumentMismatch:
     """Return the refusal of what cannot be given as a number of another type."""
     advice = f'; give Ref(value, "{kind}")' if argument.ref is not None else "; give its value"
@@ -288,6 +283,13 @@ def _not_narrowed(callee: str, index: int, argument: Argument, kind: str) -> Arg
     )
 
 
+def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
+    """Return the arguments that a constructor of the library, or a template, converts.
+
+    What it does to a number, in a header of the library, is not known; ``std::optional<int>`` cuts
+    a ``long``.
+    """
+    return _marked(_CONVERTED, diagnostics, text, file)
 
 
 def forwarded(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
@@ -479,8 +481,6 @@ def refusal(
     if _REFERENCE in first.message:
         reason = first.message[first.message.index(_REFERENCE) :]
         return ArgumentMismatch(f"{call}: {reason}", callee, (), tuple(diagnostics))
-    if _WIRE in first.message:
-        return ArgumentMismatch(
     if _KEPT_RESULT in first.message:
         where = "" if inside else f"{first.file}, line {first.line}: "
         return ArgumentMismatch(
@@ -490,6 +490,8 @@ def refusal(
             (),
             tuple(diagnostics),
         )
+    if _WIRE in first.message:
+        return ArgumentMismatch(
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"
             ' one, as in farside.As("std::vector<int>", …)',
             callee,
@@ -514,12 +516,12 @@ def refusal(
         message += "\nto give an argument that the function changes, use farside.Ref(value)"
     for each in candidates:
         message += f"\n  {each}"
-    message = _FLEXIBLE_TYPE.sub(partial(_python_type, said), message)
-    if old := of_old_definition(diagnostics):
     if "callable" in said and _NO_RESULT.search(message):
         message += (
             "\nwhat a Python callable returns does not become what this std::function is to return"
         )
+    message = _FLEXIBLE_TYPE.sub(partial(_python_type, said), message)
+    if old := of_old_definition(diagnostics):
         message += f"\n{old}"
     counts = "too few arguments" in first.message or "too many arguments" in first.message
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
