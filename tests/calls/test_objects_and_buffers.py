@@ -278,3 +278,15 @@ def test_two_references_are_to_two_variables(session: Session, size: int) -> Non
         assert (first[0], second[0]) == (1, 2)
     other = Ref(1)
     assert (session.fn.variables(one, other), one.value, other.value) == (1, 1, 2)
+
+
+def test_what_cannot_be_shared_says_why(session: Session) -> None:
+    times = np.array(["2020"], "M8[s]")
+    for given, message in (
+        (np.array(5.0), r"an array of no dimensions cannot be shared; give it one"),
+        (times[0], r"an array of no dimensions cannot be shared; give it one"),
+        (times, r"datetime64\[s\] has no form in C\+\+; share its numbers, as from array\.astype"),
+        ([1], "a Python list is no array that can be shared"),
+    ):
+        with pytest.raises(ArgumentMismatch, match=message):
+            session.share("shared", given)
