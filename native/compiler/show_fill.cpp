@@ -107,7 +107,7 @@ void ShowBodies::fillArray(Expr *out, Expr *value) {
   QualType type = value->getType();
   auto [element, count] = elementsOf(type);
   if (type->isVectorType() && element->isBooleanType()) // a bit each
-    return showAddress(out, value);
+    return run("__farside_bits", {out, addressOf(value), size(count)});
   Expr *address = addressOf(value);
   Expr *bytes = size(static_cast<uint64_t>(C.getTypeSizeInChars(element).getQuantity()));
   if (type->isArrayType())
@@ -309,7 +309,9 @@ bool ShowBodies::fillTyped(Expr *out, Expr *value, const CXXRecordDecl &record) 
       return false;
     QualType exception = C.getCanonicalTagType(base.getAsSingle<CXXRecordDecl>());
     Expr *function = built(S.BuildDeclarationNameExpr(CXXScopeSpec(), rethrow, false));
-    run("rethrown", {TemplateArgument(exception)}, {out, value, function});
+    const auto *around = dyn_cast<NamespaceDecl>(record.getDeclContext());
+    bool known = around && around->getName() == "__exception_ptr"; // of libstdc++
+    run("rethrown", {TemplateArgument(exception)}, {out, value, function, size(known)});
     return true;
   }
   if (!made || made->getTemplateArgs().size() == 0)

@@ -25,6 +25,8 @@ void __farside_open(void *, unsigned, const char *);
 void __farside_open_dynamic(void *, const volatile void *, const char *);
 void __farside_open_type(void *, const char *);
 void __farside_type_name(void *, const char *);
+void __farside_caught(void *);
+void __farside_bits(void *, const volatile void *, unsigned long);
 void __farside_label(void *, const char *);
 void __farside_count(void *, unsigned long);
 int __farside_more(void *);
@@ -390,7 +392,8 @@ template <class T> void thrown(void *out, T &value, const char *type) {
   __farside_chars(out, __CSTR, value.what(), (size)-1, 1);
   __farside_close(out);
 }
-template <class E, class T, class F> void rethrown(void *out, T &value, F rethrow) {
+// `known`: the executor's own library threw it.
+template <class E, class T, class F> void rethrown(void *out, T &value, F rethrow, size known) {
   if (!value)
     return __farside::word(out, "nullptr");
 #ifdef __cpp_exceptions
@@ -399,6 +402,8 @@ template <class E, class T, class F> void rethrown(void *out, T &value, F rethro
   } catch (E &exception) {
     return __farside::thrown(out, exception, "std::exception");
   } catch (...) {
+    if (known)
+      return __farside_caught(out);
   }
 #endif
   __farside::word(out, "an exception that is no std::exception");

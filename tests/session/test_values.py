@@ -35,10 +35,13 @@ LIBCXX: dict[str, tuple[str, str]] = {
     "std::thread::id()": ("std::thread::id", "0"),  # as its operator<< writes it
     "std::thread()": ("std::thread", "{ joinable = false, id = 0 }"),
     # libc++ compares the addresses of type_infos, and the executor's library has another of it.
-    'std::make_exception_ptr(std::out_of_range("far"))': (
-        "std::exception_ptr",
-        "an exception that is no std::exception",
-    ),
+    **{
+        f"std::make_exception_ptr({made})": (
+            "std::exception_ptr",
+            "an exception that is no std::exception",
+        )
+        for made in ('std::out_of_range("far")', "3", '"x\\n"', "Four()")
+    },
 }
 """Rows that differ with libc++."""
 
@@ -294,3 +297,9 @@ def test_what_was_written_before_an_exception_is_shown(session: Session) -> None
         "{ before 1, after, before 2,…, … 1 more } <display threw std::runtime_error: bad>"
     )
     assert shown(session.run("T{1}")) == "before 1, after"
+
+
+def test_a_display_that_had_no_memory_says_so(session: Session) -> None:
+    session.run("#include <sys/resource.h>\n#include <string>")
+    session.run("rlimit limit{1 << 20, 1 << 20}; setrlimit(RLIMIT_AS, &limit);")
+    assert shown(session.run("std::string(3, 'x')")) == "<display had no memory>"
