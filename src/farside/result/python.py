@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
@@ -28,7 +29,7 @@ from farside.result.objects import (
     hashable,
     make_object,
 )
-from farside.result.text import without_cells
+from farside.result.text import string_literal, wide_char_literal, without_cells
 from farside.result.value import Value
 
 if TYPE_CHECKING:
@@ -261,22 +262,25 @@ def _text16(data: bytes) -> str:
     return data.decode("utf-16-le", "surrogatepass") if len(data) % 2 == 0 else _wrong("a string")
 
 
-def _text32(data: bytes) -> str:
+def _text32(data: bytes, kind: Kind = Kind.STRING32, prefix: str = "U") -> str | Value:
+    """Read a string of 32 bits a character; what is above U+10FFFF is none of Python's."""
     if len(data) % 4:
         _wrong("a string")
     try:
         return data.decode("utf-32-le", "surrogatepass")
     except UnicodeDecodeError:
-        return data.decode("utf-32-le", "replace")
+        return Value("", kind, string_literal(data, prefix, 4)[0], None)
 
 
 def _character(data: bytes) -> str:
     return _text(data) if len(data) == 1 else _wrong("a character")
 
 
-def _wide_character(data: bytes) -> str:
+def _wide_character(data: bytes, kind: Kind = Kind.CHAR32, prefix: str = "U") -> str | Value:
     code = _unsigned(data)
-    return chr(code) if code <= 0x10FFFF else "\ufffd"
+    if code <= 0x10FFFF:
+        return chr(code)
+    return Value("", kind, wide_char_literal(prefix, code)[0], None)
 
 
 def _nothing(_: bytes) -> None:
@@ -312,7 +316,7 @@ _LEAVES: dict[int, Callable[[bytes], Any]] = {
     Kind.CHAR8: _character,
     Kind.CHAR16: _wide_character,
     Kind.CHAR32: _wide_character,
-    Kind.WCHAR: _wide_character,
+    Kind.WCHAR: partial(_wide_character, kind=Kind.WCHAR, prefix="L"),
     Kind.INT: _signed,
     Kind.UINT: _unsigned,
     Kind.FLOAT: _float,
@@ -329,7 +333,7 @@ _LEAVES: dict[int, Callable[[bytes], Any]] = {
     Kind.STRING8: _text,
     Kind.STRING16: _text16,
     Kind.STRING32: _text32,
-    Kind.WSTRING: _text32,
+    Kind.WSTRING: partial(_text32, kind=Kind.WSTRING, prefix="L"),
     Kind.OBJECT: _address,
     Kind.COMPLEX: _complex,
     Kind.TIME: _time,
