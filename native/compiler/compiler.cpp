@@ -133,6 +133,9 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
                                  const SourceManager &sources) {
       Redefined.clash(error, at, earlier, sources);
     };
+    Collector.OnSpecialised = [this](const NamedDecl &made, SourceLocation at) {
+      Redefined.clashWithInstance(made, at);
+    };
   }
   Redefined.begin(Instance->getSema(), 0, {}, {});
   Parse->initialize();
@@ -206,7 +209,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   if (ok && Consumer->Stub)
     checkWay(*Consumer->Stub, Instance->getDiagnostics());
   if (ok) {
-    Redefined.makeInstances();
+    Redefined.end();
     Consumer->handOver();
     repeatKnown();
   }
@@ -217,12 +220,14 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
 
 /// Has code made of the inline and internal functions that the cell defines again and of which an
 /// earlier cell has made code, whether the cell uses them or not: callers come to this code, and to
-/// the linker no later cell's would take the place of the old.
+/// the linker no later cell's would take the place of the old. Of others, such as a `weak` one,
+/// there is code anyway.
 void Compiler::repeatKnown() {
   for (FunctionDecl *function : Redefined.sameFunctions())
-    if (Redefined.becameInline(*function) ||
-        llvm::any_of(Consumer->symbolsOf(*function),
-                     [&](const std::string &symbol) { return Known.contains(symbol); }))
+    if (!Instance->getASTContext().DeclMustBeEmitted(function) &&
+        (Redefined.becameInline(*function) ||
+         llvm::any_of(Consumer->symbolsOf(*function),
+                      [&](const std::string &symbol) { return Known.contains(symbol); })))
       Consumer->addUsed(*function);
 }
 
@@ -291,6 +296,9 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
     Known.erase(symbol);
     keepWeak(m, symbol);
   }
+  for (const FunctionDecl *function : Redefined.definedOnce())
+    for (const std::string &symbol : Consumer->symbolsOf(*function))
+      withdrawFunction(m, symbol);
   dropRepeatedInitialisers(m, Known);
   if (Instances)
     withdrawInstances(m);

@@ -11,8 +11,9 @@
 #include <string>
 
 namespace clang {
+class NamedDecl;
 class SourceManager;
-}
+} // namespace clang
 
 namespace farside {
 
@@ -34,6 +35,10 @@ public:
   std::function<void(unsigned, clang::SourceLocation, clang::SourceLocation,
                      const clang::SourceManager &)>
       OnEarlier;
+
+  /// Called when what is specialised has been made of its template already, with the place of the
+  /// specialisation.
+  std::function<void(const clang::NamedDecl &, clang::SourceLocation)> OnSpecialised;
 
   /// Tells whether what Clang has just parsed is an expression whose value is shown. Clang does not
   /// know that, and that the value is not used is not told, not even where that is an error.

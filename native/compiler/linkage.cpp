@@ -182,6 +182,12 @@ void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies 
       withdraw(object, isForDisplay(object) ? KnownBodies::drop : bodies);
 }
 
+void withdrawFunction(llvm::Module &module, llvm::StringRef name) {
+  llvm::Function *function = module.getFunction(name);
+  if (function && !function->isDeclaration())
+    withdraw(*function, KnownBodies::drop);
+}
+
 void keepWeak(llvm::Module &module, llvm::StringRef name) {
   GlobalValue *value = module.getNamedValue(name);
   if (value && value->hasLinkOnceLinkage())

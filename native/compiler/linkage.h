@@ -34,6 +34,9 @@ std::string sharedName(llvm::StringRef name);
 /// of functions that show values always into declarations.
 void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies bodies);
 
+/// Makes a declaration of a function's definition.
+void withdrawFunction(llvm::Module &module, llvm::StringRef name);
+
 /// Has the module keep its weak definition of a name even where nothing in it refers to that.
 void keepWeak(llvm::Module &module, llvm::StringRef name);
 

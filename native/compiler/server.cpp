@@ -54,7 +54,7 @@ std::vector<DeclarationId> idsIn(const Array *array) {
     if (!entry || entry->size() != 3)
       continue;
     int64_t part = (*entry)[2].getAsInteger().value_or(0);
-    if (part < DeclarationId::whole || part > DeclarationId::arguments)
+    if (part < DeclarationId::whole || part > DeclarationId::kept)
       continue;
     found.push_back({static_cast<unsigned>((*entry)[0].getAsInteger().value_or(0)),
                      static_cast<unsigned>((*entry)[1].getAsInteger().value_or(0)),

@@ -57,7 +57,9 @@ class DeclarationId(NamedTuple):
         number: which of its declarations, as the compiler counts them.
         part: 0 for all of it, 1 for the body of a function; 2 for a macro, whose number is
             the place of its definition in the cell; 3 for a function that is not to be hidden
-            but known again; 4 for its default arguments.
+            but known again; 4 for its default arguments; 5 for what is to be declared once more;
+            6 for what was made of a template; 7 for the body of a function that becomes constexpr
+            or ceases to be; 8 for a function that keeps its body.
     """
 
     cell: int
