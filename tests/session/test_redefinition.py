@@ -268,6 +268,24 @@ def test_an_object_of_the_old_class_is_said_to_be_one(session: Session, code: st
 
 
 @pytest.mark.parametrize(
+    "code", ["int n::f(S *) { return 2; }", "int C::f(S *) { return 2; }", "S C::s;", "S n::s;"]
+)
+def test_a_declaration_with_the_old_class_is_said_to_be_one(session: Session, code: str) -> None:
+    declarations = "namespace n { int f(S *); extern S s; } struct C { int f(S *); static S s; };"
+    session.run("struct S {};")
+    session.run(declarations)
+    session.run("int n::f(S *) { return 1; } int C::f(S *) { return 1; } S C::s; S n::s;")
+    session.run("struct S { int b; };")
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    (note,) = caught.value.__notes__
+    assert "two types S" in note
+    assert "run the cell again that declares this" in note
+    session.run(declarations)
+    session.run(code)
+
+
+@pytest.mark.parametrize(
     "code", ["S z = 1;", "const S c; S *p = &c;", "S &r = S();", "g(1)", "s.nope", "s + 1"]
 )
 def test_other_errors_are_not_laid_to_a_definition(session: Session, code: str) -> None:

@@ -29,6 +29,15 @@ _TWO_TYPES = (
     r"|of type '([^']+)' with an [lrx]value of type '([^']+)'"
     r"|\('([^']+)' vs\. '([^']+)'\)"
 )
+# The same where a definition is not what is declared.
+_TWO_DECLARATIONS = (
+    r"does not match definition \('([^']+)' vs '([^']+)'\)"
+    r"|with a different type: '([^']+)' vs '([^']+)'"
+)
+_ADVICE = {
+    _TWO_TYPES: "make the object, or define the function, again",
+    _TWO_DECLARATIONS: "run the cell again that declares this, and then this one",
+}
 _TAB = 8
 _MAX_DEPTH = 4
 
@@ -158,13 +167,14 @@ def of_old_definition(diagnostics: Sequence[Diagnostic]) -> str:
 
     for each in diagnostics:
         for message in (each.message, *(note.message for note in each.notes)):
-            for found in re.finditer(_TWO_TYPES, message) if each.is_error else ():
-                first, second = filter(None, found.groups())
-                if first == second:
-                    return (
-                        f"there are two types {first}: a class was defined again, and what was made"
-                        " before is of the old one; make the object, or define the function, again"
-                    )
+            for pattern, advice in _ADVICE.items():
+                for found in re.finditer(pattern, message) if each.is_error else ():
+                    first, second = filter(None, found.groups())
+                    if first == second:
+                        return (
+                            f"there are two types {first}: a class was defined again, and what was"
+                            f" made before is of the old one; {advice}"
+                        )
     return ""
 
 
