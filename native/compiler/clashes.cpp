@@ -346,13 +346,17 @@ void Redefinitions::clashWithMacros() {
               text.data(), text.data() + text.size());
   Token before;
   before.startToken();
+  bool binds = false; // within the brackets of a structured binding, and not those of an array
   for (Token token;; before = token) {
     lexer.LexFromRawLexer(token);
     if (token.is(tok::eof))
       return;
+    if (token.is(tok::l_square))
+      binds = before.isOneOf(tok::amp, tok::ampamp) ||
+              (before.is(tok::raw_identifier) && before.getRawIdentifier() == "auto");
     if (token.isNot(tok::raw_identifier) || before.is(tok::hash) ||
-        !(mayPrecedeName(before) || before.isOneOf(tok::comma, tok::semi, tok::coloncolon,
-                                                   tok::l_square, tok::l_brace, tok::r_brace)))
+        !(mayPrecedeName(before) || (before.is(tok::l_square) && binds) ||
+          before.isOneOf(tok::comma, tok::semi, tok::coloncolon, tok::l_brace, tok::r_brace)))
       continue;
     Preprocessor &preprocessor = Names->getPreprocessor();
     if (auto macro = earlierMacro(*preprocessor.getIdentifierInfo(token.getRawIdentifier())))

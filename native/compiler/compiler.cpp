@@ -328,10 +328,12 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   Cell cell;
   Stopwatch watch;
   setDisplay(plain, given, all);
+  auto isHidden = [&hidden](const DeclarationId &id) { return llvm::is_contained(hidden, id); };
   cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
   cell.displayFailed = DisplayFailed;
-  if (!cell.ok && !DisplayFailed && Collector.OnEarlier)
+  // Without what it defines again the cell may need its macros.
+  if (!cell.ok && !DisplayFailed && Collector.OnEarlier && llvm::all_of(clashes(), isHidden))
     Redefined.clashWithMacros();
   cell.clashes = clashes();
   cell.cookie.hidden = std::move(hidden);

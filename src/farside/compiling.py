@@ -181,7 +181,7 @@ class CellCompiler:
         Where code of the program that only the display of the value needs does not compile, the
         value is shown by its address. What the cell takes for a macro's name may not be one.
         """
-        first = compiled
+        with_macros = compiled
         hidden: tuple[DeclarationId, ...] = ()
         plain = False
         while not compiled.ok and (
@@ -190,7 +190,9 @@ class CellCompiler:
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             plain = plain or compiled.display_failed
             compiled = self._ask(compiled.cell, code, hidden, plain=plain, **how)
-        return compiled if compiled.ok or not any(each.is_macro for each in hidden) else first
+            if not any(each.is_macro for each in hidden):
+                with_macros = compiled
+        return compiled if compiled.ok else with_macros
 
     def _ask(
         self,

@@ -278,3 +278,42 @@ def test_other_errors_are_not_laid_to_a_definition(session: Session, code: str) 
     with pytest.raises(CompileError) as caught:
         session.run(code)
     assert not hasattr(caught.value, "__notes__")
+
+
+WITH_MACROS = (
+    "struct Sized { int a[SIZE]; };",
+    "int sized[SIZE] = {1};",
+    "template <class T> struct Holds { T a[SIZE]; };",
+    "class Logs { int x; void f() { LOG(x); } };",
+)
+
+
+@pytest.mark.parametrize("cell", WITH_MACROS)
+def test_macros_of_earlier_cells_in_what_is_defined_again(session: Session, cell: str) -> None:
+    session.run("#define SIZE 10\n#define LOG(x) (void)(x)")
+    for _ in range(3):
+        session.run(cell)
+
+
+def test_an_array_gets_another_size_by_a_macro(session: Session) -> None:
+    session.run("int arr[10];")
+    session.run("#define N 20\n#define size 3")
+    session.run("int arr[N];")
+    assert shown_by(session, "sizeof arr / sizeof(int)") == "20"
+    session.run("int size[N];")  # which is a macro's name no more
+    assert shown_by(session, "sizeof size / sizeof(int)") == "20"
+
+
+def test_a_name_and_the_macro_in_the_way_of_another(session: Session) -> None:
+    session.run("struct Both { int a; };")
+    session.run("#define named 3")
+    session.run("struct Both { int a, b; }; int named = 4;")
+    assert shown_by(session, "sizeof(Both) + named") == "12"
+
+
+def test_only_what_is_wrong_is_told_of_what_is_defined_again(session: Session) -> None:
+    session.run("#define SIZE 10\nstruct Sized { int a[SIZE]; };")
+    with pytest.raises(CompileError) as error:
+        session.run("struct Sized { int a[SIZE]; }; int wrong = nowhere;")
+    messages = [each.message for each in error.value.diagnostics]
+    assert messages == ["use of undeclared identifier 'nowhere'"]
