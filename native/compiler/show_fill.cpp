@@ -34,8 +34,9 @@ void ShowBodies::fill(Expr *out, Expr *value) {
     Expr *text = textOf(value);
     if (!isa<OpaqueValueExpr>(text))
       return run("text", {}, {out, text});
-    return run("streamed", {TemplateArgument(text->getType()), TemplateArgument(value->getType())},
-               {out, value});
+    std::vector<TemplateArgument> with = {TemplateArgument(text->getType())};
+    llvm::append_range(with, typeArguments(value->getType()));
+    return run("streamed", with, {out, value});
   }
   case Way::library:
     if (fillLibrary(out, value))

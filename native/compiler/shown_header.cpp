@@ -517,7 +517,8 @@ template <class B> struct buffer : B {
     return traits::not_eof(c);
   }
 };
-template <class O, class T> void streamed(void *out, T &value) {
+// G is one of its arguments as the operator may be compiled into it.
+template <class O, class T, unsigned G> void streamed(void *out, T &value) {
   buffer<typename bare<decltype(*((O *)0)->rdbuf())>::type> sink(out);
   O stream(&sink);
   __farside_open(out, __OPTIONAL, "");

@@ -294,3 +294,19 @@ def test_what_was_written_before_an_exception_is_shown(session: Session) -> None
         "{ before 1, after, before 2,…, … 1 more } <display threw std::runtime_error: bad>"
     )
     assert shown(session.run("T{1}")) == "before 1, after"
+
+
+@pytest.mark.parametrize("opt", [0, 2])
+def test_a_text_is_that_of_the_operator_as_it_is_now(new_session: NewSession, opt: int) -> None:
+    """Also where the cell that showed the type first had the operator compiled in."""
+    session = new_session(opt=opt)
+    session.run("#include <iostream>\n#include <vector>\nstruct I { int n; }; I i{1};")
+    session.run("std::vector<I> all{i};")
+    for text in ("old", "new"):
+        operator = "std::ostream &operator<<(std::ostream &out, const I &i)"
+        assert shown(session.run(f'{operator} {{ return out << "{text} " << i.n; }} i')) == (
+            f"{text} 1"
+        )
+        assert shown(session.run("all")) == f"{{ {text} 1 }}"
+        listed = {each.name: each.text for each in session.variables()}
+        assert listed["i"] == f"{text} 1"
