@@ -134,6 +134,7 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
       Redefined.clash(error, at, earlier, sources);
     };
   }
+  Collector.OnSaid = [this](const Diagnostic &said) { Amended.note(said); };
   Redefined.begin(Instance->getSema(), 0, {}, {});
   Parse->initialize();
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
@@ -192,6 +193,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
   Redefined.begin(sema, number, file, hidden);
+  Amended.begin(sema, file);
   Sema::GlobalEagerInstantiationScope global(sema, true, true);
   Sema::LocalEagerInstantiationScope local(sema, true);
   bool ok = Parse->enter(file, code.size()) && parseInput();
@@ -336,6 +338,8 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   if (!cell.ok && !DisplayFailed && Collector.OnEarlier && llvm::all_of(clashes(), isHidden))
     Redefined.clashWithMacros();
   cell.clashes = clashes();
+  if (!cell.ok)
+    cell.amendments = amendments();
   cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);
   cell.value = std::move(Consumer->Value);

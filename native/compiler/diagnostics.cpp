@@ -310,6 +310,8 @@ void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
     return;
   DiagnosticConsumer::HandleDiagnostic(level, info);
   noteEarlier(level, info);
+  if (OnSaid)
+    OnSaid(info);
   // Two cells are no files, so Clang takes two places at one offset for one file included twice.
   if (level == DiagnosticsEngine::Note && info.hasSourceManager() &&
       (info.getSourceManager().isInMainFile(info.getLocation()) ||

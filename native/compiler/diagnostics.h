@@ -35,6 +35,9 @@ public:
                      const clang::SourceManager &)>
       OnEarlier;
 
+  /// Called with everything that Clang says, before anything is made of it.
+  std::function<void(const clang::Diagnostic &)> OnSaid;
+
   /// Tells whether what Clang has just parsed is an expression whose value is shown. Clang does not
   /// know that, and that the value is not used is not told, not even where that is an error.
   std::function<bool()> InShown;

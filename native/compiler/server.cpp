@@ -86,6 +86,13 @@ std::string demangled(const std::string &name) {
   return text;
 }
 
+Array describe(const std::vector<Amendment> &amendments) {
+  Array found;
+  for (const Amendment &each : amendments)
+    found.push_back(Array{each.offset, each.blanks, each.text});
+  return found;
+}
+
 Object describe(const ShownType &type) {
   Object value{{"type", type.name}};
   if (type.opaque) {
@@ -284,6 +291,7 @@ void Server::compile(const Object &request) {
     Cell rejected;
     rejected.conflicts = Clang->conflicts(code, false);
     rejected.clashes = Clang->clashes();
+    rejected.amendments = Clang->amendments();
     answer(std::move(rejected));
     leave(0);
   };
@@ -310,6 +318,7 @@ void Server::answer(Cell cell) {
                   {"value", nullptr},
                   {"conflicts", Array(cell.conflicts)},
                   {"clashes", idsOf(cell.clashes)},
+                  {"amendments", describe(cell.amendments)},
                   {"redefined", Array(cell.redefined)},
                   {"cookie", cell.cookie.encode()},
                   {"line", cell.onlyLine},
