@@ -80,6 +80,8 @@ def test_only_what_is_wrong_is_told_where_it_is(
     [
         ("int k; auto f = [=] { return k; };", "variables of cells are global"),
         ("int k; void f() { auto g = [k] {}; }", "variables of cells are global"),
+        ("goto done; done: ;", "put braces around"),
+        ("int i = 0; again: ++i; if (i < 3) goto again;", "put braces around"),
     ],
 )
 def test_hints(session: Session, code: str, hint: str) -> None:

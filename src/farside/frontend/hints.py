@@ -20,6 +20,11 @@ _HINTS = (
         "cannot be captured because it does not have automatic storage duration",
         "variables of cells are global, and lambdas use them without a capture: leave it out",
     ),
+    (
+        "use of undeclared label",
+        "a label is known within its function, and at the top level within its statement: put"
+        " braces around it and the goto, as in { goto done; done: ; }",
+    ),
 )
 _AMBIGUOUS = re.compile(r"reference to '(\w+)' is ambiguous")
 
