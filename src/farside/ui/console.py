@@ -19,7 +19,13 @@ from farside.errors import (
     SetupError,
 )
 from farside.source.cells import is_command
-from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
+from farside.ui.render import (
+    in_files,
+    render_diagnostics,
+    render_error,
+    render_notice,
+    wants_colour,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -174,6 +180,7 @@ class Console:
         self._out = sys.stdout if out is None else out
         self._err = sys.stderr if err is None else err
         self._colour = wants_colour(self._err)
+        self._files: dict[str, str] = {}  # of cells that are files
         session.on_display = self._display
         session.on_asked = self._asked
 
@@ -185,21 +192,26 @@ class Console:
         """Load a library or link an object; return whether it went well."""
         return self._guarded(self._load, path)
 
-    def run(self, code: str) -> None:
+    def run(self, code: str, file: str = "") -> None:
         """Run a cell and show its value.
+
+        Args:
+            code: its source.
+            file: the file that it is, if any; Clang's messages name it.
 
         Raises:
             FarsideError: the cell failed.
         """
-        self._run(code)
+        self._run(code, file)
 
-    def _run(self, code: str) -> Result:
+    def _run(self, code: str, file: str = "") -> Result:
         """Run a cell, show its value and return what came of it.
 
         Raises:
             FarsideError: the cell failed.
         """
         self.begin()
+        self._files[f"cell {self.session.next_cell}"] = file
         try:
             result = self.session.run(code)
         except (OptionError, SetupError):
@@ -207,7 +219,8 @@ class Console:
             raise
         self._pass_on(result)
         if result.diagnostics:
-            self.complain(render_diagnostics(result.diagnostics, colour=self._colour))
+            shown = in_files(result.diagnostics, self._files)
+            self.complain(render_diagnostics(shown, colour=self._colour))
         self._notices(result.notices)
         if result.value is not None:
             self._out.write(f"{result.value}\n")
@@ -236,7 +249,7 @@ class Console:
         self._pass_on(error)
         self.failures += 1
         self.last_error = error
-        self.complain(render_error(error, colour=self._colour))
+        self.complain(render_error(error, colour=self._colour, files=self._files))
 
     def begin(self) -> None:
         """Note what code that runs now could change."""
