@@ -62,6 +62,16 @@ def test_messages_name_the_file(farside_run: Farside, tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+def test_the_names_of_commands(farside_run: Farside) -> None:
+    done = farside_run(
+        stdin="#include <stdlib.h>\nquit\nhelp()\nexit\nexit();\nint help = 3;\nhelp\n"
+    )
+    ends = "note: %quit ends the session, as does Ctrl-D\n"
+    assert done.stderr.count(ends) == 3
+    assert done.stderr.count("note: %help lists the commands\n") == 1
+    assert done.stdout.endswith("(int) 3\n")
+
+
 def test_a_file_with_main(farside_run: Farside, tmp_path: Path) -> None:
     program = tmp_path / "a.cpp"
     program.write_text(

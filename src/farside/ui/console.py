@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from farside.errors import (
+    CompileError,
     CppException,
     Crashed,
     FarsideError,
@@ -186,7 +187,7 @@ class Console:
 
     def execute(self, text: str) -> bool:
         """Run one input, a cell's code or a ``%`` command; return whether it went well."""
-        return self._guarded(self._command if is_command(text) else self.run, text)
+        return self._guarded(self._command if is_command(text) else self._cell, text)
 
     def load(self, path: str) -> bool:
         """Load a library or link an object; return whether it went well."""
@@ -203,6 +204,27 @@ class Console:
             FarsideError: the cell failed.
         """
         self._run(code, file)
+
+    def _cell(self, text: str) -> None:
+        """Run an input that is a cell; one that looks like a command may be meant as one.
+
+        Raises:
+            FarsideError: the cell failed.
+        """
+        from farside.source.commands import command_hint
+
+        try:
+            value = self._run(text).value
+        except CompileError as error:
+            if hint := command_hint(text):
+                error.add_note(hint)
+            raise
+        if (
+            value is not None
+            and value.text.startswith("Function @")
+            and (hint := command_hint(text))
+        ):
+            self.notice(hint)
 
     def _run(self, code: str, file: str = "") -> Result:
         """Run a cell, show its value and return what came of it.
