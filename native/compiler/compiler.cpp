@@ -350,6 +350,8 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
 std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
   if (!Conflicts)
     return {};
+  if (!ok && Collector.headerChanged())
+    return {"a header that has changed"};
   if (!ok)
     Conflicts->failed(code, Collector.errorFiles());
   return Conflicts->take();

@@ -4,6 +4,7 @@
 
 #include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/DiagnosticIDs.h"
+#include "clang/Basic/DiagnosticSerialization.h"
 #include "clang/Basic/LangOptions.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Lex/Lexer.h"
@@ -310,6 +311,7 @@ void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
     return;
   DiagnosticConsumer::HandleDiagnostic(level, info);
   noteEarlier(level, info);
+  HeaderChanged |= info.getID() == clang::diag::err_fe_ast_file_modified;
   // Two cells are no files, so Clang takes two places at one offset for one file included twice.
   if (level == DiagnosticsEngine::Note && info.hasSourceManager() &&
       (info.getSourceManager().isInMainFile(info.getLocation()) ||
@@ -355,6 +357,7 @@ Array DiagnosticCollector::take() {
   Notes.clear();
   ErrorFiles.clear();
   InError = false;
+  HeaderChanged = false;
   Dropping = false;
   LastError = {};
   return all;

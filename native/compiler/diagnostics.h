@@ -54,6 +54,8 @@ public:
   llvm::json::Array take();
   /// Files named by errors and by their notes since the last take().
   const std::vector<std::string> &errorFiles() const { return ErrorFiles; }
+  /// Whether a header was not as it was when it went into the PCH, since the last take().
+  bool headerChanged() const { return HeaderChanged; }
   /// The first error as plain text, or the empty string.
   std::string firstError() const;
 
@@ -74,6 +76,7 @@ private:
   std::vector<llvm::json::Array> Notes;
   std::vector<std::string> ErrorFiles;
   bool InError = false;
+  bool HeaderChanged = false;
   unsigned LastError = 0;
   clang::SourceLocation LastErrorAt;
   bool Dropping = false; // the last diagnostic, and so its notes

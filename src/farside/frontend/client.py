@@ -349,6 +349,11 @@ class Compiler:
         return found
 
     @property
+    def offers_pch(self) -> bool:
+        """Whether there is a precompiled header to be used if it fits."""
+        return self._pch is not None
+
+    @property
     def uses_pch(self) -> bool:
         """Whether a precompiled header is in use."""
         return self.pch_status == "used"

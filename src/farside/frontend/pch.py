@@ -1,9 +1,9 @@
 """The cache of precompiled standard libraries.
 
 A PCH is never needed for a right result. Everything here that fails therefore ends in "no PCH",
-without a word. Clang itself checks a PCH against its own version, the options and the time stamps
-of all headers, and farside-compiler checks it against a checksum; the key below is only there so
-that a PCH that would be refused is seldom offered.
+without a word. farside-compiler checks at each start that a PCH is whole, of its version of Clang,
+and that every header that went into it is as it was and the first to be found; Clang checks the
+options. The key below is only there so that a PCH that would be refused is seldom offered.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ KEPT = 6
 
 _IN_USE = 3600.0  # seconds after its last use for which a PCH may still be in use
 
-_FORMAT = "2"
-_HEADER_DIRS = ("/usr/include", "/usr/include/c++", "/usr/local/include")
+_FORMAT = "3"
 _SUFFIX = ".pch"
 
 
@@ -68,7 +67,8 @@ def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path |
     """Have the PCH for these options built, by default in the background.
 
     The build is a process of its own at the lowest priority. It outlives this process if need be,
-    but not for longer than a few minutes; a second one for the same PCH ends at once.
+    but not for longer than a few minutes; a second one for the same PCH ends at once, and so does
+    one that finds it built from the headers as they are.
 
     Args:
         options: what the user chose.
@@ -84,13 +84,15 @@ def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path |
     _prune(path.parent, keep=path)
     command = [str(compiler), f"--build-pch={path}", "--", *_args(options)]
     try:
+        # The root directory is not in the way of who wants to unmount one.
+        directory = os.getcwd() if _is_relative(options) else "/"
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            cwd="/",
+            cwd=directory,
         )
     except OSError:
         return None
@@ -124,17 +126,21 @@ def _path_for(options: Options, compiler: Path) -> Path | None:
 def _key_parts(options: Options, compiler: Path) -> Iterator[str]:
     yield _FORMAT
     yield from _args(options)
-    files = (*options.include_dirs, *options.includes)
-    if options.xcc or not all(os.path.isabs(file) for file in files):
-        yield os.getcwd()  # a relative path means another file elsewhere
-    for file in (str(compiler), *_HEADER_DIRS, *options.include_dirs):
-        yield file
-        try:
-            status = os.stat(file)
-        except OSError:
-            continue
+    if _is_relative(options):
+        yield os.getcwd()
+    yield str(compiler)
+    try:
+        status = compiler.stat()
         yield f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+    except OSError:
+        pass
     yield _cpu()
+
+
+def _is_relative(options: Options) -> bool:
+    """Tell whether the options may name a file that is another one elsewhere."""
+    files = (*options.include_dirs, *options.includes)
+    return bool(options.xcc) or not all(os.path.isabs(file) for file in files)
 
 
 def _args(options: Options) -> tuple[str, ...]:
@@ -176,13 +182,19 @@ def _touch(path: Path) -> None:
 
 
 def _prune(directory: Path, keep: Path) -> None:
-    """Remove the PCHs that have not been used for longest."""
+    """Remove the PCHs that have not been used for longest, and what killed builders left."""
     try:
         found = [path for path in directory.glob("*" + _SUFFIX) if path != keep]
         found.sort(key=_last_used, reverse=True)
     except OSError:
         return
-    recently = time.time() - _IN_USE
+    recently = time.time() - _IN_USE  # no build takes as long
+    for leftover in directory.glob("*.tmp"):
+        try:
+            if leftover.stat().st_mtime < recently:
+                leftover.unlink()
+        except OSError:
+            continue
     for path in found[KEPT - 1 :]:
         if _last_used(path) > recently:
             continue
