@@ -417,9 +417,12 @@ class Session(Asking, GoingBack, Calling):
             self._note_loaded()
             for notice in self._take_notices():
                 raised.add_note(f"{notice}; it stays loaded")
-            if raised is error:
-                raise
-            raise raised from error
+            try:
+                if raised is error:
+                    raise
+                raise raised from error
+            finally:
+                del raised  # whose traceback has this frame
 
     def jitdylib(self, name: str) -> DylibHandle:
         """Return the JITDylib of that name, made now if there is none; ``main`` is the cells'."""

@@ -174,6 +174,20 @@ class Calls:
         alive: bool = False,
     ) -> Any:
         """Call something of the program's; see `farside.session.Session.call`."""
+        self.callbacks.begin()
+        try:
+            return self._call(callee, arguments, recovering, alive=alive)
+        finally:
+            self.callbacks.end()
+
+    def _call(
+        self,
+        callee: str,
+        arguments: Sequence[object],
+        recovering: Callable[[str], AbstractContextManager[None]],
+        *,
+        alive: bool,
+    ) -> Any:
         letters = "".join(map(letter_of, arguments))
         if len(letters) == len(arguments) and not alive:
             stub = self._find(callee, letters)
@@ -222,7 +236,13 @@ class Calls:
                 each.encode(encoder)
             except ArgumentMismatch as error:
                 raise _of_argument(callee, index, error) from None
-        outcome = self._run(stub, b"".join(encoder.parts), recovering, self._memory.used, arguments)
+        payload = b"".join(encoder.parts)
+        try:
+            outcome = self._run(stub, payload, recovering, self._memory.used, arguments)
+        except BaseException:
+            # The program has lost what the call did, and with it any callable that this has kept.
+            self._forget(described, arguments)
+            raise
         if outcome.exception:
             self._note_kept(described, arguments, outcome)
             raise self._exception(stub, outcome)
@@ -295,6 +315,11 @@ class Calls:
             for value, (_, data) in zip(reversed(passed), told, strict=True):
                 self.callbacks.returned(value, kept=data != b"\0")  # type: ignore[arg-type]
 
+    def _forget(self, described: Sequence[Argument], arguments: Sequence[object]) -> None:
+        for each, value in zip(described, arguments, strict=True):
+            if each.key == "f":
+                self.callbacks.returned(value, kept=False)  # type: ignore[arg-type]
+
     def _find(self, callee: str, key: str) -> Stub | None:
         stub = self._stubs.get((callee, key))
         return stub if stub is not None and stub.image in self._execution.images() else None
@@ -314,7 +339,6 @@ class Calls:
         """
         execution = self._execution
         called_back = self.callbacks.made
-        self.callbacks.begin()
         execution.given.clear()  # what a call that threw has left
 
         def anew() -> RunOutcome:
