@@ -285,8 +285,12 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   promoteInternals(m, number);
   separateInitialisers(m);
   keepStatementsOnStack(m);
-  for (const FunctionDecl *function : Redefined.sameFunctions())
-    llvm::append_range(cell.redefined, Consumer->symbolsOf(*function));
+  for (const FunctionDecl *function : Redefined.sameFunctions()) {
+    std::vector<std::string> symbols = Consumer->symbolsOf(*function);
+    if (symbols.size() > 1 && Redefined.becameInline(*function))
+      offerComplete(m, symbols[0], symbols[1]);
+    llvm::append_range(cell.redefined, symbols);
+  }
   for (const std::string &symbol : cell.redefined) {
     Known.erase(symbol);
     keepWeak(m, symbol);

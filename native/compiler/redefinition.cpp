@@ -357,7 +357,28 @@ void Redefinitions::add(NamedDecl &decl) {
   if (const auto *space = dyn_cast<NamespaceDecl>(&decl))
     rejectBeside(*space);
   keepApart(decl);
+  if (auto *function = dyn_cast<FunctionDecl>(&decl); function && isDefinedInlineLate(*function)) {
+    SameFunctions.push_back(function);
+    BecameInline.insert(function);
+  }
   preferNew(decl);
+}
+
+/// Whether this is the inline definition of a function that an earlier cell declared as one that is
+/// not: code of that cell may wait for it, and to Clang nothing uses it here.
+bool Redefinitions::isDefinedInlineLate(FunctionDecl &function) const {
+  ASTContext &ast = function.getASTContext();
+  if (!function.isThisDeclarationADefinition() || function.isTemplated() ||
+      llvm::is_contained(SameFunctions, &function) ||
+      ast.GetGVALinkageForFunction(&function) != GVA_DiscardableODR)
+    return false;
+  const SourceManager &sources = ast.getSourceManager();
+  return llvm::any_of(function.redecls(), [&](const FunctionDecl *each) {
+    // Clang numbers files in the order in which it opens them.
+    SourceLocation place = sources.getExpansionLoc(each->getLocation());
+    return !each->isInlined() && sources.isLocalSourceLocation(place) &&
+           !sources.isInSystemHeader(place) && sources.getFileID(place) < Files[Cell];
+  });
 }
 
 /// In C `int x;` and `int x = 5;` are one variable, and so they are within a cell. But an earlier

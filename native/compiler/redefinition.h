@@ -95,9 +95,10 @@ public:
 
   /// The declarations that were in the way of the cell, and can be hidden.
   std::vector<DeclarationId> clashes() const { return {Clashes.begin(), Clashes.end()}; }
-  /// The functions that the cell defines again with the same type.
+  /// The functions that the cell defines again with the same type, and those that it defines inline
+  /// after an earlier one has declared them otherwise.
   llvm::ArrayRef<clang::FunctionDecl *> sameFunctions() const { return SameFunctions; }
-  /// Whether one of these is inline and takes the place of one that is not: of that there is code.
+  /// Whether one of these is inline and takes the place of one that is not: code refers to that.
   bool becameInline(const clang::FunctionDecl &function) const {
     return BecameInline.contains(&function);
   }
@@ -129,6 +130,7 @@ private:
   void rejectSecondValue(const clang::VarDecl &variable);
   void rejectBeside(const clang::NamespaceDecl &space);
   void keepApart(clang::NamedDecl &decl);
+  bool isDefinedInlineLate(clang::FunctionDecl &function) const;
   void becomeSameOrNew(clang::NamedDecl &decl, const clang::NamedDecl *hidden);
   const clang::FunctionDecl *sameFunction(const clang::NamedDecl &decl,
                                           const clang::NamedDecl *hidden) const;
