@@ -88,17 +88,18 @@ class Diagnostic:
         return "\n".join(self._lines(color))
 
     def _lines(self, color: bool) -> Iterable[str]:
-        place = f"{self.file}:{self.line}:{self.column}: " if self.line else ""
+        place = f"{_shown(self.file)}:{self.line}:{self.column}: " if self.line else ""
         word = _WORDS.get(self.severity, self.severity)
+        message = _shown(self.message)
         option = f" [{self.option}]" if self.option else ""
         if color:
             bold = "" if self.severity == "note" else _BOLD
             yield (
                 f"{_BOLD}{place}{_RESET}{_COLORS[self.severity]}{word}: {_RESET}"
-                f"{bold}{self.message}{option}{_RESET}"
+                f"{bold}{message}{option}{_RESET}"
             )
         else:
-            yield f"{place}{word}: {self.message}{option}"
+            yield f"{place}{word}: {message}{option}"
         if self.line and self.source:
             yield from _code_lines(self, color)
         for note in self.notes:
@@ -202,7 +203,7 @@ def _code_lines(diagnostic: Diagnostic, color: bool) -> Iterable[str]:
     marks[place(diagnostic.column)] = "^"
     gutter = f"{diagnostic.line:5} | "
     empty = " " * 5 + " | "
-    yield gutter + source.expandtabs(_TAB)
+    yield gutter + _shown(source).expandtabs(_TAB)
     mark_text = "".join(marks).rstrip()
     yield empty + (f"{_GREEN}{mark_text}{_RESET}" if color else mark_text)
     if insertions := _insertions(diagnostic, place):
@@ -213,7 +214,7 @@ def _insertions(diagnostic: Diagnostic, place: Callable[[int], int]) -> str:
     text = ""
     for fixit in sorted(diagnostic.fixits, key=lambda fixit: fixit.range.column):
         if fixit.range.line == diagnostic.line and "\n" not in fixit.text and fixit.text:
-            text = text.ljust(place(fixit.range.column)) + fixit.text
+            text = text.ljust(place(fixit.range.column)) + _shown(fixit.text)
     return text
 
 
@@ -228,7 +229,18 @@ def _display_columns(source: str) -> list[int]:
     return columns
 
 
+def _shown(text: str) -> str:
+    """Return a text with what acts on a terminal written as Clang writes it: ``<U+001B>``."""
+    if text.isprintable():
+        return text
+    return "".join(
+        [each if each.isprintable() or each in "\t\n" else f"<U+{ord(each):04X}>" for each in text]
+    )
+
+
 def _width(character: str) -> int:
+    if not character.isprintable():
+        return len(_shown(character))
     if character.isascii():
         return 1
     from unicodedata import combining, east_asian_width
