@@ -260,7 +260,7 @@ public:
   Workshop &operator=(const Workshop &) = delete;
   ~Workshop() {
     if (Active == this)
-      cleanUp();
+      removeLeftovers();
   }
 
   /// False where another process is building the same PCH.
@@ -280,8 +280,8 @@ public:
   const std::string Pch;
 
 private:
-  /// A builder that was killed leaves its files. Clang's own have a random part in their names:
-  /// for x.pch.tmp it is x.pch-12345678.tmp.tmp.
+  /// A builder that was killed leaves its files, and Clang its own where the disk is full. These
+  /// have a random part in their names: for x.pch.tmp it is x.pch-12345678.tmp.tmp.
   void removeLeftovers() const {
     namespace path = llvm::sys::path;
     cleanUp();

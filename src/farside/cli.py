@@ -147,10 +147,10 @@ def _run(invocation: Invocation) -> int:
 
 def _prepare(options: Options) -> int:
     from farside.frontend.client import find_compiler
-    from farside.frontend.pch import build_pch
+    from farside.frontend.pch import prepare_pch
 
-    path = build_pch(options, find_compiler(options), wait=True)
-    return 0 if path is not None and path.exists() else 1
+    prepare_pch(options, find_compiler(options))
+    return 0
 
 
 def _complain(message: str) -> None:

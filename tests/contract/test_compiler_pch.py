@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from farside.frontend.pch import build_pch, cache_directory, discard_pch, find_pch
+from farside.errors import SetupError
+from farside.frontend.pch import build_pch, cache_directory, discard_pch, find_pch, prepare_pch
 from farside.frontend.start import start_compiler
 from farside.options import Options
 from tests.contract import compiler_rig
@@ -363,6 +364,27 @@ def test_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_pch(options, program) is None
     discard_pch(path)
     assert find_pch(options, program) is None
+
+
+def test_why_one_cannot_be_prepared_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options, program = Options(language="c"), compiler_rig.program()
+    pch = build_pch(options, program, wait=True)
+    assert pch is not None
+    discard_pch(pch)
+    (pch.parent / f"{pch.name}.tmp").mkdir()  # in the way of the builder, like a full disk
+    with pytest.raises(SetupError, match=r"was not built: .*c?\.pch\.tmp"):
+        prepare_pch(options, program)
+    (pch.parent / f"{pch.name}.tmp").rmdir()
+    prepare_pch(options, program)
+    assert find_pch(options, program) == pch
+    with pytest.raises(SetupError, match="the options forbid it"):
+        prepare_pch(options.with_(use_pch=False), program)
+    pch.parent.chmod(0o777)
+    with pytest.raises(SetupError, match="there is no directory for it"):
+        prepare_pch(options, program)
 
 
 def test_no_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from zlib import crc32
 
+from farside.errors import SetupError
 from farside.options import Options
 
 KEPT = 6
@@ -24,6 +25,8 @@ KEPT = 6
 _IN_USE = 3600.0  # seconds after its last use for which a PCH may still be in use
 
 _FORMAT = "3"
+_BUILDER = "farside-compiler: "
+_NOT_BUILT = "The precompiled standard library was not built: "
 _SUFFIX = ".pch"
 
 
@@ -81,19 +84,8 @@ def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path |
     path = _path_for(options, compiler)
     if path is None:
         return None
-    _prune(path.parent, keep=path)
-    command = [str(compiler), f"--build-pch={path}", "--", *_args(options)]
     try:
-        # The root directory is not in the way of who wants to unmount one.
-        directory = os.getcwd() if _is_relative(options) else "/"
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd=directory,
-        )
+        process = _start_builder(options, compiler, path, subprocess.DEVNULL)
     except OSError:
         return None
     if wait:
@@ -101,6 +93,42 @@ def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path |
     # Nobody waits for it; with a return code set, Python does not warn of that either.
     process.returncode = 0
     return path
+
+
+def prepare_pch(options: Options, compiler: Path) -> None:
+    """Have the PCH for these options built, unless it is there, and wait for that.
+
+    Raises:
+        SetupError: there can be none.
+    """
+    path = _path_for(options, compiler)
+    if path is None:
+        why = "there is no directory for it that is the user's alone, and can be written to"
+        raise SetupError(_NOT_BUILT + (why if options.use_pch else "the options forbid it"))
+    try:
+        process = _start_builder(options, compiler, path, subprocess.PIPE)
+    except OSError as error:
+        raise SetupError(_NOT_BUILT + (error.strerror or str(error))) from error
+    lines = process.communicate()[1].decode(errors="replace").splitlines()
+    if process.returncode != 0:
+        own = [line for line in lines if line.startswith(_BUILDER)] or lines[-1:]
+        why = own[-1].removeprefix(_BUILDER) if own else f"status {process.returncode}"
+        raise SetupError(_NOT_BUILT + why)
+
+
+def _start_builder(
+    options: Options, compiler: Path, path: Path, errors: int
+) -> subprocess.Popen[bytes]:
+    _prune(path.parent, keep=path)
+    return subprocess.Popen(
+        [str(compiler), f"--build-pch={path}", "--", *_args(options)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        start_new_session=True,
+        # The root directory is not in the way of who wants to unmount one.
+        cwd=os.getcwd() if _is_relative(options) else "/",
+    )
 
 
 def discard_pch(path: Path) -> None:
