@@ -120,6 +120,25 @@ def test_what_no_later_cell_can_define(session: Session, code: str) -> None:
         session.run(code)
 
 
+@pytest.mark.parametrize(
+    ("declared", "why"),
+    [
+        ("static int later();", "it has internal linkage, so the cell that uses it first must"),
+        ("namespace { int later(); }", "it has internal linkage, so the cell that uses it first"),
+        ("inline int later();", "it is inline, so the cell that uses it first must define it"),
+        ("constexpr int later();", "it is inline, so the cell that uses it first must define it"),
+    ],
+)
+def test_no_library_is_blamed_for_what_only_a_cell_can_define(
+    session: Session, declared: str, why: str
+) -> None:
+    session.run(declared)
+    with pytest.raises(UndefinedSymbols, match=r"later\(\) is declared and not defined") as caught:
+        session.run("int use() { return later(); }")
+    assert why in str(caught.value)
+    assert "librar" not in str(caught.value)
+
+
 def test_data_is_not_awaited(session: Session) -> None:
     session.run("extern int later; struct S { static int n; };")
     for code in ("int use() { return later; }", "int of() { return S::n; }"):
