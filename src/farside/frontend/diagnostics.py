@@ -29,6 +29,7 @@ _TWO_TYPES = (
     r"|of type '([^']+)' with an [lrx]value of type '([^']+)'"
     r"|\('([^']+)' vs\. '([^']+)'\)"
 )
+_INPUT = "start"  # what the compiler calls the file that includes all cells, which is empty
 _TAB = 8
 _MAX_DEPTH = 4
 
@@ -167,6 +168,35 @@ def of_old_definition(diagnostics: Sequence[Diagnostic]) -> str:
                         " before is of the old one; make the object, or define the function, again"
                     )
     return ""
+
+
+def at_end(diagnostics: Iterable[Diagnostic], file: str, code: str) -> tuple[Diagnostic, ...]:
+    """Return what Clang says of a cell, what it says of the input's end placed at the cell's end.
+
+    Args:
+        diagnostics: what Clang said.
+        file: the cell.
+        code: its source.
+    """
+    lines = code.rstrip().split("\n")
+    end = len(lines[-1].encode(errors="replace")) + 1
+
+    def placed(each: Diagnostic) -> Diagnostic:
+        notes = tuple(map(placed, each.notes))
+        if each.file != _INPUT:
+            return replace(each, notes=notes)
+        return replace(
+            each,
+            file=file,
+            line=len(lines),
+            column=end,
+            source=lines[-1],
+            ranges=(),
+            fixits=(),
+            notes=notes,
+        )
+
+    return tuple([placed(each) for each in diagnostics])
 
 
 def render(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:
