@@ -77,6 +77,14 @@ bool isOfLibrary(const FunctionDecl &function) {
   return context->isStdNamespace();
 }
 
+/// Whether a constructor of the library takes a wider integer than what it keeps of it.
+bool keepsLess(const CXXConstructExpr &made) {
+  const CXXConstructorDecl &constructor = *made.getConstructor();
+  const IdentifierInfo *name = constructor.getParent()->getIdentifier();
+  return made.getNumArgs() == 1 && name != nullptr && isOfLibrary(constructor) &&
+         llvm::is_contained({"bitset", "year", "month", "day", "weekday"}, name->getName());
+}
+
 /// Counts how a function template uses one of its parameters, a forwarding reference.
 class UseVisitor : public RecursiveASTVisitor<UseVisitor> {
 public:
@@ -230,6 +238,8 @@ public:
       check(*argument);
     if (takesNullForText(*made))
       warn(*made->getArg(0), "a null pointer becomes text");
+    if (keepsLess(*made) && isGivenNumber(*made->getArg(0)))
+      warn(*made->getArg(0), "a constructor converts this");
     for (unsigned number = 0; number < made->getNumArgs(); ++number) {
       checkText(*made->getArg(number), made->getConstructor(), number, 0);
       checkForwarded(*made->getArg(number), *made->getConstructor(), number, 0, true);
@@ -260,7 +270,7 @@ private:
   void check(const Expr &argument) {
     const CXXRecordDecl *type = argument.getType()->getAsCXXRecordDecl();
     std::string name = type != nullptr ? type->getQualifiedNameAsString() : "";
-    if (name == "farside::wire::Flexible")
+    if (name == "farside::wire::Flexible" || name == "farside::wire::FlexibleRecord")
       warn(argument, "a template takes this");
     if (name == "farside::wire::Array" || name == "farside::wire::NdArray")
       warn(argument, "a template takes this array");
@@ -269,8 +279,9 @@ private:
     if (given->getStmtClass() != Stmt::CXXConstructExprClass)
       return;
     const auto &made = *cast<CXXConstructExpr>(given);
-    if (made.getNumArgs() > 0 && made.getConstructor()->getPrimaryTemplate() != nullptr)
-      warn(*made.getArg(0), "a constructor template converts this");
+    if (made.getNumArgs() > 0 && made.getConstructor()->getPrimaryTemplate() != nullptr &&
+        !isForwarded(made.getArg(0)->getType()))
+      warn(*made.getArg(0), "a constructor converts this");
   }
 
   static bool pointsToText(QualType type) {
@@ -286,16 +297,16 @@ private:
   /// What a cast may make of an argument other than the same value.
   void checkCast(const CastExpr &cast, QualType to) {
     switch (cast.getCastKind()) {
-    case CK_IntegralCast:
-    case CK_FloatingCast:
     case CK_FloatingToIntegral:
-    case CK_IntegralToBoolean:
     case CK_FloatingToBoolean:
       if (isGivenNumber(*cast.getSubExpr()))
-        Diagnostics.Report(
-            cast.getSubExpr()->getBeginLoc(),
-            Diagnostics.getCustomDiagID(DiagnosticsEngine::Warning, "a cast changes this to %0"))
-            << to.getUnqualifiedType();
+        warnOfType(*cast.getSubExpr(), "a cast changes this float to %0", to);
+      break;
+    case CK_IntegralCast:
+    case CK_FloatingCast:
+    case CK_IntegralToBoolean:
+      if (isGivenNumber(*cast.getSubExpr()))
+        warnOfType(*cast.getSubExpr(), "a cast changes this to %0", to);
       break;
     case CK_BitCast:
     case CK_IntegralToPointer:
@@ -303,10 +314,7 @@ private:
     case CK_PointerToBoolean:
     case CK_LValueBitCast:
     case CK_ReinterpretMemberPointer:
-      Diagnostics.Report(
-          cast.getSubExpr()->getBeginLoc(),
-          Diagnostics.getCustomDiagID(DiagnosticsEngine::Warning, "only a cast turns this to %0"))
-          << to.getUnqualifiedType();
+      warnOfType(*cast.getSubExpr(), "only a cast turns this to %0", to);
       break;
     default:
       break;
@@ -337,6 +345,12 @@ private:
   template <size_t N> void warn(const Expr &where, const char (&message)[N]) {
     Diagnostics.Report(where.getBeginLoc(),
                        Diagnostics.getCustomDiagID(DiagnosticsEngine::Warning, message));
+  }
+
+  template <size_t N> void warnOfType(const Expr &where, const char (&message)[N], QualType type) {
+    Diagnostics.Report(where.getBeginLoc(),
+                       Diagnostics.getCustomDiagID(DiagnosticsEngine::Warning, message))
+        << type.getUnqualifiedType();
   }
 
   DiagnosticsEngine &Diagnostics;

@@ -201,6 +201,7 @@ void CellConsumer::HandleTagDeclRequiredDefinition(const TagDecl *decl) {
 }
 
 void CellConsumer::HandleCXXImplicitFunctionInstantiation(FunctionDecl *decl) {
+  Redefined.noteInstance(*decl);
   generate(&ASTConsumer::HandleCXXImplicitFunctionInstantiation, decl);
 }
 

@@ -4,6 +4,7 @@
 #include "clang/Lex/Preprocessor.h"
 #include "clang/Sema/DelayedDiagnostic.h"
 #include "clang/Sema/IdentifierResolver.h"
+#include "clang/Sema/Lookup.h"
 #include "clang/Sema/Scope.h"
 #include "clang/Sema/Sema.h"
 
@@ -216,6 +217,8 @@ bool CellParser::parse(llvm::function_ref<bool(DeclGroupRef)> handle, bool first
       return false;
     if (!openStatement())
       return false;
+    if (isDeclaration()) // so that Clang does not ask whether it is a statement
+      Instance.getLangOpts().IncrementalExtensions = false;
     Controls = opensControl(Parse->getCurToken());
     // Calls of consteval functions in a statement are evaluated when its context ends.
     Sema &sema = Instance.getSema();
@@ -261,6 +264,69 @@ bool CellParser::openStatement() {
   Instance.getPreprocessor().EnterTokenStream(std::move(tokens), std::size(kinds) + 1, true, true);
   Parse->ConsumeAnyToken();
   return true;
+}
+
+/// Tells whether what comes next can be nothing but a declaration with a type's name: the
+/// definition of a function, as in `T<A> f(int) {`, or what has two names side by side. In
+/// `T<A> x;` these may be compared, unless the first is not known.
+///
+/// Clang takes for an expression what begins with a name that it does not know, and after its error
+/// goes on after the next `;`, be it that of the declaration after the function.
+bool CellParser::isDeclaration() {
+  if (!Instance.getLangOpts().CPlusPlus)
+    return false;
+  Preprocessor &preprocessor = Instance.getPreprocessor();
+  unsigned at = 0; // how many tokens are looked at, besides the parser's own
+  auto kind = [&] {
+    return at == 0 ? Parse->getCurToken().getKind() : preprocessor.LookAhead(at - 1).getKind();
+  };
+  bool compares = false;
+  while (kind() == tok::identifier) { // of the type
+    ++at;
+    if (kind() == tok::less) {
+      if (!skipBrackets(at, tok::less, tok::greater))
+        return false;
+      compares = isKnown(Parse->getCurToken());
+    }
+    if (kind() != tok::coloncolon)
+      break;
+    ++at;
+  }
+  if (at == 0)
+    return false;
+  if (kind() == tok::identifier && !compares)
+    return true;
+  while (kind() == tok::star || kind() == tok::amp || kind() == tok::ampamp)
+    ++at;
+  if (kind() != tok::identifier)
+    return false;
+  ++at;
+  return kind() == tok::l_paren && skipBrackets(at, tok::l_paren, tok::r_paren) &&
+         kind() == tok::l_brace;
+}
+
+bool CellParser::isKnown(const Token &name) {
+  Sema &sema = Instance.getSema();
+  LookupResult found(sema, name.getIdentifierInfo(), name.getLocation(), Sema::LookupAnyName);
+  found.suppressDiagnostics();
+  return sema.LookupName(found, sema.TUScope);
+}
+
+/// Looks past what is between brackets; false where they do not end before the statement does.
+bool CellParser::skipBrackets(unsigned &at, tok::TokenKind open, tok::TokenKind close) {
+  for (int depth = 0;; ++at) {
+    const Token &token = Instance.getPreprocessor().LookAhead(at - 1);
+    if (token.isOneOf(tok::eof, tok::annot_repl_input_end, tok::semi, tok::l_brace, tok::r_brace))
+      return false;
+    if (token.is(open))
+      ++depth;
+    else if (token.is(close))
+      --depth;
+    else if (token.is(tok::greatergreater) && close == tok::greater)
+      depth -= 2;
+    if (depth <= 0)
+      return ++at, true;
+  }
 }
 
 /// Tells whether the next tokens are `module name` or `export module`.

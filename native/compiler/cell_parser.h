@@ -42,6 +42,9 @@ public:
 private:
   bool openStatement();
   bool isModuleDeclaration();
+  bool isDeclaration();
+  bool isKnown(const clang::Token &name);
+  bool skipBrackets(unsigned &at, clang::tok::TokenKind open, clang::tok::TokenKind close);
   void watch(clang::Token &token);
   void rejectReturn(clang::Token &token);
   void beginScopes();

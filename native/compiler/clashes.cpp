@@ -1,6 +1,6 @@
 // How what is in the way of a cell is found.
+#include "defined_outside.h"
 #include "diagnostics.h"
-#include "member_types.h"
 #include "redeclared.h"
 #include "redefinition.h"
 #include "specialisations.h"
@@ -43,9 +43,10 @@ bool canBeHidden(const NamedDecl &decl) {
 }
 
 /// Whether a definition of the same function can follow when this one's body is gone. A return type
-/// that was deduced would stay.
-bool canLoseBody(const NamedDecl &decl) {
-  if (isa<FunctionTemplateDecl>(decl) && canBeHidden(decl))
+/// that was deduced would stay. A template whose name is qualified there needs a declaration in its
+/// scope.
+bool canLoseBody(const NamedDecl &decl, bool qualified) {
+  if (isa<FunctionTemplateDecl>(decl) && canBeHidden(decl) && !qualified)
     return false;
   const FunctionDecl *function = decl.getAsFunction();
   return function && function->doesThisDeclarationHaveABody() && !hasDeducedResult(*function);
@@ -155,14 +156,18 @@ std::optional<DeclarationId> Redefinitions::find(SourceLocation earlier,
   return std::nullopt;
 }
 
+static bool isKeywordBeforeName(llvm::StringRef word) {
+  static constexpr llvm::StringRef keywords[] = {"using", "struct", "class", "union", "enum"};
+  return llvm::is_contained(keywords, word);
+}
+
 /// The name at a place of the program's text, or after the keyword there.
 static std::string nameAt(SourceLocation at, const SourceManager &sources,
                           const LangOptions &language) {
   llvm::SmallString<32> buffer;
   std::string name =
       Lexer::getSpelling(sources.getSpellingLoc(at), buffer, sources, language).str();
-  static constexpr llvm::StringRef keywords[] = {"using", "struct", "class", "union", "enum"};
-  while (llvm::is_contained(keywords, name)) {
+  while (isKeywordBeforeName(name)) {
     auto next = Lexer::findNextToken(at, sources, language);
     if (!next || next->isNot(tok::raw_identifier))
       break;
@@ -170,6 +175,28 @@ static std::string nameAt(SourceLocation at, const SourceManager &sources,
     at = next->getLocation();
   }
   return name;
+}
+
+/// Whether the name at a place of the program's text, or after the keyword there, is qualified, as
+/// in `int n::x;`.
+static bool isQualified(SourceLocation at, const SourceManager &sources,
+                        const LangOptions &language) {
+  at = sources.getSpellingLoc(at);
+  auto before = Lexer::findPreviousToken(at, sources, language, /*IncludeComments=*/false);
+  if (before && before->is(tok::coloncolon))
+    return true;
+  auto isKeyword = [](const Token &token) {
+    return token.is(tok::raw_identifier) && isKeywordBeforeName(token.getRawIdentifier());
+  };
+  Token first;
+  if (Lexer::getRawToken(at, first, sources, language, /*IgnoreWhiteSpace=*/true))
+    return false;
+  std::optional<Token> token = first;
+  while (token && isKeyword(*token))
+    token = Lexer::findNextToken(token->getLocation(), sources, language);
+  if (token && token->is(tok::raw_identifier))
+    token = Lexer::findNextToken(token->getLocation(), sources, language);
+  return token && token->is(tok::coloncolon);
 }
 
 std::optional<DeclarationId> Redefinitions::findAtOffsetOf(SourceLocation at,
@@ -185,7 +212,8 @@ std::optional<DeclarationId> Redefinitions::findAtOffsetOf(SourceLocation at,
         return sources.getFileOffset(sources.getFileLoc(place)) == offset;
       };
       bool same = decl.getDeclName().isIdentifier() ? decl.getName() == name : name == "operator";
-      if ((isAt(decl.getLocation()) || isAt(placeOf(decl))) && same &&
+      // What was made of a template lies where that does.
+      if (!isInstance(decl) && (isAt(decl.getLocation()) || isAt(placeOf(decl))) && same &&
           special == isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl) &&
           (special || !visible(*Names, found(*Declared[cell][i])).empty()))
         return DeclarationId{cell, i};
@@ -271,6 +299,12 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
                           const SourceManager &sources) {
   if (isAmbiguousCall(error))
     return clashOfCandidates(at, earlier);
+  if (error == diag::err_specialization_after_instantiation)
+    return clashWithVariables(at, earlier);
+  if (error == diag::err_explicit_instantiation_duplicate)
+    return clashWithInstantiation(earlier);
+  if (at == Specialisation) // where Clang goes on with what comes of that
+    return;
   std::optional<DeclarationId> id =
       earlier.isValid() ? find(earlier, sources) : findAtOffsetOf(at, sources);
   if (id && id->cell == Cell && isAboutLinkage(error)) // which the cell's own has of an earlier
@@ -299,13 +333,69 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
   const NamedDecl &decl = declaration(*id);
   if (isa<NamespaceDecl>(decl) && decl.getName() != name)
     return;
+  // What a using declaration names is elsewhere.
+  bool qualified = error != diag::err_using_decl_conflict &&
+                   error != diag::err_using_decl_conflict_reverse &&
+                   isQualified(at, sources, Names->getLangOpts());
   if ((error == diag::err_redefinition || error == diag::err_inline_decl_follows_def) &&
-      canLoseBody(decl))
+      canLoseBody(decl, qualified))
     id->part = DeclarationId::body;
+  if (error == diag::err_constexpr_redecl_mismatch && canChangeConstant(decl))
+    id->part = DeclarationId::constant;
   if (error == diag::err_param_default_argument_redefinition && canLoseArguments(decl))
     id->part = DeclarationId::arguments;
+  if (id->part == DeclarationId::whole && qualified && canBeDeclaredAnew(decl))
+    id->part = DeclarationId::outside;
   if (id->part != DeclarationId::whole || canBeHidden(decl))
     Clashes.insert(*id);
+}
+
+/// The first declaration of an earlier cell that is this one or another of the same entity.
+std::optional<DeclarationId> Redefinitions::idOf(const NamedDecl &decl) const {
+  for (unsigned cell = 0; cell < Cell; ++cell)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i)
+      if (Declared[cell][i]->getCanonicalDecl() == decl.getCanonicalDecl())
+        return DeclarationId{cell, i};
+  return std::nullopt;
+}
+
+void Redefinitions::clashWithInstance(const NamedDecl &made, SourceLocation at) {
+  Specialisation = at;
+  if (isa<VarDecl>(made) && !isa<VarTemplateSpecializationDecl>(made))
+    return; // a static data member, of which Clang would keep the definition
+  if (auto id = idOf(made))
+    Clashes.insert({id->cell, id->index, DeclarationId::instance});
+}
+
+/// All that was instantiated where a cell asked for it: a class, and its members.
+void Redefinitions::clashWithInstantiation(SourceLocation earlier) {
+  for (unsigned cell = 0; cell < Cell; ++cell)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i)
+      if (const NamedDecl &decl = *Declared[cell][i];
+          isExplicitInstantiation(decl) && instantiatedAt(decl) == earlier)
+        Clashes.insert({cell, i});
+}
+
+/// Whether a function can be defined again as a constexpr one, or as one no more. What is
+/// `consteval` cannot be anything else.
+bool Redefinitions::canChangeConstant(const NamedDecl &decl) const {
+  const auto *function = dyn_cast<FunctionDecl>(&decl);
+  return function && !function->isConsteval() && function->isExternallyVisible() &&
+         !Shown.contains(function->getCanonicalDecl()) && !isDeclaredElsewhere(*function) &&
+         !hasDeducedResult(*function) && llvm::none_of(HiddenNow, [&decl](const Hidden &each) {
+           return each.decl->getCanonicalDecl() == decl.getCanonicalDecl();
+         });
+}
+
+/// The same for what was made of a variable template at a place of the program's text. Of which it
+/// is Clang says the template's name alone.
+void Redefinitions::clashWithVariables(SourceLocation at, SourceLocation made) {
+  std::string name = nameAt(at, Names->getSourceManager(), Names->getLangOpts());
+  for (unsigned cell = 0; cell < Cell; ++cell)
+    for (unsigned i = 0; i < Declared[cell].size(); ++i)
+      if (const auto *variable = dyn_cast<VarTemplateSpecializationDecl>(Declared[cell][i]);
+          variable && variable->getName() == name && instantiatedAt(*variable) == made)
+        Clashes.insert({cell, i, DeclarationId::instance});
 }
 
 /// Of the functions that a call may mean, those stand aside that take what was a type of this name.
@@ -346,13 +436,17 @@ void Redefinitions::clashWithMacros() {
               text.data(), text.data() + text.size());
   Token before;
   before.startToken();
+  bool binds = false; // within the brackets of a structured binding, and not those of an array
   for (Token token;; before = token) {
     lexer.LexFromRawLexer(token);
     if (token.is(tok::eof))
       return;
+    if (token.is(tok::l_square))
+      binds = before.isOneOf(tok::amp, tok::ampamp) ||
+              (before.is(tok::raw_identifier) && before.getRawIdentifier() == "auto");
     if (token.isNot(tok::raw_identifier) || before.is(tok::hash) ||
-        !(mayPrecedeName(before) || before.isOneOf(tok::comma, tok::semi, tok::coloncolon,
-                                                   tok::l_square, tok::l_brace, tok::r_brace)))
+        !(mayPrecedeName(before) || (before.is(tok::l_square) && binds) ||
+          before.isOneOf(tok::comma, tok::semi, tok::coloncolon, tok::l_brace, tok::r_brace)))
       continue;
     Preprocessor &preprocessor = Names->getPreprocessor();
     if (auto macro = earlierMacro(*preprocessor.getIdentifierInfo(token.getRawIdentifier())))

@@ -133,7 +133,11 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
                                  const SourceManager &sources) {
       Redefined.clash(error, at, earlier, sources);
     };
+    Collector.OnSpecialised = [this](const NamedDecl &made, SourceLocation at) {
+      Redefined.clashWithInstance(made, at);
+    };
   }
+  Collector.OnSaid = [this](const Diagnostic &said) { Amended.note(said); };
   Redefined.begin(Instance->getSema(), 0, {}, {});
   Parse->initialize();
   if (ExternalASTSource *external = Instance->getASTContext().getExternalSource())
@@ -192,6 +196,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   FileID file = sources.createFileID(std::move(buffer), SrcMgr::C_User, 0, 0, from);
   Consumer->begin(number, file);
   Redefined.begin(sema, number, file, hidden);
+  Amended.begin(sema, file);
   Sema::GlobalEagerInstantiationScope global(sema, true, true);
   Sema::LocalEagerInstantiationScope local(sema, true);
   bool ok = Parse->enter(file, code.size()) && parseInput();
@@ -206,7 +211,7 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
   if (ok && Consumer->Stub)
     checkWay(*Consumer->Stub, Instance->getDiagnostics());
   if (ok) {
-    Redefined.makeInstances();
+    Redefined.end();
     Consumer->handOver();
     repeatKnown();
   }
@@ -217,12 +222,14 @@ bool Compiler::parse(unsigned number, llvm::StringRef code, llvm::ArrayRef<Decla
 
 /// Has code made of the inline and internal functions that the cell defines again and of which an
 /// earlier cell has made code, whether the cell uses them or not: callers come to this code, and to
-/// the linker no later cell's would take the place of the old.
+/// the linker no later cell's would take the place of the old. Of others, such as a `weak` one,
+/// there is code anyway.
 void Compiler::repeatKnown() {
   for (FunctionDecl *function : Redefined.sameFunctions())
-    if (Redefined.becameInline(*function) ||
-        llvm::any_of(Consumer->symbolsOf(*function),
-                     [&](const std::string &symbol) { return Known.contains(symbol); }))
+    if (!Instance->getASTContext().DeclMustBeEmitted(function) &&
+        (Redefined.becameInline(*function) ||
+         llvm::any_of(Consumer->symbolsOf(*function),
+                      [&](const std::string &symbol) { return Known.contains(symbol); })))
       Consumer->addUsed(*function);
 }
 
@@ -285,12 +292,19 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
   promoteInternals(m, number);
   separateInitialisers(m);
   keepStatementsOnStack(m);
-  for (const FunctionDecl *function : Redefined.sameFunctions())
-    llvm::append_range(cell.redefined, Consumer->symbolsOf(*function));
+  for (const FunctionDecl *function : Redefined.sameFunctions()) {
+    std::vector<std::string> symbols = Consumer->symbolsOf(*function);
+    if (symbols.size() > 1 && Redefined.becameInline(*function))
+      offerComplete(m, symbols[0], symbols[1]);
+    llvm::append_range(cell.redefined, symbols);
+  }
   for (const std::string &symbol : cell.redefined) {
     Known.erase(symbol);
     keepWeak(m, symbol);
   }
+  for (const FunctionDecl *function : Redefined.definedOnce())
+    for (const std::string &symbol : Consumer->symbolsOf(*function))
+      withdrawFunction(m, symbol);
   dropRepeatedInitialisers(m, Known);
   if (Instances)
     withdrawInstances(m);
@@ -328,12 +342,16 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   Cell cell;
   Stopwatch watch;
   setDisplay(plain, given, all);
+  auto isHidden = [&hidden](const DeclarationId &id) { return llvm::is_contained(hidden, id); };
   cell.ok = MayContinue && parse(number, code, hidden);
   MayContinue = cell.ok;
   cell.displayFailed = DisplayFailed;
-  if (!cell.ok && !DisplayFailed && Collector.OnEarlier)
+  // Without what it defines again the cell may need its macros.
+  if (!cell.ok && !DisplayFailed && Collector.OnEarlier && llvm::all_of(clashes(), isHidden))
     Redefined.clashWithMacros();
   cell.clashes = clashes();
+  if (!cell.ok)
+    cell.amendments = amendments();
   cell.cookie.hidden = std::move(hidden);
   cell.declared = std::move(Consumer->Declared);
   cell.value = std::move(Consumer->Value);
@@ -350,6 +368,8 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
 std::vector<std::string> Compiler::conflicts(llvm::StringRef code, bool ok) {
   if (!Conflicts)
     return {};
+  if (!ok && Collector.headerChanged())
+    return {"a header that has changed"};
   if (!ok)
     Conflicts->failed(code, Collector.errorFiles());
   return Conflicts->take();

@@ -1,6 +1,7 @@
 // The incremental compiler: one translation unit that grows by a cell at a time.
 #pragma once
 
+#include "amendments.h"
 #include "cookie.h"
 #include "diagnostics.h"
 #include "display.h"
@@ -31,6 +32,7 @@ struct Cell {
   std::vector<std::optional<ShownType>> values; ///< of all expressions, if they were asked for
   std::vector<std::string> conflicts;
   std::vector<DeclarationId> clashes; ///< what the cell would define again
+  std::vector<Amendment> amendments;  ///< with which it may be accepted
   std::vector<std::string> redefined; ///< symbols of functions that it did define again
   llvm::StringRef object;             ///< valid until the next cell
   Cookie cookie;
@@ -87,6 +89,8 @@ public:
   std::vector<std::string> conflicts(llvm::StringRef code, bool ok);
   /// What the cell would define again.
   std::vector<DeclarationId> clashes() const { return Redefined.clashes(); }
+  /// The changes of its text with which the cell may be accepted.
+  std::vector<Amendment> amendments() const { return Amended.all(); }
   /// Whether the cell looks as if it defined something again.
   bool mayDefineAgain(llvm::StringRef code) const {
     return Redefined.mayDefineAgain(code, Instance->getLangOpts());
@@ -121,6 +125,7 @@ private:
   KnownSymbols Known;
   bool Instances = false; // whether they are left to the executor
   Redefinitions Redefined;
+  Amendments Amended;
   uint64_t NumberedNames = 0; // of the last module
   unsigned NextModule = 0;    // the cell whose module is to be made, unless there is one
   unsigned Modules = 0;       // that were begun

@@ -3,14 +3,19 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 
+#include <iterator>
+
 namespace farside {
 
+/// What stands before the index of a declaration, by DeclarationId::Part.
+static constexpr llvm::StringLiteral PartNames[] = {"", "b", "m", "a", "d", "o", "i", "c", "k"};
+
 std::string Cookie::encode() const {
-  static constexpr const char *parts[] = {"/", "/b", "/m", "/a", "/d"}; // by DeclarationId::Part
   std::string text =
       std::string(plain ? "p" : "") + (given ? "g" : "") + std::to_string(numberedNames);
   for (const DeclarationId &id : hidden)
-    text += ' ' + std::to_string(id.cell) + parts[id.part] + std::to_string(id.index);
+    text +=
+        ' ' + std::to_string(id.cell) + '/' + PartNames[id.part].str() + std::to_string(id.index);
   for (const std::string &symbol : weakSymbols)
     (text += ' ') += symbol;
   return text;
@@ -34,11 +39,9 @@ bool Cookie::decode(llvm::StringRef text, Cookie &cookie) {
       continue;
     }
     DeclarationId id;
-    id.part = index.consume_front("b")   ? DeclarationId::body
-              : index.consume_front("m") ? DeclarationId::macro
-              : index.consume_front("a") ? DeclarationId::again
-              : index.consume_front("d") ? DeclarationId::arguments
-                                         : DeclarationId::whole;
+    for (unsigned part = DeclarationId::whole; part < std::size(PartNames); ++part)
+      if (index.consume_front(PartNames[part]))
+        id.part = static_cast<DeclarationId::Part>(part);
     if (cell.getAsInteger(10, id.cell) || index.getAsInteger(10, id.index))
       return false;
     cookie.hidden.push_back(id);

@@ -2,8 +2,10 @@
 
 #include "shown_header.h"
 
+#include "clang/AST/Decl.h"
 #include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/DiagnosticIDs.h"
+#include "clang/Basic/DiagnosticSerialization.h"
 #include "clang/Basic/LangOptions.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Lex/Lexer.h"
@@ -85,6 +87,8 @@ Array rangeOf(const CharSourceRange &range, clang::FileID file, const clang::Sou
 bool isAboutEarlier(unsigned error, unsigned note) {
   if (isAmbiguousCall(error))
     return note == clang::diag::note_ovl_candidate;
+  if (error == clang::diag::err_specialization_after_instantiation)
+    return note == clang::diag::note_instantiation_required_here;
   if (error == clang::diag::err_tag_definition_of_typedef)
     return note == clang::diag::note_previous_decl;
   if (error == clang::diag::err_using_decl_conflict_reverse)
@@ -102,6 +106,16 @@ bool isAboutEarlier(unsigned error, unsigned note) {
   default:
     return false;
   }
+}
+
+/// What an error says to have been made of a template too early.
+const clang::NamedDecl *instanceIn(const clang::Diagnostic &info) {
+  const auto argument = info.getRawArg(0);
+  if (info.getArgKind(0) == DiagnosticsEngine::ak_nameddecl)
+    return reinterpret_cast<const clang::NamedDecl *>(argument);
+  if (info.getArgKind(0) == DiagnosticsEngine::ak_qualtype)
+    return clang::QualType::getFromOpaquePtr(reinterpret_cast<void *>(argument))->getAsTagDecl();
+  return nullptr;
 }
 
 /// The warnings that the value of an expression is not used, by their options.
@@ -253,6 +267,9 @@ void DiagnosticCollector::noteEarlier(DiagnosticsEngine::Level level,
     LastError = info.getID();
     LastErrorAt = info.getLocation();
   }
+  if (info.getID() == clang::diag::err_specialization_after_instantiation && OnSpecialised)
+    if (const clang::NamedDecl *instance = instanceIn(info))
+      OnSpecialised(*instance, info.getLocation());
   if (level != DiagnosticsEngine::Note || !InError || !OnEarlier || !info.hasSourceManager())
     return;
   if (info.getID() == clang::diag::note_redefinition_include_same_file)
@@ -310,6 +327,9 @@ void DiagnosticCollector::HandleDiagnostic(DiagnosticsEngine::Level level,
     return;
   DiagnosticConsumer::HandleDiagnostic(level, info);
   noteEarlier(level, info);
+  HeaderChanged |= info.getID() == clang::diag::err_fe_ast_file_modified;
+  if (OnSaid)
+    OnSaid(info);
   // Two cells are no files, so Clang takes two places at one offset for one file included twice.
   if (level == DiagnosticsEngine::Note && info.hasSourceManager() &&
       (info.getSourceManager().isInMainFile(info.getLocation()) ||
@@ -355,6 +375,7 @@ Array DiagnosticCollector::take() {
   Notes.clear();
   ErrorFiles.clear();
   InError = false;
+  HeaderChanged = false;
   Dropping = false;
   LastError = {};
   return all;

@@ -11,8 +11,9 @@
 #include <string>
 
 namespace clang {
+class NamedDecl;
 class SourceManager;
-}
+} // namespace clang
 
 namespace farside {
 
@@ -35,6 +36,13 @@ public:
                      const clang::SourceManager &)>
       OnEarlier;
 
+  /// Called with everything that Clang says, before anything is made of it.
+  std::function<void(const clang::Diagnostic &)> OnSaid;
+
+  /// Called when what is specialised has been made of its template already, with the place of the
+  /// specialisation.
+  std::function<void(const clang::NamedDecl &, clang::SourceLocation)> OnSpecialised;
+
   /// Tells whether what Clang has just parsed is an expression whose value is shown. Clang does not
   /// know that, and that the value is not used is not told, not even where that is an error.
   std::function<bool()> InShown;
@@ -54,6 +62,8 @@ public:
   llvm::json::Array take();
   /// Files named by errors and by their notes since the last take().
   const std::vector<std::string> &errorFiles() const { return ErrorFiles; }
+  /// Whether a header was not as it was when it went into the PCH, since the last take().
+  bool headerChanged() const { return HeaderChanged; }
   /// The first error as plain text, or the empty string.
   std::string firstError() const;
 
@@ -74,6 +84,7 @@ private:
   std::vector<llvm::json::Array> Notes;
   std::vector<std::string> ErrorFiles;
   bool InError = false;
+  bool HeaderChanged = false;
   unsigned LastError = 0;
   clang::SourceLocation LastErrorAt;
   bool Dropping = false; // the last diagnostic, and so its notes

@@ -182,6 +182,28 @@ void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies 
       withdraw(object, isForDisplay(object) ? KnownBodies::drop : bodies);
 }
 
+void withdrawFunction(llvm::Module &module, llvm::StringRef name) {
+  llvm::Function *function = module.getFunction(name);
+  if (function && !function->isDeclaration())
+    withdraw(*function, KnownBodies::drop);
+}
+
+void offerComplete(llvm::Module &module, llvm::StringRef complete, llvm::StringRef base) {
+  llvm::Function *aliasee = module.getFunction(base);
+  GlobalValue *present = module.getNamedValue(complete);
+  if (!aliasee || aliasee->isDeclaration() || (present && !present->isDeclaration()))
+    return;
+  auto *alias = llvm::GlobalAlias::create(aliasee->getFunctionType(), 0,
+                                          GlobalValue::WeakODRLinkage, "", aliasee, &module);
+  if (present) {
+    alias->takeName(present);
+    present->replaceAllUsesWith(alias);
+    present->eraseFromParent();
+  } else {
+    alias->setName(complete);
+  }
+}
+
 void keepWeak(llvm::Module &module, llvm::StringRef name) {
   GlobalValue *value = module.getNamedValue(name);
   if (value && value->hasLinkOnceLinkage())

@@ -34,6 +34,14 @@ std::string sharedName(llvm::StringRef name);
 /// of functions that show values always into declarations.
 void withdrawKnown(llvm::Module &module, const KnownSymbols &known, KnownBodies bodies);
 
+/// Makes a declaration of a function's definition.
+void withdrawFunction(llvm::Module &module, llvm::StringRef name);
+
+/// Gives the code of a constructor or destructor for whole objects a name, too, where Clang has
+/// made none but that for subobjects: it has its own module use the one for both, an earlier one
+/// may not.
+void offerComplete(llvm::Module &module, llvm::StringRef complete, llvm::StringRef base);
+
 /// Has the module keep its weak definition of a name even where nothing in it refers to that.
 void keepWeak(llvm::Module &module, llvm::StringRef name);
 

@@ -3,6 +3,7 @@
 #include "diagnostics.h"
 #include "instances.h"
 #include "invocation.h"
+#include "pch_inputs.h"
 #include "pch_names.h"
 #include "wire.h"
 
@@ -14,11 +15,13 @@
 #include "clang/Frontend/CompilerInstance.h"
 #include "clang/Frontend/FrontendActions.h"
 #include "clang/Frontend/MultiplexConsumer.h"
+#include "clang/Lex/HeaderSearch.h"
 #include "clang/Lex/PPCallbacks.h"
 #include "clang/Lex/Preprocessor.h"
 #include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 
 #include <csignal>
 #include <fcntl.h>
@@ -69,16 +72,37 @@ std::string fileOf(const SourceManager &sources, SourceLocation where) {
   return sources.getFilename(sources.getFileLoc(where)).str();
 }
 
+/// The directories in which headers are looked for, in order; those that are missing come first,
+/// as they may be anywhere in it once they are made.
+std::vector<std::string> searchDirectories(const Preprocessor &preprocessor) {
+  const HeaderSearch &search = preprocessor.getHeaderSearchInfo();
+  std::vector<std::string> directories;
+  for (const auto &entry : search.getHeaderSearchOpts().UserEntries)
+    if (!llvm::sys::fs::exists(entry.Path))
+      directories.push_back(entry.Path);
+  for (const DirectoryLookup &directory : search.search_dir_range())
+    directories.push_back(directory.getName().str());
+  return directories;
+}
+
 /// Records includes and macros as the preprocessor meets them.
 class IncludeRecorder : public PPCallbacks {
 public:
-  IncludeRecorder(PchNamesWriter &names, const SourceManager &sources, std::string mainFile)
-      : Names(names), Sources(sources), MainFile(std::move(mainFile)) {}
+  IncludeRecorder(PchNamesWriter &names, PchInputs &inputs, const Preprocessor &preprocessor,
+                  std::string mainFile)
+      : Names(names), Inputs(inputs), Sources(preprocessor.getSourceManager()),
+        Directories(searchDirectories(preprocessor)), MainFile(std::move(mainFile)) {}
 
-  void InclusionDirective(SourceLocation hash, const Token &, llvm::StringRef, bool,
+  void HasInclude(SourceLocation where, llvm::StringRef name, bool angled,
+                  OptionalFileEntryRef file, SrcMgr::CharacteristicKind) override {
+    looked(where, name, angled, file);
+  }
+
+  void InclusionDirective(SourceLocation hash, const Token &, llvm::StringRef name, bool angled,
                           CharSourceRange, OptionalFileEntryRef file, llvm::StringRef,
                           llvm::StringRef, const Module *, bool,
                           SrcMgr::CharacteristicKind) override {
+    looked(hash, name, angled, file);
     if (!file)
       return;
     std::string includer = fileOf(Sources, hash);
@@ -103,6 +127,23 @@ public:
   }
 
 private:
+  /// A file was looked for, up to the place where it was found.
+  void looked(SourceLocation where, llvm::StringRef name, bool angled, OptionalFileEntryRef file) {
+    if (file)
+      Inputs.addFile(file->getName(), file->getSize(), file->getModificationTime());
+    auto foundIn = [&](llvm::StringRef directory) {
+      llvm::SmallString<256> path(directory);
+      llvm::sys::path::append(path, name);
+      if (file && file->getName() == path)
+        return true;
+      Inputs.addAbsent(path);
+      return false;
+    };
+    if (!angled && foundIn(llvm::sys::path::parent_path(fileOf(Sources, where))))
+      return;
+    (void)llvm::any_of(Directories, foundIn);
+  }
+
   /// A header may read differently where the user defines this macro before including it.
   void tested(SourceLocation where, const Token &name) {
     std::string file = fileOf(Sources, where);
@@ -111,7 +152,9 @@ private:
   }
 
   PchNamesWriter &Names;
+  PchInputs &Inputs;
   const SourceManager &Sources;
+  const std::vector<std::string> Directories;
   std::string MainFile;
 };
 
@@ -161,13 +204,13 @@ private:
 
 class PchAction : public GeneratePCHAction {
 public:
-  explicit PchAction(PchNamesWriter &names) : Names(names) {}
+  PchAction(PchNamesWriter &names, PchInputs &inputs) : Names(names), Inputs(inputs) {}
 
 protected:
   std::unique_ptr<ASTConsumer> CreateASTConsumer(CompilerInstance &instance,
                                                  llvm::StringRef file) override {
     instance.getPreprocessor().addPPCallbacks(
-        std::make_unique<IncludeRecorder>(Names, instance.getSourceManager(), file.str()));
+        std::make_unique<IncludeRecorder>(Names, Inputs, instance.getPreprocessor(), file.str()));
     std::vector<std::unique_ptr<ASTConsumer>> consumers;
     consumers.push_back(std::make_unique<NameRecorder>(Names));
     auto own = GeneratePCHAction::CreateASTConsumer(instance, file);
@@ -179,11 +222,17 @@ protected:
 
 private:
   PchNamesWriter &Names;
+  PchInputs &Inputs;
 };
 
 int fail(llvm::StringRef reason) {
   llvm::errs() << "farside-compiler: " << reason << "\n";
   return 1;
+}
+
+bool holds(const std::string &path, llvm::StringRef bytes) {
+  auto present = llvm::MemoryBuffer::getFile(path);
+  return present && (*present)->getBuffer() == bytes;
 }
 
 bool writeFile(const std::string &path, llvm::StringRef bytes) {
@@ -211,7 +260,7 @@ public:
   Workshop &operator=(const Workshop &) = delete;
   ~Workshop() {
     if (Active == this)
-      cleanUp();
+      removeLeftovers();
   }
 
   /// False where another process is building the same PCH.
@@ -220,6 +269,7 @@ public:
     if (!Held || ::flock(Held.get(), LOCK_EX | LOCK_NB) != 0)
       return false;
     Active = this;
+    removeLeftovers();
     for (int ending : {SIGALRM, SIGTERM, SIGINT, SIGHUP, SIGXCPU})
       ::signal(ending, onEnd);
     ::alarm(MaxSeconds);
@@ -230,6 +280,22 @@ public:
   const std::string Pch;
 
 private:
+  /// A builder that was killed leaves its files, and Clang its own where the disk is full. These
+  /// have a random part in their names: for x.pch.tmp it is x.pch-12345678.tmp.tmp.
+  void removeLeftovers() const {
+    namespace path = llvm::sys::path;
+    cleanUp();
+    std::string start = path::stem(Pch).str() + "-";
+    std::error_code error;
+    std::string directory = path::parent_path(Pch).str();
+    for (llvm::sys::fs::directory_iterator file(directory.empty() ? "." : directory, error), end;
+         !error && file != end; file.increment(error)) {
+      llvm::StringRef name = path::filename(file->path());
+      if (name.starts_with(start) && name.ends_with(".tmp.tmp"))
+        ::unlink(file->path().c_str());
+    }
+  }
+
   void cleanUp() const {
     ::unlink(Names.c_str());
     ::unlink(Pch.c_str());
@@ -256,15 +322,19 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
   Workshop workshop(output);
   if (!workshop.enter())
     return fail("another process is building " + output);
+  // Somebody else may have built it since it was found missing or stale.
+  uint64_t fingerprint = headerFingerprint(invocation->getHeaderSearchOpts());
+  if (PchNames::load(output, fingerprint))
+    return 0;
 
   bool cxx = invocation->getLangOpts().CPlusPlus;
-  uint64_t fingerprint = headerFingerprint(invocation->getHeaderSearchOpts());
   invocation->getLangOpts().PCHInstantiateTemplates = true;
   // The user's own includes belong to the session, not to what sessions share.
   invocation->getPreprocessorOpts().Includes.clear();
   FrontendOptions &frontend = invocation->getFrontendOpts();
+  // Left alone if it is right: compilers that use the former PCH would find it changed.
   std::string header = output + ".hpp";
-  if (!writeFile(header, headerText(cxx)))
+  if (!holds(header, headerText(cxx)) && !writeFile(header, headerText(cxx)))
     return fail("cannot write " + header);
   InputKind kind(cxx ? Language::CXX : Language::C, InputKind::Source, false,
                  InputKind::HeaderUnit_None, true);
@@ -276,11 +346,12 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
   instance.createVirtualFileSystem();
   instance.createDiagnostics(&collector, false);
   PchNamesWriter names;
-  PchAction action(names);
+  PchInputs inputs;
+  PchAction action(names, inputs);
   if (!instance.ExecuteAction(action) || instance.getDiagnostics().hasErrorOccurred())
     return fail(collector.firstError());
   auto bytes = llvm::MemoryBuffer::getFile(workshop.Pch, false, false);
-  if (!bytes || !writeFile(workshop.Names, names.text((*bytes)->getBuffer(), fingerprint)))
+  if (!bytes || !writeFile(workshop.Names, names.text((*bytes)->getBuffer(), fingerprint, inputs)))
     return fail("cannot write " + workshop.Names);
   // The names first: a PCH whose names do not match its bytes counts as missing.
   if (::rename(workshop.Names.c_str(), (output + ".names").c_str()) != 0 ||

@@ -1,5 +1,8 @@
 #include "pch_names.h"
 
+#include "pch_inputs.h"
+
+#include "clang/Basic/Version.h"
 #include "clang/Lex/HeaderSearchOptions.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
@@ -31,7 +34,8 @@ template <class Numbers> bool parseNumbers(llvm::StringRef text, size_t limit, N
 } // namespace
 
 uint64_t headerFingerprint(const clang::HeaderSearchOptions &options) {
-  std::string all = options.Sysroot + '\n' + options.ResourceDir + '\n';
+  std::string all = clang::getClangFullVersion() + '\n';
+  all += options.Sysroot + '\n' + options.ResourceDir + '\n';
   for (const auto &entry : options.UserEntries)
     all += std::to_string(static_cast<int>(entry.Group)) + entry.Path + '\n';
   return llvm::xxh3_64bits(llvm::StringRef(all));
@@ -40,7 +44,7 @@ uint64_t headerFingerprint(const clang::HeaderSearchOptions &options) {
 /// The first line of the file for a PCH with these bytes.
 static std::string pchStamp(llvm::StringRef pch, uint64_t fingerprint) {
   uint64_t sum = llvm::xxh3_64bits(llvm::ArrayRef(pch.bytes_begin(), pch.size()));
-  return "farside-pch 1 " + std::to_string(pch.size()) + " " + std::to_string(sum) + " " +
+  return "farside-pch 2 " + std::to_string(pch.size()) + " " + std::to_string(sum) + " " +
          std::to_string(fingerprint);
 }
 
@@ -58,10 +62,11 @@ std::unique_ptr<PchNames> PchNames::load(llvm::StringRef pch, uint64_t fingerpri
 
 bool PchNames::parse(llvm::StringRef text) {
   // Every header's line stands before the lines that refer to it by number.
+  PchInputCheck inputs;
   while (!text.empty()) {
     auto [line, rest] = text.split('\n');
     text = rest;
-    if (!parseLine(line))
+    if (!(PchInputCheck::isRecord(line) ? inputs.holds(line) : parseLine(line)))
       return false;
   }
   Includes.resize(Index.size());
@@ -143,8 +148,9 @@ void PchNamesWriter::addName(PchNames::Scope scope, llvm::StringRef name, llvm::
     list.push_back(number);
 }
 
-std::string PchNamesWriter::text(llvm::StringRef pch, uint64_t fingerprint) const {
-  std::string out = pchStamp(pch, fingerprint) + "\n";
+std::string PchNamesWriter::text(llvm::StringRef pch, uint64_t fingerprint,
+                                 const PchInputs &inputs) const {
+  std::string out = pchStamp(pch, fingerprint) + "\n" + inputs.text();
   for (const std::string &header : Headers)
     out += "H " + header + "\n";
   for (const auto &included : Includes) {

@@ -16,17 +16,22 @@ class HeaderSearchOptions;
 
 namespace farside {
 
+class PchInputs;
+
 /// The file beside a PCH, named like it with `.names` appended.
 ///
-/// Text, one record a line: the PCH's size and checksum; the headers in order, each with those it
-/// includes; then every name with the headers that declare it. A name is kept once for each scope:
-/// `N` the global namespace, `S` namespace std, `M` macros, `T` macros that headers test.
+/// Text, one record a line: the PCH's size and checksum; the records of PchInputs; the headers in
+/// order, each with those it includes; then every name with the headers that declare it. A name is
+/// kept once for each scope: `N` the global namespace, `S` namespace std, `M` macros, `T` macros
+/// that headers test.
 class PchNames {
 public:
   enum Scope : char { global = 'N', standard = 'S', macro = 'M', tested = 'T' };
 
   /// Null where the file is missing or not what it should be; `pch` is the PCH's path.
-  /// Null, too, where it was made for other header directories, of which Clang does not take care.
+  /// Null, too, where it was made for other header directories or from headers that have changed
+  /// since: of both Clang does not take care, as the time of a system's header is not compared
+  /// until a cell includes it.
   static std::unique_ptr<PchNames> load(llvm::StringRef pch, uint64_t fingerprint);
 
   /// Makes the names of `header`, and of all it includes, visible.
@@ -57,7 +62,7 @@ public:
   void addName(PchNames::Scope scope, llvm::StringRef name, llvm::StringRef header);
 
   /// The text to be written beside a PCH with these bytes.
-  std::string text(llvm::StringRef pch, uint64_t fingerprint) const;
+  std::string text(llvm::StringRef pch, uint64_t fingerprint, const PchInputs &inputs) const;
 
 private:
   unsigned indexOf(llvm::StringRef header);
@@ -68,7 +73,7 @@ private:
   llvm::StringMap<llvm::SmallVector<unsigned, 2>> Names;
 };
 
-/// Stands for the directories in which the options have headers looked for.
+/// Stands for Clang's version and the directories in which the options have headers looked for.
 uint64_t headerFingerprint(const clang::HeaderSearchOptions &options);
 
 } // namespace farside

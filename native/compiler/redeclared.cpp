@@ -153,6 +153,13 @@ bool isMadeOf(QualType type, llvm::function_ref<bool(const TagDecl &)> isLike) {
   type = type.getNonReferenceType().getCanonicalType();
   if (type->isPointerType() || type->isArrayType())
     return isMadeOf(QualType(type->getPointeeOrArrayElementType(), 0), isLike);
+  if (const auto *member = dyn_cast<MemberPointerType>(type))
+    return isMadeOf(member->getPointeeType(), isLike) ||
+           (member->getMostRecentCXXRecordDecl() && isLike(*member->getMostRecentCXXRecordDecl()));
+  if (const auto *function = dyn_cast<FunctionProtoType>(type))
+    return isMadeOf(function->getReturnType(), isLike) ||
+           llvm::any_of(function->param_types(),
+                        [&](QualType parameter) { return isMadeOf(parameter, isLike); });
   const TagDecl *tag = type->getAsTagDecl();
   if (!tag)
     return false;

@@ -1,6 +1,6 @@
 #include "redefinition.h"
 
-#include "member_types.h"
+#include "defined_outside.h"
 #include "redeclared.h"
 #include "renaming.h"
 #include "specialisations.h"
@@ -16,9 +16,23 @@
 #include "clang/Sema/Scope.h"
 #include "clang/Sema/Sema.h"
 
+#include <functional>
+#include <iterator>
+
 namespace farside {
 
 using namespace clang;
+
+/// So that another declaration of the function can have `constexpr`, or do without. Clang takes
+/// them for one function then, of which an earlier cell than this may have the body.
+static void changeConstant(FunctionDecl &function) {
+  auto kind =
+      function.isConstexpr() ? ConstexprSpecKind::Unspecified : ConstexprSpecKind::Constexpr;
+  for (FunctionDecl *each : function.redecls()) {
+    each->setConstexprKind(kind);
+    each->setBody(nullptr);
+  }
+}
 
 void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
                           llvm::ArrayRef<DeclarationId> hidden) {
@@ -29,10 +43,13 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   SameFunctions.clear();
   BecameInline.clear();
   Instances.clear();
+  Kept.clear();
   LocalTypes.clear();
   ReplacedMacros.clear();
   Tagged.clear();
   Candidates.clear();
+  Specialisation = {};
+  Specialised.clear();
   Shown.clear();
   if (Declared.size() <= cell) {
     Declared.resize(cell + 1);
@@ -40,7 +57,9 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   }
   Files[cell] = file;
   std::vector<NamedDecl *> whole;
+  std::vector<NamedDecl *> outside;
   std::vector<NamedDecl *> bodies;
+  std::vector<NamedDecl *> instances;
   std::vector<FunctionDecl *> again;
   for (const DeclarationId &id : hidden) {
     if (id.cell >= Declared.size() ||
@@ -50,13 +69,24 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
       hideMacro(id);
     else if (id.part == DeclarationId::whole)
       whole.push_back(&declaration(id));
+    else if (id.part == DeclarationId::outside)
+      outside.push_back(&declaration(id));
+    else if (id.part == DeclarationId::kept)
+      Kept.insert(declaration(id).getAsFunction());
+    else if (id.part == DeclarationId::instance)
+      instances.push_back(&declaration(id));
     else if (id.part == DeclarationId::again)
       again.push_back(declaration(id).getAsFunction());
     else if (id.part == DeclarationId::arguments)
       forgetArguments(*declaration(id).getAsFunction());
     else
       bodies.push_back(&declaration(id));
+    if (id.part == DeclarationId::constant)
+      changeConstant(*declaration(id).getAsFunction());
   }
+  // What the cell declares in the scope as well needs no declaration there.
+  llvm::erase_if(outside, [&](NamedDecl *each) { return llvm::is_contained(whole, each); });
+  llvm::append_range(whole, outside);
   // Members of a class that is itself defined again stay those of the old.
   auto goesWithClass = [&whole](const NamedDecl &member) {
     return llvm::any_of(whole, [&](const NamedDecl *each) { return isMemberOf(member, *each); });
@@ -65,13 +95,17 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   llvm::erase_if(whole, [&](const NamedDecl *each) {
     return (isStaticMember(*each) || isDefinedOutside(*each)) && goesWithClass(*each);
   });
-  for (NamedDecl *decl : bodies) {
-    HiddenNow.push_back({decl->getDeclContext()->getRedeclContext(), decl->getDeclName(), decl});
-    FunctionDecl &function = *decl->getAsFunction();
-    function.setBody(nullptr); // which makes it a mere declaration
-    if (function.isTemplated())
-      forgetInstances(function);
-  }
+  llvm::erase_if(instances, [&](const NamedDecl *each) { return goesWithClass(*each); });
+  std::vector<NamedDecl *> requested;
+  llvm::copy_if(whole, std::back_inserter(requested),
+                [](const NamedDecl *each) { return isExplicitInstantiation(*each); });
+  llvm::erase_if(whole, [](const NamedDecl *each) { return isExplicitInstantiation(*each); });
+  for (NamedDecl *decl : requested)
+    forgetInstantiation(*decl);
+  for (NamedDecl *decl : bodies)
+    loseBody(*decl);
+  for (NamedDecl *decl : instances)
+    letSpecialise(*decl);
   // A specialisation leaves a declaration of its template, and what hid a namespace shows it again.
   llvm::stable_sort(whole, [](const NamedDecl *one, const NamedDecl *other) {
     auto rank = [](const NamedDecl &decl) {
@@ -79,8 +113,11 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
     };
     return rank(*one) < rank(*other);
   });
-  for (NamedDecl *decl : whole)
+  for (NamedDecl *decl : whole) {
     hide(*decl);
+    if (llvm::is_contained(outside, decl))
+      declareAnew(*Names, found(*decl), Cell);
+  }
   // Unless it is in the way after all, as with a default argument that is given again.
   auto isHidden = [&whole](const FunctionDecl *function) {
     return llvm::any_of(whole, [function](const NamedDecl *each) {
@@ -90,6 +127,62 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   for (FunctionDecl *function : again)
     if (function && !isHidden(function))
       show(*function);
+}
+
+/// Makes a mere declaration of a function's definition.
+void Redefinitions::loseBody(NamedDecl &decl) {
+  HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
+  FunctionDecl &function = *decl.getAsFunction();
+  function.setBody(nullptr);
+  if (function.isTemplated())
+    forgetInstances(function);
+}
+
+/// Has a function be inline no more, unless the cell says so: Clang takes a declaration for inline
+/// where an earlier one is. Its callers from now on are to come to the next body, too. What a class
+/// says of its members stands.
+void Redefinitions::endInline(FunctionDecl &function) {
+  if (!function.isInlined() || function.isConstexpr() || function.isTemplateInstantiation() ||
+      function.isCXXClassMember() || isa<CXXRecordDecl>(function.getLexicalDeclContext()) ||
+      !Names->getLangOpts().CPlusPlus)
+    return;
+  const SourceManager &sources = Names->getSourceManager();
+  for (const FunctionDecl *each : function.redecls())
+    if (each->isInlineSpecified() && sources.getFileID(each->getLocation()) == Files[Cell])
+      return;
+  for (FunctionDecl *each : function.redecls())
+    each->setInlineSpecified(false);
+  Repeated.push_back(&function);
+}
+
+/// Makes Clang forget that something was made of a template. A function that is specialised stays
+/// the same function.
+void Redefinitions::letSpecialise(NamedDecl &made) {
+  if (isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(made))
+    return forgetSpecial(made);
+  HiddenNow.push_back({made.getDeclContext()->getRedeclContext(), made.getDeclName(), &made});
+  if (auto *function = dyn_cast<FunctionDecl>(&made)) {
+    Repeated.push_back(function);
+    Specialised.push_back(function);
+    forgetInstantiation(*function);
+    forgetBody(*function);
+  } else {
+    remove(made);
+    declareAnew(*Names, made, Cell);
+  }
+}
+
+std::vector<const FunctionDecl *> Redefinitions::definedOnce() const {
+  std::vector<const FunctionDecl *> found;
+  for (FunctionDecl *each : Repeated) {
+    const FunctionDecl &latest = *each->getMostRecentDecl();
+    if (!latest.isInlined() && latest.isExternallyVisible() &&
+        llvm::none_of(SameFunctions, [&](const FunctionDecl *function) {
+          return function->getCanonicalDecl() == latest.getCanonicalDecl();
+        }))
+      found.push_back(&latest);
+  }
+  return found;
 }
 
 /// So that another declaration of the function can give them.
@@ -162,6 +255,11 @@ bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
   if (decl.getCanonicalDecl() == entity || llvm::any_of(HiddenNow, isOld) ||
       place == ByPlace.end() || hasSymbolOfInline(decl) || !Shown.insert(entity).second)
     return false;
+  // Of a function that is known there is no need to find another declaration.
+  for (NamedDecl *each : decl.getDeclContext()->getRedeclContext()->lookup(decl.getDeclName()))
+    if (auto known = ByPlace.find(each->getCanonicalDecl()->getLocation());
+        known != ByPlace.end() && known->second.cell != Cell && haveOneSymbol(*each, decl))
+      return false;
   if (const FunctionDecl *definition = old.getDefinition();
       definition && decl.getAsFunction()->isThisDeclarationADefinition()) {
     auto body = ByPlace.find(definition->getLocation());
@@ -174,18 +272,19 @@ bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
   return true;
 }
 
+/// Has what a class or variable template is for some arguments be unknown to it.
+void Redefinitions::forgetSpecial(NamedDecl &decl) {
+  if (isa<VarDecl>(decl))
+    HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
+  if (auto *partial = dyn_cast<VarTemplatePartialSpecializationDecl>(&decl))
+    Respecialised.insert(partial->getSpecializedTemplate()->getCanonicalDecl());
+  if (ClassTemplateDecl *tagged = forgetSpecialisation(*Names, decl, Cell))
+    Tagged.push_back(tagged);
+}
+
 void Redefinitions::hide(NamedDecl &decl) {
-  if (isSpecialisation(decl)) {
-    if (isa<VarDecl>(decl))
-      HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
-    if (auto *partial = dyn_cast<VarTemplatePartialSpecializationDecl>(&decl))
-      Respecialised.insert(partial->getSpecializedTemplate()->getCanonicalDecl());
-    if (ClassTemplateDecl *tagged = forgetSpecialisation(*Names, decl, Cell))
-      Tagged.push_back(tagged);
-    return;
-  }
-  if (isExplicitInstantiation(decl))
-    return forgetInstantiation(decl);
+  if (isSpecialisation(decl))
+    return forgetSpecial(decl);
   if (isStaticMember(decl))
     return reopen(cast<VarDecl>(decl));
   NamedDecl &entity = found(decl);
@@ -209,8 +308,6 @@ void Redefinitions::hide(NamedDecl &decl) {
         aliases.push_back(other);
     for (NamedDecl *alias : aliases)
       hide(*alias);
-    if (isDefinedOutside(*tag))
-      declareAnew(*Names, *tag, Cell);
   }
   if (auto *enumeration = dyn_cast<EnumDecl>(&entity); enumeration && !enumeration->isScoped())
     for (EnumConstantDecl *constant : enumeration->enumerators())
@@ -224,7 +321,8 @@ void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
     for (NamedDecl *decl : declared) {
       auto *function = dyn_cast<FunctionDecl>(decl);
       if (!function || !isInstanceOf(*function, pattern) ||
-          !function->doesThisDeclarationHaveABody() || isForHidden(*function))
+          !function->doesThisDeclarationHaveABody() || Kept.contains(function) ||
+          isForHidden(*function, /*deep=*/false))
         continue;
       forgetBody(*function);
       renameWithin(*function, *function, Cell);
@@ -232,21 +330,34 @@ void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
     }
 }
 
-/// Whether an instance is of a template whose arguments name what was hidden.
-bool Redefinitions::isForHidden(const FunctionDecl &instance) const {
-  auto isHidden = [this](const TagDecl &tag) {
-    auto hidden = HiddenBefore.find(tag.getDeclName());
-    return hidden != HiddenBefore.end() &&
-           llvm::any_of(hidden->second, [&tag](const NamedDecl *each) {
-             const TemplateDecl *described = tag.getDescribedTemplate();
-             return each->getCanonicalDecl() == tag.getCanonicalDecl() ||
-                    (described && each->getCanonicalDecl() == described->getCanonicalDecl());
-           });
+bool Redefinitions::isHidden(const TagDecl &tag) const {
+  auto hidden = HiddenBefore.find(tag.getDeclName());
+  return hidden != HiddenBefore.end() &&
+         llvm::any_of(hidden->second, [&tag](const NamedDecl *each) {
+           const TemplateDecl *described = tag.getDescribedTemplate();
+           return each->getCanonicalDecl() == tag.getCanonicalDecl() ||
+                  (described && each->getCanonicalDecl() == described->getCanonicalDecl());
+         });
+}
+
+/// Whether an instance is of a template whose arguments name what was hidden, or, if `deep`, have
+/// members or bases of that.
+bool Redefinitions::isForHidden(const FunctionDecl &instance, bool deep) const {
+  std::set<const CXXRecordDecl *> seen;
+  std::function<bool(const TagDecl &)> isOld = [&](const TagDecl &tag) {
+    if (isHidden(tag))
+      return true;
+    const auto *record = dyn_cast_or_null<CXXRecordDecl>(tag.getDefinition());
+    if (!deep || !record || !seen.insert(record).second)
+      return false;
+    return llvm::any_of(record->bases(),
+                        [&](const auto &base) { return isMadeOf(base.getType(), isOld); }) ||
+           llvm::any_of(record->fields(),
+                        [&](const auto *field) { return isMadeOf(field->getType(), isOld); });
   };
   auto areFor = [&](const TemplateArgumentList &arguments) {
     return llvm::any_of(arguments.asArray(), [&](const TemplateArgument &argument) {
-      return argument.getKind() == TemplateArgument::Type &&
-             isMadeOf(argument.getAsType(), isHidden);
+      return argument.getKind() == TemplateArgument::Type && isMadeOf(argument.getAsType(), isOld);
     });
   };
   const TemplateArgumentList *own = instance.getTemplateSpecializationArgs();
@@ -260,12 +371,34 @@ bool Redefinitions::isForHidden(const FunctionDecl &instance) const {
   return false;
 }
 
+/// Where an instance cannot have the new body since it is for a class that has a member of what is
+/// hidden by now, the cell is compiled once more, and that instance keeps the body that it has.
 void Redefinitions::makeInstances() {
   for (FunctionDecl *function : Instances) {
+    DiagnosticErrorTrap errors(Names->getDiagnostics());
     Names->InstantiateFunctionDefinition(function->getLocation(), function, /*Recursive=*/true);
-    if (function->isDefined())
+    auto id = errors.hasErrorOccurred() && isForHidden(*function, /*deep=*/true) ? idOf(*function)
+                                                                                 : std::nullopt;
+    if (id)
+      Clashes.insert({id->cell, id->index, DeclarationId::kept});
+    else if (function->isDefined())
       SameFunctions.push_back(function);
   }
+}
+
+void Redefinitions::end() {
+  rejectUndefined();
+  makeInstances();
+}
+
+/// Of what was made of a template, code stays that a mere declaration of a specialisation could not
+/// replace.
+void Redefinitions::rejectUndefined() {
+  for (const FunctionDecl *function : Specialised)
+    if (!function->isDefined())
+      Names->Diag(function->getMostRecentDecl()->getLocation(),
+                  diag::err_specialization_after_instantiation)
+          << function;
 }
 
 /// Makes a mere declaration of a static data member's definition; within its class it would be one.
@@ -329,6 +462,14 @@ void Redefinitions::visitFields(const RecordDecl &record, const DeclContext &sco
 void Redefinitions::noteInstance(VarDecl &variable) {
   if (isExplicitInstantiation(variable))
     note(variable);
+  else if (isInstance(variable))
+    Declared[Cell].push_back(&variable);
+}
+
+void Redefinitions::noteInstance(FunctionDecl &function) {
+  const FunctionDecl *pattern = function.getTemplateInstantiationPattern();
+  if (isInstance(function) && pattern && !pattern->isDefined())
+    Declared[Cell].push_back(&function);
 }
 
 void Redefinitions::note(NamedDecl &decl) {
@@ -356,8 +497,31 @@ void Redefinitions::add(NamedDecl &decl) {
     rejectSecondValue(*variable);
   if (const auto *space = dyn_cast<NamespaceDecl>(&decl))
     rejectBeside(*space);
+  if (isa<ClassTemplatePartialSpecializationDecl, VarTemplatePartialSpecializationDecl>(decl))
+    rejectAfterUse(decl);
   keepApart(decl);
+  if (auto *function = dyn_cast<FunctionDecl>(&decl); function && isDefinedInlineLate(*function)) {
+    SameFunctions.push_back(function);
+    BecameInline.insert(function);
+  }
   preferNew(decl);
+}
+
+/// Whether this is the inline definition of a function that an earlier cell declared as one that is
+/// not: code of that cell may wait for it, and to Clang nothing uses it here.
+bool Redefinitions::isDefinedInlineLate(FunctionDecl &function) const {
+  ASTContext &ast = function.getASTContext();
+  if (!function.isThisDeclarationADefinition() || function.isTemplated() ||
+      llvm::is_contained(SameFunctions, &function) ||
+      ast.GetGVALinkageForFunction(&function) != GVA_DiscardableODR)
+    return false;
+  const SourceManager &sources = ast.getSourceManager();
+  return llvm::any_of(function.redecls(), [&](const FunctionDecl *each) {
+    // Clang numbers files in the order in which it opens them.
+    SourceLocation place = sources.getExpansionLoc(each->getLocation());
+    return !each->isInlined() && sources.isLocalSourceLocation(place) &&
+           !sources.isInSystemHeader(place) && sources.getFileID(place) < Files[Cell];
+  });
 }
 
 /// In C `int x;` and `int x = 5;` are one variable, and so they are within a cell. But an earlier
@@ -374,6 +538,17 @@ void Redefinitions::rejectSecondValue(const VarDecl &variable) {
       Names->Diag(each->getLocation(), diag::note_previous_definition);
       return;
     }
+}
+
+/// What earlier cells have had made of a template for arguments that a partial specialisation is
+/// for, Clang would leave as it is. A header's are for what nobody can have used before.
+void Redefinitions::rejectAfterUse(NamedDecl &partial) {
+  if (Names->getSourceManager().isInSystemHeader(partial.getLocation()))
+    return;
+  for (unsigned cell = 0; cell < Cell; ++cell)
+    for (const NamedDecl *made : Declared[cell])
+      if (isOvertaken(*Names, *made, partial))
+        Names->Diag(partial.getLocation(), diag::err_specialization_after_instantiation) << made;
 }
 
 /// The unnamed namespace in a scope, whose names are known there as well; null where there is none.
@@ -408,7 +583,11 @@ void Redefinitions::instantiate(VarTemplateSpecializationDecl &made) const {
     giveOwnSymbols(made, Cell);
 }
 
-void Redefinitions::defineType(TagDecl &tag) { keepApart(tag); }
+void Redefinitions::defineType(TagDecl &tag) {
+  keepApart(tag);
+  if (isInstance(tag))
+    Declared[Cell].push_back(&tag);
+}
 
 void Redefinitions::completeLocalType(TagDecl &tag) {
   auto *function = dyn_cast<FunctionDecl>(tag.getDeclContext());
@@ -484,6 +663,7 @@ void Redefinitions::becomeSameOrNew(NamedDecl &decl, const NamedDecl *hidden) {
   if (!function.isThisDeclarationADefinition())
     return takeSymbolOf(function, *old);
   renameWithin(function, *old, Cell);
+  endInline(function);
   if (function.isInlined() && !old->isInlined())
     BecameInline.insert(&function);
   if (!llvm::is_contained(SameFunctions, &function))

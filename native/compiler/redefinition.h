@@ -40,10 +40,14 @@ namespace farside {
 struct DeclarationId {
   enum Part : unsigned {
     whole,
-    body,     ///< of a function, so that the new definition is of the same function
-    macro,    ///< no declaration but a macro; `index` is where in the cell its name is defined
-    again,    ///< of a function that an earlier cell hid: it is not hidden but found again
-    arguments ///< the default arguments of a function
+    body,      ///< of a function, so that the new definition is of the same function
+    macro,     ///< no declaration but a macro; `index` is where in the cell its name is defined
+    again,     ///< of a function that an earlier cell hid: it is not hidden but found again
+    arguments, ///< the default arguments of a function
+    outside,   ///< all of it, to be defined outside of the scope that it is to be declared in
+    instance,  ///< what was made of a template, or of a member of one, to be specialised
+    constant,  ///< the body of a function, to be defined as a constexpr one or as one no more
+    kept       ///< a function that keeps its body, which was made of another of its template's
   };
 
   unsigned cell = 0;
@@ -75,16 +79,20 @@ public:
   /// Gives what is made of a variable template, whose partial specialisation a cell has defined
   /// again, symbols before they are asked for.
   void instantiate(clang::VarTemplateSpecializationDecl &made) const;
-  /// Takes note of a variable whose instantiation the cell may have asked for, of which Clang makes
-  /// no declaration.
+  /// Takes note of a variable that was made of a template, or of a function that is to be made when
+  /// the template's is defined, of which Clang makes no declaration.
   void noteInstance(clang::VarDecl &variable);
-  /// Makes the instances once more of the members of templates that the cell defines again.
-  void makeInstances();
+  void noteInstance(clang::FunctionDecl &function);
+  /// Makes the instances once more of the members of templates that the cell defines again, after
+  /// it was parsed.
+  void end();
   /// Takes note of an earlier declaration that Clang holds against the cell. Clang takes two places
   /// at one offset, in files without a name, for one file included twice, and does not say where
   /// the earlier declaration is; then `earlier` is invalid.
   void clash(unsigned error, clang::SourceLocation at, clang::SourceLocation earlier,
              const clang::SourceManager &sources);
+  /// The same for what an earlier cell has had made of a template, where this one specialises it.
+  void clashWithInstance(const clang::NamedDecl &made, clang::SourceLocation at);
   /// Takes note of the macros of earlier cells that stand where this one may declare a name. For a
   /// cell that has failed for no reason that is known.
   void clashWithMacros();
@@ -95,12 +103,16 @@ public:
 
   /// The declarations that were in the way of the cell, and can be hidden.
   std::vector<DeclarationId> clashes() const { return {Clashes.begin(), Clashes.end()}; }
-  /// The functions that the cell defines again with the same type.
+  /// The functions that the cell defines again with the same type, and those that it defines inline
+  /// after an earlier one has declared them otherwise.
   llvm::ArrayRef<clang::FunctionDecl *> sameFunctions() const { return SameFunctions; }
-  /// Whether one of these is inline and takes the place of one that is not: of that there is code.
+  /// Whether one of these is inline and takes the place of one that is not: code refers to that.
   bool becameInline(const clang::FunctionDecl &function) const {
     return BecameInline.contains(&function);
   }
+  /// Functions that have one definition, in an earlier cell, though the code generator takes them
+  /// for what it is to define in each cell that uses them, as they were once.
+  std::vector<const clang::FunctionDecl *> definedOnce() const;
 
 private:
   struct Hidden {
@@ -114,21 +126,34 @@ private:
   void visitFields(const clang::RecordDecl &record, const clang::DeclContext &scope);
   void visit(clang::Decl &decl);
   void hide(clang::NamedDecl &decl);
+  void forgetSpecial(clang::NamedDecl &decl);
   void show(clang::FunctionDecl &function);
   bool askFor(const clang::FunctionDecl &old, const clang::NamedDecl &decl);
   static void forgetArguments(clang::FunctionDecl &function);
   bool hasSymbolOfInline(const clang::NamedDecl &decl) const;
+  void loseBody(clang::NamedDecl &decl);
+  void endInline(clang::FunctionDecl &function);
+  void letSpecialise(clang::NamedDecl &made);
   void hideMacro(const DeclarationId &id);
   std::optional<DeclarationId> earlierMacro(const clang::IdentifierInfo &name) const;
   void remove(clang::NamedDecl &decl);
+  bool canChangeConstant(const clang::NamedDecl &decl) const;
   bool clashThroughUsing(const clang::NamedDecl *decl, llvm::StringRef name);
+  void clashWithVariables(clang::SourceLocation at, clang::SourceLocation made);
+  void clashWithInstantiation(clang::SourceLocation earlier);
   void clashOfCandidates(clang::SourceLocation call, clang::SourceLocation candidate);
   void forgetInstances(const clang::FunctionDecl &pattern);
-  bool isForHidden(const clang::FunctionDecl &instance) const;
+  bool isHidden(const clang::TagDecl &tag) const;
+  bool isForHidden(const clang::FunctionDecl &instance, bool deep) const;
+  std::optional<DeclarationId> idOf(const clang::NamedDecl &decl) const;
+  void rejectUndefined();
+  void makeInstances();
   void reopen(clang::VarDecl &member);
   void rejectSecondValue(const clang::VarDecl &variable);
+  void rejectAfterUse(clang::NamedDecl &partial);
   void rejectBeside(const clang::NamespaceDecl &space);
   void keepApart(clang::NamedDecl &decl);
+  bool isDefinedInlineLate(clang::FunctionDecl &function) const;
   void becomeSameOrNew(clang::NamedDecl &decl, const clang::NamedDecl *hidden);
   const clang::FunctionDecl *sameFunction(const clang::NamedDecl &decl,
                                           const clang::NamedDecl *hidden) const;
@@ -160,13 +185,17 @@ private:
   std::vector<clang::NamedDecl *> HiddenSpaces;   // namespaces whose names mean something else now
   std::vector<clang::ClassTemplateDecl *> Tagged; // see forgetSpecialisation
   std::set<const clang::Decl *> Respecialised;    // variable templates
+  std::vector<clang::FunctionDecl *> Repeated;    // once, in each cell; see definedOnce
   std::set<DeclarationId> Clashes;
   clang::SourceLocation Call;                // that is ambiguous
+  clang::SourceLocation Specialisation;      // of what has been made of its template
   std::vector<DeclarationId> Candidates;     // of this call
   std::vector<DeclarationId> ReplacedMacros; // in this cell
   std::vector<clang::FunctionDecl *> SameFunctions;
   std::set<const clang::FunctionDecl *> BecameInline;
+  std::vector<const clang::FunctionDecl *> Specialised;
   std::vector<clang::FunctionDecl *> Instances; // that have lost their bodies
+  std::set<const clang::FunctionDecl *> Kept;   // instances that have not
   std::set<const clang::TagDecl *> LocalTypes;  // that have symbols of their own
 };
 

@@ -54,7 +54,7 @@ std::vector<DeclarationId> idsIn(const Array *array) {
     if (!entry || entry->size() != 3)
       continue;
     int64_t part = (*entry)[2].getAsInteger().value_or(0);
-    if (part < DeclarationId::whole || part > DeclarationId::arguments)
+    if (part < DeclarationId::whole || part > DeclarationId::kept)
       continue;
     found.push_back({static_cast<unsigned>((*entry)[0].getAsInteger().value_or(0)),
                      static_cast<unsigned>((*entry)[1].getAsInteger().value_or(0)),
@@ -84,6 +84,13 @@ std::string demangled(const std::string &name) {
       ++at;
   }
   return text;
+}
+
+Array describe(const std::vector<Amendment> &amendments) {
+  Array found;
+  for (const Amendment &each : amendments)
+    found.push_back(Array{each.offset, each.blanks, each.text});
+  return found;
 }
 
 Object describe(const ShownType &type) {
@@ -284,6 +291,7 @@ void Server::compile(const Object &request) {
     Cell rejected;
     rejected.conflicts = Clang->conflicts(code, false);
     rejected.clashes = Clang->clashes();
+    rejected.amendments = Clang->amendments();
     answer(std::move(rejected));
     leave(0);
   };
@@ -310,6 +318,7 @@ void Server::answer(Cell cell) {
                   {"value", nullptr},
                   {"conflicts", Array(cell.conflicts)},
                   {"clashes", idsOf(cell.clashes)},
+                  {"amendments", describe(cell.amendments)},
                   {"redefined", Array(cell.redefined)},
                   {"cookie", cell.cookie.encode()},
                   {"line", cell.onlyLine},

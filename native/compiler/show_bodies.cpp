@@ -21,9 +21,7 @@ using namespace clang;
 
 namespace {
 
-bool isStreamed(Library kind) {
-  return kind == Library::none || kind == Library::other || kind == Library::subMatch;
-}
+bool isStreamed(Library kind) { return kind == Library::none || kind == Library::other; }
 
 bool isInternalName(const FieldDecl &field) {
   return !field.getIdentifier() || field.getName().starts_with("_");
@@ -284,7 +282,7 @@ ShowBodies::Way ShowBodies::wayOf(QualType type) {
   Expr *value = stand(type);
   if (!Giving && isStreamed(library) && textOf(value))
     return Way::text;
-  if (!isStreamed(library) || library == Library::subMatch)
+  if (!isStreamed(library))
     return Way::library;
   if (isThrowable(bare))
     return Way::thrown;

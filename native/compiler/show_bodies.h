@@ -108,6 +108,7 @@ private:
   bool giveArray(clang::Expr *out, clang::Expr *value);
   bool giveLibrary(clang::Expr *out, clang::Expr *value);
   bool giveElements(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
+  bool giveGrid(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
   bool giveComputed(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
   bool giveHeld(clang::Expr *out, clang::Expr *value, const clang::CXXRecordDecl &record);
   void giveWithin(unsigned kind, clang::Expr *out, llvm::StringRef text,

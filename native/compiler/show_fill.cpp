@@ -34,8 +34,9 @@ void ShowBodies::fill(Expr *out, Expr *value) {
     Expr *text = textOf(value);
     if (!isa<OpaqueValueExpr>(text))
       return run("text", {}, {out, text});
-    return run("streamed", {TemplateArgument(text->getType()), TemplateArgument(value->getType())},
-               {out, value});
+    std::vector<TemplateArgument> with = {TemplateArgument(text->getType())};
+    llvm::append_range(with, typeArguments(value->getType()));
+    return run("streamed", with, {out, value});
   }
   case Way::library:
     if (fillLibrary(out, value))
@@ -107,7 +108,7 @@ void ShowBodies::fillArray(Expr *out, Expr *value) {
   QualType type = value->getType();
   auto [element, count] = elementsOf(type);
   if (type->isVectorType() && element->isBooleanType()) // a bit each
-    return showAddress(out, value);
+    return run("__farside_bits", {out, addressOf(value), size(count)});
   Expr *address = addressOf(value);
   Expr *bytes = size(static_cast<uint64_t>(C.getTypeSizeInChars(element).getQuantity()));
   if (type->isArrayType())
@@ -285,6 +286,8 @@ bool ShowBodies::fillLibrary(Expr *out, Expr *value) {
     run("__farside_leaf", {out, kind(FARSIDE_VALUE_COMPLEX), addressOf(value),
                            size(static_cast<uint64_t>(C.getTypeSizeInChars(type).getQuantity()))});
     return true;
+  case Library::ndspan:
+    return simple("grid");
   case Library::observed:
     return fillObserved(out, value, record);
   case Library::iterator:
@@ -309,7 +312,9 @@ bool ShowBodies::fillTyped(Expr *out, Expr *value, const CXXRecordDecl &record) 
       return false;
     QualType exception = C.getCanonicalTagType(base.getAsSingle<CXXRecordDecl>());
     Expr *function = built(S.BuildDeclarationNameExpr(CXXScopeSpec(), rethrow, false));
-    run("rethrown", {TemplateArgument(exception)}, {out, value, function});
+    const auto *around = dyn_cast<NamespaceDecl>(record.getDeclContext());
+    bool known = around && around->getName() == "__exception_ptr"; // of libstdc++
+    run("rethrown", {TemplateArgument(exception)}, {out, value, function, size(known)});
     return true;
   }
   if (!made || made->getTemplateArgs().size() == 0)

@@ -268,6 +268,8 @@ bool ShowBodies::giveLibrary(Expr *out, Expr *value) {
   case Library::exceptionPointer:
     giveWithin(FARSIDE_VALUE_EXCEPTION, out, "", [&] { fillLibrary(out, value); });
     return true;
+  case Library::ndspan:
+    return giveGrid(out, value, record);
   case Library::observed:
     return (isComputed(record) && giveComputed(out, value, record)) || fillLibrary(out, value);
   default:
@@ -297,6 +299,19 @@ bool ShowBodies::giveElements(Expr *out, Expr *value, const CXXRecordDecl &recor
     run(listed ? "listed_units" : "units", {arguments[0]}, {out, value, kind(FARSIDE_VALUE_DATA)});
   else
     run("range", arguments, {out, value});
+  return true;
+}
+
+/// Those of several dimensions, which only the program knows.
+bool ShowBodies::giveGrid(Expr *out, Expr *value, const CXXRecordDecl &record) {
+  constexpr uint64_t most = 32; // dimensions, as farside/result/numbers.py takes them
+  const auto *made = dyn_cast<ClassTemplateSpecializationDecl>(&record);
+  auto numbers = made ? numbersOf(C, made->getTemplateArgs()[0].getAsType()) : std::nullopt;
+  if (!numbers || !numbers->inner.empty() ||
+      made->getTemplateArgs()[1].getAsIntegral().getZExtValue() > most)
+    return fillLibrary(out, value);
+  run("grid_numbers", {typeArguments(value->getType())[0]},
+      {out, value, kind(numbers->kind), size(numbers->size)});
   return true;
 }
 

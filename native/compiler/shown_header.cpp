@@ -25,6 +25,8 @@ void __farside_open(void *, unsigned, const char *);
 void __farside_open_dynamic(void *, const volatile void *, const char *);
 void __farside_open_type(void *, const char *);
 void __farside_type_name(void *, const char *);
+void __farside_caught(void *);
+void __farside_bits(void *, const volatile void *, unsigned long);
 void __farside_label(void *, const char *);
 void __farside_count(void *, unsigned long);
 int __farside_more(void *);
@@ -139,6 +141,23 @@ template <class T, unsigned G> void locked_or_none(void *out, T &value) {
 }
 template <class T> void numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
   __farside_numbers(out, kind, value.data(), bytes, (size)value.size(), inner);
+}
+template <class T> void grid_numbers(void *out, T &value, unsigned kind, size bytes) {
+  char inner[24 * T::rank()]; // a size has 20 digits at most
+  char *end = inner;
+  for (size i = 1; i < T::rank(); ++i) {
+    size rest = value.extent(i);
+    char digits[20];
+    size number = 0;
+    do
+      digits[number++] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    while (number)
+      *end++ = digits[--number];
+    *end++ = ',';
+  }
+  end[end == inner ? 0 : -1] = 0;
+  __farside_numbers(out, kind, value.data(), bytes, value.extent(0), inner);
 }
 template <class T> void listed_numbers(void *out, T &value, unsigned kind, size bytes, const char *inner) {
   __farside_numbers(out, kind, value.begin(), bytes, (size)value.size(), inner);
@@ -390,7 +409,8 @@ template <class T> void thrown(void *out, T &value, const char *type) {
   __farside_chars(out, __CSTR, value.what(), (size)-1, 1);
   __farside_close(out);
 }
-template <class E, class T, class F> void rethrown(void *out, T &value, F rethrow) {
+// `known`: the executor's own library threw it.
+template <class E, class T, class F> void rethrown(void *out, T &value, F rethrow, size known) {
   if (!value)
     return __farside::word(out, "nullptr");
 #ifdef __cpp_exceptions
@@ -399,6 +419,8 @@ template <class E, class T, class F> void rethrown(void *out, T &value, F rethro
   } catch (E &exception) {
     return __farside::thrown(out, exception, "std::exception");
   } catch (...) {
+    if (known)
+      return __farside_caught(out);
   }
 #endif
   __farside::word(out, "an exception that is no std::exception");
@@ -463,6 +485,12 @@ template <class T, unsigned G> void extents(void *out, T &value) {
   }
   __farside_close(out);
 }
+template <class T, class... I> auto cell(T &value, int, I... at) -> decltype(value.accessor().access(value.data_handle(), value.mapping()(at...))) {
+  return value.accessor().access(value.data_handle(), value.mapping()(at...));
+}
+template <class T, class... I> auto cell(T &value, long, I... at) -> decltype(value(at...)) {
+  return value(at...);
+}
 template <size N> struct axis {
   template <class T, unsigned G, class... I> static void walk(void *out, T &value, I... at) {
     size number = value.extent(sizeof...(at));
@@ -475,7 +503,7 @@ template <size N> struct axis {
 };
 template <> struct axis<0> {
   template <class T, unsigned G, class... I> static void walk(void *out, T &value, I... at) {
-    auto &&found = value.accessor().access(value.data_handle(), value.mapping()(at...));
+    auto &&found = __farside::cell(value, 0, at...);
     __farside::show<typename bare<decltype(found)>::type, G>(out, found);
   }
 };
@@ -517,7 +545,8 @@ template <class B> struct buffer : B {
     return traits::not_eof(c);
   }
 };
-template <class O, class T> void streamed(void *out, T &value) {
+// G is one of its arguments as the operator may be compiled into it.
+template <class O, class T, unsigned G> void streamed(void *out, T &value) {
   buffer<typename bare<decltype(*((O *)0)->rdbuf())>::type> sink(out);
   O stream(&sink);
   __farside_open(out, __OPTIONAL, "");

@@ -224,12 +224,25 @@ std::string typeName(const ASTContext &context, QualType type) {
   }
   if (name.empty())
     name = (type->isRecordType() ? type.getCanonicalType() : type).getAsString(policy);
-  replaceAll(name, "basic_string<char>", "string");
-  replaceAll(name, "basic_string_view<char>", "string_view");
-  replaceAll(name, "basic_string<wchar_t>", "wstring");
-  replaceAll(name, "std::__exception_ptr::exception_ptr", "std::exception_ptr");
-  replaceAll(name, "basic_ostream<char>", "ostream");
-  replaceAll(name, "basic_istream<char>", "istream");
+  constexpr std::pair<const char *, const char *> written[] = {
+      {"basic_string<char>", "string"},
+      {"basic_string<wchar_t>", "wstring"},
+      {"basic_string<char8_t>", "u8string"},
+      {"basic_string<char16_t>", "u16string"},
+      {"basic_string<char32_t>", "u32string"},
+      {"basic_string_view<char>", "string_view"},
+      {"basic_string_view<wchar_t>", "wstring_view"},
+      {"basic_string_view<char8_t>", "u8string_view"},
+      {"basic_string_view<char16_t>", "u16string_view"},
+      {"basic_string_view<char32_t>", "u32string_view"},
+      {"std::__exception_ptr::exception_ptr", "std::exception_ptr"},
+      {"basic_ostream<char>", "ostream"},
+      {"basic_istream<char>", "istream"},
+  };
+  for (auto [from, to] : written)
+    replaceAll(name, from, to);
+  if (name.find("std::extents<") != std::string::npos)
+    replaceAll(name, "18446744073709551615", "std::dynamic_extent");
   return name;
 }
 
@@ -240,8 +253,11 @@ Library libraryClass(const CXXRecordDecl &record) {
     if (const auto *space = dyn_cast<NamespaceDecl>(scope))
       standard = space->isStdNamespace() || standard;
   llvm::StringRef name = record.getIdentifier() ? record.getName() : "";
-  if (!standard)
+  if (!standard) {
+    if (record.getQualifiedNameAsString() == "farside::ndspan")
+      return Library::ndspan;
     return name == "__normal_iterator" ? Library::iterator : Library::none;
+  }
   if (const auto *outer = dyn_cast<CXXRecordDecl>(record.getDeclContext());
       outer && name == "reference" && outer->getIdentifier() && outer->getName() == "bitset")
     return Library::bitReference;

@@ -70,6 +70,7 @@ enum class Library {
   exceptionPointer,
   adaptor,
   iterator,
+  ndspan,   ///< farside's own
   observed, ///< shown by what it tells of itself: show_observed.cpp
 };
 

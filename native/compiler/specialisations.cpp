@@ -4,6 +4,7 @@
 #include "clang/AST/Attr.h"
 #include "clang/AST/DeclTemplate.h"
 #include "clang/Sema/Sema.h"
+#include "clang/Sema/TemplateDeduction.h"
 
 #include <string>
 #include <vector>
@@ -120,12 +121,48 @@ static bool isAskedFor(TemplateSpecializationKind kind) {
 }
 
 bool isExplicitInstantiation(const Decl &decl) {
-  if (const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl))
-    return isAskedFor(record->getSpecializationKind());
+  if (const auto *record = dyn_cast<CXXRecordDecl>(&decl))
+    return isAskedFor(record->getTemplateSpecializationKind());
   if (const auto *function = dyn_cast<FunctionDecl>(&decl))
     return isAskedFor(function->getTemplateSpecializationKind());
   const auto *variable = dyn_cast<VarDecl>(&decl);
   return variable && isAskedFor(variable->getTemplateSpecializationKind());
+}
+
+bool isInstance(const NamedDecl &decl) {
+  if (const auto *record = dyn_cast<CXXRecordDecl>(&decl))
+    return record->getTemplateSpecializationKind() == TSK_ImplicitInstantiation;
+  if (const auto *function = dyn_cast<FunctionDecl>(&decl))
+    return function->getTemplateSpecializationKind() == TSK_ImplicitInstantiation;
+  const auto *variable = dyn_cast<VarDecl>(&decl);
+  return variable && variable->getTemplateSpecializationKind() == TSK_ImplicitInstantiation;
+}
+
+template <class Partial, class Special>
+static bool wouldComeFrom(Sema &sema, Partial &partial, const Special &made) {
+  auto *of = partial.getSpecializedTemplate();
+  if (made.getSpecializedTemplate()->getCanonicalDecl() != of->getCanonicalDecl() ||
+      llvm::none_of(of->specializations(), [&](auto *each) { return each == &made; }))
+    return false;
+  sema::TemplateDeductionInfo info(partial.getLocation());
+  if (sema.DeduceTemplateArguments(&partial, made.getTemplateArgs().asArray(), info) !=
+      TemplateDeductionResult::Success)
+    return false;
+  auto *source = dyn_cast<Partial *>(made.getSpecializedTemplateOrPartial());
+  return !source || (source->getCanonicalDecl() != partial.getCanonicalDecl() &&
+                     sema.getMoreSpecializedPartialSpecialization(
+                         &partial, source, partial.getLocation()) == &partial);
+}
+
+bool isOvertaken(Sema &sema, const NamedDecl &made, NamedDecl &partial) {
+  if (!isInstance(made))
+    return false;
+  const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&made);
+  const auto *variable = dyn_cast<VarTemplateSpecializationDecl>(&made);
+  if (auto *classes = dyn_cast<ClassTemplatePartialSpecializationDecl>(&partial))
+    return record && wouldComeFrom(sema, *classes, *record);
+  auto *variables = dyn_cast<VarTemplatePartialSpecializationDecl>(&partial);
+  return variable && variables && wouldComeFrom(sema, *variables, *variable);
 }
 
 ClassTemplateDecl *forgetSpecialisation(Sema &sema, NamedDecl &decl, unsigned cell) {
@@ -163,8 +200,8 @@ void standUnder(ClassTemplateDecl &declaration, NamedDecl &decl) {
 }
 
 void forgetInstantiation(Decl &decl) {
-  if (auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl)) {
-    record->setSpecializationKind(TSK_ImplicitInstantiation);
+  if (auto *record = dyn_cast<CXXRecordDecl>(&decl)) {
+    record->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
     forgetMembers(*record);
   } else if (auto *function = dyn_cast<FunctionDecl>(&decl)) {
     function->setTemplateSpecializationKind(TSK_ImplicitInstantiation);
@@ -236,6 +273,10 @@ void forgetDefinition(VarDecl &member) {
 SourceLocation instantiatedAt(const NamedDecl &decl) {
   if (const auto *record = dyn_cast<ClassTemplateSpecializationDecl>(&decl))
     return record->getPointOfInstantiation();
+  if (const auto *record = dyn_cast<CXXRecordDecl>(&decl)) {
+    const MemberSpecializationInfo *member = record->getMemberSpecializationInfo();
+    return member ? member->getPointOfInstantiation() : SourceLocation();
+  }
   if (const auto *function = dyn_cast<FunctionDecl>(&decl))
     return function->getPointOfInstantiation();
   const auto *variable = dyn_cast<VarDecl>(&decl);

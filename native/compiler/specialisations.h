@@ -23,8 +23,15 @@ bool isSpecialisation(const clang::NamedDecl &decl);
 /// Whether this is an instantiation that a cell has asked for, as with `template struct S<int>;`.
 bool isExplicitInstantiation(const clang::Decl &decl);
 
-/// Makes a specialisation unknown to its template, and what was instantiated from a partial one.
-/// What refers to it keeps it.
+/// Whether this was made of a template, or of a member of one, because it is used.
+bool isInstance(const clang::NamedDecl &decl);
+
+/// Whether a template would make this of a partial specialisation now, and has made it of something
+/// else before.
+bool isOvertaken(clang::Sema &sema, const clang::NamedDecl &made, clang::NamedDecl &partial);
+
+/// Makes a specialisation, or what was made of the template for its arguments, unknown to its
+/// template, and what was instantiated from a partial one. What refers to it keeps it.
 ///
 /// Returns a declaration of the class template under which the new specialisation is to stand: what
 /// is made of it has symbols with a tag of `cell`. Null for a variable template.

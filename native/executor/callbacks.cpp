@@ -4,7 +4,6 @@
 #include "values.h"
 #include "wrapper.h"
 
-#include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +33,19 @@ struct Callback {
   std::optional<WrapperBuffer> Reply;
 };
 
+__extension__ using Wide = unsigned __int128;
+
+/// An integer of so many bits, in two's complement if it is negative.
+std::string decimal(Wide bits, bool negative, unsigned count) {
+  if (negative)
+    bits = -bits << (128 - count) >> (128 - count);
+  std::string digits;
+  do
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(bits % 10)));
+  while ((bits /= 10) != 0);
+  return negative ? "-" + digits : digits;
+}
+
 } // namespace
 
 } // namespace farside
@@ -59,17 +71,25 @@ extern "C" {
 }
 
 /// The same for a number that argument `argument` is, and the name of the type. The value is a
-/// uint64_t, an int64_t or a double, by `kind`.
+/// uint64_t, an int64_t, a double, an unsigned __int128 or an __int128, by `kind`.
 [[noreturn]] __attribute__((visibility("default"))) void
 __farside_unfit(unsigned argument, const void *value, unsigned kind, const char *type,
                 uint64_t size) {
-  char number[32] = "";
-  if (double real = 0; kind == 2)
-    std::snprintf(number, sizeof number, "%g",
-                  *static_cast<double *>(std::memcpy(&real, value, 8)));
-  else if (int64_t whole = 0; std::memcpy(&whole, value, 8) != nullptr)
-    std::snprintf(number, sizeof number, kind == 1 ? "%" PRId64 : "%" PRIu64, whole);
-  throw farside::ArgumentError("argument " + std::to_string(argument) + ": " + std::string(number) +
+  std::string number;
+  if (kind == 2) {
+    char text[32] = "";
+    double real = 0;
+    std::memcpy(&real, value, sizeof real);
+    std::snprintf(text, sizeof text, "%g", real);
+    number = text;
+  } else {
+    farside::Wide bits = 0; // little-endian
+    unsigned count = kind > 2 ? 128 : 64;
+    std::memcpy(&bits, value, count / 8);
+    bool negative = (kind == 1 || kind == 4) && (bits >> (count - 1) & 1) != 0;
+    number = farside::decimal(bits, negative, count);
+  }
+  throw farside::ArgumentError("argument " + std::to_string(argument) + ": " + number +
                                " does not fit " + std::string(type, size));
 }
 

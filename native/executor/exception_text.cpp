@@ -38,8 +38,6 @@ template <typename First, typename... Rest> std::optional<std::string> numberTex
   } catch (First value) {
     if constexpr (std::is_same_v<First, bool>)
       return value ? "true" : "false";
-    else if constexpr (std::is_same_v<First, char>)
-      return std::string(1, value);
     else
       return std::to_string(value);
   } catch (...) {
@@ -49,7 +47,7 @@ template <typename First, typename... Rest> std::optional<std::string> numberTex
   return std::nullopt;
 }
 
-std::optional<std::string> currentWhat() {
+std::optional<std::string> currentWhat(bool &isNumber) {
   try {
     throw;
   } catch (const std::exception &exception) {
@@ -59,12 +57,17 @@ std::optional<std::string> currentWhat() {
   } catch (std::string_view text) {
     return limited(text);
   } catch (std::nullptr_t) {
+    isNumber = true;
     return "nullptr"; // the next handler would take it as well
   } catch (const char *text) {
     return limited(text);
+  } catch (char value) {
+    return std::string(1, value);
   } catch (...) {
-    return numberText<int, long, long long, unsigned, unsigned long, unsigned long long, short,
-                      bool, char, double, float>();
+    auto number = numberText<int, long, long long, unsigned, unsigned long, unsigned long long,
+                             short, bool, double, float>();
+    isNumber = number.has_value();
+    return number;
   }
 }
 
@@ -73,7 +76,7 @@ std::optional<std::string> currentWhat() {
 ExceptionText describeCurrentException() {
   ExceptionText text{demangledType(), std::nullopt};
   try {
-    text.What = currentWhat();
+    text.What = currentWhat(text.IsNumber);
   } catch (...) {
     // what() itself threw; the type alone has to do.
   }

@@ -9,6 +9,7 @@ namespace farside {
 struct ExceptionText {
   std::string Type; // demangled
   std::optional<std::string> What;
+  bool IsNumber = false; // What is one, or true, false, nullptr
 };
 
 /// Describes the exception that is being handled; to be called within a catch block. Text that the

@@ -61,7 +61,7 @@ std::string makeTree(ShowEntry entry, const volatile void *object, bool guarded,
   constexpr uint64_t usualLimit = 100;
   auto memory = makeMemory();
   if (!memory)
-    return failure("no memory to show it");
+    return failure("had no memory");
   void *mutableObject = const_cast<void *>(object); // as its own type has it, says the entry
   std::string end;
   limit = limit == 0 ? usualLimit : limit;

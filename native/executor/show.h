@@ -72,6 +72,10 @@ void __farside_open_dynamic(void *out, const volatile void *object, const char *
 void __farside_open_type(void *out, const char *mangled);
 /// A mangled name, as the text of a value.
 void __farside_type_name(void *out, const char *mangled);
+/// The exception that is being handled: TYPED by its type, with what it says.
+void __farside_caught(void *out);
+/// A vector of Clang's of bools: a bit each, from the lowest of the first byte on.
+void __farside_bits(void *out, const volatile void *data, uint64_t count);
 void __farside_close(void *out);
 void __farside_label(void *out, const char *name);
 /// How many elements the open value has in all.

@@ -1,5 +1,6 @@
 // The functions of show.h that write tokens, and the one that gives values away whole.
 #include "careful_read.h"
+#include "exception_text.h"
 #include "given_tree.h"
 #include "show.h"
 #include "show_tree.h"
@@ -30,11 +31,7 @@ std::string_view textOf(const char *text) { return text == nullptr ? "" : text; 
 
 /// As Clang writes it: without the inline namespaces of the libraries, and without the tags that
 /// tell what is defined again from the old.
-std::string demangled(const char *name) {
-  int status = 0;
-  std::unique_ptr<char, void (*)(void *)> made(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                               std::free);
-  std::string text = made ? made.get() : name;
+std::string shortened(std::string text) {
   for (std::string_view inner : {"::__1::", "::__cxx11::", "::__fs::"})
     for (size_t at = text.find(inner); at != std::string::npos; at = text.find(inner, at))
       text.erase(at + 2, inner.size() - 2);
@@ -42,6 +39,13 @@ std::string demangled(const char *name) {
   for (size_t at = text.find(tag); at != std::string::npos; at = text.find(tag, at))
     text.erase(at, text.find(']', at) - at + 1);
   return text;
+}
+
+std::string demangled(const char *name) {
+  int status = 0;
+  std::unique_ptr<char, void (*)(void *)> made(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                               std::free);
+  return shortened(made ? made.get() : name);
 }
 
 /// The mangled name of the class that an object with a vtable is of; empty where that is not to be
@@ -254,6 +258,33 @@ FARSIDE_SHOW void __farside_open_type(void *out, const char *mangled) {
 
 FARSIDE_SHOW void __farside_type_name(void *out, const char *mangled) {
   treeOf(out).token(FARSIDE_VALUE_NAME, demangled(mangled));
+}
+
+FARSIDE_SHOW void __farside_caught(void *out) {
+  Tree &tree = treeOf(out);
+  ExceptionText thrown = describeCurrentException();
+  tree.open(FARSIDE_VALUE_TYPED, shortened(thrown.Type));
+  if (thrown.What && !thrown.IsNumber)
+    __farside_chars(out, FARSIDE_VALUE_CSTR, thrown.What->data(), thrown.What->size(), 1);
+  else
+    tree.token(FARSIDE_VALUE_NAME, thrown.What.value_or("an exception that is no std::exception"));
+  tree.close();
+}
+
+FARSIDE_SHOW void __farside_bits(void *out, const volatile void *data, uint64_t count) {
+  Tree &tree = treeOf(out);
+  uint64_t shown = std::min(count, tree.limit());
+  std::string bits((shown + 7) / 8, '\0');
+  if (readCarefully(bits.data(), addressOf(data), bits.size()) != bits.size())
+    return tree.token(FARSIDE_VALUE_UNREADABLE, bytesOf(addressOf(data)));
+  tree.open(FARSIDE_VALUE_SEQUENCE, {});
+  tree.token(FARSIDE_VALUE_COUNT, bytesOf(count));
+  for (uint64_t bit = 0; bit < shown; ++bit)
+    tree.token(FARSIDE_VALUE_BOOL,
+               std::string(1, static_cast<char>(bits[bit / 8] >> (bit % 8) & 1)));
+  if (shown < count)
+    tree.token(FARSIDE_VALUE_CUT, {});
+  tree.close();
 }
 
 FARSIDE_SHOW void __farside_close(void *out) { treeOf(out).close(); }

@@ -34,13 +34,14 @@ class Declarations:
     def __init__(self, demangle: Callable[[str], str]) -> None:
         self._demangle = demangle
         self._functions: set[str] = set()  # mangled
+        self._own: set[str] = set()  # those that no later cell can define, mangled
         self._classes: set[str] = set()  # qualified
 
     def note(self, declared: Iterable[Declared]) -> None:
         """Take in what a cell declares."""
         for each in declared:
-            if each.kind == "function" and each.external and not each.definition:
-                self._functions.add(each.symbol)
+            if each.kind == "function" and each.symbol and not each.definition:
+                (self._functions if each.external else self._own).add(each.symbol)
             elif each.kind in _CLASSES:
                 self._classes.add(each.name)
 
@@ -61,6 +62,22 @@ class Declarations:
         while scope and scope not in self._classes:
             scope = scope.rpartition("::")[0]  # of a class within a class
         return bool(scope)
+
+    def explained(self, error: UndefinedSymbols) -> UndefinedSymbols:
+        """Return the error of a link, in other words where no library is to blame."""
+        if not self._own.issuperset(error.symbols):
+            return error
+        from farside.errors import UndefinedSymbols
+
+        sentences = []
+        for symbol in error.symbols:
+            internal = symbol.startswith("_ZL") or "_GLOBAL__N_" in symbol
+            sentences.append(
+                f"{self._demangle(symbol)} is declared and not defined (used in {error.referrer});"
+                f" it {'has internal linkage' if internal else 'is inline'}, so the cell that uses"
+                " it first must define it."
+            )
+        return UndefinedSymbols(" ".join(sentences), error.symbols, error.referrer)
 
 
 class Awaited:

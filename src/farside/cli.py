@@ -147,11 +147,10 @@ def _run(invocation: Invocation) -> int:
 
 def _prepare(options: Options) -> int:
     from farside.frontend.client import find_compiler
-    from farside.frontend.pch import build_pch, find_pch
+    from farside.frontend.pch import prepare_pch
 
-    compiler = find_compiler(options)
-    path = find_pch(options, compiler) or build_pch(options, compiler, wait=True)
-    return 0 if path is not None and path.exists() else 1
+    prepare_pch(options, find_compiler(options))
+    return 0
 
 
 def _complain(message: str) -> None:

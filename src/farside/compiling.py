@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from farside.api.values import ValueNames, bound, rejected
 from farside.errors import CompilerCrashed, CompilerKilled
@@ -13,7 +13,7 @@ from farside.frontend.diagnostics import as_written
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farside.frontend.cell import CompiledCell, DeclarationId
+    from farside.frontend.cell import Amendment, CompiledCell, DeclarationId
     from farside.frontend.client import Compiler
     from farside.frontend.diagnostics import Diagnostic
     from farside.interrupts import InterruptGate
@@ -28,6 +28,8 @@ _BLANK = re.compile(
     rb"|\s*(?<=\n)[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*",
     re.DOTALL,
 )
+# Clang finds few errors at a time, and what is mended may uncover more.
+_MOST_AMENDMENTS = 20
 # Clang says these of a declaration without `;` that could have gone on otherwise.
 _GOES_ON = ("expected function body after function declarator", "expected unqualified-id")
 
@@ -67,6 +69,32 @@ def perhaps_with_semicolon(code: str, diagnostics: Sequence[Diagnostic]) -> str 
         return None
     plain = "//" not in code and "#" not in code
     return code.rstrip() + (";" if plain else "\n;")
+
+
+class _Step(NamedTuple):
+    """The way back from a text that was changed in one place.
+
+    Attributes:
+        code: the text before the change.
+        offset, added: see `as_written`.
+    """
+
+    code: str
+    offset: int
+    added: int
+
+
+def amended(code: str, amendments: Sequence[Amendment]) -> tuple[str, list[_Step]]:
+    """Return a cell with changes that the compiler proposes, and the way back, last step first."""
+    steps: list[_Step] = []
+    text = code.encode()
+    for each in reversed(amendments):  # so that the places of those before stay
+        end = each.offset + each.blanks
+        blank = re.sub(rb"[^\r\n]", b" ", text[each.offset : end])
+        added = each.text.encode()
+        steps.insert(0, _Step(text.decode(), end, len(added)))
+        text = text[: each.offset] + blank + added + text[end:]
+    return text.decode(), steps
 
 
 def _declares_nothing(diagnostics: Sequence[Diagnostic]) -> bool:
@@ -111,22 +139,24 @@ class CellCompiler:
 
         Returns:
             the second is the code that was compiled. It is another where Clang misses a ``;`` at
-            its end; and where a value that was to be given has no form in Python: then it
-            keeps the value, under a name, and shows it.
+            its end; where it is taken as it would be meant in a function; and where a value that
+            was to be given has no form in Python: then it keeps the value, under a name, and shows
+            it.
 
         Raises:
             CompileError: Clang rejects it.
             ValueGone: it mentions a value that is not there any more.
         """
         with self._gate.window():
-            compiled = self._attempt(cell, code, given=given)
-            if not compiled.ok and (ended := with_semicolon(code, compiled.diagnostics)):
-                compiled = self._ended(cell, code, ended, given=given)
-                code = ended
-            elif not compiled.ok and (ended := perhaps_with_semicolon(code, compiled.diagnostics)):
-                second = self._ended(cell, code, ended, given=given)
+            written = code
+            compiled, code = self._amended(cell, written, given=given)
+            said = compiled.diagnostics
+            if not compiled.ok and (ended := with_semicolon(written, said)):
+                compiled, code = self._ended(cell, written, ended, given=given)
+            elif not compiled.ok and (ended := perhaps_with_semicolon(written, said)):
+                second, text = self._ended(cell, written, ended, given=given)
                 if second.ok and not _declares_nothing(second.diagnostics):
-                    code, compiled = ended, second
+                    compiled, code = second, text
                 elif second.ok:
                     self._roll_back()
             if given and compiled.ok and compiled.value_opaque:
@@ -150,18 +180,46 @@ class CellCompiler:
         with self._gate.window():
             number = self._rescue.journal.last_cell + 1
             try:
-                return self._attempt(number, code, given=False, passing=True, all_values=all_values)
+                compiled = self._attempt(
+                    number, code, given=False, passing=True, all_values=all_values
+                )
+                if compiled.amendments:
+                    text = amended(code, compiled.amendments)[0]
+                    second = self._attempt(
+                        number, text, given=False, passing=True, all_values=all_values
+                    )
+                    compiled = second if second.ok else compiled
+                return compiled
             finally:
                 self._roll_back()
 
-    def _ended(self, cell: int, code: str, ended: str, *, given: bool) -> CompiledCell:
+    def _amended(self, cell: int, code: str, *, given: bool) -> tuple[CompiledCell, str]:
+        """Compile a cell, and again as it would be meant in a function, where Clang asks for that.
+
+        Returns:
+            the second is the code that was compiled; what Clang says is of the cell as written.
+        """
+        compiled = self._attempt(cell, code, given=given)
+        back: list[_Step] = []
+        for _ in range(_MOST_AMENDMENTS):
+            if compiled.ok or not compiled.amendments:
+                break
+            code, steps = amended(code, compiled.amendments)
+            back = steps + back
+            compiled = self._attempt(cell, code, given=given)
+        said = compiled.diagnostics
+        for step in back:
+            said = as_written(said, f"cell {cell}", *step)
+        return compiled._replace(diagnostics=said), code
+
+    def _ended(self, cell: int, code: str, ended: str, *, given: bool) -> tuple[CompiledCell, str]:
         """Compile a cell with the ``;`` that it lacks; what Clang says is of the cell without."""
-        compiled = self._attempt(cell, ended, given=given)
+        compiled, text = self._amended(cell, ended, given=given)
         before, after = code.encode(), ended.encode()
         pairs = enumerate(zip(before, after, strict=False))
         place = next((at for at, (old, new) in pairs if old != new), len(before))
         said = as_written(compiled.diagnostics, f"cell {cell}", code, place, 1)
-        return compiled._replace(diagnostics=said)
+        return compiled._replace(diagnostics=said), text
 
     def _attempt(self, cell: int, code: str, **how: bool) -> CompiledCell:
         compiled = self._ask(cell, code, (), **how)
@@ -181,7 +239,7 @@ class CellCompiler:
         Where code of the program that only the display of the value needs does not compile, the
         value is shown by its address. What the cell takes for a macro's name may not be one.
         """
-        first = compiled
+        with_macros = compiled
         hidden: tuple[DeclarationId, ...] = ()
         plain = False
         while not compiled.ok and (
@@ -190,7 +248,9 @@ class CellCompiler:
             hidden = tuple(sorted({*hidden, *compiled.clashes}))
             plain = plain or compiled.display_failed
             compiled = self._ask(compiled.cell, code, hidden, plain=plain, **how)
-        return compiled if compiled.ok or not any(each.is_macro for each in hidden) else first
+            if not any(each.is_macro for each in hidden):
+                with_macros = compiled
+        return compiled if compiled.ok else with_macros
 
     def _ask(
         self,

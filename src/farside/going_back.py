@@ -101,9 +101,15 @@ class GoingBack:
 
         A name that is in use is given to the present state.
 
+        Args:
+            name: printable, and not empty.
+
         Raises:
-            OptionError: snapshots are switched off, or none of the present state could be taken.
+            TypeError: the name is no str.
+            OptionError: the name is empty or not printable; snapshots are switched off, or none of
+                the present state could be taken.
         """
+        _check_name(name)
         with self._exclusive(), self._reviving(f"keeping the checkpoint {name}"):
             state = self._execution.present
             # Calls change the program, and not each of them is followed by a snapshot.
@@ -129,8 +135,10 @@ class GoingBack:
             what the user should know, a sentence each.
 
         Raises:
+            TypeError: the name is no str.
             OptionError: there is no such checkpoint, or the process that kept it has ended.
         """
+        _check_name(name)
         with self._exclusive():
             found = self._rescue.checkpoint(name)
             with self._recovering(f"restoring {name}"):
@@ -201,3 +209,16 @@ class GoingBack:
     def _drop_checkpoint(self, name: str) -> None:
         if (found := self._rescue.checkpoints.pop(name, None)) is not None:
             found.state.pins -= 1
+
+
+def _check_name(name: str) -> None:
+    """Refuse what is no name of a checkpoint.
+
+    Raises:
+        TypeError: it is no str.
+        OptionError: it is empty or not printable.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a checkpoint is a str, not {type(name).__name__}")
+    if not name or not name.isprintable():
+        raise OptionError(f"{name!r} is no name of a checkpoint: it must be printable, not empty")

@@ -20,7 +20,7 @@ from farside.awaited import awaited_by, waiting_for
 from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
-from farside.errors import CppException, OptionError, RemoteError, SetupError
+from farside.errors import CppException, OptionError, RemoteError, SetupError, UndefinedSymbols
 from farside.frontend.start import start_compiler
 from farside.going_back import GoingBack
 from farside.interrupts import InterruptGate
@@ -238,14 +238,17 @@ class Session(Asking, GoingBack, Calling):
             parsed = parse_object(compiled.object, name)
             self._tracing.part("read object")
             redefines, passed = compiled.redefined, self._tracing.part
-            return self._execution.link(
-                [parsed],
-                name,
-                dylib=dylib,
-                redefines=redefines,
-                may_await=declarations.has_function,
-                passed=passed,
-            )
+            try:
+                return self._execution.link(
+                    [parsed],
+                    name,
+                    dylib=dylib,
+                    redefines=redefines,
+                    may_await=declarations.has_function,
+                    passed=passed,
+                )
+            except UndefinedSymbols as error:
+                raise declarations.explained(error) from None
 
     def _open(self, dylib: str) -> None:
         """Open the JITDylib of a cell that is not linked yet, so not accepted if this throws."""
@@ -417,9 +420,12 @@ class Session(Asking, GoingBack, Calling):
             self._note_loaded()
             for notice in self._take_notices():
                 raised.add_note(f"{notice}; it stays loaded")
-            if raised is error:
-                raise
-            raise raised from error
+            try:
+                if raised is error:
+                    raise
+                raise raised from error
+            finally:
+                del raised  # whose traceback has this frame
 
     def jitdylib(self, name: str) -> DylibHandle:
         """Return the JITDylib of that name, made now if there is none; ``main`` is the cells'."""

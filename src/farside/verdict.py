@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farside.errors import CppException
-from farside.result.text import without_cells
+from farside.result.type_names import written_type
 from farside.result.value import decode_value
 
 if TYPE_CHECKING:
@@ -35,5 +35,5 @@ def value_of(compiled: CompiledCell, outcome: RunOutcome | None) -> Value | None
 def exception_of(what: str, outcome: RunOutcome) -> CppException:
     """Return the exception that ended `what`."""
     said = "" if outcome.what is None else f": {outcome.what}"
-    kind = without_cells(outcome.exception_type)
+    kind = written_type(outcome.exception_type)
     return CppException(f"{what} threw {kind}{said}", kind, outcome.what)

@@ -128,6 +128,7 @@ TABLE: list[tuple[str, Any]] = [
     ('std::string_view("view")', "view"),
     ('u8"\\u00e9"', "é"),
     ('std::u16string(u"\\U0001F600")', "😀"),
+    ("std::u16string(1, 0xdc00)", "\udc00"),
     ('std::u32string(U"x")', "x"),
     ('std::wstring(L"wide")', "wide"),
     ("std::string(300000, 'x')", "x" * 300000),
@@ -433,9 +434,29 @@ def test_exceptions_and_errors_are_values(shared: Session) -> None:
     error = shared.eval('std::runtime_error("bad")')
     assert isinstance(error, CppException)
     assert (error.type_name, error.what) == ("std::runtime_error", "bad")
-    error = shared.eval('std::make_exception_ptr(std::out_of_range("far"))')
-    assert isinstance(error, CppException)
-    assert (error.type_name, error.what) == ("std::out_of_range", "far")
+    for made, kind, what in (
+        ('std::out_of_range("far")', "std::out_of_range", "far"),
+        ("3", "int", "3"),
+        ("'c'", "char", "c"),
+        ('"text"', "char const*", "text"),
+        ("Plain()", "Plain", "an exception that is no std::exception"),
+    ):
+        error = shared.eval(f"struct Plain {{}}; std::make_exception_ptr({made})")
+        assert isinstance(error, CppException)
+        assert (error.type_name, error.what) == (kind, what)
+
+
+def test_what_is_no_character_of_pythons_is_a_value(shared: Session) -> None:
+    shared.run("struct Wide { std::u16string lone; char32_t beyond; std::wstring text; };")
+    wide = shared.eval("Wide{std::u16string(1, 0xd800), 0x110000, std::wstring(1, 0x110000)}")
+    assert (wide.lone, wide.beyond.text, wide.text.text) == (  # type: ignore[attr-defined]
+        "\ud800",
+        "U'\\x110000'",
+        'L"\\x110000"',
+    )
+    assert '{ lone = "\\xd800", ' in repr(wide)
+    shared.run("typedef bool Bits __attribute__((ext_vector_type(4)));")
+    assert shared.eval("Bits{true, false, true}") == [True, False, True, False]
     shared.run("#if __has_include(<expected>)\n#include <expected>\n#endif")
     assert Unexpected(1) == Unexpected(1)
 

@@ -150,7 +150,7 @@ def test_the_magics_go_with_the_extension(shell: Shell) -> None:
     assert shell.cell("%cpp 1 + 2").result == 3
     unloaded.run_line_magic("unload_ext", "farside")
     try:
-        for name in ("cpp", "cpp_session"):
+        for name in ("cpp", "cpp_session", "cpp_undo", "cpp_history"):
             assert unloaded.find_line_magic(name) is None
         assert unloaded.find_cell_magic("cpp") is None
     finally:
@@ -186,3 +186,41 @@ def test_values_go_in_as_they_do_in_calls(shell: Shell) -> None:
     shell.cell("%%cpp -i twice,fails -o four\nint four = twice(2);")
     assert space["four"] == 4
     assert type(shell.cell("%%cpp\nfails();").error_in_exec).__name__ == "CppException"
+
+
+def test_going_back(shell: Shell) -> None:
+    shell.cell("%cpp_session --std=c++20")
+    shell.cell("%%cpp\nint n = 1;")
+    assert shell.cell("%cpp_checkpoint one").success
+    shell.cell("%%cpp\nn = 2;\nint more;")
+    shell.cell("%%cpp\nn = 3;")
+    shell.cell("%cpp_history")
+    lines = shell.out.splitlines()
+    assert [line.split(None, 1)[0] for line in lines] == ["1", "2", "3"]
+    assert lines[0].endswith("int n = 1;  [one]")
+    assert lines[1].endswith("n = 2; …")
+    shell.cell("%cpp_undo")
+    assert shell.cell("%cpp n").result == 2
+    shell.cell("%cpp_undo 2")  # %cpp is a cell, too
+    assert shell.cell("%cpp n").result == 1
+    assert "undeclared" in str(shell.cell("%cpp more").error_in_exec)
+    shell.cell("%%cpp\nn = 4;")
+    shell.cell("%cpp_restore one")
+    assert shell.cell("%cpp n").result == 1
+
+
+def test_going_back_nowhere(shell: Shell) -> None:
+    shell.cell("%cpp_session --std=c++20")
+    for code, message in (
+        ("%cpp_undo many", "%cpp_undo takes a number of cells, but was given 'many'"),
+        ("%cpp_checkpoint", "%cpp_checkpoint needs one word"),
+        ("%cpp_restore a b", "%cpp_restore needs one word"),
+        ("%cpp_history 3", "%cpp_history takes no argument"),
+    ):
+        wrong = shell.cell(code)
+        assert message in str(wrong.error_in_exec), code
+    shell.cell("%%cpp\nint n = 1;")
+    missing = shell.cell("%cpp_restore nowhere")
+    assert "nowhere" in str(missing.error_in_exec)
+    assert "Traceback" not in shell.out + shell.err
+    assert shell.cell("%cpp n").result == 1

@@ -147,3 +147,16 @@ def test_undo_takes_a_number(session: Session) -> None:
     with pytest.raises(TypeError, match="undo takes a number of cells, not 'x'"):
         session.undo("x")  # type: ignore[arg-type]
     assert session.eval("x") == 1
+
+
+def test_names_of_checkpoints(session: Session) -> None:
+    for name in ("", "\x1b[31m", "two\nlines"):
+        with pytest.raises(OptionError, match="must be printable, not empty"):
+            session.checkpoint(name)
+    for use in (session.checkpoint, session.restore):
+        with pytest.raises(TypeError, match="the name of a checkpoint is a str, not int"):
+            use(5)  # type: ignore[arg-type]
+    session.run("int x = 1;")
+    session.checkpoint("a")
+    with pytest.raises(OptionError, match="there are: a"):
+        session.restore("nope")

@@ -177,3 +177,67 @@ def test_objects_of_a_class_that_was_defined_again_are_named(session: Session) -
         session.fn.taken(old)
     with pytest.raises(ArgumentMismatch, match="there are two types K: a class was defined again"):
         session.fn.take(session.eval("made"))
+
+
+def test_arrays_within_other_values_have_a_type(session: Session) -> None:
+    session.run("#include <vector>\ntemplate <class T> T same(T x) { return x; }")
+    session.run(
+        "std::vector<std::vector<float>> floats(std::vector<std::vector<float>> v) { return v; }"
+    )
+    for given in (array("i", [1, 2]), memoryview(array("i", [1, 2])), numpy.array([1, 2], "i4")):
+        alone, listed = session.fn.same(given), session.fn.same([given, given])
+        keyed, paired = session.fn.same({"k": given}), session.fn.same((1, given))
+        for found in (alone, listed[1], keyed["k"], paired[1]):
+            assert isinstance(found, numpy.ndarray)
+            assert (found.dtype, found.tolist()) == ("int32", [1, 2])
+        assert [each.tolist() for each in session.fn.floats([given, given])] == [[1, 2], [1, 2]]
+    assert session.fn.same([numpy.eye(2)])[0][1].tolist() == [0, 1]
+    assert session.fn.same([bytearray(b"ab")])[0].tolist() == [97, 98]
+    assert session.fn.same([b"ab"]) == ["ab"]
+    with pytest.raises(ArgumentMismatch, match="give its text, as a str"):
+        session.fn.same(array("u", "ab"))
+
+
+HOLDERS = """
+#include <any>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeinfo>
+#include <variant>
+#include <vector>
+using Either = std::variant<std::any, std::vector<int>>;
+std::any any(std::function<std::any()> f) { return f(); }
+int integer(std::function<std::any()> f) { return std::any_cast<int>(f()); }
+bool truth(std::function<std::any()> f) { return std::any_cast<bool>(f()); }
+double real(std::function<std::any()> f) { return std::any_cast<double>(f()); }
+std::string text(std::function<std::any()> f) { return std::any_cast<std::string>(f()); }
+int optional(std::function<std::optional<std::any>()> f) { return std::any_cast<int>(*f()); }
+int either(std::function<Either()> f) { return std::any_cast<int>(std::get<0>(f())); }
+struct Meters { template <class T> Meters(T v) : m(v) {} double m; };
+double meters(std::function<Meters()> f) { return f().m; }
+struct Box {
+  template <class T> Box(T v) : held(std::make_shared<T>(std::move(v))) {}
+  std::shared_ptr<void> held; };
+bool boxed(std::function<Box()> f) { return f().held != nullptr; }
+template <class F> auto through(F f) { return f(); }
+template <class F> auto kept(F f) { auto result = f(); return result; }
+"""
+
+
+def test_what_a_callable_returns_is_held_as_what_it_is(session: Session) -> None:
+    session.run(HOLDERS)
+    fn = session.fn
+    for value in (3, True, 2.5, "text", 2**40, None):
+        assert fn.any(lambda value=value: value) == fn.through(lambda value=value: value) == value
+    assert [fn.integer(lambda: 3), fn.optional(lambda: 3), fn.either(lambda: 3)] == [3, 3, 3]
+    assert [fn.truth(lambda: True), fn.real(lambda: 2.5), fn.text(lambda: "x")] == [True, 2.5, "x"]
+    assert fn.meters(lambda: 2.5) == 2.5
+    for call in (fn.any, fn.through):
+        with pytest.raises(ArgumentMismatch, match=r"returned: a dict does not say which type"):
+            call(lambda: {1: 2})
+    with pytest.raises(ArgumentMismatch, match=r"does not become what this std::function is to"):
+        fn.boxed(lambda: 3)
+    with pytest.raises(ArgumentMismatch, match=r"would keep what a Python callable returns"):
+        fn.kept(lambda: 3)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from farside import As
+from farside import As, Ref
 from farside.errors import ArgumentMismatch
 from farside.session import Session
 
@@ -357,3 +357,92 @@ def test_an_error_says_what_this_call_was_given(session: Session) -> None:
     numbers = session.new("std::vector<int>")
     with pytest.raises(ArgumentMismatch, match=r"^std::vector<int>\.at\(int\)"):
         session.of(numbers).at(-1)
+
+
+SMALL = """
+#include <bitset>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <optional>
+enum Color { red, green = 70000 };
+using Deep = std::optional<std::optional<short>>;
+int bits(std::bitset<9> b) { return (int)b.to_ulong(); }
+int deep(Deep o) { return **o; }
+int expected(std::expected<short, int> e) { return *e; }
+float flt(float x) { return x; }
+float opt_float(std::optional<float> x) { return *x; }
+int shrt(short x) { return x; }
+const short &by_reference(const short &x) { return x; }
+"""
+SMALL_FITS = [
+    ("bits", 511, 511),
+    ("bits", np.int64(5), 5),
+    ("std::bitset<4>", 15, 15),
+    ("std::bitset<64>", 2**64 - 1, 2**64 - 1),
+    ("deep", -5, -5),
+    ("deep", As("int", 5), 5),
+    ("expected", 5, 5),
+    ("std::chrono::year", -5, -5),
+    ("std::chrono::day", 30, 30),
+    ("flt", As("double", 2.5), 2.5),
+    ("flt", As("double", 3), 3.0),
+    ("opt_float", As("double", 2.5), 2.5),
+    ("shrt", As("int64_t", 7), 7),
+    ("shrt", As("Color", 1), 1),
+]
+SMALL_MISFITS = [
+    ("bits", 1000, r"argument 1: 1000 does not fit std::bitset<9>"),
+    ("bits", np.int64(1000), r"1000 does not fit std::bitset<9>"),
+    ("bits", As("int", 1000), r"1000 does not fit std::bitset<9>"),
+    ("bits", -1, "-1 does not fit unsigned long"),
+    ("std::bitset<4>", 100, r"100 does not fit std::bitset<4>"),
+    ("deep", 70000, "argument 1: 70000 does not fit short"),
+    ("deep", np.int64(70000), "argument 1: 70000 does not fit short"),
+    ("deep", As("int", 70000), "argument 1: 70000 does not fit short"),
+    ("deep", 2.5, "a float cannot become short"),
+    ("expected", 70000, "argument 1: 70000 does not fit short"),
+    ("std::chrono::year", 70000, "argument 1: 70000 does not fit std::chrono::year"),
+    ("std::chrono::month", 300, "300 does not fit std::chrono::month"),
+    ("std::chrono::day", 300, "300 does not fit std::chrono::day"),
+    ("std::chrono::weekday", 300, "300 does not fit std::chrono::weekday"),
+    ("std::chrono::seconds", 2**70, "argument 1: 1180591620717411303424 does not fit long"),
+    ("std::chrono::seconds", -(2**70), "-1180591620717411303424 does not fit long"),
+    ("flt", As("double", 1e300), r"argument 1: 1e\+300 does not fit float"),
+    ("opt_float", As("double", 1e300), r"argument 1: 1e\+300 does not fit float"),
+    ("shrt", As("int64_t", 70000), "argument 1: 70000 does not fit short"),
+    ("shrt", As("Color", 70000), "argument 1: 70000 does not fit short"),
+    ("by_reference", 70000, "argument 1: 70000 does not fit short"),
+    (
+        "by_reference",
+        Ref(70000),
+        r'is Ref\(int\) and would become short.*give Ref\(value, "short"\)',
+    ),
+    ("by_reference", As("double", 2.5), 'is a float and would become short.*As\\("short"'),
+]
+
+
+def test_what_keeps_less_of_a_number_refuses_the_rest(session: Session) -> None:
+    session.run(SMALL)
+    found = [(name, given, session.call(name, given)) for name, given, _ in SMALL_FITS]
+    assert found == SMALL_FITS
+    for name, given, message in SMALL_MISFITS:
+        with pytest.raises(ArgumentMismatch, match=message):
+            session.call(name, given)
+    with pytest.raises(ArgumentMismatch, match="70000 does not fit short"):
+        session.call("shrt", session.eval("green"))
+    assert session.call("shrt", session.eval("red")) == 0
+
+
+def test_durations_are_the_nearest_or_fit(session: Session) -> None:
+    session.run("""
+    #include <chrono>
+    float seconds(std::chrono::duration<float> d) { return d.count(); }
+    long picos(std::chrono::duration<long, std::pico> d) { return d.count(); }
+    """)
+    halfway = np.timedelta64(2**24 + 1, "s")  # between two floats: the even one
+    assert session.fn.seconds(halfway) == 2**24
+    assert session.fn.seconds(np.timedelta64(100, "ms")) == float(np.float32(0.1))
+    assert session.fn.picos(np.timedelta64(2, "s")) == 2 * 10**12
+    with pytest.raises(ArgumentMismatch, match="does not fit"):
+        session.fn.picos(np.timedelta64(2**62, "s"))

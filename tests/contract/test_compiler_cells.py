@@ -450,3 +450,11 @@ def test_what_has_to_be_constant_has_all_steps(bench: Bench, tmp_path: Path) -> 
     assert "_Z4scani" not in compiler_rig.symbols(cell.object, tmp_path)
     bench.cell("a + c + (int)b + h[0] + in<scan(100012)>()")
     assert bench.last_value() == int_text(50_000 + 50_002 + 50_001 + 100_007 + 50_006)
+
+
+def test_what_is_missing_at_the_end_has_a_place(bench: Bench) -> None:
+    bench.cell("int x = 1;")
+    result = bench.try_cell("int y = 2;\ndecltype(x)\n")
+    assert [each.render() for each in result.diagnostics] == [
+        "cell 2:2:12: error: expected unqualified-id\n    2 | decltype(x)\n      |            ^"
+    ]

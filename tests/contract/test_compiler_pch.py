@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from farside.frontend.pch import build_pch, cache_directory, discard_pch, find_pch
+from farside.errors import SetupError
+from farside.frontend.pch import build_pch, cache_directory, discard_pch, find_pch, prepare_pch
+from farside.frontend.start import start_compiler
 from farside.options import Options
 from tests.contract import compiler_rig
 from tests.contract.compiler_rig import Bench
@@ -180,6 +183,137 @@ def test_a_damaged_one_is_no_error(
     )
 
 
+@pytest.fixture
+def headers(tmp_path: Path) -> Path:
+    """A directory with a header that comes before the system's, and so into the PCH."""
+    directory = tmp_path / "headers"
+    (directory / "bits").mkdir(parents=True)
+    (directory / "ctype.h").write_text("#pragma once\n#include_next <ctype.h>\n#define mark 1\n")
+    return directory
+
+
+def make_younger(*paths: Path) -> None:
+    """Have a later time of modification by a whole second, which is what is compared."""
+    for path in paths:
+        later = path.stat().st_mtime + 1
+        os.utime(path, (later, later))
+
+
+def status(bench: Bench) -> str:
+    bench.compiler.wait_started()
+    return bench.compiler.pch_status
+
+
+def change(headers: Path) -> None:
+    header = headers / "ctype.h"
+    header.write_text(header.read_text().replace("1", "2"))  # of the same size, but younger
+    make_younger(header)
+
+
+def hide(headers: Path) -> None:
+    (headers / "errno.h").write_text("#include_next <errno.h>\n")
+
+
+def hide_deeply(headers: Path) -> None:
+    (headers / "bits" / "types.h").write_text("#include_next <bits/types.h>\n")
+
+
+def remove(headers: Path) -> None:
+    (headers / "ctype.h").unlink()
+
+
+@pytest.mark.parametrize("alter", [change, hide, hide_deeply, remove])
+def test_one_whose_headers_would_be_others_now_is_not_used(
+    start: Callable[..., Bench], headers: Path, alter: Callable[[Path], None]
+) -> None:
+    changes = {"language": "c", "include_dirs": (str(headers),)}
+    pch = build(headers.parent / "c.pch", *Options(opt=0).with_(**changes).clang_args())
+    assert status(start(pch, **changes)) == "used"
+    alter(headers)
+    make_younger(headers, headers / "bits")
+    bench = start(pch, **changes)
+    assert status(bench) == "damaged, or made for other headers"
+    bench.cell("#include <ctype.h>\n#include <errno.h>")
+    build(pch, *Options(opt=0).with_(**changes).clang_args())
+    assert status(start(pch, **changes)) == "used"
+
+
+def test_other_files_beside_its_headers_do_not_matter(
+    start: Callable[..., Bench], headers: Path
+) -> None:
+    changes = {"language": "c", "include_dirs": (str(headers),)}
+    pch = build(headers.parent / "c.pch", *Options(opt=0).with_(**changes).clang_args())
+    (headers / "mine.h").write_text("")
+    (headers / "bits" / "mine.h").write_text("")
+    make_younger(headers, headers / "bits")
+    assert status(start(pch, **changes)) == "used"
+
+
+def test_a_session_goes_on_without_it_when_a_header_changes(
+    start: Callable[..., Bench], headers: Path
+) -> None:
+    changes = {"language": "c", "xcc": (f"-isystem{headers}",)}
+    inner = headers / "inner.h"
+    inner.write_text("#define mark 1\n")
+    (headers / "ctype.h").write_text("#pragma once\n#include_next <ctype.h>\n#include <inner.h>\n")
+    pch = build(headers.parent / "c.pch", *Options(opt=0).with_(**changes).clang_args())
+    bench = start(pch, **changes)
+    bench.cell("int x = 1;")
+    assert bench.compiler.pch_status == "used"
+    inner.write_text("#define mark 2\n")
+    make_younger(inner)
+    bench.cell("#include <ctype.h>", "x + mark")
+    assert bench.last_value() == "7:03000000"
+    assert bench.compiler.pch_status == "none"
+
+
+def test_a_stale_one_is_built_anew_for_the_next_session(
+    headers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(headers.parent))
+    monkeypatch.setattr("farside.frontend.client.build_pch", partial(build_pch, wait=True))
+    options = Options(language="c", include_dirs=(str(headers),))
+    program = compiler_rig.program()
+    pch = build_pch(options, program, wait=True)
+    change(headers)
+    assert find_pch(options, program) == pch
+    found = []
+    for _ in range(2):
+        with start_compiler(options).compiler as compiler:
+            compiler.wait_started()
+            found.append(compiler.pch_status)
+    assert found == ["damaged, or made for other headers", "used"]
+
+
+def test_one_that_fits_is_not_built_again(headers: Path) -> None:
+    args = Options(language="c", include_dirs=(str(headers),)).clang_args()
+    pch = build(headers.parent / "c.pch", *args)
+    before = pch.stat()
+    assert build(pch, *args).stat() == before
+    change(headers)
+    assert build(pch, *args).stat().st_ino != before.st_ino
+
+
+def test_what_a_killed_builder_left_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options, program = Options(language="c"), compiler_rig.program()
+    pch = build_pch(options, program, wait=True)
+    assert pch is not None
+    complete = {file.name for file in pch.parent.iterdir()}
+    discard_pch(pch)
+    other = pch.parent / "0123456789abcdef.pch-89abcdef.tmp.tmp"
+    of_another_build = pch.parent / "0123456789abcdef.pch.names.tmp"
+    for name in (f"{pch.name}-89abcdef.tmp.tmp", f"{pch.name}.tmp", f"{pch.name}.names.tmp"):
+        (pch.parent / name).touch()
+    other.touch()
+    of_another_build.touch()
+    os.utime(other, (0, 0))
+    assert build_pch(options, program, wait=True) == pch
+    assert {file.name for file in pch.parent.iterdir()} == complete | {of_another_build.name}
+
+
 @pytest.mark.parametrize(
     "changes", [{"opt": 2}, {"std": "c++17"}, {"language": "c"}, {"stdlib": "libc++"}]
 )
@@ -230,6 +364,27 @@ def test_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_pch(options, program) is None
     discard_pch(path)
     assert find_pch(options, program) is None
+
+
+def test_why_one_cannot_be_prepared_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options, program = Options(language="c"), compiler_rig.program()
+    pch = build_pch(options, program, wait=True)
+    assert pch is not None
+    discard_pch(pch)
+    (pch.parent / f"{pch.name}.tmp").mkdir()  # in the way of the builder, like a full disk
+    with pytest.raises(SetupError, match=r"was not built: .*c?\.pch\.tmp"):
+        prepare_pch(options, program)
+    (pch.parent / f"{pch.name}.tmp").rmdir()
+    prepare_pch(options, program)
+    assert find_pch(options, program) == pch
+    with pytest.raises(SetupError, match="the options forbid it"):
+        prepare_pch(options.with_(use_pch=False), program)
+    pch.parent.chmod(0o777)
+    with pytest.raises(SetupError, match="there is no directory for it"):
+        prepare_pch(options, program)
 
 
 def test_no_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

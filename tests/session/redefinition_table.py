@@ -183,6 +183,54 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
         {"two * 10 + f()": "23"},
     ),
     (
+        "not constexpr, constexpr and not again, with callers of each",
+        [
+            "int f();",
+            "int f() { return 1; }",
+            "int g() { return f(); }",
+            "constexpr int f() { return 2; }",
+            "int g2 = g(); constexpr int two = f();",
+            "int f() { return 3; }",
+            "int h() { return f(); } int g3 = g();",
+            "constexpr int f() { return 4; }",
+            "int g4 = g(), h4 = h();",
+            "f(); int f() { static int n = 5; return n; }",
+            "int k() { return f(); } int g5 = g(), h5 = h();",
+            "consteval int f() { return 6; }",
+        ],
+        {"g2 * 100 + g3 * 10 + two": "232", "g4 * 1000 + h4 * 100 + g5 * 10 + h5": "4455"}
+        | {"f()": "6", "g() * 100 + h() * 10 + k()": "555"},
+    ),
+    (
+        "inline and not inline, with callers of each",
+        [
+            "inline int f() { return 1; }",
+            "int g() { return f(); }",
+            "int f() { return 2; }",
+            "int h() { return f(); } int f2 = f();",
+            "int f() { return 3; }",
+            "int k() { return f(); } int f3 = f();",
+            "inline int f() { return 4; }",
+            "int f4 = f();",
+            "f(); int f() { return 5; }",
+            "int f5 = f();",
+        ],
+        {"h() * 10 + k()": "55", "f2 * 1000 + f3 * 100 + f4 * 10 + f5": "2345"},
+    ),
+    (
+        "weak function with a deduced result",
+        [
+            "[[gnu::weak]] auto f() { static int n = 10; return ++n; }",
+            "int g() { return f(); }",
+            "[[gnu::weak]] auto f() { static int n = 20; return ++n; }",
+            "int first = g();",
+            "[[gnu::weak]] auto f() { return 2.5; }",
+            "double second = f();",
+            "[[gnu::weak]] decltype(auto) f() { return [] { return 3; }(); }",
+        ],
+        {"f()": "3", "first": "21", "second": "2.5000000", "g()": "3"},
+    ),
+    (
         "default arguments given again",
         [
             "int f(int a, int b = 1); int f(int a, int b) { return a * 10 + b; }",
@@ -831,5 +879,47 @@ ROWS: list[tuple[str, list[str], dict[str, str]]] = [
             "template<> int p<int>(int) { return 10; } template<> char p<char>(int) { return 20; }",
         ],
         {"p<int>(1) + p<char>(1)": "30"},
+    ),
+    (
+        "explicit instantiations of a class template, its member class and that one's members",
+        [
+            "template<class T> struct V { struct I; static int s; };"
+            " template<class T> struct V<T>::I { int f() { return 1; } };"
+            " template<class T> int V<T>::s = 2;",
+            *2 * ["template struct V<int>;", "template struct V<int>::I;"],
+            *2 * ["template struct V<int>::I;", "template int V<int>::I::f();"],
+            *2 * ["template struct V<char>::I;"],
+            "template<class T> struct V<T>::I { int f() { return 3; } };",
+        ],
+        {"V<int>::I().f() * 10 + V<int>::s": "32"},
+    ),
+    (
+        "member of a template made for a class that holds an old one",
+        [
+            "struct X { int a = 1; }; struct H { X x; };"
+            " template<class T> struct V { [[gnu::noinline]] int f(); };"
+            " template<class T> int V<T>::f() { return T().x.a; }",
+            "int g() { return V<H>().f(); } int first = g();",
+            "struct X { int b = 5; }; struct N { X x; };",
+            "template<class T> int V<T>::f() { return T().x.b; }",
+            "int h() { return V<N>().f(); } int second = h();",
+            "template<class T> int V<T>::f() { return T().x.b + 1; }",
+        ],
+        {"first * 10 + second": "15", "g() * 10 + h()": "16"},
+    ),
+    (
+        "member of a template made for types that name an old one",
+        [
+            "struct X { int a = 1; }; template<class T> struct V;"
+            " template<class T> struct V<T()> { int f(); };"
+            " template<class T> struct V<int T::*> { int f(); };"
+            " template<class T> int V<T()>::f() { return T().a; }"
+            " template<class T> int V<int T::*>::f() { return T().a; }",
+            "int g() { return V<X()>().f() * 10 + V<int X::*>().f(); } int first = g();",
+            "struct X { int b = 5; };",
+            "template<class T> int V<T()>::f() { return T().b; }"
+            " template<class T> int V<int T::*>::f() { return T().b; }",
+        ],
+        {"first": "11", "g()": "11", "V<X()>().f() * 10 + V<int X::*>().f()": "55"},
     ),
 ]

@@ -41,6 +41,40 @@ def test_members_of_classes(session: Session) -> None:
     assert shown(session.run("auto *a = new n::A; use(*a) * 100 + a->v * 10 + nested({})")) == "354"
 
 
+@pytest.mark.parametrize("opt", [0, 2])
+@pytest.mark.parametrize(
+    ("declared", "defined", "again"),
+    [
+        ("int f();", "inline int f() { return 3; }", "int f() { return 5; }"),
+        ("int f();", "inline int f() { return 3; }", "inline int f() { return 5; }"),
+        (
+            "struct S { int g(); }; inline int f() { return S().g(); }",
+            "inline int S::g() { return 3; }",
+            "int S::g() { return 5; }",
+        ),
+        (
+            "struct S { S(); ~S(); int v = 3; }; int f() { return S().v; }",
+            "inline S::S() = default; inline S::~S() = default;",
+            "int f() { return 5; }",
+        ),
+        (
+            "namespace n { struct S; int g(S *); } int f() { return n::g(nullptr); }",
+            "namespace n { struct S { friend int g(S *) { return 3; } }; }",
+            "int f() { return 5; }",
+        ),
+    ],
+)
+def test_inline_definitions(
+    new_session: NewSession, opt: int, declared: str, defined: str, again: str
+) -> None:
+    session = new_session(opt=opt)
+    run_all(session, declared, "int use() { return f(); }", defined)
+    assert shown(session.run("use()")) == "3"
+    assert shown(run_all(session, again, "use()")) == "5"
+    session.undo(2)
+    assert shown(session.run("use()")) == "3"
+
+
 def test_a_call_before_the_definition_costs_its_cell(session: Session) -> None:
     run_all(session, "int n = 1; int later(int); struct S { void f(); };")
     run_all(session, "int use() {\n  return 1 + later(1);\n}", "void uses(S s) { s.f(); }")
@@ -84,6 +118,25 @@ def test_what_no_later_cell_can_define(session: Session, code: str) -> None:
     session.run("1")
     with pytest.raises(UndefinedSymbols):
         session.run(code)
+
+
+@pytest.mark.parametrize(
+    ("declared", "why"),
+    [
+        ("static int later();", "it has internal linkage, so the cell that uses it first must"),
+        ("namespace { int later(); }", "it has internal linkage, so the cell that uses it first"),
+        ("inline int later();", "it is inline, so the cell that uses it first must define it"),
+        ("constexpr int later();", "it is inline, so the cell that uses it first must define it"),
+    ],
+)
+def test_no_library_is_blamed_for_what_only_a_cell_can_define(
+    session: Session, declared: str, why: str
+) -> None:
+    session.run(declared)
+    with pytest.raises(UndefinedSymbols, match=r"later\(\) is declared and not defined") as caught:
+        session.run("int use() { return later(); }")
+    assert why in str(caught.value)
+    assert "librar" not in str(caught.value)
 
 
 def test_data_is_not_awaited(session: Session) -> None:

@@ -6,11 +6,14 @@ import gc
 import os
 import signal
 import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from farside.errors import FarSideError, Interrupted, SessionClosed
+from farside.errors import CppException, FarSideError, Interrupted, SessionClosed
 from farside.options import Options
 from farside.session import Session
 from tests.conftest import Traces
@@ -103,6 +106,61 @@ def test_a_session_that_is_dropped_ends(leaves_nothing: Traces) -> None:
     gc.collect()
     assert all(map(wait_for_end, pids))
     assert len(os.listdir("/proc/self/fd")) == before
+    leaves_nothing.check()
+
+
+def fail(n: int) -> int:
+    return n // 0
+
+
+def end(n: int) -> int:
+    raise SystemExit(n)
+
+
+def interrupt(n: int) -> int:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("function", [fail, end, interrupt, str, None])
+@pytest.mark.parametrize("caught", [False, True])
+def test_a_session_that_a_callable_failed_in_is_dropped(
+    leaves_nothing: Traces, function: Callable[[int], object] | None, caught: bool
+) -> None:
+    """The exception has the session in its traceback; nothing may keep it."""
+    session = Session(Options(output="capture"))
+    session.run(
+        "#include <functional>\nint call(std::function<int(int)> f) { return f(1); }\n"
+        "int safely(std::function<int(int)> f) { try { return f(1); } catch (...) { return 7; } }"
+    )
+    of_session = [session]
+    with suppress(BaseException):
+        session.call(
+            "safely" if caught else "call", function or (lambda _: of_session[0].interrupt())
+        )
+    pids = [session.worker_pid, session.compiler_pid]
+    weak = weakref.ref(session)
+    gc.disable()
+    try:
+        of_session.clear()
+        del session
+        assert weak() is None
+    finally:
+        gc.enable()
+    assert all(map(wait_for_end, pids))
+    leaves_nothing.check()
+
+
+def test_a_callable_that_fails_in_a_cell_does_not_keep_the_session(leaves_nothing: Traces) -> None:
+    session = Session(Options(output="capture"))
+    session.run("#include <functional>\nstd::function<int(int)> kept;")
+    session.run("void keep(std::function<int(int)> f) { kept = f; }")
+    session.call("keep", fail)
+    with pytest.raises(CppException):
+        session.run("kept(1);")
+    weak = weakref.ref(session)
+    del session
+    gc.collect()
+    assert weak() is None
     leaves_nothing.check()
 
 

@@ -62,10 +62,7 @@ def test_twice_within_a_cell_is_an_error(session: Session) -> None:
     assert shown_by(session, "x") == "1"
 
 
-def test_what_is_still_an_error(session: Session) -> None:
-    session.run("template <class T> struct S { int a = 1; }; S<int> used;")
-    with pytest.raises(CompileError, match="specialization of 'S<int>' after instantiation"):
-        session.run("template <> struct S<int> { int b = 2; };")
+def test_macros_are_not_to_blame_for_an_error(session: Session) -> None:
     session.run("#define ten 10")
     with pytest.raises(CompileError, match="undeclared identifier 'nothing'") as told:
         session.run("int a[] = {nothing, ten};")
@@ -271,6 +268,24 @@ def test_an_object_of_the_old_class_is_said_to_be_one(session: Session, code: st
 
 
 @pytest.mark.parametrize(
+    "code", ["int n::f(S *) { return 2; }", "int C::f(S *) { return 2; }", "S C::s;", "S n::s;"]
+)
+def test_a_declaration_with_the_old_class_is_said_to_be_one(session: Session, code: str) -> None:
+    declarations = "namespace n { int f(S *); extern S s; } struct C { int f(S *); static S s; };"
+    session.run("struct S {};")
+    session.run(declarations)
+    session.run("int n::f(S *) { return 1; } int C::f(S *) { return 1; } S C::s; S n::s;")
+    session.run("struct S { int b; };")
+    with pytest.raises(CompileError) as caught:
+        session.run(code)
+    (note,) = caught.value.__notes__
+    assert "two types S" in note
+    assert "run the cell again that declares this" in note
+    session.run(declarations)
+    session.run(code)
+
+
+@pytest.mark.parametrize(
     "code", ["S z = 1;", "const S c; S *p = &c;", "S &r = S();", "g(1)", "s.nope", "s + 1"]
 )
 def test_other_errors_are_not_laid_to_a_definition(session: Session, code: str) -> None:
@@ -278,3 +293,42 @@ def test_other_errors_are_not_laid_to_a_definition(session: Session, code: str) 
     with pytest.raises(CompileError) as caught:
         session.run(code)
     assert not hasattr(caught.value, "__notes__")
+
+
+WITH_MACROS = (
+    "struct Sized { int a[SIZE]; };",
+    "int sized[SIZE] = {1};",
+    "template <class T> struct Holds { T a[SIZE]; };",
+    "class Logs { int x; void f() { LOG(x); } };",
+)
+
+
+@pytest.mark.parametrize("cell", WITH_MACROS)
+def test_macros_of_earlier_cells_in_what_is_defined_again(session: Session, cell: str) -> None:
+    session.run("#define SIZE 10\n#define LOG(x) (void)(x)")
+    for _ in range(3):
+        session.run(cell)
+
+
+def test_an_array_gets_another_size_by_a_macro(session: Session) -> None:
+    session.run("int arr[10];")
+    session.run("#define N 20\n#define size 3")
+    session.run("int arr[N];")
+    assert shown_by(session, "sizeof arr / sizeof(int)") == "20"
+    session.run("int size[N];")  # which is a macro's name no more
+    assert shown_by(session, "sizeof size / sizeof(int)") == "20"
+
+
+def test_a_name_and_the_macro_in_the_way_of_another(session: Session) -> None:
+    session.run("struct Both { int a; };")
+    session.run("#define named 3")
+    session.run("struct Both { int a, b; }; int named = 4;")
+    assert shown_by(session, "sizeof(Both) + named") == "12"
+
+
+def test_only_what_is_wrong_is_told_of_what_is_defined_again(session: Session) -> None:
+    session.run("#define SIZE 10\nstruct Sized { int a[SIZE]; };")
+    with pytest.raises(CompileError) as error:
+        session.run("struct Sized { int a[SIZE]; }; int wrong = nowhere;")
+    messages = [each.message for each in error.value.diagnostics]
+    assert messages == ["use of undeclared identifier 'nowhere'"]

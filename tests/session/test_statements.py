@@ -277,3 +277,30 @@ def test_a_lambda_in_a_lambda_is_given_to_templates(new_session: NewSession, use
     code = "[] { return std::vector<std::function<int()>>(2, [] { return 3; }); }"
     assert shown(session.run(f"{code}().size()")) == "2"
     assert session.eval(f"{code}()[1]()") == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("std::unique_pt<Base> mku() { return {}; }", "use of undeclared identifier 'std'"),
+        ("std::unique_pt<Base> mku();", "use of undeclared identifier 'std'"),
+        ("std::vectr<Base> all = {1, 2};", "use of undeclared identifier 'std'"),
+        ("unique_pt<Base> *mku(Base &) { return nullptr; }", "no template named 'unique_pt'"),
+        ("Bse &mku() { return *new Base; }", "unknown type name 'Bse'; did you mean 'Base'?"),
+    ],
+)
+def test_after_a_type_that_is_not_known_the_rest_is_read(
+    session: Session, wrong: str, said: str
+) -> None:
+    session.run("struct Base {};")
+    with pytest.raises(CompileError) as caught:
+        session.run(f"{wrong}\nclass Priv {{ int x; }};\nPriv mp() {{ return {{}}; }}")
+    assert [each.message for each in caught.value.diagnostics] == [said]
+
+
+def test_what_compares_is_no_declaration(session: Session) -> None:
+    session.run("int a = 1, b = 2, c = 0; struct T { int n = 3; };")
+    assert shown(session.run("(a < b) > c")) == "true"
+    assert shown(session.run("a < b && a > c")) == "true"
+    assert shown(session.run("T *t() { return new T; } t()->n")) == "3"
+    assert shown(session.run("a * b")) == "2"

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from farside.errors import CppException
 from farside.session import Session
 from tests.far_sides import STOCK
 from tests.session.conftest import NewSession, run_all, shown
@@ -35,10 +36,13 @@ LIBCXX: dict[str, tuple[str, str]] = {
     "std::thread::id()": ("std::thread::id", "0"),  # as its operator<< writes it
     "std::thread()": ("std::thread", "{ joinable = false, id = 0 }"),
     # libc++ compares the addresses of type_infos, and the executor's library has another of it.
-    'std::make_exception_ptr(std::out_of_range("far"))': (
-        "std::exception_ptr",
-        "an exception that is no std::exception",
-    ),
+    **{
+        f"std::make_exception_ptr({made})": (
+            "std::exception_ptr",
+            "an exception that is no std::exception",
+        )
+        for made in ('std::out_of_range("far")', "3", '"x\\n"', "Four()")
+    },
 }
 """Rows that differ with libc++."""
 
@@ -294,3 +298,58 @@ def test_what_was_written_before_an_exception_is_shown(session: Session) -> None
         "{ before 1, after, before 2,…, … 1 more } <display threw std::runtime_error: bad>"
     )
     assert shown(session.run("T{1}")) == "before 1, after"
+
+
+def test_matches_are_text(session: Session) -> None:
+    session.run("#include <regex>\n#include <string>")
+    session.run('std::string text = "ab"; std::smatch found; std::cmatch other;')
+    session.run('std::regex_match(text, found, std::regex("(a)(b)(c)?"));')
+    assert shown(session.run("found")) == '{ "ab", "a", "b", no match }'
+    session.run('std::regex_search("xy", other, std::regex("y"));')
+    assert shown(session.run("other[0]")) == '"y"'
+
+
+def test_spans_of_several_dimensions_of_the_library(new_session: NewSession) -> None:
+    session = new_session(stdlib="libc++", std="c++23")
+    session.run("#include <mdspan>\ndouble all[] = {1, 2, 3, 4, 5, 6};")
+    value = session.run(
+        "std::mdspan grid(all, std::extents<int, 2, std::dynamic_extent>(3)); grid"
+    ).value
+    assert value is not None
+    assert value.text == "{ { 1.0, 2.0, 3.0 }, { 4.0, 5.0, 6.0 } }"
+    assert value.type == "std::mdspan<double, std::extents<int, 2, std::dynamic_extent>> &"
+    assert shown(session.run("grid.extents()")) == "{ 2, 3 }"
+
+
+def test_types_that_are_thrown_have_the_names_that_programmers_write(session: Session) -> None:
+    session.run("#include <string>\n#include <map>")
+    for code, name in (
+        ('std::string("no")', "std::string"),
+        ("std::map<std::string, std::wstring>()", "std::map<std::string, std::wstring>"),
+        ("[] {}", "(lambda)"),
+    ):
+        with pytest.raises(CppException) as told:
+            session.run(f"throw {code};")
+        assert told.value.type_name == name
+
+
+@pytest.mark.parametrize("opt", [0, 2])
+def test_a_text_is_that_of_the_operator_as_it_is_now(new_session: NewSession, opt: int) -> None:
+    """Also where the cell that showed the type first had the operator compiled in."""
+    session = new_session(opt=opt)
+    session.run("#include <iostream>\n#include <vector>\nstruct I { int n; }; I i{1};")
+    session.run("std::vector<I> all{i};")
+    for text in ("old", "new"):
+        operator = "std::ostream &operator<<(std::ostream &out, const I &i)"
+        assert shown(session.run(f'{operator} {{ return out << "{text} " << i.n; }} i')) == (
+            f"{text} 1"
+        )
+        assert shown(session.run("all")) == f"{{ {text} 1 }}"
+        listed = {each.name: each.text for each in session.variables()}
+        assert listed["i"] == f"{text} 1"
+
+
+def test_a_display_that_had_no_memory_says_so(session: Session) -> None:
+    session.run("#include <sys/resource.h>\n#include <string>")
+    session.run("rlimit limit{1 << 20, 1 << 20}; setrlimit(RLIMIT_AS, &limit);")
+    assert shown(session.run("std::string(3, 'x')")) == "<display had no memory>"

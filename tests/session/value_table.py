@@ -105,6 +105,7 @@ std::shared_ptr<Node> cycle = std::make_shared<Node>(); std::weak_ptr<Node> weak
 std::unique_ptr<int> owner = std::make_unique<int>(5); std::unique_ptr<int> no_owner;
 std::atomic<int> counter{9}; std::mutex mutex; std::exception_ptr no_exception;
 typedef int Four __attribute__((vector_size(16))); Four four = {1, 2, 3, 4};
+typedef bool Ten __attribute__((ext_vector_type(10))); Ten ten = {true, false, true};
 """,
     "cycle->value = 1; cycle->next = cycle;",
 )
@@ -252,6 +253,11 @@ ARRAYS: list[Row] = [
     ("matrix[1]", "int[3]", "{ 4, 5, 6 }"),
     ("&numbers", "int (*)[3]", "@"),
     ("four", "__attribute__((__vector_size__(4 * sizeof(int)))) int", "{ 1, 2, 3, 4 }"),
+    (
+        "ten",
+        "bool __attribute__((ext_vector_type(10)))",
+        "{ true, false, true, false, false, false, false, false, false, false }",
+    ),
     ("std::array<int, 2>{1, 2}", "std::array<int, 2>", "{ 1, 2 }"),
     ("std::array<int, 0>{}", "std::array<int, 0>", "{}"),
 ]
@@ -324,6 +330,12 @@ VOCABULARY: list[Row] = [
     ("std::any{}", "std::any", "no value"),
     ("std::function<int(int)>{function}", "std::function<int (int)>", "(int (*)(int)) @@"),
     ("std::function<void()>{}", "std::function<void ()>", "empty"),
+    ("std::function<void()>{[] {}}", "std::function<void ()>", "((lambda)) @@"),
+    (
+        "std::tuple<std::u16string, std::wstring_view>{}",
+        "std::tuple<std::u16string, std::wstring_view>",
+        '{ u"", L"" }',
+    ),
     ("owner", "std::unique_ptr<int> &", "@ -> 5"),
     ("no_owner", "std::unique_ptr<int> &", "0x0"),
     ("std::make_shared<Point>()", "std::shared_ptr<Point>", "@ -> { x = 1, y = 2.5000000 }"),
@@ -367,7 +379,13 @@ VOCABULARY: list[Row] = [
         "std::exception_ptr",
         '(std::out_of_range) "far"',
     ),
-    ("std::make_exception_ptr(3)", "std::exception_ptr", "an exception that is no std::exception"),
+    ("std::make_exception_ptr(3)", "std::exception_ptr", "(int) 3"),
+    ('std::make_exception_ptr("x\\n")', "std::exception_ptr", '(char const*) "x\\n"'),
+    (
+        "std::make_exception_ptr(Four())",
+        "std::exception_ptr",
+        "(int __vector(4)) an exception that is no std::exception",
+    ),
     ("no_exception", "std::exception_ptr &", "nullptr"),
     ("counter", "std::atomic<int> &", "9"),
     ("std::atomic_flag()", "std::atomic_flag", "false"),

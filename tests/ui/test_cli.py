@@ -51,6 +51,27 @@ def test_output_and_values_come_in_order(farside_run: Farside) -> None:
     assert done.stdout == "(int) 1\ntwo\n(int) 3\nfour\n(int) 5\n"
 
 
+def test_messages_name_the_file(farside_run: Farside, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.cpp", tmp_path / "bad.cpp"
+    good.write_text("int f(int n) {\n  return n;\n}\n")
+    bad.write_text("int g() {\n  return f();\n}\n")
+    done = farside_run(str(good), str(bad), "f()")
+    assert f"{bad}:2:10: error: no matching function for call to 'f'\n" in done.stderr
+    assert f"{good}:1:5: note: candidate function not viable" in done.stderr
+    assert "cell 3:1:1: error: no matching function for call to 'f'\n" in done.stderr
+    assert done.returncode == 1
+
+
+def test_the_names_of_commands(farside_run: Farside) -> None:
+    done = farside_run(
+        stdin="#include <stdlib.h>\nquit\nhelp()\nexit\nexit();\nint help = 3;\nhelp\n"
+    )
+    ends = "note: %quit ends the session, as does Ctrl-D\n"
+    assert done.stderr.count(ends) == 3
+    assert done.stderr.count("note: %help lists the commands\n") == 1
+    assert done.stdout.endswith("(int) 3\n")
+
+
 def test_a_file_with_main(farside_run: Farside, tmp_path: Path) -> None:
     program = tmp_path / "a.cpp"
     program.write_text(

@@ -136,3 +136,15 @@ def test_notes_do_not_nest_without_end() -> None:
         nested = {**NOTE, "notes": [nested]}
     with pytest.raises(ProtocolError):
         parse_diagnostics([nested])
+
+
+def test_what_acts_on_a_terminal_is_shown() -> None:
+    source = 'a\x1b[31m"\0" b'
+    text = Diagnostic(
+        "error", "no \x1b]0;x\x07 here", file="a\x1b.h", line=1, column=11, source=source
+    ).render()
+    assert text.splitlines() == [
+        "a<U+001B>.h:1:11: error: no <U+001B>]0;x<U+0007> here",
+        '    1 | a<U+001B>[31m"<U+0000>" b',
+        "      | " + " " * 24 + "^",
+    ]

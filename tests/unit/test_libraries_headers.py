@@ -80,3 +80,19 @@ def test_what_nobody_knows_has_no_hint(tmp_path: Path, header: str) -> None:
 
 def test_other_errors_have_no_hint(tmp_path: Path) -> None:
     assert header_hints([Diagnostic("error", "expected ';'")], str(tmp_path)) == ()
+
+
+def test_headers_of_libcxx(tmp_path: Path) -> None:
+    assert hints(tmp_path, "print", "nonsense") == (
+        "libc++ has print, and libstdc++ has it since GCC 14: apt-get install libc++-dev, and start"
+        " farside with -stdlib=libc++",
+    )
+    put(
+        tmp_path,
+        "var/lib/dpkg/info/libc++-22-dev:amd64.list",
+        "/usr/lib/llvm-22/include/c++/v1/format\n/usr/lib/llvm-22/include/c++/v1/print\n",
+    )
+    assert hints(tmp_path, "format", "print") == (
+        "libc++ has format: start farside with -stdlib=libc++",
+        "libc++ has print: start farside with -stdlib=libc++",
+    )

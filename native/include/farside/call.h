@@ -52,7 +52,9 @@ template <class T> void giveAlive(T &&value) {
 
 template <class T> void give(T &&value) {
   using Bare = __remove_cvref(T);
-  if constexpr (__is_class(Bare) && (isUnnamed<Bare> || livesOn<Bare>)) {
+  if constexpr (givesItself<Bare>) {
+    value.give();
+  } else if constexpr (__is_class(Bare) && (isUnnamed<Bare> || livesOn<Bare>)) {
     giveAlive(static_cast<T &&>(value));
   } else if constexpr (isNumber<Bare>) {
     Bare copy = value;

@@ -38,7 +38,9 @@ enum class Tag : unsigned char {
   Wide = 12,     // u8 whether negative, 16 bytes
   Duration = 13, // i64 seconds, u32 nanoseconds
   Time = 14,     // the same, since 1970 in UTC
-  Date = 15      // i64 days since 1970-01-01
+  Date = 15,     // i64 days since 1970-01-01
+  Record = 16,   // u64 count, of each member u64 size, its name, a zero, and its value
+  Pointer = 17   // u64 address, of a record's member
 };
 
 /// Data that arguments refer to for as long as the call lasts.
@@ -113,6 +115,12 @@ public:
       __farside_misfit("an array lies outside the memory that came with the call");
     return Memory + offset;
   }
+  /// Tells the elements of an array that were changed, unless the near side sees them.
+  void tellArray(const void *data, std::size_t size) const {
+    auto offset = reinterpret_cast<std::uintptr_t>(data) - reinterpret_cast<std::uintptr_t>(Memory);
+    if (offset >= MemorySize || Memory == nullptr)
+      __farside_value(34, data, size);
+  }
   Keeper &keeper() { return *Kept; }
 
 private:
@@ -160,6 +168,10 @@ inline const char *wordFor(Tag tag) {
     return "a datetime";
   case Tag::Date:
     return "a date";
+  case Tag::Record:
+    return "a dataclass";
+  case Tag::Pointer:
+    return "a pointer";
   }
   return "something unknown";
 }

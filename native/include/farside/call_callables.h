@@ -31,28 +31,38 @@ template <class T> constexpr bool owns = !std::is_pointer_v<T>;
 template <class C> constexpr bool owns<std::basic_string_view<C>> = false;
 template <class T> constexpr bool owns<std::span<T>> = false;
 
-/// What a Python callable returned: becomes what it is needed as.
+/// What a Python callable returned: becomes what it is needed as. It cannot be copied, so that
+/// nothing can keep it for a value of its own, as std::any would.
 class Returned {
 public:
   explicit Returned(std::string bytes) : Bytes(std::move(bytes)) {}
+  Returned(const Returned &) = delete;
+  Returned &operator=(const Returned &) = delete;
   template <class T>
     requires(readable<T> && owns<T>)
   operator T() const {
     return to<T>();
   }
   template <class T> T to() const {
-    if constexpr (!std::is_void_v<T>) {
-      Keeper kept;
-      Reader in(Bytes.data(), Bytes.size(), nullptr, 0, &kept);
-      try {
-        return Read<T>::from(in);
-      } catch (const ArgumentError &error) {
-        __farside_refuse("what a Python callable returned: %s", error.what());
-      }
-    }
+    if constexpr (!std::is_void_v<T>)
+      return read<T>([](Reader &in) { return Read<T>::from(in); });
+  }
+  /// Gives it to Python again, from a template to which it is a value like any other.
+  void give() const {
+    read<void>([](Reader &in) { asItself<void>(in, [](auto value) { wire::give(value); }); });
   }
 
 private:
+  template <class T, class Body> T read(Body body) const {
+    Keeper kept;
+    Reader in(Bytes.data(), Bytes.size(), nullptr, 0, &kept);
+    try {
+      return body(in);
+    } catch (const ArgumentError &error) {
+      __farside_refuse("what a Python callable returned: %s", error.what());
+    }
+  }
+
   std::string Bytes;
 };
 
@@ -103,6 +113,7 @@ private:
 namespace wire {
 
 template <> inline constexpr bool livesOn<Callable> = true;
+template <> inline constexpr bool givesItself<Returned> = true;
 
 /// A Python callable where a std::function is asked for, whose type says what it is to return.
 class Function {
@@ -128,21 +139,27 @@ private:
   Callable Called;
 };
 
-/// Tells whether the program has kept a callable, where the call ends by an exception.
-template <class T> class Watch {
+/// Has what a call leaves in its arguments told where the call ends by an exception, and then
+/// whether all of it was.
+template <class Tell> class Told {
 public:
-  explicit Watch(const T &callable) : Watched(callable), Before(std::uncaught_exceptions()) {}
-  Watch(const Watch &) = delete;
-  Watch &operator=(const Watch &) = delete;
-  ~Watch() {
+  explicit Told(const Tell &tell) : Each(tell), Before(std::uncaught_exceptions()) {}
+  Told(const Told &) = delete;
+  Told &operator=(const Told &) = delete;
+  ~Told() {
     if (std::uncaught_exceptions() == Before)
       return;
-    bool kept = Watched.isKept();
-    __farside_value(1, &kept, 1);
+    bool whole = true;
+    try {
+      Each();
+    } catch (...) {
+      whole = false;
+    }
+    __farside_value(1, &whole, 1);
   }
 
 private:
-  const T &Watched;
+  const Tell &Each;
   int Before;
 };
 

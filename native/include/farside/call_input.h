@@ -75,8 +75,13 @@ template <class T, class From> T cut(unsigned argument, From value) {
     }
   } else if (static_cast<From>(result) != value || (result < T{}) != (value < From{})) {
     constexpr TypeName name = typeName<T>();
-    long long wide = static_cast<long long>(value);
-    __farside_unfit(argument, &wide, __is_signed(From), name.text, name.size);
+    constexpr bool isSigned = From(-1) < From(0);
+    if constexpr (sizeof(From) > sizeof(long long)) {
+      __farside_unfit(argument, &value, isSigned ? 4 : 3, name.text, name.size);
+    } else {
+      long long wide = static_cast<long long>(value);
+      __farside_unfit(argument, &wide, isSigned, name.text, name.size);
+    }
   }
   return result;
 }
@@ -113,6 +118,9 @@ private:
 
 /// Whether an object of such a class is given as itself, which lives on.
 template <class T> inline constexpr bool livesOn = false;
+
+/// Whether objects of such a class say themselves what they give.
+template <class T> inline constexpr bool givesItself = false;
 
 /// A type, as the name of what is called: `unsigned char(x)` is no expression.
 template <class T> struct Itself {

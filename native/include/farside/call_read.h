@@ -182,12 +182,37 @@ template <> struct Read<unsigned __int128> {
   }
 };
 
+/// Calls `use` with a value as what it is where nothing says what it is to be.
+template <class Result, class Use> Result asItself(Reader &in, Use use) {
+  switch (Tag tag = in.peek()) {
+  case Tag::None:
+    return use(Read<std::nullptr_t>::from(in));
+  case Tag::Bool:
+    return use(Read<bool>::from(in));
+  case Tag::Int: {
+    auto value = Read<long>::from(in);
+    return value == static_cast<int>(value) ? use(static_cast<int>(value)) : use(value);
+  }
+  case Tag::UInt:
+    return use(Read<unsigned long>::from(in));
+  case Tag::Float:
+    return use(Read<double>::from(in));
+  case Tag::String:
+  case Tag::Bytes:
+    return use(Read<std::string>::from(in));
+  default:
+    __farside_refuse("%s does not say which type of C++ it is; numbers and text do", wordFor(tag));
+  }
+}
+
 /// A pointer to text that ends with a zero, or to bytes, or to an array's elements; null for None.
 template <class T> struct Read<T *> {
   static T *from(Reader &in);
 };
 
-template <class T> struct Read<std::optional<T>> {
+template <class T>
+  requires readable<T>
+struct Read<std::optional<T>> {
   static std::optional<T> from(Reader &in) {
     if (in.peek() == Tag::None) {
       in.tag();

@@ -19,16 +19,19 @@ inline __int128 readNanoseconds(Reader &in) {
   return static_cast<__int128>(seconds) * 1'000'000'000 + in.raw<std::uint32_t>();
 }
 
-/// As a duration of another unit: exact, or an ArgumentError.
+/// As a duration of another unit: exact, or an ArgumentError; with floating point the nearest.
 template <class D> D exactly(__int128 nanoseconds, Tag tag) {
   using Rep = typename D::rep;
-  __int128 scaled = nanoseconds * D::period::den; // of at most 77 bits and 31
   __int128 unit = static_cast<__int128>(D::period::num) * 1'000'000'000;
+  __int128 scaled = 0;
+  bool fits = !__builtin_mul_overflow(nanoseconds, static_cast<__int128>(D::period::den), &scaled);
   if constexpr (std::is_floating_point_v<Rep>) {
-    return D(static_cast<Rep>(scaled) / static_cast<Rep>(unit));
+    if (fits && scaled % unit == 0)
+      return D(static_cast<Rep>(scaled / unit)); // rounded once
+    return D(static_cast<Rep>(static_cast<long double>(nanoseconds) * D::period::den / unit));
   } else {
     auto ticks = static_cast<Rep>(scaled / unit);
-    if (scaled % unit != 0 || static_cast<__int128>(ticks) != scaled / unit) {
+    if (!fits || scaled % unit != 0 || static_cast<__int128>(ticks) != scaled / unit) {
       constexpr std::string_view type = nameOf<D>();
       __farside_refuse("%s is not exact as, or does not fit, %.*s", wordFor(tag),
                        static_cast<int>(type.size()), type.data());
@@ -66,6 +69,32 @@ template <> struct Read<std::chrono::year_month_day> {
     if (tag != Tag::Date)
       misfit<std::chrono::year_month_day>(tag);
     return std::chrono::sys_days(std::chrono::days(in.raw<std::int64_t>()));
+  }
+};
+
+/// A part of a date of type T, whose constructor takes an int and keeps a Held of it.
+template <class T, class Held> T readPart(Reader &in) {
+  if (Tag tag = in.peek(); tag != Tag::Int && tag != Tag::UInt && tag != Tag::Bool)
+    misfit<T>(tag);
+  long value = Read<long>::from(in);
+  if (static_cast<Held>(value) != value)
+    unfit<T>("%ld does not fit %.*s", value);
+  return T(static_cast<Held>(value));
+}
+template <> struct Read<std::chrono::year> {
+  static std::chrono::year from(Reader &in) { return readPart<std::chrono::year, short>(in); }
+};
+template <> struct Read<std::chrono::month> {
+  static std::chrono::month from(Reader &in) {
+    return readPart<std::chrono::month, unsigned char>(in);
+  }
+};
+template <> struct Read<std::chrono::day> {
+  static std::chrono::day from(Reader &in) { return readPart<std::chrono::day, unsigned char>(in); }
+};
+template <> struct Read<std::chrono::weekday> {
+  static std::chrono::weekday from(Reader &in) {
+    return readPart<std::chrono::weekday, unsigned char>(in);
   }
 };
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from farside.errors import CompileError, UndefinedName, ValueGone
 from farside.frontend.diagnostics import of_old_definition, render
+from farside.frontend.hints import cell_hints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +103,7 @@ def kept(shown: Value, name: str) -> Value:
 
 
 def rejected(diagnostics: Sequence[Diagnostic], names: ValueNames) -> CompileError | ValueGone:
-    """Return the error of a cell that Clang rejected, with hints for headers that are missing."""
+    """Return the error of a cell that Clang rejected, with hints where there are any."""
     import re
 
     errors = [each.message for each in diagnostics if each.is_error]
@@ -122,6 +123,8 @@ def rejected(diagnostics: Sequence[Diagnostic], names: ValueNames) -> CompileErr
     old = of_old_definition(diagnostics)
     if old:
         error.add_note(old)
+    for hint in cell_hints(diagnostics):
+        error.add_note(hint)
     if any("file not found" in message for message in errors):
         from farside.libraries.headers import header_hints
 

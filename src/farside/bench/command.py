@@ -216,13 +216,11 @@ def prepare(opt: int | None) -> None:
     """Have the precompiled standard library in place, as it is from the second session on."""
     from farside.bench.latency import alike_options
     from farside.frontend.client import find_compiler
-    from farside.frontend.pch import build_pch, find_pch
+    from farside.frontend.pch import build_pch
     from farside.options import Options
 
     for options in (Options(opt=opt), alike_options(opt)):
-        compiler = find_compiler(options)
-        if find_pch(options, compiler) is None:
-            build_pch(options, compiler, wait=True)
+        build_pch(options, find_compiler(options), wait=True)
 
 
 def _about(wish: Namespace, peers: Peers, run: Run, started: str) -> dict[str, Any]:

@@ -89,8 +89,7 @@ def _count(run: Run) -> dict[str, tuple[int, int | None]]:
     repl: dict[str, int] = {}
     kinds = ("trivial", "function") if run.quick else ("trivial", "function", "display")
     options = Options(xcc=(_PROCESSOR,))
-    if find_pch(options, find_compiler()) is None:
-        build_pch(options, find_compiler(), wait=True)
+    build_pch(options, find_compiler(), wait=True)
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         sessions = {"": pool.submit(_session, run, "trivial", 0)}

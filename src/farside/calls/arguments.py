@@ -16,6 +16,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farside.calls.copies import Copy
+from farside.calls.records import holds_record, is_record
 from farside.calls.wire import (
     DATE,
     DURATION,
@@ -40,7 +41,6 @@ MADE = re.compile(r"\(\*reinterpret_cast<(.+) \*>\((0x[0-9a-f]+)ul /\* \d+ \*/\)
 _INT32 = range(-(1 << 31), 1 << 31)
 _INT64 = range(-(1 << 63), 1 << 63)
 _UINT64 = range(1 << 64)
-_FLOATS = ("float ", "double ", "long double ")
 _TYPE = re.compile(r"[\w:<>,*&\s\[\]()]+")
 
 
@@ -65,11 +65,6 @@ class Form(NamedTuple):
     narrowed: str = ""
     forwarded: str = ""
     taken: str = ""
-
-    @property
-    def narrows_integers(self) -> bool:
-        """Whether `narrowed` is for integers."""
-        return bool(self.narrowed) and not self.declare.startswith(_FLOATS)
 
 
 class Argument(NamedTuple):
@@ -107,6 +102,8 @@ class Ref:
     type: str = ""
     offset: int | None = field(default=None, repr=False)
     """Where an array lies beside the bytes of the call that runs."""
+    size: int = field(default=0, repr=False)
+    """Bytes of an array, when the call began."""
 
 
 @dataclass(frozen=True)
@@ -125,21 +122,23 @@ def rvalue(kind: str, read: str, headers: tuple[str, ...] = ()) -> Form:
 
 def tagged(kind: str, headers: tuple[str, ...] = ()) -> Form:
     """Return the form of a type that ``farside::wire::Read`` reads."""
-    read = "farside::wire::Read<{}>::from(__fs_in)".format
-    form = rvalue(kind, read(kind), headers)
-    if kind not in _INTEGERS and f"{kind} " not in _FLOATS:
-        return form
-    cut = f"$ @ = farside::wire::argument(#, [&] {{ return {read('$')}; }});"
-    handed = f"const farside::wire::Forwarded<{kind}> @(#, {read(kind)});"
-    return form._replace(narrowed=cut if kind in _INTEGERS else "", forwarded=handed)
+    return rvalue(kind, _READ.format(kind), headers)
 
 
-_INTEGERS = frozenset(
-    f"{sign}{size}"
-    for sign in ("", "unsigned ")
-    for size in ("char", "short", "int", "long", "long long")
-) | {"signed char", "__int128", "unsigned __int128"}
+def _number(kind: str, headers: tuple[str, ...] = ()) -> Form:
+    """Return the form of a number of a type, which perhaps only C++ knows to be one of numbers."""
+    return tagged(kind, headers)._replace(
+        narrowed=f"$ @ = {_CHECKED.format('$')};",
+        forwarded=f"const farside::wire::Forwarded @(#, {_CHECKED.format(kind)});",
+    )
 
+
+def _exact_number(kind: str) -> Form:
+    return Form(f"const farside::wire::Exact @(#, {_CHECKED.format(kind)});", "@")
+
+
+_READ = "farside::wire::Read<{}>::from(__fs_in)"
+_CHECKED = f"farside::wire::argument(#, [&] {{{{ return {_READ}; }}}})"
 _NARROWED = "$ @ = farside::wire::cut<$>(#, __fs_in.raw<{}>());"
 _FORWARDED = "const farside::wire::Forwarded<{0}> @(#, __fs_in.raw<{0}>());"
 
@@ -158,6 +157,7 @@ _ULONG = (_raw("unsigned long", "unsigned long"),)
 _DOUBLE = (_raw("double", "double"),)
 
 FLEXIBLE = Form("farside::wire::Flexible @(#, farside::wire::skip(__fs_in));", "@")
+_RECORD = Form("farside::wire::FlexibleRecord @(#, farside::wire::skip(__fs_in));", "@")
 
 SCALARS: dict[str, tuple[Form, ...]] = {
     "?": _BOOL,
@@ -169,13 +169,13 @@ SCALARS: dict[str, tuple[Form, ...]] = {
 """The forms of plain numbers, by the letter that stands for them in a key."""
 
 _EXACT = {
-    letter: Form(f"const farside::wire::Exact<{wire}> @(#, __fs_in.raw<{raw}>(){more});", "@")
-    for letter, wire, raw, more in (
-        ("?", "bool", "unsigned char", " != 0"),
-        ("i", "long", "long", ""),
-        ("q", "long", "long", ""),
-        ("Q", "unsigned long", "unsigned long", ""),
-        ("d", "double", "double", ""),
+    letter: Form(f"const farside::wire::Exact @(#, {read});", "@")
+    for letter, read in (
+        ("?", "__fs_in.raw<unsigned char>() != 0"),
+        ("i", "__fs_in.raw<long>()"),
+        ("q", "__fs_in.raw<long>()"),
+        ("Q", "__fs_in.raw<unsigned long>()"),
+        ("d", "__fs_in.raw<double>()"),
     )
 }
 
@@ -213,8 +213,8 @@ _CALLABLE = Form(
 
 
 _PATH = tagged("std::filesystem::path", ("filesystem",))
-_WIDE = ("w", (tagged("__int128"), FLEXIBLE))
-_UNSIGNED_WIDE = ("W", (tagged("unsigned __int128"), FLEXIBLE))
+_WIDE = ("w", (_number("__int128"), FLEXIBLE))
+_UNSIGNED_WIDE = ("W", (_number("unsigned __int128"), FLEXIBLE))
 _CHRONO = ("chrono",)
 _ANY_TIME = FLEXIBLE._replace(headers=_CHRONO)
 _OF_MOMENTS = {
@@ -293,15 +293,8 @@ def describe(value: object) -> Argument:
         return _plain("p", (_PATH, _STRING, TEXT_POINTER, FLEXIBLE), value, type(value).__name__)
     if isinstance(value, CppObject):
         return _copy(value)
-    if isinstance(value, Mapping | Sequence | AbstractSet):
-        found = cpp_type(value)
-        forms = (
-            (FLEXIBLE,)
-            if found is None
-            else (tagged(found.text, found.headers), FLEXIBLE._replace(headers=found.headers))
-        )
-        key = f"<{'' if found is None else found.text}>"
-        return _plain(key, forms, value, type(value).__name__)
+    if isinstance(value, Mapping | Sequence | AbstractSet) or is_record(value):
+        return _container(value)
     if callable(value):
         return _plain("f", (_FUNCTION, _CALLABLE), value, "callable")
     if isinstance(value, int | float):  # a subclass, such as an enumeration of Python's
@@ -335,6 +328,19 @@ def _copy(value: CppObject) -> Argument:
     return Argument(f"{{{copy.bodies[-1]}}}", forms, encode, kind)
 
 
+def _container(value: object) -> Argument:
+    """Return what holds other values, as the type that it has in C++ or what is asked for."""
+    found = cpp_type(value)
+    records = holds_record(value)
+    if found is None:  # empty, perhaps, and so of whatever it is asked for
+        forms = (_RECORD,) if records else (FLEXIBLE, _RECORD)
+    else:
+        asked = (_RECORD if records else FLEXIBLE)._replace(headers=found.headers)
+        forms = (tagged(found.text, found.headers), asked)
+    key = f"<{'' if found is None else found.text}{'{}' if records else ''}>"
+    return _plain(key, forms, value, type(value).__name__)
+
+
 def _headers_for(values: list[object]) -> tuple[str, ...]:
     found = [cpp_type(each) for each in values]
     return tuple(sorted({name for each in found if each is not None for name in each.headers}))
@@ -345,7 +351,7 @@ def _never(_: Encoder) -> None:
 
 
 def _plain(key: str, forms: tuple[Form, ...], value: object, said: str) -> Argument:
-    exact = forms[-1] if forms[-1].declare == FLEXIBLE.declare and len(forms) > 1 else None
+    exact = next((each for each in forms[1:] if each.declare == FLEXIBLE.declare), None)
     return Argument(key, forms, lambda encoder: encoder.value(value), said, exact=exact)
 
 
@@ -356,7 +362,8 @@ def _is_type(text: object) -> bool:
 def _typed_number(value: int, kind: str) -> Argument:
     """Return an enumerator or a pointer, as a result of a call or of ``eval``."""
     read = "__fs_in.raw<long>()" if not kind.endswith("*") else "__fs_in.raw<unsigned long>()"
-    form = Form(f"{kind} @ = ({kind}){read};", f"static_cast<{kind} &&>(@)")
+    narrowed = _NARROWED.format("long") if not kind.endswith("*") else ""
+    form = Form(f"{kind} @ = ({kind}){read};", f"static_cast<{kind} &&>(@)", (), narrowed)
     number = int(value)
 
     def encode(encoder: Encoder) -> None:
@@ -374,8 +381,11 @@ def _of_library(value: object, scalar: bool | int | float | complex) -> Argument
     kind = ELEMENTS.get(str(getattr(value, "dtype", "")))
     if kind is None or kind in _OWN:
         return describe(scalar)
-    headers = _COMPLEX.headers if kind.startswith("std::complex") else ()
-    return _plain(f"({kind})", (tagged(kind, headers),), scalar, type(value).__name__)
+    if isinstance(scalar, complex):
+        form = tagged(kind, _COMPLEX.headers)
+        return _plain(f"({kind})", (form,), scalar, type(value).__name__)
+    number = _plain(f"({kind})#", (_number(kind),), scalar, type(value).__name__)
+    return number._replace(exact=_exact_number(kind))
 
 
 def _as(value: As) -> Argument:
@@ -384,7 +394,11 @@ def _as(value: As) -> Argument:
     inner = value.value
     if isinstance(inner, As | Ref | Value):
         raise ArgumentMismatch(f"As({value.type!r}, …) takes a plain value")
-    return _plain(f"({value.type})", (tagged(value.type),), inner, value.type)
+    scalar = scalar_of(inner)
+    if not isinstance(inner if scalar is None else scalar, int | float):
+        return _plain(f"({value.type})", (tagged(value.type),), inner, value.type)
+    number = _plain(f"({value.type})#", (_number(value.type),), inner, value.type)
+    return number._replace(exact=_exact_number(value.type))
 
 
 def _alive(value: Value) -> Argument:
@@ -403,7 +417,10 @@ def _alive(value: Value) -> Argument:
     declare = f"auto *@ = reinterpret_cast<{kind} *>(__fs_in.raw<unsigned long>());"
     encode = address.to_bytes(8, "little")
     return Argument(
-        f"*{kind}", (Form(declare, "(*@)"),), lambda encoder: encoder.parts.append(encode), kind
+        f"*{kind}",
+        (Form(declare, "(*@)"),),
+        lambda encoder: encoder.parts.append(encode),
+        value.type,
     )
 
 
@@ -496,7 +513,7 @@ def _changed_array(ref: Ref, view: memoryview) -> Argument:
     form = _array_form(kind, view)
 
     def encode(encoder: Encoder) -> None:
-        ref.offset = encoder.array(view)
+        ref.offset, ref.size = encoder.array(view), view.nbytes
 
     return Argument(f"&[{kind}]", (form,), encode, f"Ref(array of {elements_of(view).type})", ref)
 
@@ -529,6 +546,9 @@ def cpp_type(value: object, depth: int = 0) -> CppType | None:
         return CppType("std::string", ("string",))
     if isinstance(value, PathLike):
         return CppType("std::filesystem::path", ("filesystem",))
+    if isinstance(value, CppObject):
+        named = _is_type(value.__cpp_type__) and "(" not in value.__cpp_type__
+        return CppType(value.__cpp_type__) if named else None
     if (when := moment(value)) is not None:
         return CppType(_OF_MOMENTS[when[0]], _CHRONO)
     if isinstance(value, tuple):
@@ -541,7 +561,18 @@ def cpp_type(value: object, depth: int = 0) -> CppType | None:
         return _made("std::set", "set", [common(value, depth)])
     if isinstance(value, list):
         return _made("std::vector", "vector", [common(value, depth)])
-    return None
+    if isinstance(value, bytes):
+        return CppType("std::string", ("string",))
+    view = array_of(value)
+    return None if view is None or not view.ndim else _vectors(view)
+
+
+def _vectors(view: memoryview) -> CppType:
+    """Return what owns the elements of an array: within other values no span is given."""
+    made = CppType(elements_of(view).type, _headers_of(view))
+    for _ in range(view.ndim):
+        made = CppType(f"std::vector<{made.text}>", tuple(sorted({*made.headers, "vector"})))
+    return made
 
 
 def _made(template: str, header: str, parts: Sequence[CppType | None]) -> CppType | None:

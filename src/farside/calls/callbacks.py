@@ -43,7 +43,7 @@ class Callbacks:
         self._numbers: dict[int, int] = {}
         self._kept: set[int] = set()  # by the program
         self._last = 0
-        self._raised: list[tuple[str, BaseException]] = []
+        self._raised: list[tuple[str, BaseException]] | None = None  # while a call runs
         self.blocks: Callable[[], Blocks | None] = lambda: None
         self.made = 0
 
@@ -68,8 +68,16 @@ class Callbacks:
             del self._numbers[id(function)], self._functions[number]
 
     def begin(self) -> None:
-        """Begin a call: what earlier callbacks raised is done with."""
-        self._raised.clear()
+        """Begin a call: what callbacks raise until its end is kept."""
+        self._raised = []
+
+    def end(self) -> None:
+        """End the call: what callbacks raised is done with.
+
+        An exception that stayed would keep the session, which its traceback leads to: whatever ends
+        the program of a session that nobody has any more is kept until then, and leads here.
+        """
+        self._raised = None
 
     def answer(self, payload: bytes, deadline: float | None = None) -> bytes:
         """Answer a call back.
@@ -106,23 +114,27 @@ class Callbacks:
         except BaseException as error:  # SystemExit, too: the far side waits for an answer
             failure = error
             stopping.end()  # again: it may have been stopped on its way there
-        check_process(process, failure)
-        stopping.check()
-        if isinstance(failure, KeyboardInterrupt):
-            raise failure
-        return self._note(failure) if failure is not None else reply
+        try:
+            check_process(process, failure)
+            stopping.check()
+            if isinstance(failure, KeyboardInterrupt):
+                raise failure
+            return self._note(failure) if failure is not None else reply
+        finally:
+            failure = None  # whose traceback has this frame
 
     def _note(self, error: BaseException) -> bytes:
         kind, text = type(error).__name__, _text_of(error)
-        self._raised.append((f"{kind}: {text}" if text else kind, error))
-        del self._raised[:-_MOST_RAISED]
+        if self._raised is not None:
+            self._raised.append((f"{kind}: {text}" if text else kind, error))
+            del self._raised[:-_MOST_RAISED]
         return _error(kind, text)
 
     def raised(self, outcome: RunOutcome) -> BaseException | None:
         """Return the exception that came through the program, if one of Python's ended the call."""
         if outcome.exception_type != _TYPE:
             return None
-        for what, error in reversed(self._raised):
+        for what, error in reversed(self._raised or ()):
             if what == outcome.what:
                 return error
         return None

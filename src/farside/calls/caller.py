@@ -21,6 +21,7 @@ from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farside.calls.afterwards import Afterwards, check_apart, lost_arrays, told
 from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, Form, describe, letter_of
 from farside.calls.callbacks import Callbacks
 from farside.calls.results import given, python_of
@@ -78,6 +79,7 @@ _MOST_AGAIN = 10_000
 _PATIENCE = 10  # times what a call took, and a second, for making it again
 _PLAIN = frozenset(("variable", "function"))  # whose declaration changes no type
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_VARIABLE_TYPE = "decltype("  # in the names of objects: farside/result/living.py
 _FUNCTION = "farside::wire::Function"
 _RETURNED = "what a Python callable returned"  # of native/include/farside/call_callables.h
 _ARGUMENT_ERROR = "farside::ArgumentError"
@@ -174,6 +176,20 @@ class Calls:
         alive: bool = False,
     ) -> Any:
         """Call something of the program's; see `farside.session.Session.call`."""
+        self.callbacks.begin()
+        try:
+            return self._call(callee, arguments, recovering, alive=alive)
+        finally:
+            self.callbacks.end()
+
+    def _call(
+        self,
+        callee: str,
+        arguments: Sequence[object],
+        recovering: Callable[[str], AbstractContextManager[None]],
+        *,
+        alive: bool,
+    ) -> Any:
         letters = "".join(map(letter_of, arguments))
         if len(letters) == len(arguments) and not alive:
             stub = self._find(callee, letters)
@@ -206,6 +222,7 @@ class Calls:
         *,
         alive: bool,
     ) -> Any:
+        check_apart(callee, described)
         stub = self._find(callee, _key(described, alive))
         if stub is None:
             stub = self._make(callee, described, recovering, alive=alive)
@@ -222,12 +239,29 @@ class Calls:
                 each.encode(encoder)
             except ArgumentMismatch as error:
                 raise _of_argument(callee, index, error) from None
-        outcome = self._run(stub, b"".join(encoder.parts), recovering, self._memory.used, arguments)
+        payload = b"".join(encoder.parts)
+        try:
+            outcome = self._run(stub, payload, recovering, self._memory.used, arguments)
+        except BaseException:
+            # The program has lost what the call did, and with it any callable that this has kept.
+            self._forget(described, arguments)
+            raise
+        afterwards = Afterwards(described, arguments, self._memory)
         if outcome.exception:
-            self._note_kept(described, arguments, outcome)
-            raise self._exception(stub, outcome)
-        found = given(outcome.values, self._blocks())
-        self._take_back_arguments(described, arguments, found)
+            lost = []
+            if told(outcome.values):
+                found = given(outcome.values[:-1], self._blocks(), callee)
+                lost = afterwards.take(found[len(found) - afterwards.count :], self.callbacks)
+            raised = self._exception(stub, outcome)
+            if lost:
+                raised.add_note(lost_arrays(callee, lost))
+            try:
+                raise raised
+            finally:
+                del raised  # or this frame and the exception would keep each other
+        found = given(outcome.values, self._blocks(), callee)
+        if lost := afterwards.take(found[1:], self.callbacks):
+            raise ArgumentMismatch(lost_arrays(callee, lost), callee)
         return self._noted(found[0])
 
     def _noted(self, result: Any) -> Any:
@@ -261,39 +295,10 @@ class Calls:
             if found.group() not in self._alive:
                 raise _gone(found.group(), found.group(1))
 
-    def _take_back_arguments(
-        self, described: list[Argument], arguments: Sequence[object], found: list[Any]
-    ) -> None:
-        """Give references what the call left in them, and forget callables that were not kept."""
-        position = 1
+    def _forget(self, described: Sequence[Argument], arguments: Sequence[object]) -> None:
         for each, value in zip(described, arguments, strict=True):
             if each.key == "f":
-                kept = bool(found[position])
-                self.callbacks.returned(value, kept=kept)  # type: ignore[arg-type]
-                position += 1
-            elif each.ref is not None and each.key.startswith("&["):
-                with memoryview(each.ref.value) as into:
-                    if self._memory.used == 0:
-                        into.cast("B")[:] = found[position]
-                        position += 1
-                    elif each.ref.offset is not None:
-                        self._memory.get(each.ref.offset, into)
-                each.ref.offset = None
-            elif each.ref is not None:
-                each.ref.value = found[position]
-                position += 1
-
-    def _note_kept(
-        self, described: list[Argument], arguments: Sequence[object], outcome: RunOutcome
-    ) -> None:
-        """Forget callables that a call which threw has not kept: it told so last, backwards."""
-        passed = [
-            value for each, value in zip(described, arguments, strict=True) if each.key == "f"
-        ]
-        told = outcome.values[-len(passed) :] if passed else []
-        if len(told) == len(passed):
-            for value, (_, data) in zip(reversed(passed), told, strict=True):
-                self.callbacks.returned(value, kept=data != b"\0")  # type: ignore[arg-type]
+                self.callbacks.returned(value, kept=False)  # type: ignore[arg-type]
 
     def _find(self, callee: str, key: str) -> Stub | None:
         stub = self._stubs.get((callee, key))
@@ -314,7 +319,6 @@ class Calls:
         """
         execution = self._execution
         called_back = self.callbacks.made
-        self.callbacks.begin()
         execution.given.clear()  # what a call that threw has left
 
         def anew() -> RunOutcome:
@@ -487,6 +491,7 @@ class Calls:
         accepted_arrays: tuple[CompiledCell, str] | None = None
         spans = False  # whether arrays are given as what a template can deduce
         exact: dict[int, Form | None] = {}
+        handed_on: dict[int, Form | None] = {}
         plain = forms
         while True:
             number = self._rescue.journal.last_cell + 1  # the compiler forgets it at once
@@ -494,7 +499,8 @@ class Calls:
             text = stub_text(self._number, callee, described, forms, narrowed, alive=alive)
             file = f"cell {number}"
             compiled = self._ask(number, text.code)
-            found = narrowings(callee, compiled.diagnostics, text, forms, file)
+            given_as = list(zip(described, forms, strict=True))
+            found = narrowings(callee, compiled.diagnostics, text, given_as, file)
             if set(found) - set(narrowed):
                 narrowed.update(found)
                 continue
@@ -510,9 +516,12 @@ class Calls:
                 continue
             if not compiled.ok:
                 accepted = accepted or accepted_arrays
+                if exact := _handed_on(exact, handed_on, set(exact)):
+                    forms = [exact.get(index) or form for index, form in enumerate(plain)]
+                    continue
                 if accepted is not None:
                     return *accepted, None  # only the library knows how
-                error = refusal(callee, said, compiled.diagnostics, text, file)
+                error = refusal(callee, described, compiled.diagnostics, text, file)
                 for each in described:
                     if each.key.startswith("@"):
                         gone = self._names.why_gone(each.key[1:])
@@ -537,16 +546,18 @@ class Calls:
             changed = converted(compiled.diagnostics, text, file)
             if accepted is None:
                 accepted = compiled, text.symbol
-                handed_on: dict[int, Form | None] = {
+                handed_on = {
                     index: Form(forms[index].forwarded, "@")
                     for index in forwarded(compiled.diagnostics, text, file)
                     if forms[index].forwarded and index not in narrowed
                 }
-                exact = handed_on | {index: described[index].exact for index in changed}
+                exact = handed_on | {
+                    index: described[index].exact or handed_on.get(index) for index in changed
+                }
             elif changed.isdisjoint(exact):
                 return compiled, text.symbol, None
             else:  # that took the form itself for a value, as std::any does
-                exact = {index: form for index, form in exact.items() if index not in changed}
+                exact = _handed_on(exact, handed_on, changed)
             if not any(exact.values()):
                 return *accepted, None
             forms = [exact.get(index) or form for index, form in enumerate(plain)]
@@ -565,23 +576,27 @@ class Calls:
 
     def declared(self, compiled: CompiledCell, code: str) -> None:
         """Forget the stubs that a new cell may have made wrong: those whose names it declares."""
-        if not self._stubs or not (compiled.declared or "#" in code or "using" in code):
+        changes = compiled.declared or "#" in code or "using" in code
+        if not changes or not (self._stubs or self._alive):
             return
+        declared = {word for each in compiled.declared for word in _WORD.findall(each.name)}
+        for name in [name for name in self._alive if _VARIABLE_TYPE in name]:
+            if not declared.isdisjoint(_WORD.findall(name)):
+                del self._alive[name]  # the variable may be of another type now
         if "#" in code or "using" in code or "namespace" in code:
             self._stubs.clear()
             return
         if any(each.kind not in _PLAIN for each in compiled.declared):
             # What a name in an argument's type or of a member means may be another thing now.
             self._stubs.clear()
-            classes = {word for each in compiled.declared for word in _WORD.findall(each.name)}
             for name in list(self._alive):
-                if not classes.isdisjoint(_WORD.findall(name)):
+                if not declared.isdisjoint(_WORD.findall(name)):
                     del self._alive[name]
             return
-        names = {each.name.rsplit("::", 1)[-1] for each in compiled.declared}
-        names |= {word for name in names for word in _WORD.findall(name)}
-        for key in [key for key, stub in self._stubs.items() if not names.isdisjoint(stub.words)]:
-            del self._stubs[key]
+        for key, stub in list(self._stubs.items()):
+            of_variables = _WORD.findall(key[1]) if _VARIABLE_TYPE in key[1] else ()
+            if not declared.isdisjoint((*stub.words, *of_variables)):
+                del self._stubs[key]
 
     # ------------------------------------------------------------------ states
 
@@ -677,6 +692,22 @@ class Calls:
         self.callbacks.stopping.close()
         self._memory.close()
         self._stubs.clear()
+
+
+def _handed_on(
+    exact: dict[int, Form | None], handed_on: dict[int, Form | None], failed: set[int]
+) -> dict[int, Form | None]:
+    """Return the forms to try where those of some arguments failed.
+
+    A number may still be one that is handed on. What has no form here is given as it was at first.
+    """
+    next_forms = {
+        index: (handed_on.get(index) if form is not handed_on.get(index) else None)
+        if index in failed
+        else form
+        for index, form in exact.items()
+    }
+    return {index: form for index, form in next_forms.items() if form is not None}
 
 
 def _gone(name: str, kind: str) -> ValueGone:

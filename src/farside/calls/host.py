@@ -109,7 +109,8 @@ class Calling:
                 raise CallError(
                     f"{callee} was called and returned an object of {found.type}: a type without a"
                     " name, by which nothing can refer to what is kept; define a variable in a"
-                    f" cell, as in auto name = {callee}(…);",
+                    f" cell, as in `auto name = {callee}(…);`, and make more of its type with"
+                    ' session.new("decltype(name)", …)',
                     callee,
                 )
             return found  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from farside.result.kinds import ValueKind as Kind
 from farside.result.living import living
-from farside.result.text import without_cells
+from farside.result.type_names import written_type
 from farside.result.value import Value
 
 if TYPE_CHECKING:
@@ -61,11 +61,18 @@ def python_of(kind: int, data: bytes, blocks: Blocks | None) -> Any:
     return to_python(kind, data, blocks=blocks)
 
 
-def given(values: Sequence[tuple[int, bytes]], blocks: Blocks | None) -> list[Any]:
+def given(
+    values: Sequence[tuple[int, bytes]], blocks: Blocks | None, called: str = ""
+) -> list[Any]:
     """Return all values that were given, in order.
 
     An object that has no form in Python is given twice: as what it is, and the address where it
     lives on.
+
+    Args:
+        values: as they were sent.
+        blocks: the memory that came with them.
+        called: what was called, for an object whose type has no other name.
 
     Raises:
         ProtocolError: the bytes do not mean values.
@@ -73,9 +80,9 @@ def given(values: Sequence[tuple[int, bytes]], blocks: Blocks | None) -> list[An
     found: list[Any] = []
     for kind, data in values:
         if kind == _POINTER and len(data) == 8 and found:
-            found[-1] = living(found[-1], int.from_bytes(data, "little"))
+            found[-1] = living(found[-1], int.from_bytes(data, "little"), called)
         elif kind == _STRING:  # only a type is given in this way
-            found.append(Value(without_cells(data.decode(errors="replace")), Kind.OBJECT, "", None))
+            found.append(Value(written_type(data.decode(errors="replace")), Kind.OBJECT, "", None))
         else:
             found.append(python_of(kind, data, blocks))
     return found

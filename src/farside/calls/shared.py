@@ -60,8 +60,8 @@ def make_shared(name: str, array: object, execution: ExecutionSession) -> Shared
             " array as an argument instead"
         )
     view = array_of(array)
-    if view is None or not view.ndim:
-        raise ArgumentMismatch(f"a Python {type(array).__name__} is no array that can be shared")
+    if view is None or not view.ndim or getattr(array, "shape", None) == ():
+        raise ArgumentMismatch(_why_not(array))
     size = max(view.nbytes, 1)  # no memory can be mapped that is none
     elements = elements_of(view)
     descriptor = os.memfd_create("farside", os.MFD_CLOEXEC)
@@ -86,6 +86,19 @@ def make_shared(name: str, array: object, execution: ExecutionSession) -> Shared
     value = f'{call}({key}ul, {extent}, "{name}")'
     code = f"{headers}#include <farside/shared.h>\n{made} {name} = {value};"
     return SharedBuffer(key, Beside(descriptor, size), _shown(memory, array, view), code)
+
+
+def _why_not(array: object) -> str:
+    """Return why an object is no array that can be shared."""
+    dtype = getattr(array, "dtype", None)
+    if getattr(array, "shape", None) == ():
+        return "an array of no dimensions cannot be shared; give it one, as from array.reshape(1)"
+    if getattr(dtype, "kind", "") in ("m", "M"):
+        return (
+            f"an array of {dtype} has no form in C++; share its numbers, as from"
+            ' array.astype("int64")'
+        )
+    return f"a Python {type(array).__name__} is no array that can be shared"
 
 
 def _shown(memory: mmap.mmap, array: object, view: memoryview) -> Any:

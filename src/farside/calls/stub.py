@@ -29,18 +29,23 @@ _NARROWING = (
     "-Wimplicit-float-conversion",
 )
 # Of native/compiler/call_check.cpp.
-_CONVERTED = "a constructor template converts this"
+_CONVERTED = "a constructor converts this"
 _TAKEN = "a template takes this"
 _ARRAY_TAKEN = "a template takes this array"
 _NULL_TEXT = "a null pointer becomes text"
 _POINTER_TAKEN = "a template takes this pointer"
 _CAST = "a cast changes this to "
+_CAST_FLOAT = "a cast changes this float to "
 _ONLY_CAST = "only a cast turns this to "
+_FRACTION = "-Wfloat-conversion"
 _FLOATS = ("float", "double", "long double")
 _FORWARDED = "a template hands this on"
 _KEPT_NUMBER = "a template takes a number for what it is"
 _OBJECTS = ("@", "*", "#")  # the keys of such begin with these
+_ALIVE_KEYS = ("@", "*")
+_NEEDS_MOVE = re.compile(r"call to (?:implicitly-)?deleted|expects an rvalue|to rvalue reference")
 _WIRE = "farside::wire::"
+_UNREAD = re.compile(r"undefined template 'farside::wire::Read<(.*)>'\Z")
 _WIRE_ARRAY = re.compile(r"\bwire::(?:Nd)?Array<")
 _VALUES = re.compile(r"farside::(?:wire::(?!cut|Forwarded)|Callable\b)")
 # Types that are no name of a call in C++: of several words, and pointers.
@@ -51,7 +56,7 @@ _NO_SIMPLE_TYPE = re.compile(
 )
 # Of native/include/farside/call_callables.h.
 _REFERENCE = "a Python callable returns no reference"
-_WHOLE = ("values", "complex", "times")  # headers for more than numbers
+_WHOLE = ("values", "complex", "times", "bitset", "any")  # headers for more than numbers
 _WHOLE_INPUT = (
     "farside::wire::Keeper __fs_kept;",
     "farside::wire::Reader"
@@ -61,9 +66,14 @@ _WHOLE_INPUT = (
 _ALIVE = (
     "farside::wire::Alive{__fs_given} + [&]() __attribute__((nodebug)) -> decltype(auto) { return"
 )
+_KEPT_RESULT = "deleted constructor of 'wire::Returned'"
 _FLEXIBLE_TYPE = re.compile(
-    r"'(?:const )?(?:farside::)?(?:wire::)?(?:Flexible|Function|Callable)'"
+    r"'(?:const )?(?:farside::)?(?:wire::)?(?:Flexible(?:Record)?|Function|Callable)'"
     r"((?: to '[^\n]*' for (\d+)\w\w argument)?)"
+)
+_NO_RESULT = re.compile(
+    r"no known conversion from '(?:const )?(?:farside::)?(?:wire::)?(?:Function|Callable)'"
+    r" to '(?:const )?std::function<"
 )
 _QUOTED = re.compile(r"'([^']+)'")
 _TO = re.compile(r" to '([^']+)'(?: \(aka '([^']+)'\))?")
@@ -165,17 +175,20 @@ def stub_text(
         if arguments[index].key.startswith("{"):
             copies[len(lines)] = arguments[index].said
         gives.append(give.replace("@", name))
-    lines += [
-        f"farside::wire::Watch __fs_watch_{index}(__fs_{index});"
+    after = [
+        line
         for index, argument in enumerate(arguments)
-        if argument.key == "f"
+        for line in _afterwards(f"__fs_{index}", argument)
     ]
+    if after:
+        lines += ["auto __fs_after = [&]() __attribute__((nodebug)) {", *after, "};"]
+        lines.append("farside::wire::Told __fs_told(__fs_after);")
     lines.append("#pragma clang diagnostic push")
     lines += [f'#pragma clang diagnostic warning "{option}"' for option in _NARROWING]
     # Clang would have the call trap.
     lines.append('#pragma clang diagnostic error "-Wnon-pod-varargs"')
     lines.append(_ALIVE if alive else "farside::wire::Result{__fs_given},")
-    before, between, after = _shape(callee, len(gives))
+    before, between, behind = _shape(callee, len(gives))
     lines.append(before)
     callee_line = len(lines)
     argument_lines: dict[int, int] = {}
@@ -184,11 +197,11 @@ def stub_text(
         argument_lines[len(lines)] = index
         if index + 1 < len(gives):
             lines.append(between if index == 0 else ",")
-    lines.append(f"{after}; }};" if alive else f"{after};")
+    lines.append(f"{behind}; }};" if alive else f"{behind};")
     lines.append("#pragma clang diagnostic pop")
     lines.append("if (!__fs_given) __farside_value(0, nullptr, 0);")
-    for index, argument in enumerate(arguments):
-        lines += _afterwards(f"__fs_{index}", argument)
+    if after:
+        lines.append("__fs_after();")
     lines += ["}", "#pragma clang diagnostic pop"]
     return StubText("\n".join(lines), symbol, callee_line, argument_lines, copies)
 
@@ -198,9 +211,8 @@ def _afterwards(name: str, argument: Argument) -> list[str]:
         return [f"{{ bool kept = {name}.isKept(); __farside_value(1, &kept, 1); }}"]
     if argument.ref is None:
         return []
-    if argument.key.startswith("&["):  # an array: its bytes, unless they lie beside
-        return [f"if (!__fs_memory) __farside_value(34, {name}.data(),"
-                f" {name}.size() * sizeof *{name}.data());"]  # fmt: skip
+    if argument.key.startswith("&["):
+        return [f"__fs_in.tellArray({name}.data(), {name}.size() * sizeof *{name}.data());"]
     return [f"farside::wire::give({name});"]
 
 
@@ -229,39 +241,53 @@ def narrowings(
     callee: str,
     diagnostics: Sequence[Diagnostic],
     text: StubText,
-    forms: Sequence[Form],
+    given: Sequence[tuple[Argument, Form]],
     file: str,
 ) -> dict[int, str]:
     """Return the arguments that would be changed silently, with the type that they would have.
 
     Raises:
-        ArgumentMismatch: a float would lose its fraction.
+        ArgumentMismatch: a float would lose its fraction, or a variable of the caller's be copied.
     """
     found: dict[int, str] = {}
     for each in diagnostics:
-        warned = each.option in _NARROWING or each.message.startswith(_CAST)
+        cast = each.message.startswith((_CAST, _CAST_FLOAT))
+        warned = cast or each.option in _NARROWING
         if not warned or each.file != file:
             continue
         index = text.argument_lines.get(each.line)
         match = _TO.search(each.message)
         if index is None or match is None:
             continue
-        kind = match.group(2) or match.group(1)
-        smaller = each.option == "-Wimplicit-float-conversion" or kind in _FLOATS
-        if smaller and not forms[index].narrowed:
-            continue
-        if not (smaller or forms[index].narrows_integers):
+        kind = (match.group(2) or match.group(1)).removeprefix("const ")
+        if kind not in _FLOATS and (
+            each.option == _FRACTION or each.message.startswith(_CAST_FLOAT)
+        ):
             raise ArgumentMismatch(
                 f"{callee}: argument {index + 1} is a float and would become {kind}; give an int,"
                 f' or farside.As("{kind}", …)',
                 callee,
             )
-        found[index] = kind
+        argument, form = given[index]
+        if form.narrowed:
+            found[index] = kind
+        elif argument.ref is not None or kind not in _FLOATS:
+            raise _not_narrowed(callee, index, argument, kind)
     return found
 
 
+def _not_narrowed(callee: str, index: int, argument: Argument, kind: str) -> ArgumentMismatch:
+    """Return the refusal of what cannot be given as a number of another type."""
+    advice = f'; give Ref(value, "{kind}")' if argument.ref is not None else "; give its value"
+    return ArgumentMismatch(
+        f"{callee}: argument {index + 1} is {argument.said} and would become {kind},"
+        f" which may not hold it{advice}",
+        callee,
+    )
+
+
 def converted(diagnostics: Sequence[Diagnostic], text: StubText, file: str) -> set[int]:
-    """Return the arguments that a constructor template converts.
+    """Return the arguments that a constructor of the library, or a template, converts.
 
     What it does to a number, in a header of the library, is not known; ``std::optional<int>`` cuts
     a ``long``.
@@ -417,9 +443,14 @@ def may_try_again(diagnostics: Sequence[Diagnostic]) -> bool:
 
 
 def refusal(
-    callee: str, said: Sequence[str], diagnostics: Sequence[Diagnostic], text: StubText, file: str
+    callee: str,
+    described: Sequence[Argument],
+    diagnostics: Sequence[Diagnostic],
+    text: StubText,
+    file: str,
 ) -> CallError | CompileError:
     """Return what is raised for a call that Clang refused."""
+    said = [each.said for each in described]
     errors = [each for each in diagnostics if each.severity in ("error", "fatal")]
     first = errors[0] if errors else None
     call = written(callee, said)
@@ -458,6 +489,24 @@ def refusal(
     if _REFERENCE in first.message:
         reason = first.message[first.message.index(_REFERENCE) :]
         return ArgumentMismatch(f"{call}: {reason}", callee, (), tuple(diagnostics))
+    if inside and (unread := _UNREAD.search(first.message)):
+        return ArgumentMismatch(
+            f"{call}: no value of Python's becomes {unread.group(1)}: a class would have to be an"
+            " aggregate of public members, all of its own and none of a union; make it in the"
+            " program, with session.new",
+            callee,
+            (),
+            tuple(diagnostics),
+        )
+    if _KEPT_RESULT in first.message:
+        where = "" if inside else f"{first.file}, line {first.line}: "
+        return ArgumentMismatch(
+            f"{call}: {where}a template would keep what a Python callable returns, which has no"
+            " type of C++ until it becomes one, as in int x = f(1) and f.as<int>(1)",
+            callee,
+            (),
+            tuple(diagnostics),
+        )
     if _WIRE in first.message:
         return ArgumentMismatch(
             f"{call}: a template takes an argument that does not say which type of C++ it is; give"
@@ -482,8 +531,14 @@ def refusal(
         message = f"{call}: {first.file}, line {first.line}: {first.message}"
     if any("l-value" in each or "lvalue" in each for each in (message, *candidates)):
         message += "\nto give an argument that the function changes, use farside.Ref(value)"
+    if any(_NEEDS_MOVE.search(each) for each in (message, *candidates)):
+        message += _how_to_move(callee, described)
     for each in candidates:
         message += f"\n  {each}"
+    if "callable" in said and _NO_RESULT.search(message):
+        message += (
+            "\nwhat a Python callable returns does not become what this std::function is to return"
+        )
     message = _FLEXIBLE_TYPE.sub(partial(_python_type, said), message)
     if old := of_old_definition(diagnostics):
         message += f"\n{old}"
@@ -491,6 +546,19 @@ def refusal(
     if counts or (candidates and all(_COUNT.search(each) for each in candidates)):
         return ArgumentCount(message, callee, candidates, tuple(diagnostics))
     return ArgumentMismatch(message, callee, candidates, tuple(diagnostics))
+
+
+def _how_to_move(callee: str, described: Sequence[Argument]) -> str:
+    """Return what to do where an object of the program's cannot be copied into a call."""
+    if not any(each.key[:1] in _ALIVE_KEYS for each in described):
+        return ""
+    given = ["std::move({value})" if each.key[:1] in _ALIVE_KEYS else "…" for each in described]
+    if callee.startswith("."):
+        callee, given = f"{{object}}{callee}", given[1:]
+    return (
+        "\nan object of the program's is given as itself, and not moved; to move it, write"
+        f' the call in C++: session.eval(f"{callee}({", ".join(given)})")'
+    )
 
 
 def _of_member(text: StubText, error: Diagnostic) -> str:

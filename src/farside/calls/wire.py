@@ -15,13 +15,15 @@ from datetime import UTC, date, datetime, timedelta
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from farside.calls.records import members_of
 from farside.errors import ArgumentMismatch
+from farside.result.objects import Pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 NONE, BOOL, INT, UINT, FLOAT, STRING, BYTES, COMPLEX, SEQUENCE, MAP, ARRAY, CALLABLE = range(12)
-WIDE, DURATION, TIME, DATE = range(12, 16)
+WIDE, DURATION, TIME, DATE, RECORD, POINTER = range(12, 18)
 
 LARGE = 1 << 16
 """Bytes of an array from which on it lies beside the others."""
@@ -85,6 +87,8 @@ def elements_of(view: memoryview) -> Elements:
     letters = view.format.lstrip("@=<") if view.itemsize > 1 else view.format.lstrip("@=<>")
     kind = _KINDS.get(letters, "")
     found = _ELEMENTS.get((kind, view.itemsize))
+    if found is None and letters in ("u", "w"):
+        raise ArgumentMismatch("an array of characters has no form in C++; give its text, as a str")
     if found is None:
         raise ArgumentMismatch(
             f"an array of elements {view.format!r} of {view.itemsize} bytes has no form in C++;"
@@ -214,6 +218,8 @@ class Encoder:
             self._sequence(value, depth)
         elif isinstance(value, os.PathLike):
             self._text(STRING, os.fsencode(value))
+        elif (members := members_of(value)) is not None:
+            self._record(members, depth)
         elif callable(value):
             parts.append(_TAG_COUNT.pack(CALLABLE, self._callbacks.number(value)))
         else:
@@ -231,6 +237,16 @@ class Encoder:
         self.parts.append(_TAG_COUNT.pack(SEQUENCE, len(values)))
         for each in values:
             self.value(each, depth + 1)
+
+    def _record(self, members: Sequence[tuple[str, Any]], depth: int) -> None:
+        self.parts.append(_TAG_COUNT.pack(RECORD, len(members)))
+        for name, member in members:
+            text = name.encode()
+            self.parts += (_U64.pack(len(text)), text, b"\0")
+            if isinstance(member, Pointer):
+                self.parts.append(_TAG_UINT.pack(POINTER, member))
+            else:
+                self.value(member, depth + 1)
 
     def array(self, view: memoryview) -> int | None:
         """Append an array; return its offset in the memory beside, None where it is not there."""

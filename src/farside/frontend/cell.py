@@ -57,7 +57,9 @@ class DeclarationId(NamedTuple):
         number: which of its declarations, as the compiler counts them.
         part: 0 for all of it, 1 for the body of a function; 2 for a macro, whose number is
             the place of its definition in the cell; 3 for a function that is not to be hidden
-            but known again; 4 for its default arguments.
+            but known again; 4 for its default arguments; 5 for what is to be declared once more;
+            6 for what was made of a template; 7 for the body of a function that becomes constexpr
+            or ceases to be; 8 for a function that keeps its body.
     """
 
     cell: int
@@ -68,6 +70,20 @@ class DeclarationId(NamedTuple):
     def is_macro(self) -> bool:
         """Whether it is a macro."""
         return self.part == 2
+
+
+class Amendment(NamedTuple):
+    """A change of a cell's text that gives it the meaning that it would have in a function.
+
+    Attributes:
+        offset: where, in bytes of UTF-8.
+        blanks: how many bytes from there on are made blank, but for line feeds.
+        text: what is put in after these; no line feed.
+    """
+
+    offset: int
+    blanks: int
+    text: str
 
 
 class AcceptedCell(Protocol):
@@ -110,6 +126,7 @@ class CompiledCell(NamedTuple):
         display_failed: whether it was rejected only because its value cannot be shown in full; it
             is to be compiled again, ``plain``.
         clashes: the earlier declarations that a cell which is not ``ok`` would define again.
+        amendments: with which a cell that is not ``ok`` may be; in the order of its text.
         redefined: the functions that it defines again with the same type, mangled.
         values: where those of all expressions were asked for, their types; None for what is none.
     """
@@ -130,6 +147,7 @@ class CompiledCell(NamedTuple):
     conflicts: tuple[str, ...]
     display_failed: bool
     clashes: tuple[DeclarationId, ...]
+    amendments: tuple[Amendment, ...]
     redefined: tuple[str, ...]
     values: tuple[ShownType | None, ...] = ()
 
@@ -176,6 +194,7 @@ def parse_cell(
         conflicts=tuple(_text(item) for item in _list(body.get("conflicts", []))),
         display_failed=body.get("display_failed") is True,
         clashes=tuple(_declaration_id(item) for item in _list(body.get("clashes", []))),
+        amendments=tuple(_amendment(item) for item in _list(body.get("amendments", []))),
         redefined=tuple(_text(item) for item in _list(body.get("redefined", []))),
         values=tuple(_shown(item) for item in _list(body.get("values", []))),
     )
@@ -197,6 +216,14 @@ def _declaration_id(item: object) -> DeclarationId:
     if not isinstance(item, list) or [type(each) for each in item] != [int, int, int]:
         raise ProtocolError("The compiler sent an earlier declaration that is not three numbers.")
     return DeclarationId(*item)
+
+
+def _amendment(item: object) -> Amendment:
+    if not isinstance(item, list) or [type(each) for each in item] != [int, int, str]:
+        raise ProtocolError(
+            "The compiler sent a change of a cell that is not two numbers and text."
+        )
+    return Amendment(*item)
 
 
 def _declared(item: object) -> Declared:

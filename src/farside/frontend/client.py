@@ -29,7 +29,7 @@ from farside.errors import (
     SetupError,
 )
 from farside.frontend.cell import AcceptedCell, CompiledCell, DeclarationId, Declared, parse_cell
-from farside.frontend.diagnostics import Diagnostic, parse_diagnostics, render
+from farside.frontend.diagnostics import Diagnostic, at_end, parse_diagnostics, render
 from farside.frontend.pch import build_pch, discard_pch, find_pch
 from farside.frontend.snapshots import Snapshot, Snapshots
 from farside.frontend.wire import Channel, Disconnected, Interrupts, Message, TimeUp, let_go
@@ -258,6 +258,9 @@ class Compiler:
         }
         message = self._call(request, deadline, number)
         cell = parse_cell(number, message.body, message.attachments)
+        if cell.diagnostics:
+            said = at_end(cell.diagnostics, f"cell {number}", code)
+            cell = cell._replace(diagnostics=said)
         self._busy = not cell.ok
         return cell
 
@@ -347,6 +350,11 @@ class Compiler:
         if not isinstance(found, list) or [type(name) for name in found] != [str] * len(names):
             raise ProtocolError("The compiler's answer to a question for names is malformed.")
         return found
+
+    @property
+    def offers_pch(self) -> bool:
+        """Whether there is a precompiled header to be used if it fits."""
+        return self._pch is not None
 
     @property
     def uses_pch(self) -> bool:

@@ -29,6 +29,16 @@ _TWO_TYPES = (
     r"|of type '([^']+)' with an [lrx]value of type '([^']+)'"
     r"|\('([^']+)' vs\. '([^']+)'\)"
 )
+# The same where a definition is not what is declared.
+_TWO_DECLARATIONS = (
+    r"does not match definition \('([^']+)' vs '([^']+)'\)"
+    r"|with a different type: '([^']+)' vs '([^']+)'"
+)
+_ADVICE = {
+    _TWO_TYPES: "make the object, or define the function, again",
+    _TWO_DECLARATIONS: "run the cell again that declares this, and then this one",
+}
+_INPUT = "start"  # what the compiler calls the file that includes all cells, which is empty
 _TAB = 8
 _MAX_DEPTH = 4
 
@@ -88,17 +98,18 @@ class Diagnostic:
         return "\n".join(self._lines(color))
 
     def _lines(self, color: bool) -> Iterable[str]:
-        place = f"{self.file}:{self.line}:{self.column}: " if self.line else ""
+        place = f"{_shown(self.file)}:{self.line}:{self.column}: " if self.line else ""
         word = _WORDS.get(self.severity, self.severity)
+        message = _shown(self.message)
         option = f" [{self.option}]" if self.option else ""
         if color:
             bold = "" if self.severity == "note" else _BOLD
             yield (
                 f"{_BOLD}{place}{_RESET}{_COLORS[self.severity]}{word}: {_RESET}"
-                f"{bold}{self.message}{option}{_RESET}"
+                f"{bold}{message}{option}{_RESET}"
             )
         else:
-            yield f"{place}{word}: {self.message}{option}"
+            yield f"{place}{word}: {message}{option}"
         if self.line and self.source:
             yield from _code_lines(self, color)
         for note in self.notes:
@@ -158,14 +169,44 @@ def of_old_definition(diagnostics: Sequence[Diagnostic]) -> str:
 
     for each in diagnostics:
         for message in (each.message, *(note.message for note in each.notes)):
-            for found in re.finditer(_TWO_TYPES, message) if each.is_error else ():
-                first, second = filter(None, found.groups())
-                if first == second:
-                    return (
-                        f"there are two types {first}: a class was defined again, and what was made"
-                        " before is of the old one; make the object, or define the function, again"
-                    )
+            for pattern, advice in _ADVICE.items():
+                for found in re.finditer(pattern, message) if each.is_error else ():
+                    first, second = filter(None, found.groups())
+                    if first == second:
+                        return (
+                            f"there are two types {first}: a class was defined again, and what was"
+                            f" made before is of the old one; {advice}"
+                        )
     return ""
+
+
+def at_end(diagnostics: Iterable[Diagnostic], file: str, code: str) -> tuple[Diagnostic, ...]:
+    """Return what Clang says of a cell, what it says of the input's end placed at the cell's end.
+
+    Args:
+        diagnostics: what Clang said.
+        file: the cell.
+        code: its source.
+    """
+    lines = code.rstrip().split("\n")
+    end = len(lines[-1].encode(errors="replace")) + 1
+
+    def placed(each: Diagnostic) -> Diagnostic:
+        notes = tuple(map(placed, each.notes))
+        if each.file != _INPUT:
+            return replace(each, notes=notes)
+        return replace(
+            each,
+            file=file,
+            line=len(lines),
+            column=end,
+            source=lines[-1],
+            ranges=(),
+            fixits=(),
+            notes=notes,
+        )
+
+    return tuple([placed(each) for each in diagnostics])
 
 
 def render(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:
@@ -202,7 +243,7 @@ def _code_lines(diagnostic: Diagnostic, color: bool) -> Iterable[str]:
     marks[place(diagnostic.column)] = "^"
     gutter = f"{diagnostic.line:5} | "
     empty = " " * 5 + " | "
-    yield gutter + source.expandtabs(_TAB)
+    yield gutter + _shown(source).expandtabs(_TAB)
     mark_text = "".join(marks).rstrip()
     yield empty + (f"{_GREEN}{mark_text}{_RESET}" if color else mark_text)
     if insertions := _insertions(diagnostic, place):
@@ -213,7 +254,7 @@ def _insertions(diagnostic: Diagnostic, place: Callable[[int], int]) -> str:
     text = ""
     for fixit in sorted(diagnostic.fixits, key=lambda fixit: fixit.range.column):
         if fixit.range.line == diagnostic.line and "\n" not in fixit.text and fixit.text:
-            text = text.ljust(place(fixit.range.column)) + fixit.text
+            text = text.ljust(place(fixit.range.column)) + _shown(fixit.text)
     return text
 
 
@@ -228,7 +269,18 @@ def _display_columns(source: str) -> list[int]:
     return columns
 
 
+def _shown(text: str) -> str:
+    """Return a text with what acts on a terminal written as Clang writes it: ``<U+001B>``."""
+    if text.isprintable():
+        return text
+    return "".join(
+        [each if each.isprintable() or each in "\t\n" else f"<U+{ord(each):04X}>" for each in text]
+    )
+
+
 def _width(character: str) -> int:
+    if not character.isprintable():
+        return len(_shown(character))
     if character.isascii():
         return 1
     from unicodedata import combining, east_asian_width

@@ -1,9 +1,9 @@
 """The cache of precompiled standard libraries.
 
 A PCH is never needed for a right result. Everything here that fails therefore ends in "no PCH",
-without a word. Clang itself checks a PCH against its own version, the options and the time stamps
-of all headers, and farside-compiler checks it against a checksum; the key below is only there so
-that a PCH that would be refused is seldom offered.
+without a word. farside-compiler checks at each start that a PCH is whole, of its version of Clang,
+and that every header that went into it is as it was and the first to be found; Clang checks the
+options. The key below is only there so that a PCH that would be refused is seldom offered.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from zlib import crc32
 
+from farside.errors import SetupError
 from farside.options import Options
 
 KEPT = 6
@@ -23,8 +24,9 @@ KEPT = 6
 
 _IN_USE = 3600.0  # seconds after its last use for which a PCH may still be in use
 
-_FORMAT = "2"
-_HEADER_DIRS = ("/usr/include", "/usr/include/c++", "/usr/local/include")
+_FORMAT = "3"
+_BUILDER = "farside-compiler: "
+_NOT_BUILT = "The precompiled standard library was not built: "
 _SUFFIX = ".pch"
 
 
@@ -68,7 +70,8 @@ def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path |
     """Have the PCH for these options built, by default in the background.
 
     The build is a process of its own at the lowest priority. It outlives this process if need be,
-    but not for longer than a few minutes; a second one for the same PCH ends at once.
+    but not for longer than a few minutes; a second one for the same PCH ends at once, and so does
+    one that finds it built from the headers as they are.
 
     Args:
         options: what the user chose.
@@ -81,17 +84,8 @@ def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path |
     path = _path_for(options, compiler)
     if path is None:
         return None
-    _prune(path.parent, keep=path)
-    command = [str(compiler), f"--build-pch={path}", "--", *_args(options)]
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
+        process = _start_builder(options, compiler, path, subprocess.DEVNULL)
     except OSError:
         return None
     if wait:
@@ -99,6 +93,42 @@ def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path |
     # Nobody waits for it; with a return code set, Python does not warn of that either.
     process.returncode = 0
     return path
+
+
+def prepare_pch(options: Options, compiler: Path) -> None:
+    """Have the PCH for these options built, unless it is there, and wait for that.
+
+    Raises:
+        SetupError: there can be none.
+    """
+    path = _path_for(options, compiler)
+    if path is None:
+        why = "there is no directory for it that is the user's alone, and can be written to"
+        raise SetupError(_NOT_BUILT + (why if options.use_pch else "the options forbid it"))
+    try:
+        process = _start_builder(options, compiler, path, subprocess.PIPE)
+    except OSError as error:
+        raise SetupError(_NOT_BUILT + (error.strerror or str(error))) from error
+    lines = process.communicate()[1].decode(errors="replace").splitlines()
+    if process.returncode != 0:
+        own = [line for line in lines if line.startswith(_BUILDER)] or lines[-1:]
+        why = own[-1].removeprefix(_BUILDER) if own else f"status {process.returncode}"
+        raise SetupError(_NOT_BUILT + why)
+
+
+def _start_builder(
+    options: Options, compiler: Path, path: Path, errors: int
+) -> subprocess.Popen[bytes]:
+    _prune(path.parent, keep=path)
+    return subprocess.Popen(
+        [str(compiler), f"--build-pch={path}", "--", *_args(options)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        start_new_session=True,
+        # The root directory is not in the way of who wants to unmount one.
+        cwd=os.getcwd() if _is_relative(options) else "/",
+    )
 
 
 def discard_pch(path: Path) -> None:
@@ -124,17 +154,21 @@ def _path_for(options: Options, compiler: Path) -> Path | None:
 def _key_parts(options: Options, compiler: Path) -> Iterator[str]:
     yield _FORMAT
     yield from _args(options)
-    files = (*options.include_dirs, *options.includes)
-    if options.xcc or not all(os.path.isabs(file) for file in files):
-        yield os.getcwd()  # a relative path means another file elsewhere
-    for file in (str(compiler), *_HEADER_DIRS, *options.include_dirs):
-        yield file
-        try:
-            status = os.stat(file)
-        except OSError:
-            continue
+    if _is_relative(options):
+        yield os.getcwd()
+    yield str(compiler)
+    try:
+        status = compiler.stat()
         yield f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+    except OSError:
+        pass
     yield _cpu()
+
+
+def _is_relative(options: Options) -> bool:
+    """Tell whether the options may name a file that is another one elsewhere."""
+    files = (*options.include_dirs, *options.includes)
+    return bool(options.xcc) or not all(os.path.isabs(file) for file in files)
 
 
 def _args(options: Options) -> tuple[str, ...]:
@@ -176,13 +210,19 @@ def _touch(path: Path) -> None:
 
 
 def _prune(directory: Path, keep: Path) -> None:
-    """Remove the PCHs that have not been used for longest."""
+    """Remove the PCHs that have not been used for longest, and what killed builders left."""
     try:
         found = [path for path in directory.glob("*" + _SUFFIX) if path != keep]
         found.sort(key=_last_used, reverse=True)
     except OSError:
         return
-    recently = time.time() - _IN_USE
+    recently = time.time() - _IN_USE  # no build takes as long
+    for leftover in directory.glob("*.tmp"):
+        try:
+            if leftover.stat().st_mtime < recently:
+                leftover.unlink()
+        except OSError:
+            continue
     for path in found[KEPT - 1 :]:
         if _last_used(path) > recently:
             continue

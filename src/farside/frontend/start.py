@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from farside.frontend.client import Compiler, brings_instances, find_compiler
-from farside.frontend.pch import build_pch, find_pch
+from farside.frontend.pch import build_pch
 from farside.options import Options
 
 
@@ -59,8 +59,5 @@ def start_compiler(options: Options) -> Started:
 
 
 def _start(options: Options) -> Started:
-    program = find_compiler(options)
-    pch = find_pch(options, program) if options.use_pch else None
-    instances = brings_instances(options)
-    compiler = Compiler.spawn(options, program, pch, instances=instances)
-    return Started(options, compiler, pch is not None or not options.use_pch)
+    compiler = Compiler.spawn(options, instances=brings_instances(options))
+    return Started(options, compiler, compiler.offers_pch or not options.use_pch)

@@ -25,6 +25,9 @@ _MOST_HEADERS = 3
 _MOST_HINTS = 3
 _PATIENCE = 5.0  # seconds for the index of all packages
 _CHUNK = 1 << 20
+# Headers of the standard that libstdc++ got late.
+_OF_LIBCXX = {"format": 13, "print": 14}
+_LIBCXX = "/include/c++/v1"
 _SEARCHED = ("usr/include", "usr/include/x86_64-linux-gnu", "usr/local/include")
 
 
@@ -61,6 +64,11 @@ class _Machine:
         if found:
             return found[:_MOST_HINTS]
         packages = list(dict.fromkeys(self._by_apt_file(header)))[:_MOST_HINTS]
+        if not packages and header in _OF_LIBCXX:
+            return [
+                f"libc++ has {header}, and libstdc++ has it since GCC {_OF_LIBCXX[header]}:"
+                " apt-get install libc++-dev, and start farside with -stdlib=libc++"
+            ]
         if not packages:
             return []
         those = packages[0] if len(packages) == 1 else f"one of {', '.join(packages)}"
@@ -110,7 +118,9 @@ class _Machine:
                 directory = os.fsdecode(match[1])
                 if "include" not in directory.split("/"):
                     continue  # a copy in some documentation
-                if directory.lstrip("/") not in _SEARCHED:
+                if directory.endswith(_LIBCXX):
+                    hints.append(f"libc++ has {header}: start farside with -stdlib=libc++")
+                elif directory.lstrip("/") not in _SEARCHED:
                     hints.append(
                         f"{header} of the package {package} is in {directory}, which is not"
                         f" searched: use -I {directory}"

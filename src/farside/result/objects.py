@@ -8,7 +8,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from farside.result.members import Base, Parts, kept, names_of, parts_of, virtual_bases
-from farside.result.text import string_literal
+from farside.result.text import text_literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -246,7 +246,7 @@ def cpp_text(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return string_literal(value.encode(errors="surrogateescape"))[0]
+            return text_literal(value)
         case CppObject():
             return _braced([f"{name} = {cpp_text(each)}" for name, each in vars(value).items()])
         case dict():

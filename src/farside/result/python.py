@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
@@ -28,7 +29,8 @@ from farside.result.objects import (
     hashable,
     make_object,
 )
-from farside.result.text import without_cells
+from farside.result.text import string_literal, wide_char_literal
+from farside.result.type_names import written_type
 from farside.result.value import Value
 
 if TYPE_CHECKING:
@@ -261,22 +263,25 @@ def _text16(data: bytes) -> str:
     return data.decode("utf-16-le", "surrogatepass") if len(data) % 2 == 0 else _wrong("a string")
 
 
-def _text32(data: bytes) -> str:
+def _text32(data: bytes, kind: Kind = Kind.STRING32, prefix: str = "U") -> str | Value:
+    """Read a string of 32 bits a character; what is above U+10FFFF is none of Python's."""
     if len(data) % 4:
         _wrong("a string")
     try:
         return data.decode("utf-32-le", "surrogatepass")
     except UnicodeDecodeError:
-        return data.decode("utf-32-le", "replace")
+        return Value("", kind, string_literal(data, prefix, 4)[0], None)
 
 
 def _character(data: bytes) -> str:
     return _text(data) if len(data) == 1 else _wrong("a character")
 
 
-def _wide_character(data: bytes) -> str:
+def _wide_character(data: bytes, kind: Kind = Kind.CHAR32, prefix: str = "U") -> str | Value:
     code = _unsigned(data)
-    return chr(code) if code <= 0x10FFFF else "\ufffd"
+    if code <= 0x10FFFF:
+        return chr(code)
+    return Value("", kind, wide_char_literal(prefix, code)[0], None)
 
 
 def _nothing(_: bytes) -> None:
@@ -312,7 +317,7 @@ _LEAVES: dict[int, Callable[[bytes], Any]] = {
     Kind.CHAR8: _character,
     Kind.CHAR16: _wide_character,
     Kind.CHAR32: _wide_character,
-    Kind.WCHAR: _wide_character,
+    Kind.WCHAR: partial(_wide_character, kind=Kind.WCHAR, prefix="L"),
     Kind.INT: _signed,
     Kind.UINT: _unsigned,
     Kind.FLOAT: _float,
@@ -329,7 +334,7 @@ _LEAVES: dict[int, Callable[[bytes], Any]] = {
     Kind.STRING8: _text,
     Kind.STRING16: _text16,
     Kind.STRING32: _text32,
-    Kind.WSTRING: _text32,
+    Kind.WSTRING: partial(_text32, kind=Kind.WSTRING, prefix="L"),
     Kind.OBJECT: _address,
     Kind.COMPLEX: _complex,
     Kind.TIME: _time,
@@ -393,10 +398,10 @@ def _tuple(value: _Open) -> tuple[Any, ...]:
 def _record(value: _Open) -> object:
     if len(value.labels) != len(value.items):
         raise ProtocolError("the far side gave a member without a name")
-    labels = [without_cells(each) if each.startswith("<") else each for each in value.labels]
+    labels = [written_type(each) if each.startswith("<") else each for each in value.labels]
     # Unlike a string's, its text must be one that Python can encode: it becomes that of a class.
     name = value.text.decode("utf-8", "backslashreplace")
-    return make_object(without_cells(name), labels, value.items)
+    return make_object(written_type(name), labels, value.items)
 
 
 def _only(value: _Open) -> Any:
@@ -408,11 +413,11 @@ def _only(value: _Open) -> Any:
 def _typed(value: _Open) -> object:
     item = _only(value)
     if value.last in _ADDRESSES:
-        return None if item is None else Pointer(item, without_cells(_text(value.text)))
+        return None if item is None else Pointer(item, written_type(_text(value.text)))
     if value.last == Kind.OBJECT:
         return _opaque(value)
     if value.last == Kind.OPTIONAL and isinstance(item, Value):  # a time that Python has not
-        return replace(item, type=without_cells(_text(value.text)))
+        return replace(item, type=written_type(_text(value.text)))
     return item
 
 
@@ -421,7 +426,7 @@ def _opaque(value: _Open) -> Value:
     address = value.items[0] if lives else _only(value)
     if not isinstance(address, int) or not (lives or value.last == Kind.OBJECT):
         raise ProtocolError("the far side gave an object without its address")
-    found = Value(without_cells(_text(value.text)), Kind.OBJECT, f"@{address:#x}", None)
+    found = Value(written_type(_text(value.text)), Kind.OBJECT, f"@{address:#x}", None)
     if not lives:
         return found
     from farside.result.living import living
@@ -449,7 +454,7 @@ def _enumeration(value: _Open) -> Enumerator:
     if not isinstance(number, int) or len(names) > 1 or not all(isinstance(n, str) for n in names):
         raise ProtocolError("the far side gave an enumerator that is no number with a name")
     name = names[0].rpartition("::")[2] if names else ""
-    return Enumerator(number, name, without_cells(_text(value.text)))
+    return Enumerator(number, name, written_type(_text(value.text)))
 
 
 _UNITS: Mapping[str, Fraction] = {
@@ -488,7 +493,7 @@ def _exception(value: _Open) -> CppException | None:
     item = _only(value)
     if not isinstance(item, _What):
         return None  # a null exception_ptr
-    kind = item.type or without_cells(_text(value.text)) or "std::exception"
+    kind = item.type or written_type(_text(value.text)) or "std::exception"
     return CppException(f"{kind}: {item.text}", kind, item.text)
 
 
@@ -507,7 +512,7 @@ def _what(value: _Open) -> _What | None:
     if not value.items:
         return None if text == "nullptr" else _What("", text)
     said = _only(value)
-    return _What(without_cells(text), said if isinstance(said, str) else "")
+    return _What(written_type(text), said if isinstance(said, str) else "")
 
 
 def _date(value: _Open) -> date | Value:

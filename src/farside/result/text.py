@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
+from string import hexdigits
+from struct import Struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STRING_LIMIT = 10_000
 """Bytes of a string that are shown; more say that the string goes on."""
@@ -20,9 +27,6 @@ _ESCAPES = {
 }
 
 _CODECS = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}
-
-
-_CELL = re.compile(r"\[abi:cell\d+\]")
 
 
 def escape(char: str, quote: str) -> str:
@@ -48,7 +52,7 @@ def wide_char_literal(prefix: str, code: int) -> tuple[str, str | None]:
     """Return the literal of a ``char8_t``, ``char16_t``, ``char32_t`` or ``wchar_t`` and its
     character, None where it stands for none.
     """
-    if code > 0x10FFFF or (prefix == "u8" and code >= 0x80):
+    if _stands_alone(code) or (prefix == "u8" and code >= 0x80):
         python = chr(code) if code <= 0x10FFFF else None
         return f"{prefix}'\\x{code:02x}'", python
     return f"{prefix}'{escape(chr(code), chr(39))}'", chr(code)
@@ -72,17 +76,19 @@ def string_literal(data: bytes, prefix: str = "", unit: int = 1) -> tuple[str, s
     try:
         text = data.decode(codec)
     except UnicodeDecodeError:
-        if unit != 1:
-            text = data[: len(data) // unit * unit].decode(codec, errors="replace")
-            return f'{prefix}"{_escaped(text)}"', data
-        # Each byte that is no part of UTF-8 becomes a lone surrogate, U+DC80 to U+DCFF.
-        mixed = data.decode(errors="surrogateescape")
-        shown = (
-            f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else escape(char, '"')
-            for char in mixed
-        )
-        return f'{prefix}"{"".join(shown)}"', data
+        return f'{prefix}"{_mixed(_units(data[: len(data) // unit * unit], unit))}"', data
     return f'{prefix}"{_escaped(text)}"', text
+
+
+def text_literal(text: str) -> str:
+    """Return a string as a literal; lone surrogates are bytes that were no UTF-8, or themselves."""
+    more = "…" if len(text) > STRING_LIMIT else ""
+    text = text[:STRING_LIMIT]
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f'"{_mixed(list(map(_byte_or_char, text)))}"{more}'
+    return f'"{_escaped(text)}"{more}'
 
 
 def plain_text(data: bytes) -> str:
@@ -107,15 +113,47 @@ def on_one_line(text: str, width: int) -> str:
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
-def without_cells(name: str) -> str:
-    """Return the name of a type without the tags that tell what is defined again from the old."""
-    return _CELL.sub("", name)
-
-
 def _escaped(text: str) -> str:
     if text.isprintable() and '"' not in text and "\\" not in text:
         return text
     return "".join(escape(char, '"') for char in text)
+
+
+def _stands_alone(code: int) -> bool:
+    """Tell whether a code is no character: a surrogate, or above Unicode's last."""
+    return 0xD800 <= code <= 0xDFFF or code > 0x10FFFF
+
+
+def _byte_or_char(char: str) -> str | int:
+    """Return what a character of Python's stands for; U+DC80 to U+DCFF are bytes."""
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:
+        return code - 0xDC00
+    return code if _stands_alone(code) else char
+
+
+def _units(data: bytes, unit: int) -> list[str | int]:
+    """Return the characters of a string, and the code units that are part of none."""
+    if unit == 1:
+        return list(map(_byte_or_char, data.decode(errors="surrogateescape")))
+    if unit == 2:
+        codes = list(map(ord, data.decode("utf-16-le", "surrogatepass")))
+    else:
+        codes = [code for (code,) in Struct("<I").iter_unpack(data)]
+    return [code if _stands_alone(code) else chr(code) for code in codes]
+
+
+def _mixed(units: Sequence[str | int]) -> str:
+    """Return characters as in a literal, and code units that are none by their numbers."""
+    shown = []
+    for each, following in zip_longest(units, units[1:]):
+        if isinstance(each, str):
+            shown.append(escape(each, '"'))
+        elif isinstance(following, str) and following in hexdigits:  # would be a digit of it
+            shown.append(f"\\x{{{each:02x}}}")
+        else:
+            shown.append(f"\\x{each:02x}")
+    return "".join(shown)
 
 
 def _whole_characters(data: bytes) -> bytes:

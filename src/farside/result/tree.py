@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from farside.errors import ProtocolError
 from farside.result.kinds import ValueKind as Kind
-from farside.result.text import plain_text, without_cells
+from farside.result.text import plain_text
+from farside.result.type_names import written_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -214,7 +215,7 @@ def _around(node: Node, parts: list[str]) -> str:
         case Kind.TYPED:
             # Of a base the dynamic type is that of the whole.
             return (
-                whole if node.label.startswith("<") else f"({without_cells(text)}) {whole}".rstrip()
+                whole if node.label.startswith("<") else f"({written_type(text)}) {whole}".rstrip()
             )
         case Kind.QUANTITY:
             return whole + text
@@ -232,7 +233,7 @@ def _leaf(node: Node, leaf: LeafText) -> str:
         case Kind.TEXT:
             return plain_text(data)
         case Kind.NAME:
-            return without_cells(plain_text(data))
+            return written_type(plain_text(data))
         case Kind.CYCLE:
             return "(cycle)"
         case Kind.UNREADABLE:

@@ -189,6 +189,21 @@ def parse_command(text: str) -> Command:
     return Help() if name == "help" else Quit()
 
 
+def command_hint(text: str) -> str:
+    """Return what is to be said of a cell that is a command's name without ``%``; else nothing.
+
+    Names of one letter are more often those of variables.
+    """
+    word = text.strip().rstrip(";").strip().removesuffix("()")
+    name = _NAMES.get(word)
+    if name is None or len(word) == 1:
+        return ""
+    return {
+        "quit": "%quit ends the session, as does Ctrl-D",
+        "help": "%help lists the commands",
+    }.get(name, f"there is a command %{word}; %help lists all")
+
+
 def _lib(argument: str) -> Lib | LibDir | Libs:
     if not argument:
         return Libs()

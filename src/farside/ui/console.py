@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from farside.errors import (
+    CompileError,
     CppException,
     Crashed,
     FarsideError,
@@ -19,7 +20,13 @@ from farside.errors import (
     SetupError,
 )
 from farside.source.cells import is_command
-from farside.ui.render import render_diagnostics, render_error, render_notice, wants_colour
+from farside.ui.render import (
+    in_files,
+    render_diagnostics,
+    render_error,
+    render_notice,
+    wants_colour,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -174,32 +181,59 @@ class Console:
         self._out = sys.stdout if out is None else out
         self._err = sys.stderr if err is None else err
         self._colour = wants_colour(self._err)
+        self._files: dict[str, str] = {}  # of cells that are files
         session.on_display = self._display
         session.on_asked = self._asked
 
     def execute(self, text: str) -> bool:
         """Run one input, a cell's code or a ``%`` command; return whether it went well."""
-        return self._guarded(self._command if is_command(text) else self.run, text)
+        return self._guarded(self._command if is_command(text) else self._cell, text)
 
     def load(self, path: str) -> bool:
         """Load a library or link an object; return whether it went well."""
         return self._guarded(self._load, path)
 
-    def run(self, code: str) -> None:
+    def run(self, code: str, file: str = "") -> None:
         """Run a cell and show its value.
+
+        Args:
+            code: its source.
+            file: the file that it is, if any; Clang's messages name it.
 
         Raises:
             FarsideError: the cell failed.
         """
-        self._run(code)
+        self._run(code, file)
 
-    def _run(self, code: str) -> Result:
+    def _cell(self, text: str) -> None:
+        """Run an input that is a cell; one that looks like a command may be meant as one.
+
+        Raises:
+            FarsideError: the cell failed.
+        """
+        from farside.source.commands import command_hint
+
+        try:
+            value = self._run(text).value
+        except CompileError as error:
+            if hint := command_hint(text):
+                error.add_note(hint)
+            raise
+        if (
+            value is not None
+            and value.text.startswith("Function @")
+            and (hint := command_hint(text))
+        ):
+            self.notice(hint)
+
+    def _run(self, code: str, file: str = "") -> Result:
         """Run a cell, show its value and return what came of it.
 
         Raises:
             FarsideError: the cell failed.
         """
         self.begin()
+        self._files[f"cell {self.session.next_cell}"] = file
         try:
             result = self.session.run(code)
         except (OptionError, SetupError):
@@ -207,7 +241,8 @@ class Console:
             raise
         self._pass_on(result)
         if result.diagnostics:
-            self.complain(render_diagnostics(result.diagnostics, colour=self._colour))
+            shown = in_files(result.diagnostics, self._files)
+            self.complain(render_diagnostics(shown, colour=self._colour))
         self._notices(result.notices)
         if result.value is not None:
             self._out.write(f"{result.value}\n")
@@ -236,7 +271,7 @@ class Console:
         self._pass_on(error)
         self.failures += 1
         self.last_error = error
-        self.complain(render_error(error, colour=self._colour))
+        self.complain(render_error(error, colour=self._colour, files=self._files))
 
     def begin(self) -> None:
         """Note what code that runs now could change."""
@@ -311,7 +346,7 @@ class Console:
         elif isinstance(command, commands.Restore):
             self._notices(self.session.restore(command.name))
         elif isinstance(command, commands.History):
-            self._out.write("".join([_past_line(past) for past in self.session.history()]))
+            self._out.write("".join([past_line(past) for past in self.session.history()]))
             self._out.flush()
         elif isinstance(command, commands.Save):
             self.notice(self.session.save(command.path))
@@ -361,8 +396,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.2f} µs"
 
 
-def _past_line(past: Past) -> str:
-    """One cell of the history, on one line."""
+def past_line(past: Past) -> str:
+    """Return one cell of the history, on one line."""
     lines = past.code.strip().splitlines() or [""]
     code = lines[0] if len(lines) == 1 else f"{lines[0]} …"
     if len(code) > _SHOWN:

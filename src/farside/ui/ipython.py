@@ -20,10 +20,11 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from farside.api.literals import declaration
-from farside.errors import FarsideError
+from farside.errors import FarsideError, OptionError
 from farside.options import Options, changed
 from farside.session import Session
-from farside.ui.console import TERMINAL_GIVEN_BACK, no_variables, variable_line
+from farside.source import commands
+from farside.ui.console import TERMINAL_GIVEN_BACK, no_variables, past_line, variable_line
 from farside.ui.render import render_diagnostics, render_error, render_notice
 from farside.ui.terminal import Terminal
 
@@ -158,6 +159,46 @@ class CppMagics(Magics):
         found = self._quietly(lambda: self.session.variables(pattern))
         print("\n".join(map(variable_line, found)) or no_variables(pattern))
 
+    @line_magic
+    def cpp_undo(self, line: str) -> None:
+        """Take back the newest C++ cell, or N: ``%cpp_undo [N]``.
+
+        Each value that ``-i`` hands over is a cell of its own, and so is each ``%cpp``.
+        """
+        self._go(_parsed("undo", line))
+
+    @line_magic
+    def cpp_checkpoint(self, line: str) -> None:
+        """Keep the present state under a name: ``%cpp_checkpoint NAME``."""
+        self._go(_parsed("checkpoint", line))
+
+    @line_magic
+    def cpp_restore(self, line: str) -> None:
+        """Go back to a checkpoint: ``%cpp_restore NAME``."""
+        self._go(_parsed("restore", line))
+
+    @line_magic
+    def cpp_history(self, line: str) -> None:
+        """List the C++ cells; ``*`` marks those whose state can be gone back to."""
+        self._go(_parsed("history", line))
+
+    def _go(self, command: commands.Command) -> None:
+        """Go back in the session, or keep or list what can be gone back to."""
+
+        def go() -> Sequence[str]:
+            match command:
+                case commands.Undo(count):
+                    return self.session.undo(count)
+                case commands.Checkpoint(name):
+                    self.session.checkpoint(name)
+                case commands.Restore(name):
+                    return self.session.restore(name)
+                case _:
+                    print("".join(map(past_line, self.session.history())), end="")
+            return ()
+
+        self._say(self._quietly(go))
+
     def close(self) -> None:
         """End the session, if there is one; the next cell starts another."""
         if self._session is not None:
@@ -236,6 +277,18 @@ class CppMagics(Magics):
             transient={} if display.id is None else {"display_id": display.id},
             update=display.update,
         )
+
+
+def _parsed(name: str, line: str) -> commands.Command:
+    """Return what a magic is to do that means the same as a command of the terminal's.
+
+    Raises:
+        UsageError: its arguments are wrong.
+    """
+    try:
+        return commands.parse_command(f"%{name} {line}")
+    except OptionError as error:
+        raise UsageError(str(error).replace("%", "%cpp_", 1)) from None
 
 
 def _stream(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from farside.errors import CompileError
@@ -30,10 +31,26 @@ def render_diagnostics(diagnostics: Sequence[Diagnostic], *, colour: bool) -> st
     return "\n".join(diagnostic.render(color=colour) for diagnostic in diagnostics)
 
 
-def render_error(error: FarsideError, *, colour: bool) -> str:
-    """Return an error with what was done about it, without a final newline."""
+def in_files(diagnostics: Sequence[Diagnostic], files: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+    """Return diagnostics with the names of files in place of those of cells that are files."""
+    return tuple(
+        replace(each, file=files.get(each.file) or each.file, notes=in_files(each.notes, files))
+        for each in diagnostics
+    )
+
+
+def render_error(
+    error: FarsideError, *, colour: bool, files: Mapping[str, str] | None = None
+) -> str:
+    """Return an error with what was done about it, without a final newline.
+
+    Args:
+        error: what happened.
+        colour: whether to write colours.
+        files: the files that cells are, by the names of the cells.
+    """
     if isinstance(error, CompileError) and error.diagnostics:
-        lines = [render_diagnostics(error.diagnostics, colour=colour)]
+        lines = [render_diagnostics(in_files(error.diagnostics, files or {}), colour=colour)]
     else:
         lines = [_labelled("error", _BOLD_RED, str(error), colour=colour)]
     notes = [*error.recovery, *getattr(error, "__notes__", ())]

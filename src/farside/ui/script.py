@@ -37,7 +37,7 @@ def run_script(
     program: str | None = None
     for step in steps:
         if step.kind == "source":
-            status = _run_source(console, step.text)
+            status = _run_source(console, step.text, step.name)
             program = step.name
         elif step.kind == "stream":
             status = _run_stream(console, sys.stdin if stdin is None else stdin)
@@ -68,12 +68,12 @@ def _run_stream(console: Console, stream: TextIO) -> int | None:
     return None
 
 
-def _run_source(console: Console, code: str) -> int | None:
+def _run_source(console: Console, code: str, file: str) -> int | None:
     """Run a file as a cell; return the exit status if that is the end of the script."""
     if not code.strip():
         return None
     try:
-        console.run(code)
+        console.run(code, file)
     except Crashed as error:
         return _died(console, error)
     except FarsideError as error:
