@@ -36,6 +36,16 @@ def pch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Options, Path, Path]:
+    """Options, the compiler, and the PCH for them in a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options, program = Options(language="c"), compiler_rig.program()
+    pch = build_pch(options, program, wait=True)
+    assert pch is not None
+    return options, program, pch
+
+
+@pytest.fixture
 def start(tmp_path: Path, main_object: Path) -> Iterator[Callable[..., Bench]]:
     yield from compiler_rig.benches(tmp_path, main_object)
 
@@ -295,12 +305,9 @@ def test_one_that_fits_is_not_built_again(headers: Path) -> None:
 
 
 def test_what_a_killed_builder_left_goes_with_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cached: tuple[Options, Path, Path],
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    options, program = Options(language="c"), compiler_rig.program()
-    pch = build_pch(options, program, wait=True)
-    assert pch is not None
+    options, program, pch = cached
     complete = {file.name for file in pch.parent.iterdir()}
     discard_pch(pch)
     other = pch.parent / "0123456789abcdef.pch-89abcdef.tmp.tmp"
@@ -367,12 +374,9 @@ def test_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_why_one_cannot_be_prepared_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cached: tuple[Options, Path, Path],
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    options, program = Options(language="c"), compiler_rig.program()
-    pch = build_pch(options, program, wait=True)
-    assert pch is not None
+    options, program, pch = cached
     discard_pch(pch)
     (pch.parent / f"{pch.name}.tmp").mkdir()  # in the way of the builder, like a full disk
     with pytest.raises(SetupError, match=r"was not built: .*c?\.pch\.tmp"):
