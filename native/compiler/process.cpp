@@ -26,6 +26,10 @@ namespace {
 
 constexpr size_t StackBytes = size_t(1) << 30;
 
+/// To give back its memory takes a fork a millisecond, in which the kernel lets nobody else have
+/// the processor. Whoever let go of the fork is in the middle of a cell: that is over first.
+constexpr useconds_t LastPauseMicros = 20'000;
+
 volatile sig_atomic_t PeerFd = -1;
 volatile sig_atomic_t IsFork = 0;
 
@@ -104,8 +108,10 @@ void quietSignals() {
 }
 
 void leave(int status) {
-  if (IsFork)
+  if (IsFork) {
     giveWay();
+    ::usleep(LastPauseMicros);
+  }
   _exit(status);
 }
 

@@ -229,6 +229,17 @@ void Server::demangle(const Object &request) {
   Line.send(Object{{"ok", true}, {"names", std::move(names)}});
 }
 
+/// Waits for the peer to let go. It may not have looked at the answer yet, if the cell was sent
+/// early, and want names for the cell before it. To end at once would take a processor from who
+/// reads the answer: to give back its memory takes a process a millisecond.
+void Server::serveNames() {
+  while (true)
+    if (Object request = Line.receive(); request.getString("op") == "demangle")
+      demangle(request);
+    else
+      leave(2);
+}
+
 void Server::reject(llvm::StringRef message) {
   Line.send(Object{{"ok", false}, {"diagnostics", Array{messageOnly(message)}}});
 }
@@ -303,7 +314,7 @@ void Server::compile(const Object &request) {
   int64_t parseMicros = cell.parseMicros;
   answer(std::move(cell));
   if (!ok)
-    leave(0);       // what Clang holds now is of no use; the snapshots live on
+    serveNames();   // what Clang holds now is of no use; the snapshots live on
   Clang->prepare(); // while the cell is linked and run
   LastCell = number;
   ParsedMicros += parseMicros;

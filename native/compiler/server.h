@@ -29,6 +29,7 @@ private:
   void answer(Cell cell);
   void replay(const llvm::json::Object &request);
   void demangle(const llvm::json::Object &request);
+  [[noreturn]] void serveNames();
   std::string startWithPch(const std::vector<std::string> &args, const std::string &pch,
                            CompilerSettings settings);
   void reject(llvm::StringRef message);
