@@ -199,13 +199,25 @@ def is_passing(image: LinkedImage) -> bool:
     )
 
 
-def users_of(committed: Mapping[str, Committed | None], gone: set[str]) -> tuple[str, ...]:
+def images_since(committed: dict[str, Committed | None], names: Collection[str]) -> list[str]:
+    """Return the newest images, oldest first, from the first of those named on; none if none is."""
+    wanted = {name for name in names if name in committed}
+    found: list[str] = []
+    for name in reversed(committed):  # of thousands, the last few are asked for
+        if not wanted:
+            break
+        found.append(name)
+        wanted.discard(name)
+    return found[::-1]
+
+
+def users_of(committed: dict[str, Committed | None], gone: set[str]) -> tuple[str, ...]:
     """Return the images that are not in `gone`, but refer to what some of those define."""
     return tuple(
         [
             name
-            for name, each in committed.items()
-            if name not in gone and each and not gone.isdisjoint(each.uses)
+            for name in images_since(committed, gone)  # none refers to a later one
+            if name not in gone and (each := committed[name]) and not gone.isdisjoint(each.uses)
         ]
     )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from farside.accounts import (
@@ -25,6 +26,7 @@ from farside.accounts import (
     allocations_of,
     definitions_of,
     earlier_of,
+    images_since,
     is_passing,
     stores_of,
     users_of,
@@ -346,6 +348,10 @@ class ExecutionSession:
         """Return the names of the committed images, oldest first."""
         return self._committed.keys()
 
+    def images_since(self, names: Collection[str]) -> list[str]:
+        """Return the committed images, oldest first, from the first of those named on."""
+        return images_since(self._committed, names)
+
     def _enter(self, image: LinkedImage, dylib: JitDylib[Definition], key: int | None) -> None:
         """Write down a committed image; without a key it has gone again."""
         if key is None:
@@ -394,7 +400,8 @@ class ExecutionSession:
 
     def _forget(self, name: str) -> None:
         """Drop what the near side knows of an image."""
-        self._kept.end_beyond(list(self._committed).index(name))
+        since = images_since(self._committed, (name,))
+        self._kept.end_beyond(len(self._committed) - len(since))
         committed = self._committed.pop(name)
         if committed is None:
             return
@@ -474,12 +481,7 @@ class ExecutionSession:
 
     def keeps_before(self, names: Collection[str]) -> KeptState | None:
         """Return the state before the first of these images; None if it is not kept."""
-        count = 0
-        for name in self._committed:
-            if name in names:
-                break
-            count += 1
-        return self._kept_with(count)
+        return self._kept_with(len(self._committed) - len(self.images_since(names)))
 
     def kept_after(self, names: Sequence[str]) -> list[bool]:
         """Tell of each of these images, oldest first, whether the state before the next is kept."""
@@ -510,16 +512,31 @@ class ExecutionSession:
                 self._kept.remove(state)
         return None
 
+    def begin_going_back(self, state: KeptState) -> None:
+        """Begin what `go_back` ends; wait for nothing.
+
+        Raises:
+            FarSideLost: it cannot be done.
+        """
+        later = self._kept.take_after(state)
+        try:
+            others = [each.snapshot for each in (*self._kept, *later) if each is not state]
+            self._executor.begin_wake(state.snapshot, others)
+        finally:
+            for each in later:  # while the far side is at work: each takes a while to end
+                each.close()
+
     def go_back(self, state: KeptState) -> WentBack:
         """Put the program into a kept state. All that were kept later are forgotten.
 
         Raises:
             FarSideLost, Crashed, TimedOut: it cannot be; `recover` or `restart` must follow.
         """
-        self._kept.end_after(state)
-        others = [each.snapshot for each in self._kept if each is not state]
         asleep, again = state.snapshot, Snapshot()
         try:
+            if not self._executor.is_waking(asleep):
+                self.begin_going_back(state)
+            others = [each.snapshot for each in self._kept if each is not state]
             self._executor.wake(asleep, others, again)
         except BaseException:
             again.close()
@@ -527,9 +544,10 @@ class ExecutionSession:
         state.snapshot = again
         self.calls.return_to(state.number)
         mark = state.mark
-        lost = tuple(self._committed)[mark.images :]
-        for name in reversed(lost):
+        newest = list(islice(reversed(self._committed), len(self._committed) - mark.images))
+        for name in newest:
             self._forget(name)
+        lost = tuple(newest[::-1])
         self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)

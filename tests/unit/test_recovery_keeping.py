@@ -65,7 +65,8 @@ def test_ends() -> None:
     every = [State(images) for images in range(6)]
     for state in every:
         states.add(state)
-    states.end_after(every[4])
+    for later in states.take_after(every[4]):
+        later.close()
     states.end_beyond(2)
     assert [state.closed for state in every] == [False] * 3 + [True] * 3
     states.close()

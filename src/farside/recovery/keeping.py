@@ -97,10 +97,12 @@ class KeptStates(Generic[S]):
         for state in [each for each in self._states if each.images > images]:
             self.remove(state)
 
-    def end_after(self, state: S) -> None:
-        """Forget all that came later."""
+    def take_after(self, state: S) -> list[S]:
+        """Forget all that came later and return them, for the caller to close."""
+        later: list[S] = []
         while self._states and self._states[-1] is not state:
-            self._states.pop().close()
+            later.append(self._states.pop())
+        return later
 
     def close(self) -> None:
         """Forget all."""

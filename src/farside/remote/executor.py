@@ -50,10 +50,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _U64 = Struct("<Q")
+_NOTHING = _U64.pack(0)  # an empty sequence
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _EXPECTED_OLD_SYMBOLS = sps.Expected(sps.Sequence(sps.SYMBOL_DEF))
-_NAMES = sps.Sequence(sps.STRING)
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
@@ -89,6 +89,7 @@ class Executor:
         self._unusable: str | None = None
         self._stops = 0  # of its supervisor, in a row
         self._process_handle: int | None = None
+        self._waking: Snapshot | None = None  # which the supervisor was asked to adopt
         self.ran = 0
         self.slept = False
         self._watched: tuple[int, ...] = ()
@@ -465,6 +466,29 @@ class Executor:
 
     # --- going back ----------------------------------------------------------------------------
 
+    def begin_wake(self, snapshot: Snapshot, keep: Iterable[Snapshot]) -> None:
+        """Begin what `wake` with the same snapshots ends; wait for nothing.
+
+        Raises:
+            FarSideLost: there is no such snapshot; only `kill` is of use then.
+        """
+        self._unusable = "its program is being put back"
+        if not snapshot.ready(GRACE):
+            raise FarSideLost("The snapshot is gone.")
+        # Not closed before the worker has ended, which would else run its exit handlers.
+        self._conversation.pause()
+        supervisor = self._supervisor
+        self._waking = None
+        if not supervisor.ended and snapshot.supervisor == supervisor.number:
+            pids = [each.pid for each in (snapshot, *keep) if each.ready(GRACE)]
+            # Woken before, it might fork while the supervisor still kills what it does not know.
+            supervisor.replace_worker(pids, snapshot.pid)
+            self._waking = snapshot
+
+    def is_waking(self, snapshot: Snapshot) -> bool:
+        """Tell whether that was begun."""
+        return self._waking is snapshot
+
     def wake(self, snapshot: Snapshot, keep: Iterable[Snapshot], then: Snapshot) -> None:
         """Make a snapshot the worker, in whatever state the present one and its connection are.
 
@@ -476,32 +500,33 @@ class Executor:
             FarSideLost: there is no such snapshot; only `kill` is of use then.
             Crashed: the snapshot died at once.
         """
-        self._unusable = "its program is being put back"
-        if not snapshot.ready(GRACE):
-            raise FarSideLost("The snapshot is gone.")
-        # Not closed before the worker has ended, which would else run its exit handlers.
-        self._conversation.pause()
         keep = tuple(keep)
-        if not self._adopt(snapshot, keep):
+        if self._waking is not snapshot:
+            self.begin_wake(snapshot, keep)
+        adopted, self._waking = self._waking is snapshot and self._await_adoption(), None
+        if not adopted:
             self._found_family(snapshot, keep)
-        self._unusable = None
-        # Any call would do; this one says whether the process is alive.
-        self.call(bootstrap.TLS_OFFSETS, sps.pack((_NAMES,), ((),)), timeout=_WAKE, then=then)
-
-    def _adopt(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> bool:
-        """Have the supervisor take a child of its own for the worker; False if it cannot."""
-        if self._supervisor.ended or snapshot.supervisor != self._supervisor.number:
-            return False
-        try:
-            self._end_worker([snapshot, *keep])
-            self._supervisor.forget_worker()
-            self._supervisor.adopt(snapshot.pid)
-            # Woken before, it might fork while the supervisor still kills what it does not know.
-            self._await_supervisor(lambda: self.worker_pid is not None or self.death is not None)
-        except (FarSideLost, TimedOut):
-            return False  # the supervisor has ended or was stopped; the snapshot is asleep
         self._connect(snapshot)
-        return True
+        self._unusable = None
+        # Any call would do, such as one to write no pointers: it says whether the process is alive.
+        write = self.address(bootstrap.MEM_WRITE_POINTERS)
+        self.call_address(write, _NOTHING, timeout=_WAKE, then=then)
+
+    def _await_adoption(self) -> bool:
+        """Wait for the supervisor to make a child of its own the worker; tell whether it did.
+
+        Raises:
+            Crashed: the child has ended.
+        """
+        with suppress(FarSideLost, TimedOut):  # it has ended or was stopped; the snapshot is asleep
+            self._await_supervisor(self._has_replaced)
+            return True
+        return False
+
+    def _has_replaced(self) -> bool:
+        supervisor = self._supervisor
+        known = supervisor.worker_pid is not None or supervisor.death is not None
+        return known and not supervisor.is_replacing
 
     def _found_family(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> None:
         """Have a snapshot become the supervisor, and its child the worker.
@@ -518,19 +543,12 @@ class Executor:
         with far:
             snapshot.found_family(far)
         self._await_supervisor(lambda: self.worker_pid is not None)
-        self._connect(snapshot)
 
     def _connect(self, snapshot: Snapshot) -> None:
         """Take a snapshot's socket for the connection; the worker before has ended."""
         self._pipes.drain()
         self._conversation.reconnect(SocketTransport(snapshot.socket))
         self._process_handle = None
-
-    def _end_worker(self, keep: Sequence[Snapshot]) -> None:
-        """Let the supervisor end what is below it, but for snapshots, and wait for the worker."""
-        pids = [each.pid for each in keep if each.ready(GRACE)]
-        self._supervisor.kill_worker(pids)
-        self._await_supervisor(lambda: self.death is not None)
 
     def _await_supervisor(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _REAP_GRACE

@@ -49,6 +49,7 @@ class Supervisor:
         worker_pid: the worker's process, once it has told.
         serves: whether it is one of farside's, as far as is known.
         death: how the worker ended, None while it lives.
+        is_replacing: whether the worker's end is awaited for a snapshot to take its place.
     """
 
     def __init__(self, spawned: Spawned, remarks: dict[int, int]) -> None:
@@ -65,6 +66,7 @@ class Supervisor:
         self.serves = True
         self.worker_pid: int | None = None if spawned.hosted is None else os.getpid()
         self.death: DeathReport | None = None
+        self.is_replacing = False
         self._spawned = spawned
         self._control = None if spawned.control is None else SocketTransport(spawned.control)
         self._remarks = remarks
@@ -124,7 +126,9 @@ class Supervisor:
                     self._worker_handle = _handle_of(self.worker_pid)
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
                 report = _report(*sps.unpack(_WORKER_ENDED, frame.payload))
-                if self.worker_pid in (None, report.pid):
+                if self.is_replacing:
+                    self._forget_worker()
+                elif self.worker_pid in (None, report.pid):
                     self.death = report._replace(begun=self._begun)
                 self._begun = None
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_REMARK:
@@ -170,18 +174,23 @@ class Supervisor:
             self.death = await_end(self.pid, deadline)
         return self.death is not None
 
-    def forget_worker(self) -> None:
+    def replace_worker(self, keep: Sequence[int], pid: int) -> None:
+        """Ask for the end of the worker, and for a snapshot to take its place.
+
+        Args:
+            keep: snapshots that stay; all else below ends with the worker.
+            pid: one of them, which is the worker from then on.
+        """
+        self.is_replacing = self.death is None  # of one that had ended nothing more is told
+        if not self.is_replacing:
+            self._forget_worker()
+        self.tell(bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,)))
+        self.tell(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (pid,)))
+
+    def _forget_worker(self) -> None:
         """Expect to hear of another worker."""
         self._close_worker()
-        self.worker_pid, self.death = None, None
-
-    def kill_worker(self, keep: Sequence[int]) -> None:
-        """Ask for the end of the worker and all else below, but for these snapshots."""
-        self.tell(bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,)))
-
-    def adopt(self, pid: int) -> None:
-        """Say that a snapshot is the worker from now on."""
-        self.tell(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (pid,)))
+        self.worker_pid, self.death, self.is_replacing = None, None, False
 
     def limit_processes(self, most: int) -> None:
         """Let the program have so many processes beside its first; 0 is no limit."""
