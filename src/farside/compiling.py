@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +29,8 @@ _BLANK = re.compile(
     rb"|\s*(?<=\n)[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*",
     re.DOTALL,
 )
+# What may have a file read, whose contents may be the work of the cell before.
+_READERS = re.compile(r"#|%:|\bimport\b")
 # Clang finds few errors at a time, and what is mended may uncover more.
 _MOST_AMENDMENTS = 20
 # Clang says these of a declaration without `;` that could have gone on otherwise.
@@ -170,6 +173,18 @@ class CellCompiler:
             raise rejected(compiled.diagnostics, self.names)
         return compiled, code
 
+    def look_ahead(self, cell: int, code: str) -> None:
+        """Have the compiler begin with a cell that is likely to be the next; see `begin_compile`.
+
+        It is compiled while the cell before it runs, so one that may read a file is left for later,
+        and with one processor every other.
+        """
+        if len(os.sched_getaffinity(0)) < 2 or _READERS.search(code):
+            return
+        with suppress(UnicodeEncodeError):
+            code.encode()
+            self._compiler.begin_compile(cell, code)
+
     def forgotten(self, code: str, *, all_values: bool = False) -> CompiledCell:
         """Compile code that is no cell: the compiler goes back to the state before it.
 
@@ -265,7 +280,7 @@ class CellCompiler:
             CompilerCrashed: Clang crashed or hung on this cell, or was killed again.
         """
         compiler, limit = self._compiler, self._limit
-        if self._rescue.compiler_is_behind or not compiler.lives:
+        if self._rescue.compiler_is_behind or not compiler.is_ready(cell, code, hidden, **how):
             self._roll_back()
         try:
             compiled = compiler.compile(cell, code, hidden, limit, **how)

@@ -49,6 +49,8 @@ class GoingBack:
 
         def _keep(self) -> None: ...
 
+        def _look_ahead(self) -> None: ...
+
     def undo(self, count: int = 1) -> tuple[str, ...]:
         """Take back the newest `count` cells: names, symbols, memory, and all that they did.
 
@@ -76,6 +78,8 @@ class GoingBack:
             failure: RemoteError | None = None
             with self._recovering("undo"):
                 if state is not None:
+                    self._rescue.begin_going_back()
+                    self._look_ahead()
                     notices = self._rescue.go_back(state)
                 else:
                     for name in reversed(names):
@@ -199,10 +203,9 @@ class GoingBack:
     def _newest_images(self, count: int) -> list[str]:
         """Return the images of the newest cells, and of calls compiled after the first of them."""
         cells = [f"cell {entry.cell}" for entry in self._rescue.journal.entries[-count:]]
-        images = list(self._execution.images())
-        first = min([images.index(name) for name in cells if name in images], default=len(images))
+        images = self._execution.images_since(cells)
         return [
-            *[name for name in images[first:] if name in cells or name.startswith("call ")],
+            *[name for name in images if name in cells or name.startswith("call ")],
             *[name for name in cells if name not in images],
         ]
 

@@ -244,15 +244,17 @@ class Restoration:
         if state is not None:
             state.journal = self._execution.noted
 
+    def begin_going_back(self) -> None:
+        """Begin what `go_back` and `rollback_compiler` end, on both sides; wait for neither."""
+        self.compiler_is_behind = True
+        self._compiler.begin_rollback(self.journal.last_cell, self.journal.entries)
+
     def go_back(self, state: KeptState) -> tuple[str, ...]:
-        """Take the program to a kept state, where the journal is already; `rollback_compiler` must
-        follow, whose work goes on beside this.
+        """Take the program to a kept state, where the journal is already.
 
         Returns:
             what the user should know, a sentence each.
         """
-        self.compiler_is_behind = True
-        self._compiler.begin_rollback(self.journal.last_cell, self.journal.entries)
         return self.follow(state, self._execution.go_back(state))
 
     def follow(self, state: KeptState, went_back: WentBack) -> tuple[str, ...]:

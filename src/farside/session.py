@@ -20,7 +20,14 @@ from farside.awaited import awaited_by, waiting_for
 from farside.calls.host import Calling
 from farside.compiling import CellCompiler
 from farside.dylibs import DylibHandle, make_jitdylib
-from farside.errors import CppException, OptionError, RemoteError, SetupError, UndefinedSymbols
+from farside.errors import (
+    CppException,
+    Interrupted,
+    OptionError,
+    RemoteError,
+    SetupError,
+    UndefinedSymbols,
+)
 from farside.frontend.start import start_compiler
 from farside.going_back import GoingBack
 from farside.interrupts import InterruptGate
@@ -70,6 +77,9 @@ class Session(Asking, GoingBack, Calling):
         on_asked: is called when an interrupt asks the cell to end (`Options.on_interrupt`).
         on_display: is given each `Display` as it comes, while the cell runs. What it raises ends
             the cell.
+        upcoming: returns the cell that will be the next, None where that is not known; it is asked
+            when the compiler is free, and what it says is compiled while the present cell runs. It
+            must do nothing with the session, and raise nothing.
 
     Raises:
         OptionError: an option is what it cannot be; nothing was started.
@@ -96,6 +106,7 @@ class Session(Asking, GoingBack, Calling):
         self.confirm: Callable[[str], bool] | None = None
         self.on_asked: Callable[[], None] | None = None
         self.on_display: Callable[[Display], None] | None = None
+        self.upcoming: Callable[[], str | None] | None = None
         self._displays = Displays(self.options.output_limit)
         self._tracing = Tracing(self.options.trace, self._notices.append)
         with ExitStack() as failed:
@@ -198,6 +209,7 @@ class Session(Asking, GoingBack, Calling):
                 def prepare() -> tuple[CompiledCell, str, LinkedImage | None]:
                     compiled, text = self._cells.compile(cell, code, given=given)
                     stages.end("compile")
+                    self._look_ahead()
                     return compiled, text, self._link(compiled, dylib)
 
                 def run(made: tuple[CompiledCell, str, LinkedImage | None]) -> RunOutcome | None:
@@ -219,6 +231,11 @@ class Session(Asking, GoingBack, Calling):
         if image is not None and (names := awaited_by(image)):
             notices = (*notices, waiting_for(self._compiler.demangle(names)))
         return compiled, outcome, stages.timings(), notices
+
+    def _look_ahead(self) -> None:
+        """Have the compiler begin with the cell after this one, if that is known."""
+        if self.upcoming is not None and (code := self.upcoming()) is not None:
+            self._cells.look_ahead(self.next_cell, code)
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:
         """CompiledCell → ObjectFile → LinkGraph → LinkedImage: all on the near side."""
@@ -418,6 +435,8 @@ class Session(Asking, GoingBack, Calling):
             raised = self._rescue.take_back(what, error)
             self._make_calls_again(raised)
             self._note_loaded()
+            if not isinstance(raised, Interrupted):
+                self._look_ahead()
             for notice in self._take_notices():
                 raised.add_note(f"{notice}; it stays loaded")
             try:

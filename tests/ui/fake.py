@@ -49,6 +49,7 @@ class FakeSession:
         self.next_cell = 1
         self.on_display: Callable[[Display], None] | None = None
         self.on_asked: Callable[[], None] | None = None
+        self.upcoming: Callable[[], str | None] | None = None
         self.ran: list[str] = []
         self.undone: list[int] = []
         self.loaded: list[str] = []

@@ -565,7 +565,8 @@ class Calls:
     def _ask(self, number: int, code: str) -> CompiledCell:
         """Have a stub compiled and forgotten."""
         with self._gate.window():
-            if self._rescue.compiler_is_behind:
+            ready = self._compiler.is_ready(number, code, passing=True)
+            if self._rescue.compiler_is_behind or not ready:
                 self._rescue.rollback_compiler()
             self.compiled += 1
             try:

@@ -105,8 +105,14 @@ class _Begun(NamedTuple):
     """A rollback that was begun: what it was asked for, and the snapshot that was woken."""
 
     after: int
-    accepted: tuple[AcceptedCell, ...]
+    length: int
+    last: AcceptedCell | None
     snapshot: Snapshot
+
+    def is_of(self, after: int, accepted: Sequence[AcceptedCell]) -> bool:
+        """Tell whether it was asked for this; cells that are accepted come and go at the end."""
+        last = accepted[-1] if accepted else None
+        return self.after == after and self.length == len(accepted) and self.last is last
 
 
 class Compiler:
@@ -142,6 +148,8 @@ class Compiler:
         self._starting = False
         self._busy = False
         self._begun: _Begun | None = None
+        self._ahead: dict[str, Any] | None = None  # the request of a cell that was begun early
+        self._answer: Message | None = None  # to that, where something else had to be asked
         self.interrupts: Interrupts | None = None
 
     @classmethod
@@ -241,28 +249,49 @@ class Compiler:
             ProtocolError: the compiler's answer is malformed.
         """
         self.wait_started()
-        if self._channel is None or self._busy:
-            raise CompilerCrashed("The compiler is not running.")
-        self._busy = True
-        deadline = None if time_limit is None else monotonic() + time_limit
-        self._channel.interrupts = self.interrupts
-        request = {
-            "op": "compile",
-            "cell": number,
-            "code": code,
-            "hidden": hidden,
-            "plain": plain,
-            "passing": passing,
-            "given": given,
-            "all": all_values,
-        }
-        message = self._call(request, deadline, number)
+        how = {"plain": plain, "passing": passing, "given": given, "all_values": all_values}
+        request = _compiling(number, code, hidden, **how)
+        if self._ahead != request:
+            self._begin(request)
+        message = self._answered(None if time_limit is None else monotonic() + time_limit, number)
+        self._ahead = self._answer = None
         cell = parse_cell(number, message.body, message.attachments)
         if cell.diagnostics:
             said = at_end(cell.diagnostics, f"cell {number}", code)
             cell = cell._replace(diagnostics=said)
         self._busy = not cell.ok
         return cell
+
+    def begin_compile(self, number: int, code: str) -> None:
+        """Begin what `compile` of the cell ends, with no other arguments; wait for nothing.
+
+        The compiler must be in the state before the cell, or on its way there (`begin_rollback`).
+        Where the cell turns out not to be the next, `rollback` must come before the one that is.
+        Where nothing can be begun, nothing is.
+        """
+        if self._starting or self._ahead is not None or (self._busy and self._begun is None):
+            return
+        with suppress(CompilerCrashed):  # which `compile` finds out
+            self._begin(_compiling(number, code), ahead=True)
+
+    def _begin(self, request: dict[str, Any], *, ahead: bool = False) -> None:
+        """Have the compiler begin with a cell."""
+        if self._channel is None or (self._busy and not ahead):
+            raise CompilerCrashed("The compiler is not running.")
+        self._busy = True
+        self._ahead, self._answer = request, None
+        try:
+            self._channel.send(request)
+        except Disconnected as error:
+            raise self._crashed(request["cell"]) from error
+
+    def _answered(self, deadline: float | None, cell: int | None = None) -> Message:
+        """Wait for the answer to the cell that was begun."""
+        if self._answer is None:
+            if self._channel is not None:
+                self._channel.interrupts = self.interrupts
+            self._answer = self._receive(deadline, cell)
+        return self._answer
 
     def rollback(self, after: int, accepted: Sequence[AcceptedCell]) -> None:
         """Bring the compiler to the state in which it has seen exactly the accepted cells.
@@ -276,14 +305,14 @@ class Compiler:
             CompilerCrashed: no process could be brought there.
         """
         begun = self._begun
-        if begun is None or (begun.after, begun.accepted) != (after, tuple(accepted)):
+        if begun is None or not begun.is_of(after, accepted):
             begun = None
             self._absorb_events()
             self._drop_current()
         self._begun = None
         while (snapshot := begun.snapshot if begun else self._wake(after)) is not None:
             try:
-                if snapshot.channel.ended():
+                if self._ahead is None and snapshot.channel.ended():
                     raise CompilerKilled("The compiler's snapshot was killed.")
                 self._replay(_missing(snapshot, accepted), begun=begun is not None)
             except CompilerCrashed:
@@ -291,7 +320,7 @@ class Compiler:
                 # Not the one that it left in its place when it woke, which would fail likewise.
                 after, begun = snapshot.after - 1, None
                 continue
-            self._busy = False
+            self._busy = self._ahead is not None
             return
         self._launch()
         self._busy = True  # until it is there: whoever is interrupted here leaves it half way
@@ -309,7 +338,8 @@ class Compiler:
         self._drop_current()
         if (snapshot := self._wake(after)) is None:
             return
-        self._begun = _Begun(after, tuple(accepted), snapshot)
+        last = accepted[-1] if accepted else None
+        self._begun = _Begun(after, len(accepted), last, snapshot)
         if missing := _missing(snapshot, accepted):
             with suppress(Disconnected):  # which `rollback` finds out
                 snapshot.channel.send(_replaying(missing[:_REPLAY_AT_ONCE]))
@@ -340,10 +370,12 @@ class Compiler:
 
     def demangle(self, names: Sequence[str]) -> list[str]:
         """Return mangled names as the programmer wrote them; unchanged where that fails."""
-        if self._channel is None or self._busy:
+        if self._channel is None or (self._busy and self._ahead is None):
             return list(names)
         try:
             self.wait_started()
+            if self._ahead is not None:
+                self._answered(None)
             found = self._call({"op": "demangle", "names": list(names)}).body.get("names")
         except (OptionError, CompilerCrashed):
             return list(names)  # the next cell says why, if there is anything to say
@@ -361,9 +393,21 @@ class Compiler:
         """Whether a precompiled header is in use."""
         return self.pch_status == "used"
 
+    def is_ready(
+        self, number: int, code: str, hidden: Sequence[DeclarationId] = (), **how: bool
+    ) -> bool:
+        """Tell whether there is a process that `compile` can ask for a cell, as far as is known.
+
+        Args:
+            number, code, hidden, how: as for `compile`.
+        """
+        if self._ahead is not None:
+            return self._ahead == _compiling(number, code, hidden, **how)
+        return self.lives
+
     @property
     def lives(self) -> bool:
-        """Whether there is a process that can be asked for the next cell, as far as is known."""
+        """Whether there is a process that can be asked for any cell, as far as is known."""
         return self._channel is not None and not self._busy and not self._channel.ended()
 
     def close(self) -> None:
@@ -543,6 +587,7 @@ class Compiler:
         self._starting = False
         self._busy = True
         self._begun = None
+        self._ahead = self._answer = None
         if self._process is not None:
             if kill:
                 self._process.kill()
@@ -554,9 +599,35 @@ class Compiler:
             self._process = None
 
 
+def _compiling(
+    number: int,
+    code: str,
+    hidden: Sequence[DeclarationId] = (),
+    *,
+    plain: bool = False,
+    passing: bool = False,
+    given: bool = False,
+    all_values: bool = False,
+) -> dict[str, Any]:
+    """Return the request to compile a cell."""
+    return {
+        "op": "compile",
+        "cell": number,
+        "code": code,
+        "hidden": tuple(hidden),
+        "plain": plain,
+        "passing": passing,
+        "given": given,
+        "all": all_values,
+    }
+
+
 def _missing(snapshot: Snapshot, accepted: Sequence[AcceptedCell]) -> list[AcceptedCell]:
-    """Return the cells that a snapshot does not know."""
-    return [cell for cell in accepted if cell.cell > snapshot.after]
+    """Return the cells that a snapshot does not know: the last few of thousands."""
+    known = len(accepted)
+    while known and accepted[known - 1].cell > snapshot.after:
+        known -= 1
+    return list(accepted[known:])
 
 
 def _replaying(cells: Sequence[AcceptedCell]) -> dict[str, Any]:

@@ -113,6 +113,7 @@ class SessionLike(Protocol):
     next_cell: int
     on_display: Callable[[Display], None] | None
     on_asked: Callable[[], None] | None
+    upcoming: Callable[[], str | None] | None
 
     def run(self, code: str) -> Result:
         """Compile, link and run a cell."""
@@ -249,6 +250,14 @@ class Console:
         self._out.flush()
         return result
 
+    def _run_alone(self, code: str) -> Result:
+        """Run a cell, with no other compiled beside it; see `_run`."""
+        upcoming, self.session.upcoming = self.session.upcoming, None
+        try:
+            return self._run(code)
+        finally:
+            self.session.upcoming = upcoming
+
     def _display(self, display: Display) -> None:
         """Show what a cell displays while it runs; a terminal has no place for updates."""
         self._out.write(f"{display}\n")
@@ -351,7 +360,7 @@ class Console:
         elif isinstance(command, commands.Save):
             self.notice(self.session.save(command.path))
         elif isinstance(command, commands.Time):
-            self.notice(_times(self._run(command.code).timings))
+            self.notice(_times(self._run_alone(command.code).timings))
         elif isinstance(command, commands.Type):
             self._out.write(f"{self.session.type_of(command.expression)}\n")
             self._out.flush()

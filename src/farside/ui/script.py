@@ -7,12 +7,12 @@ that is missing, and the end of a FILE by ``exit()`` or a signal, as it would en
 
 from __future__ import annotations
 
-import io
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 from farside.errors import Crashed, FarsideError, Interrupted
 from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE
+from farside.ui.stream import InputStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,17 +54,18 @@ def run_script(
 
 
 def _run_stream(console: Console, stream: TextIO) -> int | None:
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
-    from farside.source.cells import split_inputs
-
-    for text in split_inputs(stream):
-        if not console.execute(text):
-            status = _fatal_status(console)
-            if status is not None:
-                return status
-        if console.quit:
-            break
+    inputs = InputStream(stream)
+    console.session.upcoming = inputs.upcoming
+    try:
+        for text in inputs:
+            if not console.execute(text):
+                status = _fatal_status(console)
+                if status is not None:
+                    return status
+            if console.quit:
+                break
+    finally:
+        console.session.upcoming = None
     return None
 
 
