@@ -135,8 +135,9 @@ class Options:
         # A loop that never ends is to be stopped by Ctrl-C or a limit. As C++ has it, the optimiser
         # may delete `while (true) ++n;` with all that follows it: a cell that runs into the next.
         args.append("-fno-finite-loops")
-        # So that a death report can name lines; a tenth of a millisecond a cell.
-        args.append("-gline-tables-only")
+        # So that a death report can name lines. With columns, or key instructions, each expression
+        # has a place of its own, which costs more than the lines.
+        args += ["-gline-tables-only", "-gno-column-info", "-gno-key-instructions"]
         args += self.xcc
         return tuple(args)
 
