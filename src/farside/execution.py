@@ -520,8 +520,10 @@ class ExecutionSession:
         """
         later = self._kept.take_after(state)
         try:
-            others = [each.snapshot for each in (*self._kept, *later) if each is not state]
-            self._executor.begin_wake(state.snapshot, others)
+            others = [each.snapshot for each in self._kept if each is not state]
+            # These end by themselves, but one of which nothing was heard yet, with the worker.
+            ending = [each.snapshot for each in later if each.snapshot.pid]
+            self._executor.begin_wake(state.snapshot, [*others, *ending])
         finally:
             for each in later:  # while the far side is at work: each takes a while to end
                 each.close()
