@@ -29,8 +29,10 @@ _BLANK = re.compile(
     rb"|\s*(?<=\n)[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*",
     re.DOTALL,
 )
-# What may have a file read, whose contents may be the work of the cell before.
-_READERS = re.compile(r"#|%:|\bimport\b")
+# What may have a file read, whose contents may be the work of the cell before: directives, however
+# they are spelled, and the assembler's.
+_READERS = re.compile(r"#|%:|\?\?=|\bimport\b|\b(__)?asm(__)?\b")
+_LARGE = 1 << 16  # characters of a cell; to send it takes a while
 # Clang finds few errors at a time, and what is mended may uncover more.
 _MOST_AMENDMENTS = 20
 # Clang says these of a declaration without `;` that could have gone on otherwise.
@@ -179,7 +181,7 @@ class CellCompiler:
         It is compiled while the cell before it runs, so one that may read a file is left for later,
         and with one processor every other.
         """
-        if len(os.sched_getaffinity(0)) < 2 or _READERS.search(code):
+        if len(os.sched_getaffinity(0)) < 2 or len(code) > _LARGE or _READERS.search(code):
             return
         with suppress(UnicodeEncodeError):
             code.encode()

@@ -79,7 +79,7 @@ class Session(Asking, GoingBack, Calling):
             the cell.
         upcoming: returns the cell that will be the next, None where that is not known; it is asked
             when the compiler is free, and what it says is compiled while the present cell runs. It
-            must do nothing with the session, and raise nothing.
+            must do nothing with the session. Once it raises it is not asked any more.
 
     Raises:
         OptionError: an option is what it cannot be; nothing was started.
@@ -234,7 +234,15 @@ class Session(Asking, GoingBack, Calling):
 
     def _look_ahead(self) -> None:
         """Have the compiler begin with the cell after this one, if that is known."""
-        if self.upcoming is not None and (code := self.upcoming()) is not None:
+        if self.upcoming is None:
+            return
+        try:
+            code = self.upcoming()
+        except Exception as error:
+            self.upcoming = None
+            self._notices.append(f"upcoming raised {type(error).__name__}: {error}")
+            return
+        if isinstance(code, str):
             self._cells.look_ahead(self.next_cell, code)
 
     def _link(self, compiled: CompiledCell, dylib: str) -> LinkedImage | None:

@@ -128,17 +128,56 @@ def test_who_has_begun_is_killed(bench: Bench) -> None:
         bench.cell("int b = a;")
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        '_Pragma("clang __debug crash") int b;',
+        "".join([f"int q{i} = nosuch{i};" for i in range(200)]),  # which Clang gives up
+        "constexpr long spin(long n) { long r = 0; while (n-- > 0) r += n; return r; }"
+        " constexpr long endless = spin(1L << 40);",
+    ],
+    ids=["crash", "errors", "endless"],
+)
+def test_names_are_told_though_a_cell_is_in_the_way(
+    begun: str, tmp_path: Path, main_object: Path
+) -> None:
+    rig = compiler_rig.benches(tmp_path, main_object)
+    bench = next(rig)(xcc=("-fconstexpr-steps=2147483647",))
+    bench.cell("int a = 1;")
+    number = bench.next_cell
+    bench.next_cell += 1
+    before = bench.compiler.compile(number, "long c = a;")
+    assert before.ok
+    bench.compiler.begin_compile(number + 1, begun)
+    assert bench.compiler.demangle(["_Z1fi"]) == ["f(int)"]
+    assert bench.compiler.demangle(["_Z1gi"]) == ["g(int)"]
+    bench.accepted.append(compiler_rig.Accepted(number, "long c = a;", before.cookie))
+    if not bench.compiler.is_ready(number + 1, begun):
+        bench.go_back()
+    assert bench.compiler.is_ready(number + 1, "a + c")
+    bench.cell("a + c")
+    next(rig, None)
+
+
 def test_clang_crashes_on_what_was_begun(bench: Bench) -> None:
     bench.cell("int a = 1;")
     code = "#pragma clang __debug crash"
     bench.compiler.begin_compile(2, code)
-    assert bench.compiler.demangle(["_Z1fi"]) == ["_Z1fi"]  # there is nobody who could
-    assert not bench.compiler.is_ready(2, code)
-    bench.go_back()
     with pytest.raises(CompilerCrashed, match="crashed on cell 2"):
         bench.compiler.compile(2, code)
     bench.go_back()
     bench.cell("a")
+
+
+def test_more_than_one_request_of_cells_is_replayed(bench: Bench) -> None:
+    bench.cell(*[f"using A{number} = int;" for number in range(300)], "int q = 1;")
+    del bench.accepted[-1:]
+    bench.compiler.begin_rollback(300, bench.accepted)
+    bench.compiler.begin_compile(302, "A7 z = 42;")
+    bench.go_back()
+    bench.next_cell = 302
+    bench.cell("A7 z = 42;", "z")
+    assert bench.last_value() == "7:2a000000"
 
 
 def test_a_cell_that_takes_too_long_may_take_so_long_from_when_it_is_asked_for(

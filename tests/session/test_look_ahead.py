@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from farside.errors import FarsideError
+from farside.errors import CompileError, CompilerCrashed, FarsideError
 from farside.session import Session
 from tests.session.conftest import NewSession
 
@@ -103,6 +104,54 @@ def test_a_file_is_read_when_the_cell_before_has_written_it(
     session.upcoming = None
     session.run(include)
     assert session.eval("from_file") == 7
+
+
+def test_data_is_read_when_the_cell_before_has_written_it(session: Session, tmp_path: Path) -> None:
+    blob = tmp_path / "blob"
+    blob.write_text("old")
+    session.run("#include <fstream>")
+    take = f'asm(".data\\nthedata: .incbin \\"{blob}\\"\\n.byte 0\\n.globl thedata\\n.text\\n");'
+    session.upcoming = lambda: take
+    session.run(f'{{ std::ofstream out("{blob}"); out << "new"; }}')
+    session.upcoming = None
+    session.run(take)
+    session.run('extern "C" char thedata[];')
+    assert session.eval("(const char *)thedata") == "new"
+
+
+@pytest.mark.parametrize("upcoming", [lambda: 1 / 0, lambda: b"x", lambda: "x" * (1 << 20)])
+def test_what_is_said_of_the_next_cell_does_no_harm(
+    session: Session, upcoming: Callable[[], str]
+) -> None:
+    session.upcoming = upcoming
+    with pytest.raises(CompileError, match="nosuch"):
+        session.run("nosuch")
+    session.upcoming = upcoming
+    result = session.run("1 + 1")
+    assert str(result.value) == "(int) 2"
+    raised = session.upcoming is None
+    assert ["upcoming raised ZeroDivisionError" in each for each in result.notices] == [
+        True
+    ] * raised
+    session.upcoming = None
+    assert session.eval("2 + 2") == 4
+
+
+def test_the_next_cell_takes_for_ever(new_session: NewSession) -> None:
+    session = new_session(xcc=("-fconstexpr-steps=2147483647",), compile_limit=2.0)
+    endless = (
+        "constexpr long spin(long n) { long r = 0; while (n-- > 0) r += n; return r; }"
+        " constexpr long endless = spin(1L << 40);"
+    )
+    session.run("namespace nn { int foo(int, char const *); }")
+    session.upcoming = lambda: endless
+    result = session.run('int use() { return nn::foo(1, "a"); }')
+    assert "nn::foo(int, char const*) is not defined yet" in result.notices[0]
+    session.upcoming = None
+    with pytest.raises(CompilerCrashed, match="did not come to an end"):
+        session.run(endless)
+    session.run("int nn::foo(int a, char const *) { return a; }")
+    assert session.eval("use()") == 1
 
 
 def test_undo_looks_ahead(session: Session) -> None:

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ from farside.options import Options
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
 
 _REPLAY_AT_ONCE = 256
+_IN_THE_WAY = 0.1  # seconds for which names wait for a cell that was begun early
 # Each cell leaves some of what it allocates, and holes of the rest. glibc's free lists give the
 # oldest hole first, so that cells would write to pages all over a heap that grows: each of them is
 # copied once after a fork, and is in no cache. What lies in these lists, which are short by default
@@ -108,6 +110,7 @@ class _Begun(NamedTuple):
     length: int
     last: AcceptedCell | None
     snapshot: Snapshot
+    whole: bool  # whether all cells that it does not know were sent
 
     def is_of(self, after: int, accepted: Sequence[AcceptedCell]) -> bool:
         """Tell whether it was asked for this; cells that are accepted come and go at the end."""
@@ -150,6 +153,7 @@ class Compiler:
         self._begun: _Begun | None = None
         self._ahead: dict[str, Any] | None = None  # the request of a cell that was begun early
         self._answer: Message | None = None  # to that, where something else had to be asked
+        self._is_asked = False  # for a cell, without an answer so far
         self.interrupts: Interrupts | None = None
 
     @classmethod
@@ -269,7 +273,8 @@ class Compiler:
         Where the cell turns out not to be the next, `rollback` must come before the one that is.
         Where nothing can be begun, nothing is.
         """
-        if self._starting or self._ahead is not None or (self._busy and self._begun is None):
+        on_its_way = self._begun is not None and self._begun.whole
+        if self._starting or self._ahead is not None or (self._busy and not on_its_way):
             return
         with suppress(CompilerCrashed):  # which `compile` finds out
             self._begin(_compiling(number, code), ahead=True)
@@ -278,7 +283,7 @@ class Compiler:
         """Have the compiler begin with a cell."""
         if self._channel is None or (self._busy and not ahead):
             raise CompilerCrashed("The compiler is not running.")
-        self._busy = True
+        self._busy = self._is_asked = True
         self._ahead, self._answer = request, None
         try:
             self._channel.send(request)
@@ -291,6 +296,7 @@ class Compiler:
             if self._channel is not None:
                 self._channel.interrupts = self.interrupts
             self._answer = self._receive(deadline, cell)
+            self._is_asked = False
         return self._answer
 
     def rollback(self, after: int, accepted: Sequence[AcceptedCell]) -> None:
@@ -339,8 +345,10 @@ class Compiler:
         if (snapshot := self._wake(after)) is None:
             return
         last = accepted[-1] if accepted else None
-        self._begun = _Begun(after, len(accepted), last, snapshot)
-        if missing := _missing(snapshot, accepted):
+        missing = _missing(snapshot, accepted)
+        whole = len(missing) <= _REPLAY_AT_ONCE
+        self._begun = _Begun(after, len(accepted), last, snapshot, whole)
+        if missing:
             with suppress(Disconnected):  # which `rollback` finds out
                 snapshot.channel.send(_replaying(missing[:_REPLAY_AT_ONCE]))
 
@@ -369,19 +377,39 @@ class Compiler:
         return True
 
     def demangle(self, names: Sequence[str]) -> list[str]:
-        """Return mangled names as the programmer wrote them; unchanged where that fails."""
-        if self._channel is None or (self._busy and self._ahead is None):
+        """Return mangled names as the programmer wrote them; unchanged where that fails.
+
+        A cell that was begun is given up if it is in the way; see `is_ready`.
+        """
+        was_ahead = self._ahead is not None
+        if self._channel is None or self._begun is not None:
             return list(names)
-        try:
+        if self._is_asked and not was_ahead:  # somebody gave up waiting for a cell
+            return list(names)
+        with suppress(OptionError, CompilerCrashed):  # the next cell says why
             self.wait_started()
-            if self._ahead is not None:
-                self._answered(None)
-            found = self._call({"op": "demangle", "names": list(names)}).body.get("names")
-        except (OptionError, CompilerCrashed):
-            return list(names)  # the next cell says why, if there is anything to say
+            if was_ahead:
+                self._answered(monotonic() + _IN_THE_WAY)
+            return self._demangled(names)
+        if was_ahead:
+            with suppress(OptionError, CompilerCrashed, SetupError):
+                return self._demangled_elsewhere(names)
+        return list(names)
+
+    def _demangled(self, names: Sequence[str]) -> list[str]:
+        found = self._call({"op": "demangle", "names": list(names)}).body.get("names")
         if not isinstance(found, list) or [type(name) for name in found] != [str] * len(names):
             raise ProtocolError("The compiler's answer to a question for names is malformed.")
         return found
+
+    def _demangled_elsewhere(self, names: Sequence[str]) -> list[str]:
+        """Ask another process, which is in the state of some cell; `rollback` must come next."""
+        self._drop_current()
+        if self._wake(sys.maxsize) is None:
+            self._launch()
+            self.wait_started()
+            self._busy = True
+        return self._demangled(names)
 
     @property
     def offers_pch(self) -> bool:
@@ -588,6 +616,7 @@ class Compiler:
         self._busy = True
         self._begun = None
         self._ahead = self._answer = None
+        self._is_asked = False
         if self._process is not None:
             if kill:
                 self._process.kill()
