@@ -50,11 +50,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _U64 = Struct("<Q")
+_NOTHING = _U64.pack(0)  # an empty sequence
 _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _EXPECTED_OLD_SYMBOLS = sps.Expected(sps.Sequence(sps.SYMBOL_DEF))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
 _REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
+_WAKE = 10.0  # seconds for a snapshot to answer when it is woken
 _MOST_STOPS = 3  # looks, a second apart, that find the supervisor stopped although it was continued
 # Of an end: on the connection, on the worker's process, and what the supervisor says.
 _SIGNS = (select.POLLRDHUP, select.POLLIN, select.POLLIN)
@@ -492,7 +494,7 @@ class Executor:
 
         The present worker is ended, and so is everything that the program has started, but for the
         snapshots in `keep`. Afterwards the executor is usable, with the program in the snapshot's
-        state; `then` will be a snapshot of the same.
+        state; `then` is a snapshot of the same.
 
         Raises:
             FarSideLost: there is no such snapshot; only `kill` is of use then.
@@ -506,9 +508,10 @@ class Executor:
             self._found_family(snapshot, keep)
         self._connect(snapshot)
         self._unusable = None
-        if self.death is not None:
-            self.raise_death()
-        self.take_snapshot(then)
+        # Any call would do, such as one to write no pointers: it says whether the process is alive,
+        # and its answer comes after what the worker before has written, also through a relay.
+        write = self.address(bootstrap.MEM_WRITE_POINTERS)
+        self.call_address(write, _NOTHING, timeout=_WAKE, then=then)
 
     def _await_adoption(self) -> bool:
         """Wait for the supervisor to make a child of its own the worker; tell whether it did.
