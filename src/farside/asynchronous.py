@@ -285,6 +285,15 @@ class AsyncSession:
         self.session.on_asked = listener
 
     @property
+    def upcoming(self) -> Callable[[], str | None] | None:
+        """As `Session.upcoming`; called in the session's thread."""
+        return self.session.upcoming
+
+    @upcoming.setter
+    def upcoming(self, following: Callable[[], str | None] | None) -> None:
+        self.session.upcoming = following
+
+    @property
     def confirm(self) -> Callable[[str], bool] | None:
         """As `Session.confirm`; called in the session's thread."""
         return self.session.confirm

@@ -28,7 +28,7 @@ INNER = {"operate", "ask_user", "take_display"}
 
 def test_the_names_are_the_same() -> None:
     public = {name for name in dir(Session) if not name.startswith("_")}
-    attributes = {"next_cell", "resumed", "confirm", "on_asked", "on_display"}
+    attributes = {"next_cell", "resumed", "confirm", "on_asked", "on_display", "upcoming"}
     assert (public | attributes) - INNER <= set(dir(AsyncSession))
     handle = {name for name in dir(DylibHandle) if not name.startswith("_")}
     assert handle <= set(dir(AsyncDylib))
