@@ -128,6 +128,7 @@ class CellCompiler:
         tracing: Tracing,
     ) -> None:
         self.names = ValueNames()
+        self._looks_ahead = len(os.sched_getaffinity(0)) > 1
         self._limit = options.compile_limit
         self._compiler = compiler
         self._rescue = rescue
@@ -181,7 +182,7 @@ class CellCompiler:
         It is compiled while the cell before it runs, so one that may read a file is left for later,
         and with one processor every other.
         """
-        if len(os.sched_getaffinity(0)) < 2 or len(code) > _LARGE or _READERS.search(code):
+        if not self._looks_ahead or len(code) > _LARGE or _READERS.search(code):
             return
         with suppress(UnicodeEncodeError):
             code.encode()

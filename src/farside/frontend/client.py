@@ -151,7 +151,7 @@ class Compiler:
         self._starting = False
         self._busy = False
         self._begun: _Begun | None = None
-        self._ahead: dict[str, Any] | None = None  # the request of a cell that was begun early
+        self._ahead: tuple[int, str] | None = None  # number and code of a cell that was begun early
         self._answer: Message | None = None  # to that, where something else had to be asked
         self._is_asked = False  # for a cell, without an answer so far
         self.interrupts: Interrupts | None = None
@@ -253,10 +253,20 @@ class Compiler:
             ProtocolError: the compiler's answer is malformed.
         """
         self.wait_started()
-        how = {"plain": plain, "passing": passing, "given": given, "all_values": all_values}
-        request = _compiling(number, code, hidden, **how)
-        if self._ahead != request:
-            self._begin(request)
+        how = plain or passing or given or all_values or bool(hidden)
+        if how or self._ahead != (number, code):
+            self._begin(
+                {
+                    "op": "compile",
+                    "cell": number,
+                    "code": code,
+                    "hidden": hidden,
+                    "plain": plain,
+                    "passing": passing,
+                    "given": given,
+                    "all": all_values,
+                }
+            )
         message = self._answered(None if time_limit is None else monotonic() + time_limit, number)
         self._ahead = self._answer = None
         cell = parse_cell(number, message.body, message.attachments)
@@ -277,14 +287,15 @@ class Compiler:
         if self._starting or self._ahead is not None or (self._busy and not on_its_way):
             return
         with suppress(CompilerCrashed):  # which `compile` finds out
-            self._begin(_compiling(number, code), ahead=True)
+            self._begin({"op": "compile", "cell": number, "code": code}, ahead=True)
 
     def _begin(self, request: dict[str, Any], *, ahead: bool = False) -> None:
         """Have the compiler begin with a cell."""
         if self._channel is None or (self._busy and not ahead):
             raise CompilerCrashed("The compiler is not running.")
         self._busy = self._is_asked = True
-        self._ahead, self._answer = request, None
+        self._ahead = (request["cell"], request["code"]) if ahead else None
+        self._answer = None
         try:
             self._channel.send(request)
         except Disconnected as error:
@@ -430,7 +441,7 @@ class Compiler:
             number, code, hidden, how: as for `compile`.
         """
         if self._ahead is not None:
-            return self._ahead == _compiling(number, code, hidden, **how)
+            return self._ahead == (number, code) and not hidden and not any(how.values())
         return self.lives
 
     @property
@@ -626,29 +637,6 @@ class Compiler:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-
-
-def _compiling(
-    number: int,
-    code: str,
-    hidden: Sequence[DeclarationId] = (),
-    *,
-    plain: bool = False,
-    passing: bool = False,
-    given: bool = False,
-    all_values: bool = False,
-) -> dict[str, Any]:
-    """Return the request to compile a cell."""
-    return {
-        "op": "compile",
-        "cell": number,
-        "code": code,
-        "hidden": tuple(hidden),
-        "plain": plain,
-        "passing": passing,
-        "given": given,
-        "all": all_values,
-    }
 
 
 def _missing(snapshot: Snapshot, accepted: Sequence[AcceptedCell]) -> list[AcceptedCell]:
