@@ -512,33 +512,23 @@ class ExecutionSession:
                 self._kept.remove(state)
         return None
 
-    def begin_going_back(self, state: KeptState) -> None:
-        """Begin what `go_back` ends; wait for nothing.
-
-        Raises:
-            FarSideLost: it cannot be done.
-        """
-        later = self._kept.take_after(state)
-        try:
-            others = [each.snapshot for each in self._kept if each is not state]
-            # These end by themselves, but one of which nothing was heard yet, with the worker.
-            ending = [each.snapshot for each in later if each.snapshot.pid]
-            self._executor.begin_wake(state.snapshot, [*others, *ending])
-        finally:
-            for each in later:  # while the far side is at work: each takes a while to end
-                each.close()
-
     def go_back(self, state: KeptState) -> WentBack:
         """Put the program into a kept state. All that were kept later are forgotten.
 
         Raises:
             FarSideLost, Crashed, TimedOut: it cannot be; `recover` or `restart` must follow.
         """
+        later = self._kept.take_after(state)
+        others = [each.snapshot for each in self._kept if each is not state]
+        # These end by themselves, but one of which nothing was heard yet, with the worker.
+        ending = [each.snapshot for each in later if each.snapshot.pid]
         asleep, again = state.snapshot, Snapshot()
         try:
-            if not self._executor.is_waking(asleep):
-                self.begin_going_back(state)
-            others = [each.snapshot for each in self._kept if each is not state]
+            try:
+                self._executor.begin_wake(asleep, [*others, *ending])
+            finally:
+                for each in later:  # while the far side is at work: each takes a while to end
+                    each.close()
             self._executor.wake(asleep, others, again)
         except BaseException:
             again.close()

@@ -78,7 +78,7 @@ class GoingBack:
             failure: RemoteError | None = None
             with self._recovering("undo"):
                 if state is not None:
-                    self._rescue.begin_going_back()
+                    self._rescue.begin_rollback()
                     self._look_ahead()
                     notices = self._rescue.go_back(state)
                 else:

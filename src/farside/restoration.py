@@ -244,8 +244,8 @@ class Restoration:
         if state is not None:
             state.journal = self._execution.noted
 
-    def begin_going_back(self) -> None:
-        """Begin what `go_back` and `rollback_compiler` end, on both sides; wait for neither."""
+    def begin_rollback(self) -> None:
+        """Begin what `rollback_compiler` ends; its work goes on beside what is done meanwhile."""
         self.compiler_is_behind = True
         self._compiler.begin_rollback(self.journal.last_cell, self.journal.entries)
 

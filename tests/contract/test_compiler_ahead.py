@@ -80,24 +80,24 @@ def test_what_was_begun_is_forgotten_with_the_cell_before_it(bench: Bench) -> No
     assert "a2" in bench.error("auto b = a2;")
 
 
-def test_a_cell_is_begun_while_the_compiler_goes_back(bench: Bench) -> None:
+def begin_while_going_back(bench: Bench, code: str) -> None:
+    """Have cell 4 begun while the compiler goes back behind the third, which defines ``c``."""
     bench.cell("int a = 1;", "int b = 2;", "int c = 3;")
     del bench.accepted[2:]
     bench.compiler.begin_rollback(2, bench.accepted)
-    bench.compiler.begin_compile(4, "int c = a + b;")
+    bench.compiler.begin_compile(4, code)
     bench.go_back()
-    assert bench.compiler.is_ready(4, "int c = a + b;")
     bench.next_cell = 4
+
+
+def test_a_cell_is_begun_while_the_compiler_goes_back(bench: Bench) -> None:
+    begin_while_going_back(bench, "int c = a + b;")
+    assert bench.compiler.is_ready(4, "int c = a + b;")
     bench.cell("int c = a + b;", "a + b + c")
 
 
 def test_an_error_while_the_compiler_goes_back(bench: Bench) -> None:
-    bench.cell("int a = 1;", "int b = 2;", "int c = 3;")
-    del bench.accepted[2:]
-    bench.compiler.begin_rollback(2, bench.accepted)
-    bench.compiler.begin_compile(4, "c")
-    bench.go_back()
-    bench.next_cell = 4
+    begin_while_going_back(bench, "c")
     assert "c" in bench.error("c")
     bench.cell("a + b")
 

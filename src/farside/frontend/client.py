@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -253,8 +253,7 @@ class Compiler:
             ProtocolError: the compiler's answer is malformed.
         """
         self.wait_started()
-        how = plain or passing or given or all_values or bool(hidden)
-        if how or self._ahead != (number, code):
+        if not self._is_begun(number, code, hidden, (plain, passing, given, all_values)):
             self._begin(
                 {
                     "op": "compile",
@@ -441,8 +440,14 @@ class Compiler:
             number, code, hidden, how: as for `compile`.
         """
         if self._ahead is not None:
-            return self._ahead == (number, code) and not hidden and not any(how.values())
+            return self._is_begun(number, code, hidden, how.values())
         return self.lives
+
+    def _is_begun(
+        self, number: int, code: str, hidden: Sequence[DeclarationId], how: Iterable[bool]
+    ) -> bool:
+        """Tell whether a cell was begun early, which is for the plainest of requests only."""
+        return self._ahead == (number, code) and not hidden and not any(how)
 
     @property
     def lives(self) -> bool:

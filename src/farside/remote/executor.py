@@ -485,10 +485,6 @@ class Executor:
             supervisor.replace_worker(pids, snapshot.pid)
             self._waking = snapshot
 
-    def is_waking(self, snapshot: Snapshot) -> bool:
-        """Tell whether that was begun."""
-        return self._waking is snapshot
-
     def wake(self, snapshot: Snapshot, keep: Iterable[Snapshot], then: Snapshot) -> None:
         """Make a snapshot the worker, in whatever state the present one and its connection are.
 
