@@ -23,6 +23,8 @@ HEAVY = (
     "pygments",
     "rich",
 )
+# What a session needs for something else than plain cells: a command, an error, a display.
+LATER = ("farside.source.commands",)
 
 
 def imported_with(*names: str) -> list[str]:
@@ -44,6 +46,21 @@ def test_the_command_starts_the_compiler_before_the_session_is_imported() -> Non
     modules = imported_with(*EARLY)
     session = ("farside.session", "farside.rescue", "farside.recovery.journal", *HEAVY)
     assert [name for name in session if name in modules] == []
+
+
+def test_plain_cells_import_nothing_that_only_others_need() -> None:
+    program = "import sys; from farside.cli import main; main([]); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input="int x = 1;\nx = 2;\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    modules = done.stdout.split()
+    assert "farside.execution" in modules
+    assert [name for name in LATER if name in modules] == []
 
 
 def test_a_session_takes_the_compiler_that_was_started_for_it() -> None:

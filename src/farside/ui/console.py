@@ -212,18 +212,16 @@ class Console:
         Raises:
             FarsideError: the cell failed.
         """
-        from farside.source.commands import command_hint
-
         try:
             value = self._run(text).value
         except CompileError as error:
-            if hint := command_hint(text):
+            if hint := _command_hint(text):
                 error.add_note(hint)
             raise
         if (
             value is not None
             and value.text.startswith("Function @")
-            and (hint := command_hint(text))
+            and (hint := _command_hint(text))
         ):
             self.notice(hint)
 
@@ -378,6 +376,13 @@ class Console:
             self._out.flush()
         else:
             self.quit = True
+
+
+def _command_hint(text: str) -> str:
+    """See `farside.source.commands.command_hint`; a cell that goes well needs no commands."""
+    from farside.source.commands import command_hint
+
+    return command_hint(text)
 
 
 def variable_line(variable: Variable) -> str:
