@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farside.api.values import rejected
 from farside.frontend.diagnostics import as_written
 from farside.outcome import Variable
-from farside.result.text import on_one_line
-from farside.result.value import decode_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,6 +130,9 @@ class Asking:
             return tuple(variables)
         if compiled.object is None:
             return tuple(variables)
+        from farside.result.text import on_one_line
+        from farside.result.value import decode_value
+
         values = iter(self._look(compiled.object).values)
         texts = {}
         for variable, how in zip(shown, compiled.values, strict=False):
@@ -180,11 +180,18 @@ def _of_text(
     def placed(each: Diagnostic) -> Diagnostic:
         notes = tuple(map(placed, each.notes))
         if each.file != file:
-            return replace(each, notes=notes)
+            return each._replace(notes=notes)
         if each.line <= len(lines):
-            return replace(each, file="expression", notes=notes)
-        end = replace(each, line=len(lines), column=len(lines[-1].encode()) + 1, source=lines[-1])
-        return replace(end, file="expression", ranges=(), fixits=(), notes=notes)
+            return each._replace(file="expression", notes=notes)
+        return each._replace(
+            file="expression",
+            line=len(lines),
+            column=len(lines[-1].encode()) + 1,
+            ranges=(),
+            fixits=(),
+            source=lines[-1],
+            notes=notes,
+        )
 
     return tuple(map(placed, as_written(diagnostics, file, text, 0, len(before))))
 

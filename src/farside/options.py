@@ -7,9 +7,8 @@ to the compiler process before anything heavy is imported.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 Language = Literal["c++", "c"]
 StandardLibrary = Literal["libstdc++", "libc++"]
@@ -19,8 +18,7 @@ OnInterrupt = Literal["restore", "keep"]
 AutoloadMode = Literal["on", "ask", "off"]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How a session compiles and runs cells.
 
     Attributes:
@@ -115,7 +113,7 @@ class Options:
 
     def with_(self, **changes: Any) -> Options:
         """Return a copy with the given attributes replaced."""
-        return replace(self, **changes)
+        return Options(**{**self._asdict(), **changes})
 
     def clang_args(self) -> tuple[str, ...]:
         """Return these options as arguments for Clang's driver, in their order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from farside.result.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class CellResult:
+class CellResult(NamedTuple):
     """What a cell that ran to its end left behind.
 
     Attributes:
@@ -35,7 +34,7 @@ class CellResult:
     notices: tuple[str, ...]
     stdout: str
     stderr: str
-    timings: Mapping[str, float] = field(default_factory=dict)
+    timings: Mapping[str, float] = MappingProxyType({})
     displays: tuple[Display, ...] = ()
 
 

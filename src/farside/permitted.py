@@ -6,7 +6,6 @@ what the option takes.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
@@ -43,14 +42,14 @@ def permitted(options: Options) -> Options:
             " option is a keyword, as in Session(opt=0)"
         )
     changes: dict[str, Any] = {}
-    for each in fields(Options):
-        given = getattr(options, each.name)
-        if given is each.default:
+    for name, default in Options._field_defaults.items():
+        given = getattr(options, name)
+        if given is default:
             continue
-        made = RULES[each.name](each.name, given)
+        made = RULES[name](name, given)
         if made is not given:
-            changes[each.name] = made
-    checked = replace(options, **changes) if changes else options
+            changes[name] = made
+    checked = options.with_(**changes) if changes else options
     _check_standard(checked)
     return checked
 

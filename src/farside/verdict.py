@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from farside.errors import CppException
 from farside.result.type_names import written_type
-from farside.result.value import decode_value
 
 if TYPE_CHECKING:
     from farside.frontend.cell import CompiledCell
@@ -22,6 +21,8 @@ def value_of(compiled: CompiledCell, outcome: RunOutcome | None) -> Value | None
     """
     if compiled.value_type is None or outcome is None or not outcome.values:
         return None
+    from farside.result.value import decode_value
+
     kind, data = outcome.values[-1]
     return decode_value(
         kind,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,29 @@ def test_nothing_is_started_for_a_wrong_option() -> None:
 
 
 def test_every_option_has_a_rule_that_its_default_fits() -> None:
-    assert set(RULES) == {each.name for each in fields(Options)}
+    assert set(RULES) == set(Options._fields)
     default = Options()
     for name, rule in RULES.items():
         assert rule(name, getattr(default, name)) is getattr(default, name)
     assert permitted(default) is default
+
+
+def test_options_are_values() -> None:
+    options = Options(std="c++20", opt=0)
+    assert options == Options(opt=0, std="c++20")
+    assert options != Options(std="c++20")
+    assert hash(options) == hash(Options(std="c++20", opt=0))
+    assert options.with_(opt=None, elements=3) == Options(std="c++20", elements=3)
+    assert options.opt == 0
+    assert "language='c++', std='c++20'" in repr(options)
+    assert pickle.loads(pickle.dumps(options)) == options
+    with pytest.raises(AttributeError):
+        options.opt = 1  # type: ignore[misc]
+    wrong: Any = {"nope": 1}
+    with pytest.raises(TypeError, match="nope"):
+        Options(**wrong)
+    with pytest.raises(TypeError, match="nope"):
+        options.with_(**wrong)
 
 
 def test_options_that_are_nearly_right_are_put_right() -> None:

@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from fcntl import ioctl
 from pathlib import Path
 from struct import Struct, unpack
@@ -59,7 +58,7 @@ def there(kind: str, directory: Path) -> Iterator[Session]:
         with (
             sshd(directory / "sshd") as machine,
             environment(FARSIDE_SSH=machine.command),
-            Session(replace(common, ssh=HOST)) as session,
+            Session(common.with_(ssh=HOST)) as session,
         ):
             yield session
         return
@@ -68,7 +67,7 @@ def there(kind: str, directory: Path) -> Iterator[Session]:
     with (
         environment(FARSIDE_KNOWN_EXECUTORS=str(directory / "known")),
         front(directory, *(["--no-tls"] if kind == "tcp" else [])) as running,
-        Session(replace(common, connect=running.address, token_file=token)) as session,
+        Session(common.with_(connect=running.address, token_file=token)) as session,
     ):
         yield session
 

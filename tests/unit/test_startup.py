@@ -24,7 +24,7 @@ HEAVY = (
     "rich",
 )
 # What a session needs for something else than plain cells: a command, an error, a display.
-LATER = ("farside.source.commands",)
+LATER = ("dataclasses", "farside.result.value", "farside.source.commands", "inspect")
 
 
 def imported_with(*names: str) -> list[str]:

@@ -7,7 +7,6 @@ anything has run, so an expression is evaluated once.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -99,6 +98,8 @@ def result_of(
 
 def kept(shown: Value, name: str) -> Value:
     """Return a value that is shown as one that is alive, under its name."""
+    from dataclasses import replace
+
     return replace(shown, name=name, type=shown.type.removesuffix(" &"))
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from farside.errors import ProtocolError
 
@@ -43,8 +42,7 @@ _TAB = 8
 _MAX_DEPTH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """A stretch of source text; lines and columns count from 1, columns in bytes, end exclusive."""
 
     line: int
@@ -53,16 +51,14 @@ class Range:
     end_column: int
 
 
-@dataclass(frozen=True, slots=True)
-class FixIt:
+class FixIt(NamedTuple):
     """A change that Clang proposes: `text` in place of what `range` covers."""
 
     range: Range
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One message of Clang's.
 
     Attributes:
@@ -138,8 +134,7 @@ def as_written(
         return max(first, column - added) if at == line and column > first else column
 
     def stretch(each: Range) -> Range:
-        return replace(
-            each,
+        return each._replace(
             column=moved(each.line, each.column),
             end_column=moved(each.end_line, each.end_column),
         )
@@ -147,9 +142,8 @@ def as_written(
     def written(each: Diagnostic) -> Diagnostic:
         notes = tuple(map(written, each.notes))
         if each.file != file:
-            return replace(each, notes=notes) if notes else each
-        return replace(
-            each,
+            return each._replace(notes=notes) if notes else each
+        return each._replace(
             column=moved(each.line, each.column),
             ranges=tuple(map(stretch, each.ranges)),
             fixits=tuple(FixIt(stretch(fixit.range), fixit.text) for fixit in each.fixits),
@@ -194,9 +188,8 @@ def at_end(diagnostics: Iterable[Diagnostic], file: str, code: str) -> tuple[Dia
     def placed(each: Diagnostic) -> Diagnostic:
         notes = tuple(map(placed, each.notes))
         if each.file != _INPUT:
-            return replace(each, notes=notes)
-        return replace(
-            each,
+            return each._replace(notes=notes)
+        return each._replace(
             file=file,
             line=len(lines),
             column=end,

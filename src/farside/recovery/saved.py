@@ -20,7 +20,6 @@ import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -86,12 +85,10 @@ class SavedSession(NamedTuple):
 
 def header_line(options: Options) -> bytes:
     """Return the first line of the file of a session with these options."""
-    default = Options()
     chosen = {
-        field.name: getattr(options, field.name)
-        for field in fields(Options)
-        if field.name not in _NOT_SAVED | _SAVED_AS_STEPS
-        and getattr(options, field.name) != getattr(default, field.name)
+        name: value
+        for name, value in options._asdict().items()
+        if name not in _NOT_SAVED | _SAVED_AS_STEPS and value != Options._field_defaults[name]
     }
     for name, value in chosen.items():
         if isinstance(value, Path):

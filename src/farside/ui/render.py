@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from farside.errors import CompileError
@@ -34,7 +33,7 @@ def render_diagnostics(diagnostics: Sequence[Diagnostic], *, colour: bool) -> st
 def in_files(diagnostics: Sequence[Diagnostic], files: Mapping[str, str]) -> tuple[Diagnostic, ...]:
     """Return diagnostics with the names of files in place of those of cells that are files."""
     return tuple(
-        replace(each, file=files.get(each.file) or each.file, notes=in_files(each.notes, files))
+        each._replace(file=files.get(each.file) or each.file, notes=in_files(each.notes, files))
         for each in diagnostics
     )
 
