@@ -29,7 +29,7 @@ _ATTEMPTS = 4
 _BESIDE = frozenset(("using directive", "specialisation"))  # they have no name of their own
 _TAGS = frozenset(("struct", "union", "enum"))  # whose names C keeps apart
 # What Clang says of a type where an expression is due; at its very beginning, anything like it.
-_IS_TYPE = re.compile(r"expected '\(' for function-style cast|unexpected type name")
+_IS_TYPE = r"expected '\(' for function-style cast|unexpected type name"
 _NO_EXPRESSION = "expected expression"
 
 
@@ -158,7 +158,7 @@ class Asking:
 def _is_type(diagnostics: Sequence[Diagnostic]) -> bool:
     """Tell whether what Clang refused as an expression seems to be a type."""
     return any(
-        _IS_TYPE.search(each.message)
+        re.search(_IS_TYPE, each.message)
         or (each.message == _NO_EXPRESSION and (each.line, each.column) == (1, 1))
         for each in diagnostics
     )

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 # What may follow a declaration to the end of a cell: what `#if 0` leaves out up to the next
 # directive, directives, blanks and comments.
-_BLANK = re.compile(
+_BLANK = (
     rb"(?>\s*\n[ \t]*#[ \t]*if[ \t]+0\b.*?\n(?=[ \t]*#)"
-    rb"|\s*(?<=\n)[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*",
-    re.DOTALL,
+    rb"|\s*(?<=\n)[ \t]*#(?:\\.|[^\\\n])*|\s+|//[^\n]*|/\*.*?\*/)*"
 )
 # What may have a file read, whose contents may be the work of the cell before: directives, however
 # they are spelled, and the assembler's.
@@ -54,7 +53,7 @@ def with_semicolon(code: str, diagnostics: Sequence[Diagnostic]) -> str | None:
         if fixit.text != ";" or (where.line, where.column) != (where.end_line, where.end_column):
             continue
         place = _offset(source, where.line, where.column)
-        if _BLANK.fullmatch(source, place):
+        if _is_blank(source, place):
             return (source[:place] + b";" + source[place:]).decode()
     return None
 
@@ -70,7 +69,7 @@ def perhaps_with_semicolon(code: str, diagnostics: Sequence[Diagnostic]) -> str 
     if not errors[0].file.startswith("cell "):
         return None
     source = code.encode()
-    if not _BLANK.fullmatch(source, _offset(source, errors[0].line, errors[0].column)):
+    if not _is_blank(source, _offset(source, errors[0].line, errors[0].column)):
         return None
     plain = "//" not in code and "#" not in code
     return code.rstrip() + (";" if plain else "\n;")
@@ -105,6 +104,11 @@ def amended(code: str, amendments: Sequence[Amendment]) -> tuple[str, list[_Step
 def _declares_nothing(diagnostics: Sequence[Diagnostic]) -> bool:
     """Tell whether a cell was accepted that nobody meant, such as ``int;``."""
     return any(each.option == "-Wmissing-declarations" for each in diagnostics)
+
+
+def _is_blank(source: bytes, place: int) -> bool:
+    """Tell whether nothing that means anything stands from a place on."""
+    return re.compile(_BLANK, re.DOTALL).fullmatch(source, place) is not None
 
 
 def _offset(source: bytes, line: int, column: int) -> int:

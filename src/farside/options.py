@@ -6,9 +6,13 @@ to the compiler process before anything heavy is imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypedDict
 
 Language = Literal["c++", "c"]
 StandardLibrary = Literal["libstdc++", "libc++"]
@@ -140,49 +144,52 @@ class Options(NamedTuple):
         return tuple(args)
 
 
-class OptionChanges(TypedDict, total=False):
-    """The attributes of `Options` as keywords; paths may be strings."""
+if TYPE_CHECKING:
 
-    language: Language
-    std: str | None
-    stdlib: StandardLibrary
-    opt: int | None
-    include: str | Path | Sequence[str | Path]
-    include_dirs: Sequence[str | Path]
-    defines: Sequence[str]
-    includes: Sequence[str]
-    xcc: Sequence[str]
-    use_pch: bool
-    redefinition: bool
-    output: OutputMode
-    slab_bytes: int | None
-    libraries: Sequence[str]
-    library_dirs: Sequence[str]
-    autoload: AutoloadMode
-    time_limit: float | None
-    compile_limit: float | None
-    compile_memory: int | None
-    memory_limit: int | None
-    process_limit: int | None
-    output_limit: int
-    snapshots: int
-    snapshot_memory: int | None
-    on_loss: OnLoss
-    on_interrupt: OnInterrupt
-    elements: int
-    compiler: str | Path | None
-    executor: str | Path | None
-    orc_runtime: str | Path | None
-    connect: str | None
-    token_file: str | Path | None
-    insecure: bool
-    ssh: str | None
-    in_process: bool
-    shared_memory: bool
-    trace: str | Path | None
+    class OptionChanges(TypedDict, total=False):
+        """The attributes of `Options` as keywords; paths may be strings."""
+
+        language: Language
+        std: str | None
+        stdlib: StandardLibrary
+        opt: int | None
+        include: str | Path | Sequence[str | Path]
+        include_dirs: Sequence[str | Path]
+        defines: Sequence[str]
+        includes: Sequence[str]
+        xcc: Sequence[str]
+        use_pch: bool
+        redefinition: bool
+        output: OutputMode
+        slab_bytes: int | None
+        libraries: Sequence[str]
+        library_dirs: Sequence[str]
+        autoload: AutoloadMode
+        time_limit: float | None
+        compile_limit: float | None
+        compile_memory: int | None
+        memory_limit: int | None
+        process_limit: int | None
+        output_limit: int
+        snapshots: int
+        snapshot_memory: int | None
+        on_loss: OnLoss
+        on_interrupt: OnInterrupt
+        elements: int
+        compiler: str | Path | None
+        executor: str | Path | None
+        orc_runtime: str | Path | None
+        connect: str | None
+        token_file: str | Path | None
+        insecure: bool
+        ssh: str | None
+        in_process: bool
+        shared_memory: bool
+        trace: str | Path | None
 
 
 _SEVERAL = frozenset(("include_dirs", "defines", "includes", "xcc", "libraries", "library_dirs"))
+_NAMES = (*Options._fields, "include")  # those of OptionChanges
 
 
 def changed(options: Options, changes: OptionChanges) -> Options:
@@ -198,7 +205,7 @@ def changed(options: Options, changes: OptionChanges) -> Options:
         return options
     given: dict[str, Any] = dict(changes)
     for name in given:
-        if name not in OptionChanges.__annotations__:
+        if name not in _NAMES:
             raise _unknown(name)
     if "include" in given:
         if "include_dirs" in given:
@@ -219,7 +226,7 @@ def _unknown(name: str) -> Exception:
 
     from farside.errors import OptionError
 
-    near = difflib.get_close_matches(name, OptionChanges.__annotations__, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, _NAMES, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else "; see help(farside.Options)"
     return OptionError(f"there is no option {name!r}{hint}")
 

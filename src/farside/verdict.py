@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farside.errors import CppException
-from farside.result.type_names import written_type
 
 if TYPE_CHECKING:
     from farside.frontend.cell import CompiledCell
@@ -35,6 +34,8 @@ def value_of(compiled: CompiledCell, outcome: RunOutcome | None) -> Value | None
 
 def exception_of(what: str, outcome: RunOutcome) -> CppException:
     """Return the exception that ended `what`."""
+    from farside.result.type_names import written_type
+
     said = "" if outcome.what is None else f": {outcome.what}"
     kind = written_type(outcome.exception_type)
     return CppException(f"{what} threw {kind}{said}", kind, outcome.what)

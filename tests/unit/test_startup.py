@@ -24,7 +24,14 @@ HEAVY = (
     "rich",
 )
 # What a session needs for something else than plain cells: a command, an error, a display.
-LATER = ("dataclasses", "farside.result.value", "farside.source.commands", "inspect")
+LATER = (
+    "dataclasses",
+    "farside.frontend.hints",
+    "farside.result.type_names",
+    "farside.result.value",
+    "farside.source.commands",
+    "inspect",
+)
 
 
 def imported_with(*names: str) -> list[str]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from farside.errors import CompileError, UndefinedName, ValueGone
 from farside.frontend.diagnostics import of_old_definition, render
-from farside.frontend.hints import cell_hints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +105,8 @@ def kept(shown: Value, name: str) -> Value:
 def rejected(diagnostics: Sequence[Diagnostic], names: ValueNames) -> CompileError | ValueGone:
     """Return the error of a cell that Clang rejected, with hints where there are any."""
     import re
+
+    from farside.frontend.hints import cell_hints
 
     errors = [each.message for each in diagnostics if each.is_error]
     unknown = []
