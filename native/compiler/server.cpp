@@ -295,8 +295,10 @@ void Server::compile(const Object &request) {
   auto number = static_cast<unsigned>(request.getInteger("cell").value_or(0));
   llvm::StringRef code = request.getString("code").value_or("");
   std::vector<DeclarationId> hidden = idsIn(request.getArray("hidden"));
-  // Without a snapshot the cells since the last would have to be read again.
-  if (SnapshotDue && hidden.empty() && Clang->mayDefineAgain(code) && snapshot())
+  // Without a snapshot the cells since the last would have to be read again, or the process started
+  // anew where there is none at all: the first cell may come before a gap.
+  bool mayFail = !HasSnapshot || (hidden.empty() && Clang->mayDefineAgain(code));
+  if (SnapshotDue && mayFail && snapshot())
     return;
   Collector.OnGivingUp = [&] {
     Cell rejected;

@@ -103,8 +103,15 @@ def _run(invocation: Invocation) -> int:
         from farside.permitted import permitted
 
         start_early(permitted(options))
+    from farside.ui.script import EXIT_FAILED, first_cell, run_script
+    from farside.ui.stream import InputStream
+
+    stream = InputStream(sys.stdin)
+    if invocation.resume is None and (code := first_cell(steps, stream)) is not None:
+        from farside.frontend.start import begin_early
+
+        begin_early(code)
     from farside.session import Session
-    from farside.ui.script import EXIT_FAILED
 
     if invocation.resume is not None:
         changes = {name: getattr(options, name) for name in invocation.chosen}
@@ -129,9 +136,7 @@ def _run(invocation: Invocation) -> int:
             print(BANNER)
             status = run_repl(console, make_reader())
         else:
-            from farside.ui.script import run_script
-
-            status = run_script(console, steps, invocation.args)
+            status = run_script(console, steps, invocation.args, stream)
     except BrokenPipeError:
         session.close()  # nobody reads what it has to say
         raise

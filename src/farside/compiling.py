@@ -31,7 +31,6 @@ _BLANK = (
 # What may have a file read, whose contents may be the work of the cell before: directives, however
 # they are spelled, and the assembler's.
 _READERS = re.compile(r"#|%:|\?\?=|\bimport\b|\b(__)?asm(__)?\b")
-_LARGE = 1 << 16  # characters of a cell; to send it takes a while
 # Clang finds few errors at a time, and what is mended may uncover more.
 _MOST_AMENDMENTS = 20
 # Clang says these of a declaration without `;` that could have gone on otherwise.
@@ -186,10 +185,7 @@ class CellCompiler:
         It is compiled while the cell before it runs, so one that may read a file is left for later,
         and with one processor every other.
         """
-        if not self._looks_ahead or len(code) > _LARGE or _READERS.search(code):
-            return
-        with suppress(UnicodeEncodeError):
-            code.encode()
+        if self._looks_ahead and not _READERS.search(code):
             self._compiler.begin_compile(cell, code)
 
     def forgotten(self, code: str, *, all_values: bool = False) -> CompiledCell:

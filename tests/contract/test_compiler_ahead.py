@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from farside.errors import CompilerCrashed, CompilerKilled
+from farside.errors import CompilerCrashed, CompilerKilled, OptionError
 from tests.contract import compiler_rig
 from tests.contract.compiler_rig import Bench
-from tests.traces import wait_for_end
+from tests.traces import parent_of, wait_for_end
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,42 @@ def test_names_are_told_meanwhile(bench: Bench, begun: str) -> None:
     assert bench.compiler.demangle(["_Z1gi"]) == ["g(int)"]
     assert bench.try_cell(begun).ok == ("bad" not in begun)
     bench.cell("a")
+
+
+def test_the_first_cell_is_begun_while_the_compiler_starts(bench: Bench) -> None:
+    bench.compiler.begin_compile(1, "int a = 5;")
+    assert bench.compiler.is_ready(1, "int a = 5;")
+    bench.cell("int a = 5;", "a")
+    assert bench.last_value() == "7:05000000"
+
+
+def test_an_error_in_the_first_cell_needs_no_new_start(bench: Bench) -> None:
+    bench.compiler.begin_compile(1, "int a = b;")
+    assert "b" in bench.error("int a = b;")
+    assert parent_of(bench.compiler.pid) != os.getpid()  # it is a snapshot
+    bench.cell("int a = 1;")
+
+
+def test_another_cell_is_the_first(bench: Bench) -> None:
+    bench.compiler.begin_compile(1, "int a = 5;")
+    assert not bench.compiler.is_ready(1, "long a = 5;")
+    bench.go_back()
+    bench.cell("long a = 5;")
+
+
+def test_options_are_refused_before_the_first_cell(tmp_path: Path, main_object: Path) -> None:
+    rig = compiler_rig.benches(tmp_path, main_object)
+    bench = next(rig)(xcc=("-no-such-option",))
+    bench.compiler.begin_compile(1, "int a;")
+    with pytest.raises(OptionError, match="-no-such-option"):
+        bench.compiler.compile(1, "int a;")
+    next(rig, None)
+
+
+def test_a_cell_that_takes_a_while_to_send_or_is_no_utf8_is_not_begun(bench: Bench) -> None:
+    for code in ("int a;" + " " * (1 << 16), "\udcff"):
+        bench.compiler.begin_compile(1, code)
+    bench.cell("int a;")  # nothing has to be taken back
 
 
 @pytest.mark.parametrize("change", [{"code": "int c;"}, {"cell": 3}, {"how": {"given": True}}])

@@ -12,7 +12,8 @@ from farside.errors import CppException, FarsideError, Interrupted, OptionError,
 from farside.remote.death import CLD_EXITED, CLD_KILLED
 from farside.ui.arguments import Input
 from farside.ui.inputs import Step, read_inputs
-from farside.ui.script import run_script
+from farside.ui.script import first_cell, run_script
+from farside.ui.stream import InputStream
 from tests.ui.fake import FakeSession, death
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def run(desk: Desk, *steps: Step, args: tuple[str, ...] = (), stdin: str = "") -> int:
-    return run_script(desk.console, steps, args, io.StringIO(stdin))
+    return run_script(desk.console, steps, args, InputStream(io.StringIO(stdin)))
 
 
 def source(code: str) -> Step:
@@ -32,6 +33,25 @@ def test_standard_input_is_taken_cell_by_cell(desk: Desk) -> None:
     assert desk.session.ran == ["1", "int f() {\n}", "2"]
     assert desk.session.undone == [1]
     assert desk.out.getvalue() == "(int) 1\n(int) 2\n"
+
+
+@pytest.mark.parametrize(
+    ("steps", "first"),
+    [
+        ([Step("code", "1"), Step("code", "2")], "1"),
+        ([Step("code", "%undo"), Step("code", "2")], None),
+        ([Step("link", "a.o"), source(" \n"), source("int x;")], "int x;"),
+        ([Step("link", "a.o"), Step("stream"), source("int x;")], "int s;"),
+        ([], None),
+    ],
+)
+def test_the_first_cell_is_known_early(
+    steps: list[Step], first: str | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "input"
+    file.write_text("int s;\n")
+    with file.open() as stdin:
+        assert first_cell(steps, InputStream(stdin)) == first
 
 
 def test_after_a_failure_the_rest_is_run_and_the_status_is_1(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -16,6 +17,7 @@ from farside.ui.stream import InputStream
 class Pipe(NamedTuple):
     """A pipe, and the inputs that come through it."""
 
+    reader: int
     writer: int
     inputs: InputStream
 
@@ -27,7 +29,7 @@ class Pipe(NamedTuple):
 def pipe() -> Iterator[Pipe]:
     reader, writer = os.pipe()
     with open(reader, encoding="utf-8") as stream:
-        yield Pipe(writer, InputStream(stream))
+        yield Pipe(reader, writer, InputStream(stream))
         os.close(writer)
 
 
@@ -69,6 +71,29 @@ def test_the_next_is_known_when_it_has_been_read(pipe: Pipe) -> None:
     assert pipe.inputs.upcoming() is None  # it is no cell
     assert next(pipe.inputs) == "%undo"
     assert pipe.inputs.upcoming() == "c"
+
+
+def test_the_first_is_known_when_it_has_come(pipe: Pipe) -> None:
+    assert pipe.inputs.first() is None
+    pipe.write("int f() {\n")
+    assert pipe.inputs.first() is None
+    pipe.write("}\nb\n")
+    assert pipe.inputs.first() == "int f() {\n}"
+    pipe.write("for the program\n")
+    assert pipe.inputs.first() == "int f() {\n}"
+    assert [next(pipe.inputs) for _ in range(2)] == ["int f() {\n}", "b"]
+    assert os.read(pipe.reader, 100) == b"for the program\n"
+
+
+@pytest.mark.parametrize("text", ["%undo\na\n", "", "int f() {\n"])
+def test_there_may_be_no_first_cell(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "input"
+    file.write_text(text)
+    with file.open() as stream:
+        inputs = InputStream(stream)
+        assert inputs.first() is None
+        assert list(inputs) == list(split_inputs(text.splitlines()))
+    assert InputStream(io.StringIO("a\n")).first() is None  # who knows how long it would take
 
 
 def test_what_comes_later_is_left_to_the_program(pipe: Pipe) -> None:

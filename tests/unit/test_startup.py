@@ -70,6 +70,24 @@ def test_plain_cells_import_nothing_that_only_others_need() -> None:
     assert [name for name in LATER if name in modules] == []
 
 
+def test_the_first_cell_is_sent_before_the_session_is_imported() -> None:
+    program = (
+        "import sys\n"
+        "from farside.cli import main\n"
+        "from farside.frontend.client import Compiler\n"
+        "begin = Compiler.begin_compile\n"
+        "def noted(self, number, code):\n"
+        "    print(number, code, 'farside.session' in sys.modules)\n"
+        "    begin(self, number, code)\n"
+        "Compiler.begin_compile = noted\n"
+        "main(['-c', 'int x = 1;', '-c', 'x'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1 int x = 1; False\n(int) 1\n"
+
+
 def test_a_session_takes_the_compiler_that_was_started_for_it() -> None:
     options = Options(output="capture")
     start_early(options.with_(opt=0))

@@ -39,6 +39,7 @@ from farside.options import Options
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
 
 _REPLAY_AT_ONCE = 256
+_LARGE = 1 << 16  # characters of a cell; to send it takes a while
 _IN_THE_WAY = 0.1  # seconds for which names wait for a cell that was begun early
 # Each cell leaves some of what it allocates, and holes of the rest. glibc's free lists give the
 # oldest hole first, so that cells would write to pages all over a heap that grows: each of them is
@@ -278,14 +279,15 @@ class Compiler:
     def begin_compile(self, number: int, code: str) -> None:
         """Begin what `compile` of the cell ends, with no other arguments; wait for nothing.
 
-        The compiler must be in the state before the cell, or on its way there (`begin_rollback`).
-        Where the cell turns out not to be the next, `rollback` must come before the one that is.
-        Where nothing can be begun, nothing is.
+        The compiler must be in the state before the cell, or on its way there (`begin_rollback`, or
+        its start). Where the cell turns out not to be the next, `rollback` must come before the one
+        that is. Where nothing can be begun, nothing is; nor is a cell that is large or no UTF-8.
         """
         on_its_way = self._begun is not None and self._begun.whole
-        if self._starting or self._ahead is not None or (self._busy and not on_its_way):
+        if self._ahead is not None or (self._busy and not on_its_way) or len(code) > _LARGE:
             return
-        with suppress(CompilerCrashed):  # which `compile` finds out
+        with suppress(CompilerCrashed, UnicodeEncodeError):  # which `compile` finds out
+            code.encode()
             self._begin({"op": "compile", "cell": number, "code": code}, ahead=True)
 
     def _begin(self, request: dict[str, Any], *, ahead: bool = False) -> None:

@@ -1,7 +1,8 @@
 """Starting the compiler of a session, also before the session is there.
 
 The compiler takes as long to start as Python to import what a session is made of. The command
-starts it as soon as it knows the options, and the session takes it over.
+starts it as soon as it knows the options, sends it the first cell as soon as it knows that, and
+the session takes it over.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ def start_early(options: Options) -> None:
         SetupError: it cannot be found or started.
     """
     _early.append(_start(options))
+
+
+def begin_early(code: str) -> None:
+    """Have the compiler that was started early begin with the first cell of its session."""
+    _early[-1].compiler.begin_compile(1, code)
 
 
 def start_compiler(options: Options) -> Started:

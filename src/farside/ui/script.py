@@ -7,24 +7,36 @@ that is missing, and the end of a FILE by ``exit()`` or a signal, as it would en
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from farside.errors import Crashed, FarsideError, Interrupted
+from farside.source.cells import is_command
 from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE
-from farside.ui.stream import InputStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farside.ui.console import Console
     from farside.ui.inputs import Step
+    from farside.ui.stream import InputStream
 
 EXIT_FAILED = 1
 
 
+def first_cell(steps: Sequence[Step], stream: InputStream) -> str | None:
+    """Return the cell that `run_script` will run first, if that is known without waiting for it."""
+    for step in steps:
+        if step.kind == "stream":
+            return stream.first()
+        if step.kind == "code":
+            return None if is_command(step.text) else step.text
+        if step.kind == "source" and step.text.strip():
+            return step.text
+    return None
+
+
 def run_script(
-    console: Console, steps: Sequence[Step], args: Sequence[str], stdin: TextIO | None = None
+    console: Console, steps: Sequence[Step], args: Sequence[str], stream: InputStream
 ) -> int:
     """Run `steps` in order and return the exit status.
 
@@ -32,7 +44,7 @@ def run_script(
         console: where to.
         steps: from `read_inputs`.
         args: what ``main`` gets after its own name.
-        stdin: standard input, if not the process's own.
+        stream: standard input.
     """
     program: str | None = None
     for step in steps:
@@ -40,7 +52,7 @@ def run_script(
             status = _run_source(console, step.text, step.name)
             program = step.name
         elif step.kind == "stream":
-            status = _run_stream(console, sys.stdin if stdin is None else stdin)
+            status = _run_stream(console, stream)
         else:
             run = console.load if step.kind == "link" else console.execute
             status = None if run(step.text) else _fatal_status(console)
@@ -53,8 +65,7 @@ def run_script(
     return EXIT_FAILED if console.failures else 0
 
 
-def _run_stream(console: Console, stream: TextIO) -> int | None:
-    inputs = InputStream(stream)
+def _run_stream(console: Console, inputs: InputStream) -> int | None:
     console.session.upcoming = inputs.upcoming
     try:
         for text in inputs:

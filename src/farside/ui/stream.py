@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import select
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class InputStream:
             stream: of which nothing was read yet; one with a file descriptor is taken as UTF-8,
                 with lone surrogates for what is not.
         """
+        self._stream = stream
         self._pieces = _pieces_of(stream)
         self._lines: deque[str] = deque()
         self._rest = ""  # of the last line, as far as it has been read
@@ -53,6 +55,12 @@ class InputStream:
         found, self._next = self._next, None
         return found
 
+    def first(self) -> str | None:
+        """Return the first input if it is a cell and has come; nothing is waited for."""
+        while not self._find() and not self._ended and _can_be_read(self._stream):
+            self._read()
+        return self.upcoming()
+
     def upcoming(self) -> str | None:
         """Return the next input if it has been read already and is a cell; nothing is read."""
         if not self._find() or self._next is None or is_command(self._next):
@@ -73,6 +81,16 @@ class InputStream:
             piece = "\n" if self._rest else ""
         *lines, self._rest = (self._rest + piece).split("\n")
         self._lines.extend(lines)
+
+
+def _can_be_read(stream: TextIO) -> bool:
+    """Tell whether a file has something, or its end, to be read at once."""
+    poll = select.poll()
+    try:
+        poll.register(stream.fileno(), select.POLLIN)
+    except OSError:  # it is no file
+        return False
+    return bool(poll.poll(0))
 
 
 def _pieces_of(stream: TextIO) -> Iterator[str]:
