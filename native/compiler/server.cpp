@@ -26,6 +26,9 @@ constexpr int IdleMilliseconds = 3;
 /// at most; sooner after one a gap has to be long.
 constexpr std::chrono::milliseconds IdleDistance{20};
 constexpr int LongIdleMilliseconds = 20;
+/// While a session starts the near side is busy, and waits for nobody; what is done beside it slows
+/// it down.
+constexpr int FirstIdleMilliseconds = 60;
 /// Bounds the time that a replay takes.
 constexpr int64_t MaxUnsavedMicros = 100'000;
 /// A fork costs less.
@@ -153,6 +156,8 @@ void Server::awaitRequest() {
 }
 
 int Server::idleMilliseconds() const {
+  if (LastCell < 2 && LastIdle == decltype(LastIdle){})
+    return FirstIdleMilliseconds;
   return std::chrono::steady_clock::now() - LastIdle < IdleDistance ? LongIdleMilliseconds
                                                                     : IdleMilliseconds;
 }
