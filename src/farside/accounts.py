@@ -5,7 +5,6 @@ And what it makes of an image: the stores of a commit, the definitions for later
 
 from __future__ import annotations
 
-from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -123,7 +122,8 @@ class WentBack(NamedTuple):
 def read_file(path: str) -> bytes:
     """Return what a file holds. Raises OptionError if it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            return file.read()
     except OSError as error:
         raise OptionError(f"{path}: {error.strerror}") from error
 

@@ -69,7 +69,7 @@ def main(words: Sequence[str]) -> int:
         raise OptionError(f"{host} can be reached by others: without a token only on loopback")
     if not wish.tls and not loopback and not wish.insecure:
         raise OptionError(f"{host} can be reached by others: --no-tls there needs --insecure")
-    program = find_executor(Options(executor=wish.executor))
+    program = Path(find_executor(Options(executor=wish.executor)))
     token = (_read_token(wish.token_file) if wish.token_file else _fresh_token()) if asks else ""
     context, certificate = load_certificate(_directory()) if wish.tls else (None, b"")
     listener = _listen(host, port)

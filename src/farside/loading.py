@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farside.errors import OptionError
@@ -27,6 +26,8 @@ def load(execution: ExecutionSession, path: str) -> str:
         ObjectError, LinkError, RemoteError: it cannot be loaded.
         CppException: an initialiser of an object threw; the object is linked all the same.
     """
+    from pathlib import Path
+
     from farside.accounts import read_file
     from farside.object import is_archive, parse_archive, parse_object
     from farside.platform import MAIN
@@ -69,6 +70,8 @@ def add_archive(
         OptionError: the file cannot be read.
         ObjectError, LinkError, RemoteError: it is malformed, or cannot be linked.
     """
+    from pathlib import Path
+
     from farside.accounts import read_file
     from farside.object import parse_archive
 

@@ -6,12 +6,13 @@ to the compiler process before anything heavy is imported.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from typing import TypedDict
 
 Language = Literal["c++", "c"]
@@ -213,8 +214,8 @@ def changed(options: Options, changes: OptionChanges) -> Options:
         given["include_dirs"] = given.pop("include")
     for name, value in given.items():
         if name in _SEVERAL:
-            if isinstance(value, str | Path):
-                given[name] = (str(value),)
+            if isinstance(value, str | os.PathLike):
+                given[name] = (os.fspath(value),)
             elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
                 given[name] = tuple(value)
     return options.with_(**given)
@@ -233,8 +234,9 @@ def _unknown(name: str) -> Exception:
 
 def _own_headers() -> str | None:
     """Return where ``<farside/…>`` lies: in the installed package, or beside it in its sources."""
-    package = Path(__file__).parent
-    for directory in (package / "include", package.parent.parent / "native" / "include"):
-        if (directory / "farside").is_dir():
-            return str(directory)
+    package = os.path.dirname(__file__)
+    sources = os.path.dirname(os.path.dirname(package))
+    for directory in (f"{package}/include", f"{sources}/native/include"):
+        if os.path.isdir(f"{directory}/farside"):
+            return directory
     return None

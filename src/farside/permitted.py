@@ -7,7 +7,6 @@ what the option takes.
 from __future__ import annotations
 
 from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from farside.errors import OptionError
@@ -154,7 +153,11 @@ def _path(name: str, given: object) -> object:
     text = fspath(given) if isinstance(given, PathLike) else given
     if given is not None and not _is_text(text):
         _wrong(name, "a path, or None", given)
-    return given if given is None or isinstance(given, Path) else Path(str(text))
+    if given is None:
+        return None
+    from pathlib import Path
+
+    return given if isinstance(given, Path) else Path(str(text))
 
 
 def _name(name: str, given: object) -> object:

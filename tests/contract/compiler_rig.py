@@ -85,7 +85,7 @@ class Accepted(NamedTuple):
 def program() -> Path:
     """Return the compiler under test: `FARSIDE_COMPILER`, the build's, or the installed one."""
     built = ROOT / "build" / "compiler" / "farside-compiler"
-    return find_compiler(Options(compiler=built if built.exists() else None))
+    return Path(find_compiler(Options(compiler=built if built.exists() else None)))
 
 
 @dataclass

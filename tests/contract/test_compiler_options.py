@@ -146,7 +146,7 @@ def test_the_environment_names_the_program(tmp_path: Path, monkeypatch: pytest.M
     program.write_text("")
     program.chmod(0o755)
     monkeypatch.setenv("FARSIDE_COMPILER", str(program))
-    assert find_compiler(Options(compiler=Path("/bin/true"))) == program
+    assert find_compiler(Options(compiler=Path("/bin/true"))) == str(program)
 
 
 def test_deep_nesting_is_an_error(bench: Bench) -> None:

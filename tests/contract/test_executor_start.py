@@ -152,9 +152,9 @@ def test_a_program_that_is_no_executor_is_a_setup_error(tmp_path: Path) -> None:
 
 def test_find_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FARSIDE_EXECUTOR", raising=False)
-    assert find_executor(Options(executor=PROGRAM)) == PROGRAM
+    assert find_executor(Options(executor=PROGRAM)) == str(PROGRAM)
     monkeypatch.setenv("FARSIDE_EXECUTOR", str(PROGRAM))
-    assert find_executor() == PROGRAM
+    assert find_executor() == str(PROGRAM)
     monkeypatch.setenv("FARSIDE_EXECUTOR", str(tmp_path))
     with pytest.raises(SetupError, match="FARSIDE_EXECUTOR"):
         find_executor()

@@ -31,6 +31,7 @@ LATER = (
     "farside.result.value",
     "farside.source.commands",
     "inspect",
+    "pathlib",
 )
 
 

@@ -16,7 +16,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -31,13 +30,14 @@ from farside.errors import (
 )
 from farside.frontend.cell import AcceptedCell, CompiledCell, DeclarationId, Declared, parse_cell
 from farside.frontend.diagnostics import Diagnostic, at_end, parse_diagnostics, render
-from farside.frontend.pch import build_pch, discard_pch, find_pch
+from farside.frontend.pch import StrPath, build_pch, discard_pch, find_pch
 from farside.frontend.snapshots import Snapshot, Snapshots
 from farside.frontend.wire import Channel, Disconnected, Interrupts, Message, TimeUp, let_go
 from farside.options import Options
 
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
 
+_PROGRAMS = os.path.dirname(os.path.dirname(__file__)) + "/libexec"
 _REPLAY_AT_ONCE = 256
 _LARGE = 1 << 16  # characters of a cell; to send it takes a while
 _IN_THE_WAY = 0.1  # seconds for which names wait for a cell that was begun early
@@ -60,7 +60,7 @@ _OWN_SIGNALS = frozenset(
 )
 
 
-def find_compiler(options: Options | None = None) -> Path:
+def find_compiler(options: Options | None = None) -> str:
     """Return the path of the compiler program.
 
     The first of: the environment's ``FARSIDE_COMPILER``, `Options.compiler`, the installed one.
@@ -70,12 +70,12 @@ def find_compiler(options: Options | None = None) -> Path:
     """
     chosen = os.environ.get("FARSIDE_COMPILER")
     if chosen:
-        path = Path(chosen)
+        path = chosen
     elif options is not None and options.compiler is not None:
-        path = options.compiler
+        path = str(options.compiler)
     else:
-        path = Path(__file__).parent.parent / "libexec" / "farside-compiler"
-    if not os.access(path, os.X_OK) or path.is_dir():
+        path = f"{_PROGRAMS}/farside-compiler"
+    if not os.access(path, os.X_OK) or os.path.isdir(path):
         raise SetupError(
             f"The compiler program {path} is missing or cannot be executed. "
             "Install farside again, or set FARSIDE_COMPILER to its path."
@@ -98,7 +98,7 @@ def brings_instances(options: Options) -> bool:
 
     Farside's own has, as they come out of the library's headers if nothing is done to them.
     """
-    installed = str(Path(__file__).parent.parent / "libexec" / "farside-executor")
+    installed = f"{_PROGRAMS}/farside-executor"
     chosen = options.executor or os.environ.get("FARSIDE_EXECUTOR") or installed
     own = str(chosen) == installed and not options.connect and not options.ssh
     return own and not options.xcc and not any("_GLIBCXX" in each for each in options.defines)
@@ -133,7 +133,7 @@ class Compiler:
     """
 
     def __init__(
-        self, options: Options, path: Path, pch: Path | None, values: bool, instances: bool
+        self, options: Options, path: str, pch: str | None, values: bool, instances: bool
     ) -> None:
         self.pid = 0
         self.pch_status = ""
@@ -161,8 +161,8 @@ class Compiler:
     def spawn(
         cls,
         options: Options,
-        path: Path | None = None,
-        pch: Path | None = None,
+        path: StrPath | None = None,
+        pch: StrPath | None = None,
         *,
         values: bool = True,
         instances: bool = False,
@@ -182,11 +182,12 @@ class Compiler:
         Raises:
             SetupError: the program cannot be run.
         """
-        program = path or find_compiler(options)
+        program = find_compiler(options) if path is None else os.fspath(path)
         cached = pch is None and options.use_pch
         if cached:
             pch = find_pch(options, program)
-        compiler = cls(options, program, pch, values, instances)
+        file = None if pch is None else os.fspath(pch)
+        compiler = cls(options, program, file, values, instances)
         compiler._renew_pch = cached
         compiler._launch()
         return compiler
@@ -481,7 +482,7 @@ class Compiler:
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             try:
                 self._process = subprocess.Popen(
-                    [str(self._path), f"--fd={far.fileno()}"],
+                    [self._path, f"--fd={far.fileno()}"],
                     pass_fds=(far.fileno(),),
                     env=compiler_environment(),
                     stdin=subprocess.DEVNULL,
@@ -498,13 +499,12 @@ class Compiler:
         self.pid = self._channel.pid = self._process.pid
         self._busy = False
         self._starting = True
-        pch = None if self._pch is None else str(self._pch)
         try:
             self._channel.send(
                 {
                     "op": "start",
                     "args": list(self._options.clang_args()),
-                    "pch": pch,
+                    "pch": self._pch,
                     "values": self._values,
                     "elements": self._options.elements,
                     "redefinition": self._options.redefinition,

@@ -13,11 +13,13 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TypeAlias
 from zlib import crc32
 
 from farside.errors import SetupError
 from farside.options import Options
+
+StrPath: TypeAlias = "str | os.PathLike[str]"
 
 KEPT = 6
 """How many PCHs the cache keeps; one takes about 30 MB. Those in use of late are kept besides."""
@@ -30,22 +32,24 @@ _NOT_BUILT = "The precompiled standard library was not built: "
 _SUFFIX = ".pch"
 
 
-def cache_directory() -> Path | None:
+def cache_directory() -> str | None:
     """Return the directory of the cache, made if missing; None where there can be none.
 
     It must belong to the user alone: a PCH that somebody else can write decides what cells mean.
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
+    root = base if os.path.isabs(base) else os.path.expanduser("~/.cache")
+    if not os.path.isabs(root):  # the user has no home
+        return None
+    directory = os.path.join(root, "farside", "pch")
     try:
-        root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
-        directory = root / "farside" / "pch"
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return directory if _is_ours(directory.lstat(), stat.S_ISDIR) else None
-    except (OSError, RuntimeError):
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        return directory if _is_ours(os.lstat(directory), stat.S_ISDIR) else None
+    except OSError:
         return None
 
 
-def find_pch(options: Options, compiler: Path) -> Path | None:
+def find_pch(options: Options, compiler: StrPath) -> str | None:
     """Return the path of a PCH that ought to fit, or None.
 
     Args:
@@ -56,8 +60,8 @@ def find_pch(options: Options, compiler: Path) -> Path | None:
     if path is None:
         return None
     try:
-        usable = _is_ours(path.lstat(), stat.S_ISREG)
-        usable = usable and _is_ours(_names_of(path).lstat(), stat.S_ISREG)
+        usable = _is_ours(os.lstat(path), stat.S_ISREG)
+        usable = usable and _is_ours(os.lstat(_names_of(path)), stat.S_ISREG)
     except OSError:
         return None
     if not usable:
@@ -66,7 +70,7 @@ def find_pch(options: Options, compiler: Path) -> Path | None:
     return path
 
 
-def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path | None:
+def build_pch(options: Options, compiler: StrPath, *, wait: bool = False) -> str | None:
     """Have the PCH for these options built, by default in the background.
 
     The build is a process of its own at the lowest priority. It outlives this process if need be,
@@ -95,7 +99,7 @@ def build_pch(options: Options, compiler: Path, *, wait: bool = False) -> Path |
     return path
 
 
-def prepare_pch(options: Options, compiler: Path) -> None:
+def prepare_pch(options: Options, compiler: StrPath) -> None:
     """Have the PCH for these options built, unless it is there, and wait for that.
 
     Raises:
@@ -117,11 +121,11 @@ def prepare_pch(options: Options, compiler: Path) -> None:
 
 
 def _start_builder(
-    options: Options, compiler: Path, path: Path, errors: int
+    options: Options, compiler: StrPath, path: str, errors: int
 ) -> subprocess.Popen[bytes]:
-    _prune(path.parent, keep=path)
+    _prune(os.path.dirname(path), keep=path)
     return subprocess.Popen(
-        [str(compiler), f"--build-pch={path}", "--", *_args(options)],
+        [os.fspath(compiler), f"--build-pch={path}", "--", *_args(options)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=errors,
@@ -131,16 +135,13 @@ def _start_builder(
     )
 
 
-def discard_pch(path: Path) -> None:
+def discard_pch(path: str) -> None:
     """Remove a PCH that the compiler refused, so that the next one fits."""
     for file in (path, _names_of(path)):
-        try:
-            file.unlink()
-        except OSError:
-            continue
+        _remove(file)
 
 
-def _path_for(options: Options, compiler: Path) -> Path | None:
+def _path_for(options: Options, compiler: StrPath) -> str | None:
     if not options.use_pch:
         return None
     directory = cache_directory()
@@ -148,17 +149,17 @@ def _path_for(options: Options, compiler: Path) -> Path | None:
         return None
     parts = "\0".join(_key_parts(options, compiler)).encode("utf-8", "surrogateescape")
     # A checksum will do, since a PCH that does not fit is refused; hashlib takes 10 ms to load.
-    return directory / f"{crc32(parts):08x}{crc32(parts[::-1]):08x}{_SUFFIX}"
+    return os.path.join(directory, f"{crc32(parts):08x}{crc32(parts[::-1]):08x}{_SUFFIX}")
 
 
-def _key_parts(options: Options, compiler: Path) -> Iterator[str]:
+def _key_parts(options: Options, compiler: StrPath) -> Iterator[str]:
     yield _FORMAT
     yield from _args(options)
     if _is_relative(options):
         yield os.getcwd()
-    yield str(compiler)
+    yield os.fspath(compiler)
     try:
-        status = compiler.stat()
+        status = os.stat(compiler)
         yield f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
     except OSError:
         pass
@@ -189,8 +190,8 @@ def _cpu() -> str:
     return b"\n".join(lines).decode("ascii", "replace")
 
 
-def _names_of(path: Path) -> Path:
-    return path.with_name(path.name + ".names")
+def _names_of(path: str) -> str:
+    return path + ".names"
 
 
 def _is_ours(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
@@ -198,7 +199,7 @@ def _is_ours(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
     return is_kind(status.st_mode) and status.st_uid == os.getuid() and private
 
 
-def _touch(path: Path) -> None:
+def _touch(path: str) -> None:
     """Mark as used; the access time does not say so on all file systems.
 
     Clang compares a PCH with its headers' times, not its own, so this does not matter to it.
@@ -209,33 +210,37 @@ def _touch(path: Path) -> None:
         return
 
 
-def _prune(directory: Path, keep: Path) -> None:
+def _prune(directory: str, keep: str) -> None:
     """Remove the PCHs that have not been used for longest, and what killed builders left."""
     try:
-        found = [path for path in directory.glob("*" + _SUFFIX) if path != keep]
-        found.sort(key=_last_used, reverse=True)
+        files = [os.path.join(directory, name) for name in os.listdir(directory)]
     except OSError:
         return
+    found = [path for path in files if path.endswith(_SUFFIX) and path != keep]
+    found.sort(key=lambda path: _changed(_names_of(path)), reverse=True)
     recently = time.time() - _IN_USE  # no build takes as long
-    for leftover in directory.glob("*.tmp"):
-        try:
-            if leftover.stat().st_mtime < recently:
-                leftover.unlink()
-        except OSError:
-            continue
+    for leftover in files:
+        if leftover.endswith(".tmp") and _changed(leftover) < recently:
+            _remove(leftover)
     for path in found[KEPT - 1 :]:
-        if _last_used(path) > recently:
+        if _changed(_names_of(path)) > recently:
             continue
+        for file in files:
+            if file.startswith(f"{path}."):
+                _remove(file)
         discard_pch(path)
-        for leftover in directory.glob(path.name + ".*"):
-            try:
-                leftover.unlink()
-            except OSError:
-                continue
 
 
-def _last_used(path: Path) -> float:
+def _changed(path: str) -> float:
+    """Return when a file was last changed, 0 where there is none."""
     try:
-        return _names_of(path).stat().st_mtime
+        return os.stat(path).st_mtime
     except OSError:
         return 0.0
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return

@@ -234,7 +234,7 @@ def _begin(tunnel: Tunnel, options: Options, where: str, *, capture: bool) -> Sp
 # ------------------------------------------------------------------ ssh
 
 
-def connect_by_ssh(options: Options, program: Path, *, capture: bool) -> Spawned:
+def connect_by_ssh(options: Options, program: str, *, capture: bool) -> Spawned:
     """Start an executor on another machine over ssh, and copy it there if it is missing.
 
     Args:
@@ -249,7 +249,7 @@ def connect_by_ssh(options: Options, program: Path, *, capture: bool) -> Spawned
     from farside.remote.ssh import open_ssh
 
     assert options.ssh is not None
-    tunnel = open_ssh(options.ssh, program)
+    tunnel = open_ssh(options.ssh, Path(program))
     try:
         return _begin(tunnel, options, options.ssh, capture=capture)
     except FarsideError as error:

@@ -42,7 +42,6 @@ from farside.remote.transport import SocketTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from farside.remote.death import DeathReport
     from farside.remote.given import Answer
@@ -109,7 +108,11 @@ class Executor:
 
     @classmethod
     def spawn(
-        cls, program: Path, *, slab_bytes: int | None = None, sink: OutputSink | None = None
+        cls,
+        program: str | os.PathLike[str],
+        *,
+        slab_bytes: int | None = None,
+        sink: OutputSink | None = None,
     ) -> Executor:
         """Start an executor and wait for its Setup.
 

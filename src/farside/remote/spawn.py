@@ -6,7 +6,6 @@ import fcntl
 import os
 import signal
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from farside.errors import SetupError
@@ -26,7 +25,7 @@ _ABOVE_STANDARD = 64
 _HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
-def find_executor(options: Options | None = None) -> Path:
+def find_executor(options: Options | None = None) -> str:
     """Return the path of the executor program.
 
     In order: `Options.executor`, the environment variable FARSIDE_EXECUTOR, the installed one.
@@ -37,10 +36,13 @@ def find_executor(options: Options | None = None) -> Path:
     candidates = [
         ("the options", options.executor if options is not None else None),
         ("the environment variable FARSIDE_EXECUTOR", os.environ.get(_ENVIRONMENT)),
-        ("the installation", Path(__file__).parent.parent / "libexec" / "farside-executor"),
+        (
+            "the installation",
+            f"{os.path.dirname(os.path.dirname(__file__))}/libexec/farside-executor",
+        ),
     ]
-    origin, path = next((origin, Path(path)) for origin, path in candidates if path)
-    if not path.is_file() or not os.access(path, os.X_OK):
+    origin, path = next((origin, os.fspath(path)) for origin, path in candidates if path)
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise SetupError(f"The executor {path}, named by {origin}, is not an executable file.")
     return path
 
@@ -71,7 +73,9 @@ class Spawned(NamedTuple):
     keeper: socket.socket | None = None
 
 
-def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> Spawned:
+def spawn_executor(
+    program: str | os.PathLike[str], *, slab_bytes: int | None, capture: bool
+) -> Spawned:
     """Start an executor with a data and a control socket.
 
     Args:
@@ -85,7 +89,7 @@ def spawn_executor(program: Path, *, slab_bytes: int | None, capture: bool) -> S
     data, far_data = socket.socketpair()
     control, far_control = socket.socketpair()
     mark = new_mark()
-    arguments = [str(program), f"filedescs={_DATA_FD},{_DATA_FD}", f"control={CONTROL_FD}"]
+    arguments = [os.fspath(program), f"filedescs={_DATA_FD},{_DATA_FD}", f"control={CONTROL_FD}"]
     arguments.append(f"mark={mark.limit}")
     if slab_bytes is not None:
         arguments.append(f"slab={slab_bytes}")
@@ -127,7 +131,7 @@ def spawn_librarian(stream: int) -> None:
         SetupError: it cannot be started.
     """
     program = find_executor()
-    arguments = [str(program), f"librarian={_DATA_FD}"]
+    arguments = [program, f"librarian={_DATA_FD}"]
     source = _above(os.dup(stream))
     try:
         starter = os.posix_spawn(

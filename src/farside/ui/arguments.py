@@ -7,7 +7,6 @@ parser costs more than starting both child processes.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from farside.errors import OptionError
@@ -15,6 +14,7 @@ from farside.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 _CODE_SIGNS = ";{}()[]=#%&*+,:<>|^!?\"'"
 USAGE = "usage: farside [options] [FILE | CODE]... [-- ARGS...]"
@@ -133,6 +133,12 @@ def parse_arguments(argv: Sequence[str]) -> Invocation:
         OptionError: an option is unknown, lacks its value or has a wrong one; a file is not there.
     """
     return _Parser(argv).parse()
+
+
+def _path(value: str) -> Path:
+    from pathlib import Path  # few sessions are given one
+
+    return Path(value)
 
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -303,10 +309,10 @@ class _Parser:
             "-process-limit": self._process_limit,
             "-elements": lambda value: self._set(elements=parse_elements(value)),
             "-slab-allocate": lambda value: self._set(slab_bytes=parse_size(value)),
-            "-oop-executor": lambda value: self._set(executor=Path(value)),
-            "-orc-runtime": lambda value: self._set(orc_runtime=Path(value)),
+            "-oop-executor": lambda value: self._set(executor=_path(value)),
+            "-orc-runtime": lambda value: self._set(orc_runtime=_path(value)),
             "-oop-executor-connect": lambda value: self._set(connect=value),
-            "-token-file": lambda value: self._set(token_file=Path(value)),
+            "-token-file": lambda value: self._set(token_file=_path(value)),
             "-ssh": lambda value: self._set(ssh=value),
             "-time-limit": lambda value: self._seconds("time_limit", value),
             "-compile-limit": lambda value: self._seconds("compile_limit", value),
