@@ -6,10 +6,11 @@ And what it makes of an image: the stores of a commit, the definitions for later
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import OptionError
 from farside.link import Definition, Prot
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,12 +7,13 @@ address that could not be used. Imported when a program has died, and not before
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import FarsideError
 from farside.object import STAND_INS, parse_object
 from farside.object.inlines import InlineTable
 from farside.object.lines import LineTable
+from farside.records import NamedTuple
 from farside.remote.death import DeathReport, Frame
 from farside.remote.record import (
     FIRST_FRAMES,

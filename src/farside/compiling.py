@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.api.values import ValueNames, bound, rejected
 from farside.errors import CompilerCrashed, CompilerKilled
 from farside.frontend.diagnostics import as_written
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

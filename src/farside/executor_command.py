@@ -7,10 +7,11 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from farside.errors import OptionError, SetupError
 from farside.options import Options
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

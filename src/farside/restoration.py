@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.awaited import Declarations
 from farside.dylibs import load_again, make_again
@@ -28,6 +28,7 @@ from farside.errors import (
     TooMuchOutput,
 )
 from farside.outcome import Past
+from farside.records import NamedTuple
 from farside.recovery.journal import Journal, JournalEntry, JournalState, LoadedFile
 from farside.recovery.recent import RecentObjects
 from farside.recovery.sentences import (

@@ -7,7 +7,7 @@ other, named, and the rest goes on.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from farside.dylibs import load_again
 from farside.errors import (
@@ -18,6 +18,7 @@ from farside.errors import (
     OptionError,
     SetupError,
 )
+from farside.records import NamedTuple
 from farside.recovery.saved import SavedCell, SavedDylib
 
 if TYPE_CHECKING:

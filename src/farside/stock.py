@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from farside.errors import (
     FarsideError,
@@ -31,6 +31,7 @@ from farside.errors import (
 from farside.link import Definition, EntryTable, NoTls, Prot, link
 from farside.object import parse_archive, parse_object
 from farside.orc import bootstrap, sps
+from farside.records import NamedTuple
 from farside.remote.executor import PATIENCE
 from farside.remote.memory import SlabAllocator
 from farside.remote.slabs import Slabs

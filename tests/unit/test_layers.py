@@ -27,7 +27,7 @@ def table() -> dict[str, set[str]]:
         elif may_import.strip() == "all of the above":
             words = set(allowed)
         for name in re.findall(r"`(\w+)`", names):
-            allowed[name] = words | {name}
+            allowed[name] = words | {name, "records"}
     return allowed
 
 

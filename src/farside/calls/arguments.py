@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from farside.calls.copies import Copy
 from farside.calls.records import holds_record, is_record
@@ -30,6 +30,7 @@ from farside.calls.wire import (
     scalar_of,
 )
 from farside.errors import ArgumentMismatch
+from farside.records import NamedTuple
 from farside.result.numbers import ELEMENTS
 from farside.result.objects import CppObject
 from farside.result.value import Value

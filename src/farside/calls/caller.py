@@ -19,7 +19,7 @@ from functools import partial
 from itertools import islice, product
 from struct import Struct
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from farside.calls.afterwards import Afterwards, check_apart, lost_arrays, told
 from farside.calls.arguments import LETTERS, MADE, TEXT_POINTER, Argument, Form, describe, letter_of
@@ -52,6 +52,7 @@ from farside.errors import (
     ValueGone,
 )
 from farside.orc import bootstrap
+from farside.records import NamedTuple
 from farside.recovery.sentences import NO_STATE_AFTER
 from farside.remote.calls import NOTHING, Beside
 from farside.result.value import Value

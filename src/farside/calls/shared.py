@@ -6,10 +6,11 @@ import mmap
 import os
 import re
 import secrets
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from farside.calls.wire import array_of, elements_of
 from farside.errors import ArgumentMismatch, OptionError
+from farside.records import NamedTuple
 from farside.remote.calls import Beside
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
 from farside.frontend.diagnostics import of_old_definition
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set

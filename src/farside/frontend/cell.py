@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from farside.errors import ProtocolError
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics
+from farside.records import NamedTuple
 
 
 class Declared(NamedTuple):

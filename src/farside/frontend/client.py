@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from farside.errors import (
     CompilerCrashed,
@@ -34,6 +34,7 @@ from farside.frontend.pch import StrPath, build_pch, discard_pch, find_pch
 from farside.frontend.snapshots import Snapshot, Snapshots
 from farside.frontend.wire import Channel, Disconnected, Interrupts, Message, TimeUp, let_go
 from farside.options import Options
+from farside.records import NamedTuple
 
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from farside.errors import ProtocolError
+from farside.records import NamedTuple
 
 Severity = Literal["note", "remark", "warning", "error", "fatal"]
 

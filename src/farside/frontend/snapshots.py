@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from time import monotonic
-from typing import NamedTuple
 
 from farside.errors import ProtocolError
 from farside.frontend.wire import Channel, Disconnected, TimeUp, let_go
+from farside.records import NamedTuple
 
 KEPT = 8
 

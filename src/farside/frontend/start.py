@@ -7,11 +7,10 @@ the session takes it over.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from farside.frontend.client import Compiler, brings_instances, find_compiler
 from farside.frontend.pch import build_pch
 from farside.options import Options
+from farside.records import NamedTuple
 
 
 class Started(NamedTuple):

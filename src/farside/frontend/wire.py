@@ -15,9 +15,10 @@ import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from farside.errors import ProtocolError
+from farside.records import NamedTuple
 
 _HEADER = struct.Struct("<II")
 _SIZE = struct.Struct("<Q")

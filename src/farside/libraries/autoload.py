@@ -10,7 +10,7 @@ All names of one link are settled before anything is loaded: if one of them is n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import (
     FarsideError,
@@ -30,6 +30,7 @@ from farside.libraries.librarian import (
     printable,
     start_librarian,
 )
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

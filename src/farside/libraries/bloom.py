@@ -12,10 +12,10 @@ adds one false positive in 4,000 to the forty that the filter has.
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from zlib import crc32
 
 from farside.errors import ProtocolError
+from farside.records import NamedTuple
 
 _MIX = 0x9E3779B97F4A7C15
 _MASK32 = 0xFFFFFFFF

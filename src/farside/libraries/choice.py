@@ -17,9 +17,10 @@ one needs the other; the user is told of the others only if they are not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.libraries.librarian import WEAK
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

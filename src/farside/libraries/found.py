@@ -6,7 +6,9 @@ that cells which need nothing pay nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,12 +11,13 @@ import select
 import socket
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from farside.errors import FarSideLost, ProtocolError, SetupError, TimedOut
 from farside.libraries.bloom import FilterPart, checked_part
 from farside.orc import bootstrap, sps
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame
+from farside.records import NamedTuple
 from farside.remote.spawn import spawn_librarian
 from farside.remote.transport import SocketTransport
 

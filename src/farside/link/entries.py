@@ -16,13 +16,14 @@ Entries for what lies outside the image are shared by the whole session, through
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from farside.errors import OutOfAddressSpace
 from farside.link.graph import MASK64, PROTS
 from farside.link.layout import Segment
 from farside.link.tls import image_words, require_static
 from farside.link.x86_64 import PC32, PLT32, is_branch, kinds_of, relaxation
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -11,9 +11,10 @@ These are mutable and live as long as one call of `link`; what leaves it is `Lin
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from farside.object.elf import SHF_TLS
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from farside.link.x86_64 import Relaxation

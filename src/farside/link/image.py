@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.link.dependence import Dependence, Relation
 from farside.link.graph import PROTS, Prot
 from farside.link.initialisers import Initialiser, Range, collect
 from farside.link.tls import StaticTls, image_key
 from farside.object.elf import SHT_NOBITS
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,11 @@ are listed in the order in which they are to be run, which is the reverse of the
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from farside.errors import LinkError
 from farside.object.elf import SHT_FINI_ARRAY, SHT_INIT_ARRAY, SHT_PREINIT_ARRAY
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from farside.link.graph import Block, LinkGraph, Section

@@ -5,7 +5,9 @@ It is kept for one purpose: to say what an address belongs to when a program has
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from farside.link.image import LinkedImage

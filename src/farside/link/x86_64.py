@@ -23,10 +23,11 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as StructError  # noqa: N812
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from farside.errors import ObjectError, RelocationError
 from farside.link.graph import MASK64
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

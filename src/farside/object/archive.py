@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import stat
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import ObjectError
 from farside.object.elf import (
@@ -29,6 +29,7 @@ from farside.object.elf import (
     ObjectFile,
     parse_object,
 )
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 from struct import Struct
-from typing import NamedTuple
 
 from farside.errors import ProtocolError
+from farside.records import NamedTuple
 
 HEADER = Struct("<QQQQ")
 MAX_MESSAGE = 1 << 30

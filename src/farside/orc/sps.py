@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from farside.errors import ProtocolError
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,9 @@ it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,16 +21,12 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    NamedTuple,
-    get_args,
-)
+from typing import TYPE_CHECKING, Any, get_args
 
 from farside.errors import OptionError
 from farside.options import Options
 from farside.permitted import RULES
+from farside.records import NamedTuple
 from farside.recovery.journal import FileKind, LoadedFile
 
 if TYPE_CHECKING:

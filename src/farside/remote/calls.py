@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import RemoteError
 from farside.orc import bootstrap, sps
+from farside.records import NamedTuple
 from farside.remote.commit import decode_outcome
 from farside.remote.guard import Guard
 from farside.remote.pace import Pace

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import ProtocolError
 from farside.orc import sps
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

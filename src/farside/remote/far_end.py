@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 COPIED = (
     "__init__.py",
     "errors.py",
+    "records.py",
     "remote/__init__.py",
     "remote/death.py",
     "remote/far_end.py",

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import ProtocolError
 from farside.orc import bootstrap, sps
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from mmap import mmap

@@ -14,8 +14,9 @@ import signal
 import time
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from farside.records import NamedTuple
 from farside.remote.process import has_ended, is_corpse
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ until `commit`.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import InternalError, OutOfAddressSpace
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,8 @@ good for a report and for nothing else. What cannot be right is left out.
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
+
+from farside.records import NamedTuple
 
 _HEADER = Struct("<IIiiiiiIQQQQQQQQQQIIII")
 _FRAME = Struct("<QQII")

@@ -6,9 +6,10 @@ import fcntl
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import SetupError
+from farside.records import NamedTuple
 from farside.remote.leftovers import MARK_NAME, Mark, new_mark
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from keyword import iskeyword
 from re import sub
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from farside.errors import ProtocolError
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,9 +16,10 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from farside.errors import CppException, ProtocolError
+from farside.records import NamedTuple
 from farside.result.floats import decode_float
 from farside.result.kinds import ValueKind as Kind
 from farside.result.numbers import Buffer, numbers

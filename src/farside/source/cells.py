@@ -6,8 +6,9 @@ finished (`farside.source.completeness`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from farside.records import NamedTuple
 from farside.source.completeness import Scanner
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ Each character is looked at once, whatever the input: 1 MB takes well below a se
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from farside.records import NamedTuple
 
 _TOKEN = re.compile(
     r"""

@@ -7,10 +7,11 @@ parser costs more than starting both child processes.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from farside.errors import OptionError
 from farside.options import Options
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

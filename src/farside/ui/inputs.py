@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from farside.errors import OptionError
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

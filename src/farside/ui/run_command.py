@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from farside.errors import Crashed, FarsideError, LinkError, OptionError
 from farside.execution import ExecutionSession
 from farside.loading import load
 from farside.object import Archive, ObjectFile, is_archive, parse_archive, parse_object
 from farside.options import Options
+from farside.records import NamedTuple
 from farside.ui.terminal import Terminal
 from farside.verdict import exception_of
 

@@ -1,0 +1,71 @@
+"""Named tuples are those of `typing`, but for how long it takes to make their classes."""
+
+from __future__ import annotations
+
+import pickle
+import typing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from farside.options import Options
+from farside.records import NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Place(NamedTuple):
+    """Where something is."""
+
+    line: int
+    file: Path | None = None
+    column: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing is before it."""
+        return (self.line, self.column) == (1, 1)
+
+    @classmethod
+    def first(cls) -> Place:
+        return cls(1)
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}"
+
+
+class Original(typing.NamedTuple):
+    """Where something is."""
+
+    line: int
+    file: Path | None = None
+    column: int = 1
+
+
+def test_it_has_what_the_original_has() -> None:
+    for name in ("_fields", "_field_defaults", "__bases__", "__doc__", "__module__"):
+        assert getattr(Place, name) == getattr(Original, name)
+    assert Place.__annotations__ == {"line": "int", "file": "Path | None", "column": "int"}
+    assert Place.__qualname__ == "Place"
+    assert repr(Place(3, column=2)) == repr(Original(3, column=2)).replace("Original", "Place")
+    assert Place(3) == (3, None, 1)
+    assert hash(Place(3)) == hash(Original(3))
+    assert Place(3)._replace(column=4) == (3, None, 4)
+
+
+def test_what_its_body_defines_is_there() -> None:
+    assert Place.first().is_first
+    assert not Place(2).is_first
+    assert str(Place(2)) == "2:1"
+
+
+def test_it_can_be_copied_to_another_process() -> None:
+    for value in (Place(2), Options(opt=1)):
+        assert pickle.loads(pickle.dumps(value)) == value
+
+
+@pytest.mark.parametrize("given", [{}, {"line": 1, "nope": 2}])
+def test_wrong_arguments(given: Any) -> None:
+    with pytest.raises(TypeError):
+        Place(**given)
