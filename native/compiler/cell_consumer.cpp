@@ -53,6 +53,8 @@ void CellConsumer::makeInstances() {
 void CellConsumer::begin(unsigned number, FileID file) {
   Number = number;
   File = file;
+  for (FunctionDecl *function : std::exchange(Left, {}))
+    addFunction(*function);
   Entities.begin(number);
   Held.clear();
   Declared = {};
@@ -177,7 +179,11 @@ void CellConsumer::HandleTranslationUnit(ASTContext &context) {
   handOver();
   if (replacesAllocation(*Generator->GetModule()))
     makeInstances(); // now, as what was referred to until here is emitted next
+  Foreign.leaveSmall(
+      *Generator->GetModule(), Instance.getCodeGenOpts().OptimizationLevel == 0,
+      [this](llvm::StringRef symbol) { return Generator->GetDeclForMangledName(symbol); });
   generate<void, ASTContext &>(&ASTConsumer::HandleTranslationUnit, context);
+  Left = Foreign.takeBack();
 }
 
 void CellConsumer::CompletedTagDefinition(const TagDecl *tag) {

@@ -47,6 +47,7 @@ public:
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
   ForeignInstances Foreign;
+  std::vector<clang::FunctionDecl *> Left; // of the last cell, see ForeignInstances::takeBack
 
   clang::CodeGenerator &generator() { return *Generator; }
 

@@ -307,7 +307,7 @@ void Compiler::emit(std::unique_ptr<llvm::Module> module, unsigned number, Cell 
       withdrawFunction(m, symbol);
   dropRepeatedInitialisers(m, Known);
   if (Instances)
-    withdrawInstances(m);
+    withdrawInstances(m, level == 0);
   withdrawKnown(m, Known, level == 0 ? KnownBodies::drop : KnownBodies::inline_);
   dropUnused(m); // what only a display needs that an earlier cell has made
   if (level == 0 || runsOnce(m)) {

@@ -231,10 +231,12 @@ void keepStatementsOnStack(llvm::Module &module) {
       function.addFnAttr("disable-tail-calls", "true");
 }
 
+bool runsOnce(const Function &function) { return isRunOnce(function) && !hasLoop(function); }
+
 bool runsOnce(const llvm::Module &module) {
   return llvm::all_of(module, [](const Function &function) {
     return function.isDeclaration() || function.hasAvailableExternallyLinkage() ||
-           (isRunOnce(function) && !hasLoop(function));
+           runsOnce(function);
   });
 }
 

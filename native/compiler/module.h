@@ -47,7 +47,10 @@ void dropRepeatedInitialisers(llvm::Module &module, const KnownSymbols &known);
 /// a backtrace tells which line of the cell was reached.
 void keepStatementsOnStack(llvm::Module &module);
 
-/// True where optimising would not pay: all functions defined run once and none holds a loop.
+/// True for what optimising would not pay: a statement or an initialiser without a loop.
+bool runsOnce(const llvm::Function &function);
+
+/// True where all functions that are defined are such.
 bool runsOnce(const llvm::Module &module);
 
 /// True where the optimiser has no call to inline: nothing in the module refers to a function that

@@ -281,9 +281,12 @@ void Server::start(const Object &request) {
     if (!Clang)
       Collector.take();
   }
-  if (!Clang)
+  if (!Clang) {
+    // Cells may define macros that make the library another before they include it.
+    settings.instances = false;
     if (auto invocation = makeInvocation(args, Options, Collector))
       Clang = Compiler::create(invocation, Collector, settings, nullptr);
+  }
   if (Clang)
     Clang->showElements(request.getInteger("elements").value_or(100));
   Object response{{"ok", Clang != nullptr}, {"diagnostics", Collector.take()}};

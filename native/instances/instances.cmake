@@ -2,9 +2,9 @@
 #
 # Included by both programs, each of which may be built alone. Clang 22 compiles them, so that their
 # names and code are those that cells would have. Defines, in the including directory:
-#   farside_instances_code   the object with their code
+#   farside_instances_code   objects with their code: large functions, and all without tight loops
 #   farside_instances_table  assembly: names and addresses, for the executor
-#   farside_instances_names  their names as C strings, for the compiler
+#   farside_instances_names  assembly: their names, for the compiler
 #   farside_common_uses      common_uses.h as a C++ source file that holds its text
 set(instances ${CMAKE_CURRENT_LIST_DIR})
 find_program(FARSIDE_CLANGXX NAMES clang++-22 HINTS /usr/lib/llvm-22/bin)
@@ -12,22 +12,35 @@ find_program(FARSIDE_NM NAMES llvm-nm-22 nm HINTS /usr/lib/llvm-22/bin)
 if(NOT FARSIDE_CLANGXX OR NOT FARSIDE_NM)
   message(FATAL_ERROR "farside needs clang++-22 and nm (on Debian: apt-get install clang-22 binutils)")
 endif()
-set(farside_instances_code ${CMAKE_CURRENT_BINARY_DIR}/instances.o)
+find_package(Python3 COMPONENTS Interpreter REQUIRED)
+set(large ${CMAKE_CURRENT_BINARY_DIR}/large_instances.o)
+set(small ${CMAKE_CURRENT_BINARY_DIR}/small_instances.o)
+set(small_ir ${CMAKE_CURRENT_BINARY_DIR}/small_instances.ll)
+# The linker takes what both have from the first.
+set(farside_instances_code ${large} ${small})
 set(farside_instances_table ${CMAKE_CURRENT_BINARY_DIR}/instances_table.s)
-set(farside_instances_names ${CMAKE_CURRENT_BINARY_DIR}/instances_names.inc)
+set(farside_instances_names ${CMAKE_CURRENT_BINARY_DIR}/instances_names.s)
 set(farside_common_uses ${CMAKE_CURRENT_BINARY_DIR}/common_uses.cpp)
+set(compile ${FARSIDE_CLANGXX} -std=c++23 -O2 -fPIC -ffunction-sections -fvisibility=hidden
+    -fvisibility-inlines-hidden -isystem ${instances}/../include ${instances}/instances.cpp -MMD)
+set(list ${Python3_EXECUTABLE} -B ${instances}/list_instances.py)
 add_custom_command(
-  OUTPUT ${farside_instances_code}
-  COMMAND ${FARSIDE_CLANGXX} -std=c++23 -O2 -fPIC -ffunction-sections -fvisibility=hidden
-          -fvisibility-inlines-hidden -isystem ${instances}/../include -c ${instances}/instances.cpp -o ${farside_instances_code}
-          -MMD -MF ${farside_instances_code}.d
+  OUTPUT ${large}
+  COMMAND ${compile} -MF ${large}.d -c -o ${large}
   DEPENDS ${instances}/instances.cpp ${instances}/common_uses.h
-  DEPFILE ${farside_instances_code}.d VERBATIM)
+  DEPFILE ${large}.d VERBATIM)
+# Clang refers to a constructor of whole objects by the name of that of subobjects where it makes code
+# of both, and else by its own.
+add_custom_command(
+  OUTPUT ${small} ${small_ir}
+  COMMAND ${compile} -MT ${small} -MF ${small}.d -S -emit-llvm -Xclang -disable-llvm-passes
+          -Xclang -mno-constructor-aliases -o ${small_ir}
+  COMMAND ${list} emit ${FARSIDE_CLANGXX} ${small_ir} ${small} -O2 -fPIC -ffunction-sections
+  DEPENDS ${instances}/instances.cpp ${instances}/common_uses.h ${instances}/list_instances.py
+  DEPFILE ${small}.d VERBATIM)
 add_custom_command(
   OUTPUT ${farside_instances_table} ${farside_instances_names} ${farside_common_uses}
-  COMMAND ${CMAKE_COMMAND} -DNM=${FARSIDE_NM} -DCODE=${farside_instances_code}
-          -DTABLE=${farside_instances_table} -DNAMES=${farside_instances_names}
-          -DUSES=${instances}/common_uses.h -DTEXT=${farside_common_uses}
-          -P ${instances}/list_instances.cmake
-  DEPENDS ${farside_instances_code} ${instances}/common_uses.h ${instances}/list_instances.cmake
+  COMMAND ${list} list ${FARSIDE_NM} ${large} ${small} ${small_ir} ${farside_instances_table}
+          ${farside_instances_names} ${instances}/common_uses.h ${farside_common_uses}
+  DEPENDS ${large} ${small} ${small_ir} ${instances}/common_uses.h ${instances}/list_instances.py
   VERBATIM)

@@ -14,11 +14,15 @@ from farside.session import Session
 if TYPE_CHECKING:
     from farside.frontend.cell import CompiledCell
 
-USE = """
+INCLUDES = """
 #include <algorithm>
+#include <iostream>
 #include <map>
+#include <numeric>
 #include <string>
 #include <vector>
+"""
+USE = f"""{INCLUDES}
 std::vector<int> grown;
 for (int i = 0; i < 9; ++i) grown.push_back(9 - i);
 std::sort(grown.begin(), grown.end());
@@ -27,28 +31,100 @@ for (int i : grown) ++counts["k" + std::to_string(i % 3)];
 """
 
 
-def defined(compiled: CompiledCell) -> set[str]:
-    """Return the names of functions that the cell's object defines."""
+ONCE = """
+std::vector<int> few{3, 1, 2};
+std::sort(few.begin(), few.end());
+few.push_back(4);
+std::map<std::string, int> ages;
+ages["far"] = few[0];
+std::cout << ages["far"] << std::endl;
+"""
+
+
+def functions(compiled: CompiledCell) -> tuple[set[str], set[str]]:
+    """Return the names of functions that the cell's object defines, and what it refers to."""
     assert compiled.object is not None
-    parsed = parse_object(compiled.object, "cell")
-    return {symbol.name for symbol in parsed.symbols if symbol.section > 0 and symbol.type == 2}
+    symbols = parse_object(compiled.object, "cell").symbols
+    defined = {symbol.name for symbol in symbols if symbol.section > 0 and symbol.type == 2}
+    return defined, {symbol.name for symbol in symbols if symbol.section == 0}
+
+
+def compiled_by(session: Session) -> list[CompiledCell]:
+    """Return a list to which each cell of the session comes that is linked from now on."""
+    compiled: list[CompiledCell] = []
+    link = session._link
+
+    def spy(cell: CompiledCell, dylib: str) -> object:
+        compiled.append(cell)
+        return link(cell, dylib)
+
+    session._link = spy  # type: ignore[assignment,method-assign]
+    return compiled
+
+
+def mentioning(names: set[str], *parts: str) -> list[str]:
+    """Return the names in which one of the parts occurs."""
+    return [name for name in names if any(part in name for part in parts)]
 
 
 def test_common_instances_are_the_executors() -> None:
     with Session(Options()) as session:
-        compiled: list[CompiledCell] = []
-        link = session._link
-
-        def spy(cell: CompiledCell, dylib: str) -> object:
-            compiled.append(cell)
-            return link(cell, dylib)
-
-        session._link = spy  # type: ignore[assignment,method-assign]
+        compiled = compiled_by(session)
         session.run(USE)
         large = ("_M_realloc", "__introsort_loop", "_M_emplace_hint")
-        assert not [name for name in defined(compiled[0]) if any(part in name for part in large)]
+        assert not mentioning(functions(compiled[0])[0], *large)
         assert session.run("counts").value is not None
         assert str(session.run('counts["k0"] * 100 + grown.front()').value) == "(int) 301"
+
+
+def test_code_that_runs_once_leaves_small_instances_to_the_executor_too() -> None:
+    with Session(Options(output="capture")) as session:
+        compiled = compiled_by(session)
+        session.run(INCLUDES)
+        assert session.run(ONCE).stdout == "1\n"
+        defined, referred = functions(compiled[-1])
+        assert not mentioning(defined, "_ZN", "_ZSt")
+        for each in ("_ZNSt6vectorIiSaIiEEix", "_ZSt4sortI", "_ZNSt6vectorIiSaIiEED1Ev"):
+            assert mentioning(referred, each)
+
+
+def test_what_runs_often_inlines_small_instances_all_the_same() -> None:
+    code = "int last(std::vector<int> &v) { v.pop_back(); return v[0] + (int) v.size(); }"
+    with Session(Options(output="capture")) as session:
+        compiled = compiled_by(session)
+        session.run(INCLUDES)
+        session.run(ONCE)
+        session.run("few.pop_back(); few.size();")
+        session.run(code)
+        assert functions(compiled[-1]) == ({"_Z4lastRSt6vectorIiSaIiEE"}, {""})
+        assert str(session.run("last(few)").value) == "(int) 3"
+        # So does what a statement makes of templates of the program's own, and a loop in one.
+        session.run("template <class T> int sum(T &v) { return v[0] + v.back(); }")
+        session.run("few.push_back(3); int total = sum(few);")
+        assert not mentioning(functions(compiled[-1])[1], "vectorIiSaIiEE4back")
+        session.run("for (std::size_t i = 0; i < few.size(); ++i) total += few[i];")
+        assert not mentioning(functions(compiled[-1])[1], "vectorIiSaIiEEix")
+        assert str(session.run("total").value) == "(int) 10"
+
+
+def test_loops_of_the_library_are_made_for_the_cell() -> None:
+    with Session(Options(output="capture")) as session:
+        compiled = compiled_by(session)
+        session.run(INCLUDES)
+        session.run(ONCE)
+        session.run("int all = std::accumulate(few.begin(), few.end(), 0);")
+        assert not mentioning(functions(compiled[-1])[1], "accumulate")
+        assert str(session.run("all").value) == "(int) 10"
+
+
+def test_without_optimisation_all_code_uses_the_executors() -> None:
+    with Session(Options(output="capture", opt=0)) as session:
+        compiled = compiled_by(session)
+        session.run(INCLUDES)
+        assert session.run(ONCE).stdout == "1\n"
+        session.run("int total = 0;\nfor (int each : few) total += each;")
+        assert not mentioning(functions(compiled[-1])[0], "vector", "iterator")
+        assert str(session.run("total").value) == "(int) 10"
 
 
 def test_a_crash_in_an_instance_is_told_by_its_name() -> None:
@@ -114,3 +190,13 @@ def test_instances_of_another_library_are_made_by_the_cell() -> None:
     with Session(Options(defines=("_GLIBCXX_ASSERTIONS",))) as session:
         session.run(USE)
         assert str(session.run("grown.front()").value) == "(int) 1"
+        with pytest.raises(Crashed, match="SIGABRT"):
+            session.run("grown[9];")
+
+
+def test_a_cell_makes_the_library_another() -> None:
+    with Session(Options()) as session:
+        session.run("#define _GLIBCXX_ASSERTIONS 1")
+        session.run("#include <vector>\nstd::vector<int> few{1};")
+        with pytest.raises(Crashed, match="SIGABRT"):
+            session.run("few[3];")

@@ -177,8 +177,8 @@ class Compiler:
                 `Options.use_pch` says so; where it is missing or does not fit, one is built in the
                 background for the next session.
             values: whether a last expression without ``;`` is to be shown.
-            instances: whether the objects may leave common template instances to the executor;
-                see `brings_instances`.
+            instances: whether the objects may leave common template instances to the executor,
+                if there is a precompiled library; see `brings_instances`.
 
         Raises:
             SetupError: the program cannot be run.
