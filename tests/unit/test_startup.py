@@ -71,6 +71,16 @@ def test_plain_cells_import_nothing_that_only_others_need() -> None:
     assert [name for name in LATER if name in modules] == []
 
 
+def test_a_value_is_shown_without_what_only_others_need() -> None:
+    program = "import sys; from farside.cli import main; main([]); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], input="1 + 1\n", capture_output=True, text=True, check=True
+    )
+    shown, modules = done.stdout.splitlines()
+    assert shown == "(int) 2"
+    assert [name for name in LATER if name in modules.split()] == ["farside.result.value"]
+
+
 def test_the_first_cell_is_sent_before_the_session_is_imported() -> None:
     program = (
         "import sys\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import re
 import struct
 from pathlib import Path
@@ -282,3 +284,21 @@ def test_the_kinds_are_those_of_the_header() -> None:
     assert {name: int(number) for name, number in defined.items()} == {
         kind.name: kind.value for kind in ValueKind
     }
+
+
+def test_a_value_is_what_it_was_made() -> None:
+    value = Value("int", ValueKind.INT, "3", 3)
+    assert value == Value("int", ValueKind.INT, "3", 3, {}, "", None, "")
+    assert value != value.with_(text="4")
+    assert value != ("int", ValueKind.INT, "3", 3, {}, "", None, "")
+    assert value.with_(name="x", type="long") == Value("long", ValueKind.INT, "3", 3, name="x")
+    assert repr(value).startswith("Value(type='int', kind=<ValueKind.INT: 7>, text='3', python=3,")
+    assert pickle.loads(pickle.dumps(value)) == copy.deepcopy(value) == value
+    with pytest.raises(AttributeError, match="the text of a value cannot be changed"):
+        value.text = "4"
+    with pytest.raises(AttributeError, match="deleted"):
+        del value.text
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(value)
+    with pytest.raises(TypeError, match="nope"):
+        value.with_(nope=1)

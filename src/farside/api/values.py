@@ -97,9 +97,7 @@ def result_of(
 
 def kept(shown: Value, name: str) -> Value:
     """Return a value that is shown as one that is alive, under its name."""
-    from dataclasses import replace
-
-    return replace(shown, name=name, type=shown.type.removesuffix(" &"))
+    return shown.with_(name=name, type=shown.type.removesuffix(" &"))
 
 
 def rejected(diagnostics: Sequence[Diagnostic], names: ValueNames) -> CompileError | ValueGone:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -38,4 +37,4 @@ def living(value: Any, address: int, called: str = "") -> Any:
         kind = f"__remove_cvref({called})"  # of a reference, too, there is an object
     # The number tells it from one that lies there later, and from those of other sessions.
     place = f"{address:#x}ul /* {next(_numbers)} */"
-    return replace(value, name=f"(*reinterpret_cast<{kind} *>({place}))", text=f"@{address:#x}")
+    return value.with_(name=f"(*reinterpret_cast<{kind} *>({place}))", text=f"@{address:#x}")

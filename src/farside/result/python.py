@@ -10,7 +10,6 @@ The tokens come from a process that runs user code: whatever is out of place is 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from functools import partial
@@ -418,7 +417,7 @@ def _typed(value: _Open) -> object:
     if value.last == Kind.OBJECT:
         return _opaque(value)
     if value.last == Kind.OPTIONAL and isinstance(item, Value):  # a time that Python has not
-        return replace(item, type=written_type(_text(value.text)))
+        return item.with_(type=written_type(_text(value.text)))
     return item
 
 

@@ -17,8 +17,7 @@ that runs user code and are checked here: a size that does not fit the kind is a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from farside.errors import ProtocolError
 from farside.result.floats import decode_float
@@ -41,9 +40,11 @@ __all__ = ["STRING_LIMIT", "PythonValue", "Value", "ValueKind", "decode_value"]
 PythonValue = bool | int | float | complex | str | bytes | None
 
 
-@dataclass(frozen=True, slots=True)
 class Value:
     """A value as farside shows it: of a cell's last expression, or one without a Python form.
+
+    It cannot be changed. No dataclass, which the first result would wait for, and no named tuple,
+    since tuples are what `std::tuple` becomes in Python.
 
     Attributes:
         type: the C++ type as Clang spells it.
@@ -59,14 +60,57 @@ class Value:
             program may use it: ``session.eval(f"{value}.size()")``. Else empty.
     """
 
+    __match_args__ = ("type", "kind", "text", "python", "bundle", "problem", "tree", "name")
+    __slots__ = __match_args__
+
     type: str
     kind: ValueKind
     text: str
     python: PythonValue
-    bundle: Mapping[str, str] = field(default_factory=dict)
-    problem: str = ""
-    tree: Node | None = None
-    name: str = ""
+    bundle: Mapping[str, str]
+    problem: str
+    tree: Node | None
+    name: str
+
+    def __init__(  # noqa: PLR0917
+        self,
+        type: str,
+        kind: ValueKind,
+        text: str,
+        python: PythonValue,
+        bundle: Mapping[str, str] | None = None,
+        problem: str = "",
+        tree: Node | None = None,
+        name: str = "",
+    ) -> None:
+        given = (type, kind, text, python, bundle or {}, problem, tree, name)
+        for field, each in zip(self.__match_args__, given, strict=True):
+            object.__setattr__(self, field, each)
+
+    def with_(self, **changes: Any) -> Value:
+        """Return a copy with the given attributes replaced."""
+        return Value(**{**dict(zip(self.__match_args__, self._all(), strict=True)), **changes})
+
+    def _all(self) -> tuple[Any, ...]:
+        return tuple([getattr(self, field) for field in self.__match_args__])
+
+    def __setattr__(self, name: str, _: object) -> NoReturn:
+        raise AttributeError(f"the {name} of a value cannot be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"the {name} of a value cannot be deleted")
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == other._all() if isinstance(other, Value) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it cannot be the key of a dict
+
+    def __repr__(self) -> str:
+        fields = zip(self.__match_args__, self._all(), strict=True)
+        return f"Value({', '.join([f'{field}={each!r}' for field, each in fields])})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Value, self._all()
 
     def __str__(self) -> str:
         return f"({self.type}) {self.text}"
