@@ -39,6 +39,7 @@ def test_many_cells(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     late = rows[growth.row_name(300)]
     assert "clang-repl" not in late.samples
     assert late.missing["clang-repl"].startswith("ended with status 3: the session is lost, before")
+    assert set(rows[growth.LATE].samples) == {"farside", "session"}
     held = rows["memory of the near side, growth"]
     assert held.unit == "bytes a cell"
     assert set(held.samples) == {"farside", "clang-repl"}

@@ -178,7 +178,11 @@ def _flat(run: Run) -> Verdict:
     early = run.find("growth", growth.row_name(100))
     if early is None or not present or present[-1] is early:
         return Verdict(what, limit, "", None)
-    quotient = interval(ratios(present[-1].samples[FARSIDE], early.samples[FARSIDE]))
+    beside = run.find("growth", growth.LATE)
+    if beside is not None and FARSIDE in beside.samples:
+        quotient = interval(beside.samples[FARSIDE])
+    else:
+        quotient = interval(ratios(present[-1].samples[FARSIDE], early.samples[FARSIDE]))
     measured = f"{_text(quotient)} × cell 100 ({present[-1].name})"
     return Verdict(what, limit, measured, *_judge(quotient, times))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from farside.bench.machine import children, pss_kib
 from farside.bench.repl import Repl
-from farside.bench.rows import Row
-from farside.bench.run import Group, standing
+from farside.bench.rows import FARSIDE, Row
+from farside.bench.run import BETWEEN, Group, standing
 from farside.bench.sources import TRIVIAL
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from farside.bench.run import Run, Standing
 
 NAME = "growth"
+LATE = "a trivial cell in the old session, of one in a young one"
 CHECKPOINTS = (10, 100, 1_000, 10_000, 50_000)
 QUICK = (10, 100, 1_000)
 _CAPS = {"clang-repl-oop": 10_000, "cppyy": 10_000}  # more would take many minutes
@@ -67,7 +69,29 @@ def measure(run: Run) -> None:
             for key in row.missing:
                 prompts.pop(key, None)  # one that was started again would be a young one
             memory[goal] = {key: _memory(prompts[key]) for key in prompts if key != "session"}
+        _beside_young(run, prompts, done)
         _memory_rows(run, memory)
+
+
+def _beside_young(run: Run, prompts: Mapping[str, Standing], done: dict[str, int]) -> None:
+    """Compare sessions with young ones in the same rounds.
+
+    It takes minutes to run all those cells, and meanwhile the machine may become another.
+    """
+    with ExitStack() as stack:
+        young = standing(run, stack, ("int x = 0;",))
+        ages = dict.fromkeys(young, 1)
+
+        def quotient(key: str) -> float:
+            if ages[key] == 1:
+                _block(young[key], ages, key)
+            early = _block(young[key], ages, key)
+            time.sleep(BETWEEN)
+            return _block(prompts[key], done, key) / early
+
+        actions = {key: partial(quotient, key) for key in (FARSIDE, "session") if key in prompts}
+        row = run.row(NAME, LATE, "times", "two sessions in turn")
+        run.measure(row, actions, run.rounds(21, 5))
 
 
 def _block(prompt: Standing, done: dict[str, int], key: str) -> float:

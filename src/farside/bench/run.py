@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Seconds between turns. Farside's compiler gets ready for the next cell when it has had nothing to
 # do for a while, which takes a processor for some milliseconds: its own turn is over by then, and
 # the turn of another program must not pay for it.
-_BETWEEN = 0.03
+BETWEEN = 0.03
 
 
 class Group(NamedTuple):
@@ -127,7 +127,7 @@ class Run:
     def _begin(self, key: str) -> None:
         if self._progress is not None:
             self._progress.column(TITLES.get(key, key))
-        time.sleep(_BETWEEN)
+        time.sleep(BETWEEN)
 
     def find(self, group: str, name: str) -> Row | None:
         """Return a row that was measured, None if it was not."""
