@@ -6,6 +6,7 @@ standard and the processor that farside compiles for. It takes two minutes with 
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,26 +15,23 @@ from statistics import median
 
 from farside import Session
 from farside.bench.figures import interval
-from farside.bench.sources import PROGRAMS
+from farside.bench.sources import PROGRAMS, TIMED_PROGRAM
 
-TIMED = r"""
-#include <chrono>
-double timed() {
-  auto begin = std::chrono::steady_clock::now();
-  program_main();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-"""
-PRINTED = r'int main() { std::fprintf(stderr, "%f", timed()); }'
 COMPILED = {"clang++ -O2": [], "the same, like settings": ["-std=c++23", "-march=native"]}
+
+
+def seconds(printed: str) -> float:
+    """Return what a program says that its main took."""
+    found = re.search(r"status 0 after ([0-9.]+) s", printed)
+    assert found is not None, printed
+    return float(found[1])
 
 
 def measure(name: str, rounds: int, directory: Path) -> None:
     """Print the times of one program."""
-    text = (PROGRAMS / f"{name}.cpp").read_text()
-    code = text.replace("int main()", "int program_main()")
+    timed = TIMED_PROGRAM.format(path=PROGRAMS / f"{name}.cpp")
     source = directory / f"{name}.cpp"
-    source.write_text(code + TIMED + PRINTED)
+    source.write_text(f"{timed}int main() {{ return timed_main(); }}\n")
     programs = {}
     for title, options in COMPILED.items():
         programs[title] = str(directory / f"{name}{len(options)}")
@@ -42,13 +40,12 @@ def measure(name: str, rounds: int, directory: Path) -> None:
     times: dict[str, list[float]] = {title: [] for title in programs}
     own = []
     with Session(output="capture") as session:
-        session.run(code)
-        session.run(TIMED)
+        session.run(timed)
         for _ in range(rounds):
-            own.append(float(session.eval("timed()")))
+            own.append(seconds(session.run("timed_main();").stdout))
             for title, program in programs.items():
                 done = subprocess.run([program], check=True, capture_output=True, text=True)
-                times[title].append(float(done.stderr))
+                times[title].append(seconds(done.stdout))
     print(f"{name}: farside {median(own):.3f} s", end="")
     for title, theirs in times.items():
         found = interval([mine / other for mine, other in zip(own, theirs, strict=True)])

@@ -53,7 +53,7 @@ void CellConsumer::makeInstances() {
 void CellConsumer::begin(unsigned number, FileID file) {
   Number = number;
   File = file;
-  for (FunctionDecl *function : std::exchange(Left, {}))
+  for (FunctionDecl *function : Foreign.takeBack())
     addFunction(*function);
   Entities.begin(number);
   Held.clear();
@@ -183,7 +183,6 @@ void CellConsumer::HandleTranslationUnit(ASTContext &context) {
       *Generator->GetModule(), Instance.getCodeGenOpts().OptimizationLevel == 0,
       [this](llvm::StringRef symbol) { return Generator->GetDeclForMangledName(symbol); });
   generate<void, ASTContext &>(&ASTConsumer::HandleTranslationUnit, context);
-  Left = Foreign.takeBack();
 }
 
 void CellConsumer::CompletedTagDefinition(const TagDecl *tag) {

@@ -47,7 +47,6 @@ public:
   Display *Show = nullptr;
   ConflictWatch *Conflicts = nullptr;
   ForeignInstances Foreign;
-  std::vector<clang::FunctionDecl *> Left; // of the last cell, see ForeignInstances::takeBack
 
   clang::CodeGenerator &generator() { return *Generator; }
 

@@ -1,5 +1,6 @@
 #include "instances.h"
 
+#include "linkage.h"
 #include "module.h"
 
 #include "clang/AST/ASTContext.h"
@@ -15,7 +16,7 @@
 #include <optional>
 #include <utility>
 
-// Made by native/instances/list_instances.cmake.
+// Made by native/instances/list_instances.py.
 extern const char *const farsideCommonUses;
 extern "C" const int32_t farsideLargeInstances[];
 extern "C" const int32_t farsideLargeInstancesEnd[];
@@ -28,7 +29,7 @@ using namespace clang;
 
 namespace {
 
-/// One of the lists that native/instances/list_instances.cmake makes: distances in bytes from its
+/// One of the lists that native/instances/list_instances.py makes: distances in bytes from its
 /// beginning to names, which are sorted.
 struct Names {
   const int32_t *begin;
@@ -48,13 +49,6 @@ struct Names {
 
 const Names Large{farsideLargeInstances, farsideLargeInstancesEnd};
 const Names Small{farsideSmallInstances, farsideSmallInstancesEnd};
-
-/// What makes a declaration of a function that the executor has.
-void withdraw(llvm::Function &function) {
-  function.deleteBody(); // and with it what kept it apart from others of its name
-  function.setComdat(nullptr);
-  function.setLinkage(llvm::GlobalValue::ExternalLinkage);
-}
 
 bool mayBeWithdrawn(const llvm::Function &function, Names names) {
   return !function.isDeclaration() && !function.hasFnAttribute(llvm::Attribute::AlwaysInline) &&
@@ -122,7 +116,7 @@ void withdrawInstances(llvm::Module &module, bool all) {
   llvm::SmallPtrSet<const llvm::Function *, 32> small;
   for (llvm::Function &function : module)
     if (mayBeWithdrawn(function, Large))
-      withdraw(function);
+      withdrawFunction(module, function.getName());
     else if (mayBeWithdrawn(function, Small))
       small.insert(&function);
   if (small.empty())
@@ -132,7 +126,7 @@ void withdrawInstances(llvm::Module &module, bool all) {
     repeated.emplace(module, small);
   for (llvm::Function &function : module)
     if (small.contains(&function) && !(repeated && repeated->contain(function)))
-      withdraw(function);
+      withdrawFunction(module, function.getName());
 }
 
 void ForeignInstances::consider(FunctionDecl &function,

@@ -15,7 +15,7 @@ struct Entry {
 
 } // namespace
 
-// Made by native/instances/list_instances.cmake, sorted by name.
+// Made by native/instances/list_instances.py, sorted by name.
 extern "C" const Entry farsideInstances[];
 extern "C" const Entry farsideInstancesEnd[];
 

@@ -30,7 +30,8 @@ def emit(clang: str, ir: str, code: str, *options: str) -> None:
     path.write_text(_INLINE.sub("define weak_odr hidden ", path.read_text()))
     subprocess.run([clang, *options, "-S", "-emit-llvm", ir, "-o", f"{ir}.tmp"], check=True)
     Path(f"{ir}.tmp").replace(path)
-    subprocess.run([clang, *options, "-c", ir, "-o", code], check=True)
+    optimised = ("-Xclang", "-disable-llvm-passes")
+    subprocess.run([clang, *options, *optimised, "-c", ir, "-o", code], check=True)
 
 
 class _Blocks:
