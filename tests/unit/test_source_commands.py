@@ -57,7 +57,8 @@ from farside.source.commands import (
 )
 def test_commands(text: str, command: Command) -> None:
     assert is_command(text)
-    assert parse_command(text) == command
+    parsed = parse_command(text)
+    assert (type(parsed), parsed) == (type(command), command)
 
 
 @pytest.mark.parametrize(

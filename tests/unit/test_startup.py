@@ -71,6 +71,20 @@ def test_plain_cells_import_nothing_that_only_others_need() -> None:
     assert [name for name in LATER if name in modules] == []
 
 
+def test_a_command_and_a_compile_error_import_little() -> None:
+    program = "import sys; from farside.cli import main; main([]); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input="int x = 1;\n%undo\nint y = ;\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = done.stdout.split()
+    assert "farside.source.commands" in modules
+    assert [name for name in ("dataclasses", "inspect", "pathlib") if name in modules] == []
+
+
 def test_a_value_is_shown_without_what_only_others_need() -> None:
     program = "import sys; from farside.cli import main; main([]); print(*sys.modules)"
     done = subprocess.run(

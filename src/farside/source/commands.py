@@ -1,95 +1,81 @@
-"""The ``%`` commands: text to frozen command objects.
+"""The ``%`` commands: text to records, which are told apart by their classes.
 
 Names and meaning are Clang-Repl's; ``%undo N``, the short names and the suggestions are added.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from farside.errors import OptionError
+from farside.records import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
+class Help(NamedTuple):
     """``%help``: list the commands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """``%undo [N]``: take back the newest `count` cells."""
+class Undo(NamedTuple):
+    """``%undo [N]``: take back the newest `cells`."""
 
-    count: int = 1
+    cells: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Lib:
+class Lib(NamedTuple):
     """``%lib PATH``: load a shared library, or link an object or archive."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class LibDir:
+class LibDir(NamedTuple):
     """``%lib -L DIR``: look for libraries in a directory first."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Libs:
+class Libs(NamedTuple):
     """``%lib``: list what is loaded, where libraries are looked for, and what is skipped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """``%checkpoint NAME``: keep the present state under a name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Restore:
+class Restore(NamedTuple):
     """``%restore NAME``: go back to a checkpoint."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """``%history``: list the accepted cells and what can be gone back to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(NamedTuple):
     """``%save FILE``: keep the cells in a file from now on."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(NamedTuple):
     """``%time CODE``: run a cell and say how long it took."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(NamedTuple):
     """``%type EXPRESSION``: show the type of an expression without evaluating it."""
 
     expression: str
 
 
-@dataclass(frozen=True, slots=True)
-class Vars:
+class Vars(NamedTuple):
     """``%vars [PATTERN]``: list the variables whose names are like `pattern`."""
 
     pattern: str = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Quit:
+class Quit(NamedTuple):
     """``%quit``: end the session."""
 
 

@@ -347,7 +347,7 @@ class Console:
             self._out.write(commands.HELP_TEXT + "\n")
             self._out.flush()
         elif isinstance(command, commands.Undo):
-            self._notices(self.session.undo(command.count))
+            self._notices(self.session.undo(command.cells))
         elif isinstance(command, commands.Checkpoint):
             self.session.checkpoint(command.name)
         elif isinstance(command, commands.Restore):
