@@ -56,6 +56,7 @@ def test_memory_is_looked_at_in_proportion(clock: Clock, monkeypatch: pytest.Mon
         return 1000
 
     monkeypatch.setattr(thrift, "held_by_snapshots", held)
+    monkeypatch.setattr(thrift, "_resident", lambda _: 2000)
     times = iter([1.0, 1.2])
     monkeypatch.setattr(thrift, "perf_counter", lambda: next(times))
     watch = MemoryWatch(300)
@@ -63,6 +64,14 @@ def test_memory_is_looked_at_in_proportion(clock: Clock, monkeypatch: pytest.Mon
     clock.now += 19
     assert watch.excess(1, [2]) == 0
     assert looked == [1]
+
+
+def test_memory_is_not_walked_where_all_that_is_mapped_is_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(thrift, "held_by_snapshots", lambda *_: 1 << 60)
+    assert MemoryWatch(1 << 50).excess(1, [os.getpid()]) == 0
+    assert MemoryWatch(1).excess(1, [os.getpid()]) == (1 << 60) - 1
 
 
 def test_a_process_alone_holds_nothing_for_others() -> None:

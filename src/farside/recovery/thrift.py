@@ -10,6 +10,7 @@ Pages that the program has changed since live on in the snapshots. `held_by_snap
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _CHEAP = 0.010  # seconds that nobody minds
 _SHARE = 4  # forks take no more than one part in so many of the time
 _MEASURING_SHARE = 100  # and looking at memory one in so many
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class ForkBudget:
@@ -76,8 +78,10 @@ class MemoryWatch:
         if monotonic() < self._next:
             return 0
         started = perf_counter()
-        held = held_by_snapshots(worker, snapshots)
         limit = _available() // 2 if self._limit is None else self._limit
+        # The kernel counts what a process has mapped, but must walk it all to tell what is shared.
+        mapped = sum([_resident(pid) for pid in snapshots])
+        held = held_by_snapshots(worker, snapshots) if mapped > limit else 0
         self._next = monotonic() + _MEASURING_SHARE * (perf_counter() - started)
         return max(0, held - limit)
 
@@ -167,6 +171,13 @@ def _rollup(pid: int, field: bytes) -> int:
         for line in rollup:
             if line.startswith(field):
                 return int(line.split()[1]) << 10
+    return 0
+
+
+def _resident(pid: int) -> int:
+    """Return how much a process has mapped of what is in memory, in bytes; 0 for none."""
+    with suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/statm", "rb") as counts:
+        return int(counts.read().split()[1]) * _PAGE
     return 0
 
 
