@@ -1,6 +1,6 @@
 """The path of each cell as a picture: events in the trace event format of Chrome and Perfetto.
 
-`Stages` notes when each stage of a cell ended, always, for it costs a few microseconds. A `Trace`
+`Stages` notes when each stage of a cell ended, and for a `Trace` also when its parts did. The trace
 makes spans of that, and of what the two other processes have told: the compiler's answer holds the
 durations of its phases, the executor's that of the run. What was measured by another process's
 clock is placed in the middle of the near side's wait for it; its duration is exact.
@@ -271,21 +271,21 @@ class Tracing:
 
     Attributes:
         trace: where spans go; None for nowhere.
+        part: is told the name of what has ended, as `Stages.part` of the cell that is being run;
+            without a trace nobody wants to know.
     """
 
     def __init__(self, path: str | None, complain: Callable[[str], object]) -> None:
         """Begin; see `TraceFile`."""
         self.trace: Trace | None = None if path is None else TraceFile(path, complain)
+        self.part: Passed = str
         self._stages = Stages()
         self._made: float | None = perf_counter()
 
-    def part(self, name: str) -> None:
-        """See `Stages.part`, of the cell that is being run."""
-        self._stages.part(name)
-
     def answered(self, phases: Mapping[str, int]) -> None:
         """See `Stages.answered`, of the cell that is being run."""
-        self._stages.answered(phases)
+        if self.trace is not None:
+            self._stages.answered(phases)
 
     @contextmanager
     def cell(
@@ -293,6 +293,7 @@ class Tracing:
     ) -> Iterator[Stages]:
         """Give the stages of a cell to be noted; write them down when the block ends."""
         self._stages = stages = Stages()
+        self.part = str if self.trace is None else stages.part
         failure: str | None = None
         try:
             yield stages

@@ -9,6 +9,7 @@ are listed in the order in which they are to be run, which is the reverse of the
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -59,11 +60,16 @@ class Range(NamedTuple):
 
 def order_of(section: Section) -> tuple[int, int] | None:
     """Return where among the arrays a section belongs, or None if it is none of them."""
-    _, _, rest = section.name.partition(".")
+    return _order_of(section.name, section.type)
+
+
+@lru_cache(maxsize=256)  # sections of all cells have the same few names
+def _order_of(name: str, kind: int) -> tuple[int, int] | None:
+    _, _, rest = name.partition(".")
     stem, _, number = rest.partition(".")
     stage = _STAGES.get(stem)
-    if stage is None or not section.name.startswith("."):
-        stage = _TYPE_STAGES.get(section.type)
+    if stage is None or not name.startswith("."):
+        stage = _TYPE_STAGES.get(kind)
         return None if stage is None else (stage, LOWEST_PRIORITY)
     if stage == 0:
         return (0, 0)
