@@ -27,6 +27,10 @@ bool isAsleepOrDead(pid_t process);
 /// The children of a process, all its threads'.
 std::vector<pid_t> childrenOf(pid_t parent);
 
+/// Has a process that is to be killed take little of a processor: to give back its memory takes it
+/// a while, in which somebody waits for what comes next.
+void letOthersGoFirst(pid_t process);
+
 /// Kills a process and all below it; returns how many that were.
 uint64_t killTree(pid_t root);
 

@@ -47,16 +47,30 @@ enum Circumstance : uint32_t {
   EndedForbiddenCall = 16
 };
 enum ControlRequest : uint64_t {
-  KillWorker = 1,
-  AdoptWorker = 2,
-  StartLibrarian = 3,
-  InterruptCall = 4,
-  LimitProcesses = 5,
-  Look = 6
+  ReplaceWorker = 1,
+  StartLibrarian = 2,
+  InterruptCall = 3,
+  LimitProcesses = 4,
+  Look = 5
 };
 
 /// How often processes are counted where their number is limited.
 constexpr int countingInterval = 20; // milliseconds
+
+/// Kills this process's children but for some, with all below them, and adds them to `dying`.
+/// Returns how many processes of the program there were.
+template <typename IsKept> uint64_t killChildren(IsKept isKept, std::vector<pid_t> &dying) {
+  uint64_t killed = 0;
+  for (pid_t child : childrenOf(::getpid())) {
+    if (isKept(child))
+      continue;
+    bool counts = !isAsleepOrDead(child);
+    uint64_t size = killTree(child);
+    killed += counts ? size : 0;
+    dying.push_back(child);
+  }
+  return killed;
+}
 
 /// Kills every process below this one except some children, and waits until there is no other.
 /// What loses its parent meanwhile comes to this process, the subreaper, so a few rounds reach
@@ -64,18 +78,12 @@ constexpr int countingInterval = 20; // milliseconds
 template <typename IsKept> uint64_t killAllBelow(IsKept isKept) {
   uint64_t killed = 0;
   for (;;) {
-    bool any = false;
-    for (pid_t child : childrenOf(::getpid())) {
-      if (isKept(child))
-        continue;
-      any = true;
-      bool counts = !isAsleepOrDead(child);
-      uint64_t size = killTree(child);
-      killed += counts ? size : 0;
-      collect(child);
-    }
-    if (!any)
+    std::vector<pid_t> dying;
+    killed += killChildren(isKept, dying);
+    if (dying.empty())
       return killed;
+    for (pid_t child : dying)
+      collect(child);
   }
 }
 
@@ -148,14 +156,11 @@ private:
           frame.Header.Opcode != static_cast<uint64_t>(Opcode::CallWrapper))
         return false;
       Reader in(frame.payload());
-      std::tuple<std::vector<uint32_t>> kept;
-      std::tuple<uint32_t> worker;
+      std::tuple<std::vector<uint32_t>, uint32_t> replacement;
       std::tuple<uint64_t> call;
       std::tuple<uint32_t> limit;
-      if (frame.Header.TagAddress == KillWorker && decode(in, kept))
-        killWorker(std::get<0>(kept));
-      else if (frame.Header.TagAddress == AdoptWorker && decode(in, worker))
-        adopt(static_cast<pid_t>(std::get<0>(worker)));
+      if (frame.Header.TagAddress == ReplaceWorker && decode(in, replacement))
+        replaceWorker(std::get<0>(replacement), static_cast<pid_t>(std::get<1>(replacement)));
       else if (frame.Header.TagAddress == InterruptCall && decode(in, call))
         interruptCall(std::get<0>(call));
       else if (frame.Header.TagAddress == LimitProcesses && decode(in, limit))
@@ -170,30 +175,67 @@ private:
     return true;
   }
 
-  /// Ends the worker, if there is one, and whatever the program has started; snapshots stay.
-  void killWorker(const std::vector<uint32_t> &snapshots) {
-    uint64_t others = 0;
-    if (Worker != 0) {
-      others += countTree(Worker) - 1;
-      killGroup(isIdle() && !hasEnded(Worker));
-    }
-    others += killAllBelow([&](pid_t child) {
+  /// Ends the worker, if there is one, and whatever the program has started; snapshots stay. One of
+  /// them is the worker from then on.
+  ///
+  /// To die takes a worker a while, and little is left of it then that matters. So where it was
+  /// idle and alone, the news of its end comes after that of the other's beginning.
+  void replaceWorker(const std::vector<uint32_t> &snapshots, pid_t next) {
+    auto isKept = [&](pid_t child) {
       return (Librarian != 0 && child == Librarian) ||
              std::find(snapshots.begin(), snapshots.end(), static_cast<uint32_t>(child)) !=
                  snapshots.end();
-    });
+    };
+    awaitReplaced();
+    pid_t worker = Worker;
+    uint64_t others = worker == 0 ? 0 : countTree(worker) - 1;
+    bool wasIdle = worker != 0 && isIdle() && !hasEnded(worker);
+    std::vector<pid_t> dying;
+    if (worker != 0) {
+      killWorkersGroup();
+      dying.push_back(worker);
+    }
+    // What is killed forks no more; the second round finds nothing, or what lost its parent.
+    for (size_t before = SIZE_MAX; before != dying.size();) {
+      before = dying.size();
+      others += killChildren(
+          [&](pid_t child) {
+            return isKept(child) || std::find(dying.begin(), dying.end(), child) != dying.end();
+          },
+          dying);
+    }
+    if (wasIdle && others == 0) {
+      Replaced = worker;
+      adopt(next);
+      return;
+    }
+    if (worker != 0)
+      awaitWorker(wasIdle);
+    for (pid_t child : dying)
+      if (child != worker)
+        collect(child);
+    others += killAllBelow(isKept);
     if (Librarian != 0 && ::kill(Librarian, 0) != 0)
       Librarian = 0; // it had ended, and was collected with the others
     if (others != 0)
       remark(OthersEnded, others);
+    adopt(next);
   }
 
-  /// Ends the worker and its process group at once: nothing in it can fork meanwhile. Of one that
-  /// lived and `wasIdle` nobody needs to know more than that it has ended.
-  void killGroup(bool wasIdle = false) {
+  /// Waits for the end of the worker before this one, and reports it.
+  void awaitReplaced() {
+    while (Replaced != 0) {
+      pollfd event{ChildSignals.get(), POLLIN, 0};
+      ::poll(&event, 1, -1);
+      reap();
+    }
+  }
+
+  /// Kills the worker and its process group at once: nothing in it can fork meanwhile.
+  void killWorkersGroup() const {
+    letOthersGoFirst(Worker);
     ::kill(-Worker, SIGKILL);
     killTree(Worker);
-    awaitWorker(wasIdle);
   }
 
   /// Ends the program if it has more processes than it may. What it starts between two counts is
@@ -201,12 +243,13 @@ private:
   void countProcesses() {
     uint64_t count = 0;
     for (pid_t child : childrenOf(::getpid()))
-      if (child == Worker || (child != Librarian && !isAsleepOrDead(child)))
+      if (child == Worker || (child != Librarian && child != Replaced && !isAsleepOrDead(child)))
         count += countTree(child) - (child == Worker);
     if (Worker == 0 || count <= MostProcesses)
       return;
     remark(TooManyProcesses, count);
-    killGroup();
+    killWorkersGroup();
+    awaitWorker();
     killAllBelow([&](pid_t child) { return child == Librarian || isAsleepOrDead(child); });
   }
 
@@ -252,7 +295,8 @@ private:
     if ((headless || replaced) && Useless == Worker) {
       if (headless)
         MainThreadsEnd = state->ExitCode;
-      killGroup();
+      killWorkersGroup();
+      awaitWorker();
     }
     Useless = headless || replaced ? Worker : 0;
   }
@@ -263,6 +307,8 @@ private:
            ended.si_pid != 0;
   }
 
+  /// Waits for the worker's end and reports it. Of one that lived and `wasIdle` when it was killed
+  /// nobody needs to know more.
   void awaitWorker(bool wasIdle = false) {
     siginfo_t ended{};
     int status = 0;
@@ -327,7 +373,11 @@ private:
       ::waitid(P_PID, static_cast<id_t>(ended.si_pid), &taken, WEXITED | WSTOPPED | WNOHANG);
       if (ended.si_pid == Librarian && !stopped)
         Librarian = 0;
-      if (traced)
+      if (ended.si_pid == Replaced && !stopped) {
+        report(WorkerEnded, static_cast<uint32_t>(std::exchange(Replaced, 0)),
+               static_cast<int32_t>(ended.si_code), static_cast<int32_t>(ended.si_status),
+               uint32_t(0), std::string());
+      } else if (traced)
         letGo(ended.si_pid, ended.si_status);
       else if (ended.si_pid != Worker)
         continue; // a discarded snapshot, or an orphan of the user's program
@@ -357,6 +407,7 @@ private:
   pid_t Worker;
   uint32_t MostProcesses = 0; // beside the worker; 0 for any number
   pid_t Librarian = 0;
+  pid_t Replaced = 0;                // a worker that is dying, with another in its place already
   pid_t Useless = 0;                 // the worker that was found to serve no call any more
   std::optional<int> MainThreadsEnd; // of the worker that is killed for want of it, as for `wait`
   UniqueFd ChildSignals;

@@ -512,8 +512,13 @@ class ExecutionSession:
                 self._kept.remove(state)
         return None
 
-    def go_back(self, state: KeptState) -> WentBack:
+    def go_back(self, state: KeptState, *, at_once: bool = False) -> WentBack:
         """Put the program into a kept state. All that were kept later are forgotten.
+
+        Args:
+            state: which.
+            at_once: whether not to wait for the program to say that it is there again, if that is
+                on this machine. Should it not be, the next call finds out.
 
         Raises:
             FarSideLost, Crashed, TimedOut: it cannot be; `recover` or `restart` must follow.
@@ -523,23 +528,31 @@ class ExecutionSession:
         # These end by themselves, but one of which nothing was heard yet, with the worker.
         ending = [each.snapshot for each in later if each.snapshot.pid]
         asleep, again = state.snapshot, Snapshot()
+        lost: tuple[str, ...] | None = None
         try:
             try:
                 self._executor.begin_wake(asleep, [*others, *ending])
             finally:
                 for each in later:  # while the far side is at work: each takes a while to end
                     each.close()
-            self._executor.wake(asleep, others, again)
+            if at_once:
+                lost = self._return_to(state)  # likewise
+            self._executor.wake(asleep, others, again, at_once=at_once)
         except BaseException:
             again.close()
             raise
         state.snapshot = again
+        if lost is None:
+            lost = self._return_to(state)
+        return WentBack(lost, max(0, asleep.threads - 1), asleep.streams)
+
+    def _return_to(self, state: KeptState) -> tuple[str, ...]:
+        """Forget what the program has not got in a kept state; return the images, oldest first."""
         self.calls.return_to(state.number)
         mark = state.mark
         newest = list(islice(reversed(self._committed), len(self._committed) - mark.images))
         for name in newest:
             self._forget(name)
-        lost = tuple(newest[::-1])
         self._platform.return_to(mark.link_orders)
         self._memory.return_to(mark.memory)
         self._tls.return_to(mark.static_tls)
@@ -547,7 +560,7 @@ class ExecutionSession:
         self.found.forget_loaded()
         for name, archives in self._archives.items():
             del archives[mark.archives.get(name, 0) :]
-        return WentBack(lost, max(0, asleep.threads - 1), asleep.streams)
+        return tuple(newest[::-1])
 
     def users_of(self, names: Collection[str]) -> tuple[str, ...]:
         """Return the images, other than these, that refer to what these define."""

@@ -256,7 +256,7 @@ class Restoration:
         Returns:
             what the user should know, a sentence each.
         """
-        return self.follow(state, self._execution.go_back(state))
+        return self.follow(state, self._execution.go_back(state, at_once=True))
 
     def follow(self, state: KeptState, went_back: WentBack) -> tuple[str, ...]:
         """Bring journal and checkpoints to where the user wanted to go back to."""

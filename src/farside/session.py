@@ -225,6 +225,7 @@ class Session(Asking, GoingBack, Calling):
             self._declared(compiled, text)
             self._rescue.note()
             notices = (*self._rescue.take_told(), *self._write_down())
+            self._compiler.end_left()
             stages.end("accept")
         if outcome is not None:
             notices = (*self._by_the_way(), *notices)

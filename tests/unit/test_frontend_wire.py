@@ -193,16 +193,22 @@ def test_snapshots_are_few_and_denser_towards_the_present() -> None:
 
 def test_a_snapshot_is_taken_not_younger_than_wanted() -> None:
     kept, far = snapshots([0, 3, 5, 9])
-    taken = kept.take(6)
+    assert kept.knows(5)
+    assert not kept.knows(6)
+    taken, younger = kept.take(6)
     assert taken is not None
     assert taken.after == 5
+    assert [each.after for each in younger] == [9]
+    assert not kept.knows(5)
+    taken.close()
+    younger[0].close()
     assert not alive(far[9])
-    taken.channel.close()
-    taken = kept.take(2)
+    taken, younger = kept.take(2)
     assert taken is not None
     assert taken.after == 0
-    assert not alive(far[3])
-    taken.channel.close()
-    assert kept.take(100) is None
+    assert [each.after for each in younger] == [3]
+    taken.close()
+    younger[0].close()
+    assert kept.take(100) == (None, [])
     for sock in far.values():
         sock.close()

@@ -148,6 +148,7 @@ class Compiler:
         self._values = values
         self._instances = instances
         self._snapshots = Snapshots()
+        self._left: list[Snapshot] = []  # processes that nobody needs any more
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
         self._starting = False
@@ -331,6 +332,8 @@ class Compiler:
             self._drop_current()
         self._begun = None
         while (snapshot := begun.snapshot if begun else self._wake(after)) is not None:
+            if self._ahead is None:
+                self.end_left()
             try:
                 if self._ahead is None and snapshot.channel.ended():
                     raise CompilerKilled("The compiler's snapshot was killed.")
@@ -342,6 +345,7 @@ class Compiler:
                 continue
             self._busy = self._ahead is not None
             return
+        self.end_left()
         self._launch()
         self._busy = True  # until it is there: whoever is interrupted here leaves it half way
         self.wait_started()
@@ -352,19 +356,28 @@ class Compiler:
         """Begin what `rollback` with the same arguments ends; wait for nothing.
 
         There is nobody to be asked for anything until then. Where there is no snapshot to be woken,
-        nothing is begun.
+        nothing is begun. Processes that nobody needs any more end with `rollback`; if a cell was
+        begun, with `end_left`, which should follow when that is done: they take processors.
         """
-        self._absorb_events()
-        self._drop_current()
+        last = accepted[-1] if accepted else None
+        present = last.cell if last is not None else 0
+        if present > after or not self._snapshots.knows(present):
+            self._absorb_events()
+        self._leave_current()
         if (snapshot := self._wake(after)) is None:
             return
-        last = accepted[-1] if accepted else None
         missing = _missing(snapshot, accepted)
         whole = len(missing) <= _REPLAY_AT_ONCE
         self._begun = _Begun(after, len(accepted), last, snapshot, whole)
         if missing:
             with suppress(Disconnected):  # which `rollback` finds out
                 snapshot.channel.send(_replaying(missing[:_REPLAY_AT_ONCE]))
+
+    def end_left(self) -> None:
+        """End the processes that nobody needs any more."""
+        for snapshot in self._left:
+            snapshot.close()
+        self._left.clear()
 
     def restart_without_pch(self, accepted: Sequence[AcceptedCell]) -> bool:
         """Go on without the precompiled header, in the state after the accepted cells.
@@ -462,6 +475,7 @@ class Compiler:
         """End the compiler and all its snapshots; may be called twice."""
         self._absorb_events()
         self._drop_current()
+        self.end_left()
         self._snapshots.close()
 
     def __enter__(self) -> Compiler:
@@ -517,8 +531,9 @@ class Compiler:
             raise self._crashed(None) from error
 
     def _wake(self, after: int) -> Snapshot | None:
-        """Go on with the newest snapshot that is not younger than a cell, if there is one."""
-        snapshot = self._snapshots.take(after)
+        """Go on with the newest snapshot that knows no cell after `after`, if there is one."""
+        snapshot, younger = self._snapshots.take(after)
+        self._left += younger
         if snapshot is not None:
             self._channel = snapshot.channel
             self.pid = snapshot.pid
@@ -623,6 +638,14 @@ class Compiler:
             return CompilerKilled(f"The compiler was killed{where}. The cell is taken back.")
         what = f" (signal {-status})" if status < 0 else ""
         return CompilerCrashed(f"Clang crashed{where}{what}. The cell is taken back.")
+
+    def _leave_current(self) -> None:
+        """Leave the present process as `_drop_current` does; `end_left` does the rest."""
+        if self._process is None and self._channel is not None:
+            self._channel.hang_up()  # or it might use a gap to get ready for cells
+            self._left.append(Snapshot(sys.maxsize, self.pid, self._channel))
+            self._channel = None
+        self._drop_current()
 
     def _drop_current(self, *, kill: bool = True) -> None:
         """Leave the present process. It ends when its socket closes; ours is also waited for."""

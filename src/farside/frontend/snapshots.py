@@ -62,17 +62,22 @@ class Snapshots:
         if len(self._all) > KEPT:
             self._all.pop(self._dispensable()).close()
 
-    def take(self, after: int) -> Snapshot | None:
-        """Return the newest snapshot not younger than cell `after`; the caller owns it.
+    def knows(self, cell: int) -> bool:
+        """Tell whether there is one that knows a cell as its last."""
+        return any(snapshot.after == cell for snapshot in reversed(self._all))
 
-        Younger ones belong to a future that will not come, and are closed.
+    def take(self, after: int) -> tuple[Snapshot | None, list[Snapshot]]:
+        """Return the newest snapshot that knows no cell after `after`, and all that are younger.
+
+        The caller owns them. Younger ones belong to a future that will not come.
         """
+        younger: list[Snapshot] = []
         while self._all:
             snapshot = self._all.pop()
             if snapshot.after <= after:
-                return snapshot
-            snapshot.close()
-        return None
+                return snapshot, younger
+            younger.append(snapshot)
+        return None, younger
 
     def close(self) -> None:
         """Close all."""

@@ -156,6 +156,11 @@ class Channel:
         except Disconnected:
             return True
 
+    def hang_up(self) -> None:
+        """Let the other end see that nothing more comes; what it has said can still be received."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """Close the socket, and descriptors that nobody took."""
         for descriptor in self._descriptors:

@@ -35,7 +35,7 @@ from farside.remote.conversation import GRACE, Conversation
 from farside.remote.guard import Guard
 from farside.remote.pipes import OutputPipes
 from farside.remote.ports import Interrupts, OutputSink
-from farside.remote.snapshot import Snapshot
+from farside.remote.snapshot import Snapshot, pids_of
 from farside.remote.spawn import Spawned, spawn_executor
 from farside.remote.supervisor import Supervisor
 from farside.remote.transport import SocketTransport
@@ -307,6 +307,8 @@ class Executor:
                 `slept` then tells whether it did.
         """
         with Guard(self):
+            if self._supervisor.is_replacing:
+                self._await_supervisor(lambda: not self._supervisor.is_replacing)
             deadline = None if timeout is None else time.monotonic() + timeout
             conversation = self._conversation
             if then is None:
@@ -476,24 +478,34 @@ class Executor:
             FarSideLost: there is no such snapshot; only `kill` is of use then.
         """
         self._unusable = "its program is being put back"
-        if not snapshot.ready(GRACE):
+        pids = pids_of((snapshot, *keep), GRACE)
+        if snapshot.pid not in pids:
             raise FarSideLost("The snapshot is gone.")
         # Not closed before the worker has ended, which would else run its exit handlers.
         self._conversation.pause()
         supervisor = self._supervisor
         self._waking = None
         if not supervisor.ended and snapshot.supervisor == supervisor.number:
-            pids = [each.pid for each in (snapshot, *keep) if each.ready(GRACE)]
             # Woken before, it might fork while the supervisor still kills what it does not know.
             supervisor.replace_worker(pids, snapshot.pid)
             self._waking = snapshot
 
-    def wake(self, snapshot: Snapshot, keep: Iterable[Snapshot], then: Snapshot) -> None:
+    def wake(
+        self,
+        snapshot: Snapshot,
+        keep: Iterable[Snapshot],
+        then: Snapshot,
+        *,
+        at_once: bool = False,
+    ) -> None:
         """Make a snapshot the worker, in whatever state the present one and its connection are.
 
         The present worker is ended, and so is everything that the program has started, but for the
         snapshots in `keep`. Afterwards the executor is usable, with the program in the snapshot's
         state; `then` is a snapshot of the same.
+
+        With `at_once`, a worker on this machine is not waited for, nor the end of the one before;
+        the next call waits, and finds out whether it is alive.
 
         Raises:
             FarSideLost: there is no such snapshot; only `kill` is of use then.
@@ -507,6 +519,9 @@ class Executor:
             self._found_family(snapshot, keep)
         self._connect(snapshot)
         self._unusable = None
+        if at_once and self.is_child:
+            self.take_snapshot(then)
+            return
         # Any call would do, such as one to write no pointers: it says whether the process is alive,
         # and its answer comes after what the worker before has written, also through a relay.
         write = self.address(bootstrap.MEM_WRITE_POINTERS)
@@ -519,14 +534,13 @@ class Executor:
             Crashed: the child has ended.
         """
         with suppress(FarSideLost, TimedOut):  # it has ended or was stopped; the snapshot is asleep
-            self._await_supervisor(self._has_replaced)
+            self._await_supervisor(self._has_adopted)
             return True
         return False
 
-    def _has_replaced(self) -> bool:
+    def _has_adopted(self) -> bool:
         supervisor = self._supervisor
-        known = supervisor.worker_pid is not None or supervisor.death is not None
-        return known and not supervisor.is_replacing
+        return supervisor.worker_pid is not None or supervisor.death is not None
 
     def _found_family(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> None:
         """Have a snapshot become the supervisor, and its child the worker.
@@ -535,7 +549,7 @@ class Executor:
         then it has nothing any more that is to be kept.
         """
         self._conversation.unwatch(self._supervisor.fileno())
-        self._supervisor.make_way([each.pid for each in (snapshot, *keep) if each.ready(GRACE)])
+        self._supervisor.make_way(pids_of((snapshot, *keep), GRACE))
         near, far = socket.socketpair()
         self._supervisor = self._supervisor.successor(snapshot.pid, near)
         self._supervisor.limit_processes(self._most_processes)

@@ -11,12 +11,18 @@ import resource
 import select
 import socket
 from array import array
+from struct import Struct
+from typing import TYPE_CHECKING
 
 from farside.errors import FarSideLost, ProtocolError
-from farside.orc import bootstrap, sps
+from farside.orc import bootstrap
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _MAX_HELLO = 4096
+_HELLO = Struct("<IIIQ")  # of SPS: process, threads, streams, nanoseconds
 _SPARE = 12  # descriptors that a cell needs besides: of output, libraries, processes
 
 
@@ -66,19 +72,15 @@ class Snapshot:
             if timeout and not self._is_readable(timeout):
                 return False
             data = self.socket.recv(_MAX_HELLO, socket.MSG_DONTWAIT)
-            frames = FrameDecoder(_MAX_HELLO)
-            frames.feed(data)
-            frame = frames.next()
+            frame = FrameDecoder(_MAX_HELLO).whole(data)
             if (
                 frame is None
                 or frame.opcode != Opcode.CALL
                 or frame.tag != bootstrap.SNAPSHOT_SLEEPS
-                or frames.in_message
+                or len(frame.payload) != _HELLO.size
             ):
                 return False
-            self.pid, self.threads, self.streams, nanoseconds = sps.unpack(
-                (sps.U32, sps.U32, sps.U32, sps.U64), frame.payload
-            )
+            self.pid, self.threads, self.streams, nanoseconds = _HELLO.unpack(frame.payload)
             self.seconds = nanoseconds * 1e-9
         except (OSError, ProtocolError):
             return False
@@ -109,3 +111,17 @@ class Snapshot:
         """End the process; may be called again."""
         self.socket.close()
         self._far.close()
+
+
+def pids_of(snapshots: Iterable[Snapshot], timeout: float) -> list[int]:
+    """Return the processes of those snapshots that are there; see `Snapshot.ready`."""
+    poll = select.poll()
+    asleep: dict[int, int] = {}
+    for snapshot in snapshots:
+        descriptor = snapshot.socket.fileno()
+        if descriptor >= 0 and (snapshot.pid or snapshot.ready(timeout)):
+            asleep[descriptor] = snapshot.pid
+            poll.register(descriptor, select.POLLIN)
+    for descriptor, _ in poll.poll(0):  # they say nothing more; what can be read is the end
+        del asleep[descriptor]
+    return list(asleep.values())

@@ -49,7 +49,6 @@ class Supervisor:
         worker_pid: the worker's process, once it has told.
         serves: whether it is one of farside's, as far as is known.
         death: how the worker ended, None while it lives.
-        is_replacing: whether the worker's end is awaited for a snapshot to take its place.
     """
 
     def __init__(self, spawned: Spawned, remarks: dict[int, int]) -> None:
@@ -66,7 +65,8 @@ class Supervisor:
         self.serves = True
         self.worker_pid: int | None = None if spawned.hosted is None else os.getpid()
         self.death: DeathReport | None = None
-        self.is_replacing = False
+        self._replacement = 0  # the snapshot that is to become the worker, until it has
+        self._replaced: set[int] = set()  # workers whose end is not told yet
         self._spawned = spawned
         self._control = None if spawned.control is None else SocketTransport(spawned.control)
         self._remarks = remarks
@@ -126,8 +126,8 @@ class Supervisor:
                     self._worker_handle = _handle_of(self.worker_pid)
             elif frame.opcode == Opcode.CALL and frame.tag == bootstrap.CONTROL_WORKER_ENDED:
                 report = _report(*sps.unpack(_WORKER_ENDED, frame.payload))
-                if self.is_replacing:
-                    self._forget_worker()
+                if report.pid in self._replaced:
+                    self._replaced.discard(report.pid)
                 elif self.worker_pid in (None, report.pid):
                     self.death = report._replace(begun=self._begun)
                 self._begun = None
@@ -144,6 +144,11 @@ class Supervisor:
         if kind == bootstrap.REMARK_OTHERS_ENDED:
             value += self._remarks.get(kind, 0)
         self._remarks[kind] = value
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether a worker may still be dying in whose place there is another, or soon will be."""
+        return bool(self._replaced)
 
     def worker_has_ended(self) -> bool:
         """Tell whether the worker has ended, as far as the kernel tells at once."""
@@ -181,16 +186,12 @@ class Supervisor:
             keep: snapshots that stay; all else below ends with the worker.
             pid: one of them, which is the worker from then on.
         """
-        self.is_replacing = self.death is None  # of one that had ended nothing more is told
-        if not self.is_replacing:
-            self._forget_worker()
-        self.tell(bootstrap.CONTROL_KILL_WORKER, sps.pack((sps.Sequence(sps.U32),), (keep,)))
-        self.tell(bootstrap.CONTROL_ADOPT_WORKER, sps.pack((sps.U32,), (pid,)))
-
-    def _forget_worker(self) -> None:
-        """Expect to hear of another worker."""
+        if self.death is None:  # of one that had ended nothing more is told
+            self._replaced.add(self.worker_pid or self._replacement)
         self._close_worker()
-        self.worker_pid, self.death, self.is_replacing = None, None, False
+        self.worker_pid, self.death, self._replacement = None, None, pid
+        payload = sps.pack((sps.Sequence(sps.U32), sps.U32), (keep, pid))
+        self.tell(bootstrap.CONTROL_REPLACE_WORKER, payload)
 
     def limit_processes(self, most: int) -> None:
         """Let the program have so many processes beside its first; 0 is no limit."""

@@ -12,6 +12,9 @@ from typing import Protocol
 
 from farside.errors import FarSideLost
 
+_SEND = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)  # an enumeration's `|` takes its time
+_RECEIVE = int(socket.MSG_DONTWAIT)
+
 
 class Transport(Protocol):
     """A stream of bytes, in both directions, that never blocks."""
@@ -50,13 +53,12 @@ class SocketTransport:
 
     def send(self, data: memoryview, descriptor: int | None = None) -> int:
         """Send some of `data`; see `Transport.send`."""
-        flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         try:
             if descriptor is not None:
                 # Not `socket.send_fds`, which forgets the flags, and so would wait.
                 rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [descriptor]))
-                return self._socket.sendmsg([data], [rights], flags)
-            return self._socket.send(data, flags)
+                return self._socket.sendmsg([data], [rights], _SEND)
+            return self._socket.send(data, _SEND)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -65,7 +67,7 @@ class SocketTransport:
     def receive(self) -> bytes | None:
         """Return what has arrived; see `Transport.receive`."""
         try:
-            return self._socket.recv(self._chunk, socket.MSG_DONTWAIT)
+            return self._socket.recv(self._chunk, _RECEIVE)
         except BlockingIOError:
             return None
         except OSError:
