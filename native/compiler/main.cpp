@@ -32,8 +32,12 @@ void onFatalError(void *, const char *, bool) {
 
 int serve(llvm::StringRef number) {
   int fd = -1;
-  if (number.getAsInteger(10, fd) || fd < 0 || ::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+  if (number.getAsInteger(10, fd) || fd < 3 || ::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
     return usage();
+  // What else the near side has been given, such as a pipe whose reader waits for its end.
+  if (fd > 3)
+    ::close_range(3, static_cast<unsigned>(fd) - 1, 0);
+  ::close_range(static_cast<unsigned>(fd) + 1, ~0U, 0);
   farside::Server server{farside::Channel(farside::Descriptor(fd))};
   return server.run();
 }

@@ -1,72 +1,36 @@
-"""The command ``farside``.
+"""The door of the command ``farside``.
 
-Only what is needed to start the session's two processes is imported before they are started; see
-`farside.ui.arguments` for what the command line means.
+The compiler takes longer to start than Python to find out what is asked of it, so its process is
+started before anything else is imported; `farside.command` goes on from there.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from farside.errors import FarsideError
-from farside.ui.arguments import HELP, parse_arguments
-from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE, read_inputs
+from farside.frontend.process import drop_spare, launch_spare
 
+TYPE_CHECKING = False  # as of `typing`, which takes a tenth of the time to the first result
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farside.options import Options
-    from farside.ui.arguments import Invocation
-
-_EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
-_EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, as a program that the signal ends
+# What needs no compiler, or not at once.
+_OTHERS = frozenset(("bench", "executor", "link", "run", "-h", "--help", "--version"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (without the command's name) and return its exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
     _open_missing_streams()
+    if _OTHERS.isdisjoint(words[:1]):
+        launch_spare()
     try:
-        if words and words[0] == "link":
-            from farside.ui.link_command import main as link_main
+        from farside.command import run
 
-            return link_main(words[1:])
-        if words and words[0] == "run":
-            from farside.ui.run_command import main as run_main
-
-            return run_main(words[1:])
-        if words and words[0] == "executor":
-            from farside.executor_command import main as executor_main
-
-            return executor_main(words[1:])
-        if words and words[0] == "bench":
-            from farside.bench.command import main as bench_main
-
-            return bench_main(words[1:])
-        return _dispatch(parse_arguments(words))
-    except FarsideError as error:
-        _complain(str(error))
-        return EXIT_USAGE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from flushing into the void.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return _EXIT_BROKEN_PIPE
-    except OSError as error:
-        # Our own output cannot be written, on a full disk for instance; the interpreter would try
-        # again at its end, and complain.
-        _complain(str(error))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return EXIT_USAGE
-    except Exception as error:
-        if os.environ.get("FARSIDE_TRACEBACK"):
-            raise
-        name = type(error).__name__
-        _complain(f"internal error, {name}: {error} (FARSIDE_TRACEBACK=1 shows where)")
-        return _EXIT_INTERNAL
+        return run(words)
+    finally:
+        drop_spare()
 
 
 def _open_missing_streams() -> None:
@@ -78,88 +42,6 @@ def _open_missing_streams() -> None:
                 os.dup2(null, descriptor)
                 os.close(null)
             setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115
-
-
-def _dispatch(invocation: Invocation) -> int:
-    if invocation.action == "help":
-        sys.stdout.write(HELP)
-        return 0
-    if invocation.action == "version":
-        import farside
-
-        sys.stdout.write(f"farside {farside.__version__}\n")
-        return 0
-    if invocation.action == "prepare":
-        return _prepare(invocation.options)
-    return _run(invocation)
-
-
-def _run(invocation: Invocation) -> int:
-    interactive = not invocation.inputs and sys.stdin is not None and sys.stdin.isatty()
-    steps = [] if interactive else read_inputs(invocation.inputs)
-    options = invocation.options
-    if invocation.resume is None:
-        from farside.frontend.start import start_early
-        from farside.permitted import permitted
-
-        start_early(permitted(options))
-    from farside.ui.script import EXIT_FAILED, first_cell, run_script
-    from farside.ui.stream import InputStream
-
-    stream = InputStream(sys.stdin)
-    if invocation.resume is None and (code := first_cell(steps, stream)) is not None:
-        from farside.frontend.start import begin_early
-
-        begin_early(code)
-    from farside.session import Session
-
-    if invocation.resume is not None:
-        changes = {name: getattr(options, name) for name in invocation.chosen}
-        session = Session.resume(invocation.resume, **changes)
-    else:
-        session = Session(options)
-    from farside.ui.console import Console
-    from farside.ui.terminal import Terminal
-
-    console = Console(session, terminal=Terminal.of_streams())
-    status = _EXIT_INTERNAL
-    try:
-        if invocation.journal is not None:
-            session.save(invocation.journal, replace=False)
-        if session.resumed is not None:
-            for notice in session.resumed.notices:
-                console.notice(notice)
-        if interactive:
-            from farside.ui.repl import BANNER, ask, make_reader, run_repl
-
-            session.confirm = ask
-            print(BANNER)
-            status = run_repl(console, make_reader())
-        else:
-            status = run_script(console, steps, invocation.args, stream)
-    except BrokenPipeError:
-        session.close()  # nobody reads what it has to say
-        raise
-    finally:
-        notices = session.close().notices
-        if console.terminal is not None:
-            console.terminal.give_back()
-        for notice in notices:
-            console.notice(notice)
-    # A program that fails in its destructors or exit handlers has failed.
-    return EXIT_FAILED if notices and status == 0 else status
-
-
-def _prepare(options: Options) -> int:
-    from farside.frontend.client import find_compiler
-    from farside.frontend.pch import prepare_pch
-
-    prepare_pch(options, find_compiler(options))
-    return 0
-
-
-def _complain(message: str) -> None:
-    sys.stderr.write(f"farside: {message}\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from farside.frontend.start import _early, start_early
 from farside.options import Options
 from farside.session import Session
 
-EARLY = ("farside.cli", "farside.permitted", "farside.frontend.start")
+EARLY = ("farside.command", "farside.permitted", "farside.frontend.start")
 HEAVY = (
     "argparse",
     "farside.bench",
@@ -48,6 +48,54 @@ def test_the_compiler_is_started_before_the_linker_is_imported() -> None:
     modules = imported_with("farside.cli", "farside.session")
     assert "farside.frontend.client" in modules
     assert [name for name in HEAVY if name in modules] == []
+
+
+def test_the_command_launches_the_compiler_before_anything_is_imported() -> None:
+    modules = set(imported_with("farside.cli"))
+    assert {"farside", "farside.cli", "farside.frontend", "farside.frontend.process"} == {
+        name for name in modules if name.startswith("farside")
+    }
+    assert {"enum", "re", "signal", "socket", "subprocess", "typing"}.isdisjoint(modules)
+
+
+def test_a_session_of_the_command_takes_the_compiler_that_was_launched_first() -> None:
+    program = (
+        "import os\n"
+        "from farside import cli\n"
+        "from farside.frontend import process\n"
+        "launch, pids = cli.launch_spare, []\n"
+        "def noted():\n"
+        "    launch()\n"
+        "    pids.append(process._spare[-1].pid)\n"
+        "cli.launch_spare = noted\n"
+        "spawned, spawn = [], os.posix_spawn\n"
+        "def counted(path, *rest, **more):\n"
+        "    spawned.append(os.path.basename(path))\n"
+        "    return spawn(path, *rest, **more)\n"
+        "os.posix_spawn = counted\n"
+        "cli.main(['-c', '1'])\n"
+        "print(len(pids), spawned)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "(int) 1\n1 ['farside-compiler', 'farside-executor']\n"
+
+
+def test_a_command_that_fails_leaves_no_compiler() -> None:
+    program = (
+        "import os\n"
+        "from farside.cli import main\n"
+        "print(main(['--no-such-option']))\n"
+        "try:\n"
+        "    os.waitpid(-1, 0)\n"
+        "except ChildProcessError:\n"
+        "    print('none')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "2\nnone\n"
 
 
 def test_the_command_starts_the_compiler_before_the_session_is_imported() -> None:

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from farside.bench.counted import BEFORE, CELLS
 from farside.bench.rows import FARSIDE, PeerFailed
 from farside.bench.run import Group
-from farside.frontend.client import compiler_environment, find_compiler
+from farside.frontend.client import find_compiler
 from farside.frontend.pch import build_pch, find_pch
+from farside.frontend.process import environment
 from farside.frontend.wire import Channel, Disconnected, TimeUp
 from farside.options import Options
 from farside.remote.spawn import find_executor
@@ -195,7 +196,7 @@ def _compiler(run: Run, options: Options, cells: Sequence[str]) -> int:
         process = subprocess.Popen(
             [*_valgrind(out), str(program), f"--fd={far.fileno()}"],
             pass_fds=(far.fileno(),),
-            env=compiler_environment(),
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

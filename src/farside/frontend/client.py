@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -31,6 +30,7 @@ from farside.errors import (
 from farside.frontend.cell import AcceptedCell, CompiledCell, DeclarationId, Declared, parse_cell
 from farside.frontend.diagnostics import Diagnostic, at_end, parse_diagnostics, render
 from farside.frontend.pch import StrPath, build_pch, discard_pch, find_pch
+from farside.frontend.process import Child, find_installed, launch
 from farside.frontend.snapshots import Snapshot, Snapshots
 from farside.frontend.wire import Channel, Disconnected, Interrupts, Message, TimeUp, let_go
 from farside.options import Options
@@ -38,15 +38,10 @@ from farside.records import NamedTuple
 
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
 
-_PROGRAMS = os.path.dirname(os.path.dirname(__file__)) + "/libexec"
 _REPLAY_AT_ONCE = 256
 _LARGE = 1 << 16  # characters of a cell; to send it takes a while
+_ENDING = 2.0  # seconds for a process that is killed, or has closed its socket
 _IN_THE_WAY = 0.1  # seconds for which names wait for a cell that was begun early
-# Each cell leaves some of what it allocates, and holes of the rest. glibc's free lists give the
-# oldest hole first, so that cells would write to pages all over a heap that grows: each of them is
-# copied once after a fork, and is in no cache. What lies in these lists, which are short by default
-# (7), is given again newest first.
-_NEWEST_FIRST = "glibc.malloc.tcache_count=1000"
 # What Clang can die of by itself; it does not send itself any other.
 _OWN_SIGNALS = frozenset(
     (
@@ -75,7 +70,7 @@ def find_compiler(options: Options | None = None) -> str:
     elif options is not None and options.compiler is not None:
         path = str(options.compiler)
     else:
-        path = f"{_PROGRAMS}/farside-compiler"
+        path = find_installed("farside-compiler")
     if not os.access(path, os.X_OK) or os.path.isdir(path):
         raise SetupError(
             f"The compiler program {path} is missing or cannot be executed. "
@@ -84,22 +79,12 @@ def find_compiler(options: Options | None = None) -> str:
     return path
 
 
-def compiler_environment() -> dict[str, str]:
-    """Return the environment that the compiler is started with: this process's, and tunables.
-
-    A count of `GLIBC_TUNABLES` that is there already stays.
-    """
-    before = os.environ.get("GLIBC_TUNABLES", "")
-    tunables = before if "tcache_count" in before else f"{before}:{_NEWEST_FIRST}".lstrip(":")
-    return {**os.environ, "GLIBC_TUNABLES": tunables}
-
-
 def brings_instances(options: Options) -> bool:
     """Tell whether the executor has the code of template instances that cells would make.
 
     Farside's own has, as they come out of the library's headers if nothing is done to them.
     """
-    installed = f"{_PROGRAMS}/farside-executor"
+    installed = find_installed("farside-executor")
     chosen = options.executor or os.environ.get("FARSIDE_EXECUTOR") or installed
     own = str(chosen) == installed and not options.connect and not options.ssh
     return own and not options.xcc and not any("_GLIBCXX" in each for each in options.defines)
@@ -149,7 +134,7 @@ class Compiler:
         self._instances = instances
         self._snapshots = Snapshots()
         self._left: list[Snapshot] = []  # processes that nobody needs any more
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None  # where the present process is one
         self._channel: Channel | None = None
         self._starting = False
         self._busy = False
@@ -490,28 +475,15 @@ class Compiler:
         self.close()
 
     def _launch(self) -> None:
-        near, far = socket.socketpair()
-        self._channel = Channel(near)
-        with far:
-            # A Ctrl-C that comes before the program ignores it must not end it.
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            try:
-                self._process = subprocess.Popen(
-                    [self._path, f"--fd={far.fileno()}"],
-                    pass_fds=(far.fileno(),),
-                    env=compiler_environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-            except OSError as error:
-                self._drop_current()
-                raise SetupError(
-                    f"The compiler program {self._path} cannot be run: {error.strerror}."
-                ) from error
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        self.pid = self._channel.pid = self._process.pid
+        try:
+            self._child = launch(self._path)
+        except OSError as error:
+            self._drop_current()
+            raise SetupError(
+                f"The compiler program {self._path} cannot be run: {error.strerror}."
+            ) from error
+        self._channel = Channel(socket.socket(fileno=self._child.descriptor))
+        self.pid = self._channel.pid = self._child.pid
         self._busy = False
         self._starting = True
         try:
@@ -629,19 +601,19 @@ class Compiler:
 
     def _crashed(self, cell: int | None) -> CompilerCrashed:
         """Return the error of a process that has ended without a word."""
-        process = self._process
+        child = self._child
         self._absorb_events()
         self._drop_current(kill=False)
-        status = None if process is None else process.returncode
+        number = None if child is None else child.signal
         where = "" if cell is None else f" on cell {cell}"
-        if status is None or (status < 0 and -status not in _OWN_SIGNALS):
+        if number is None or (number and number not in _OWN_SIGNALS):
             return CompilerKilled(f"The compiler was killed{where}. The cell is taken back.")
-        what = f" (signal {-status})" if status < 0 else ""
+        what = f" (signal {number})" if number else ""
         return CompilerCrashed(f"Clang crashed{where}{what}. The cell is taken back.")
 
     def _leave_current(self) -> None:
         """Leave the present process as `_drop_current` does; `end_left` does the rest."""
-        if self._process is None and self._channel is not None:
+        if self._child is None and self._channel is not None:
             self._channel.hang_up()  # or it might use a gap to get ready for cells
             self._left.append(Snapshot(sys.maxsize, self.pid, self._channel))
             self._channel = None
@@ -652,22 +624,20 @@ class Compiler:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
-            if self._process is None:
+            if self._child is None:
                 let_go(self.pid)
         self._starting = False
         self._busy = True
         self._begun = None
         self._ahead = self._answer = None
         self._is_asked = False
-        if self._process is not None:
+        if self._child is not None:
             if kill:
-                self._process.kill()
-            try:
-                self._process.wait(timeout=2)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+                self._child.kill()
+            if not self._child.wait(_ENDING):
+                self._child.kill()
+                self._child.wait(_ENDING)
+            self._child = None
 
 
 def _missing(snapshot: Snapshot, accepted: Sequence[AcceptedCell]) -> list[AcceptedCell]:

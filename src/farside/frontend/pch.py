@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from zlib import crc32
 
 from farside.errors import SetupError
 from farside.options import Options
+
+if TYPE_CHECKING:
+    import subprocess
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 
@@ -89,7 +91,7 @@ def build_pch(options: Options, compiler: StrPath, *, wait: bool = False) -> str
     if path is None:
         return None
     try:
-        process = _start_builder(options, compiler, path, subprocess.DEVNULL)
+        process = _start_builder(options, compiler, path)
     except OSError:
         return None
     if wait:
@@ -110,7 +112,7 @@ def prepare_pch(options: Options, compiler: StrPath) -> None:
         why = "there is no directory for it that is the user's alone, and can be written to"
         raise SetupError(_NOT_BUILT + (why if options.use_pch else "the options forbid it"))
     try:
-        process = _start_builder(options, compiler, path, subprocess.PIPE)
+        process = _start_builder(options, compiler, path, heard=True)
     except OSError as error:
         raise SetupError(_NOT_BUILT + (error.strerror or str(error))) from error
     lines = process.communicate()[1].decode(errors="replace").splitlines()
@@ -121,14 +123,16 @@ def prepare_pch(options: Options, compiler: StrPath) -> None:
 
 
 def _start_builder(
-    options: Options, compiler: StrPath, path: str, errors: int
+    options: Options, compiler: StrPath, path: str, *, heard: bool = False
 ) -> subprocess.Popen[bytes]:
+    import subprocess
+
     _prune(os.path.dirname(path), keep=path)
     return subprocess.Popen(
         [os.fspath(compiler), f"--build-pch={path}", "--", *_args(options)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=errors,
+        stderr=subprocess.PIPE if heard else subprocess.DEVNULL,
         start_new_session=True,
         # The root directory is not in the way of who wants to unmount one.
         cwd=os.getcwd() if _is_relative(options) else "/",
