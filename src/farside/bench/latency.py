@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from farside.bench.python_session import PythonSession
 from farside.bench.repl import Repl
 from farside.bench.rows import FARSIDE, PeerFailed, Row
-from farside.bench.run import BETWEEN, Group, Standing, standing
+from farside.bench.run import Group, Standing, standing
 from farside.bench.sources import HEADERS, TRIVIAL, USE_HEADERS, function, long_cell, templates
 from farside.options import Options
 
@@ -149,7 +148,6 @@ def _steady(run: Run, prompts: Mapping[str, Standing]) -> None:
     def undo(key: str) -> Callable[[], float]:
         def action() -> float:
             prompts[key].run(f"int u{next(numbers[key])} = {{mark}};")
-            time.sleep(BETWEEN)  # what is taken back has been looked at
             return prompts[key].run("%undo", "{mark};") * 1e3
 
         return action
