@@ -6,6 +6,8 @@
 
 VENV := .venv/bin
 PYTHON := src tests bench native scripts/count-branches
+# Tests wait for processes a third of the time.
+WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 CPP := git ls-files -z '*.cpp' '*.h' '*.hpp'
 
 setup:
@@ -19,15 +21,15 @@ repl: setup
 	@if [ -t 0 ]; then set -m; fi; $(VENV)/farside $(ARGS); exit $$?
 
 test: setup-test
-	$(VENV)/python -m pytest -n auto $(ARGS)
-	FARSIDE_EXECUTOR=$(CURDIR)/build/sanitize/farside-executor $(VENV)/python -m pytest -n auto tests/contract
+	$(VENV)/python -m pytest -n $(WORKERS) $(ARGS)
+	FARSIDE_EXECUTOR=$(CURDIR)/build/sanitize/farside-executor $(VENV)/python -m pytest -n $(WORKERS) tests/contract
 
 # A few of the tests of sessions on each far side but the usual one: make far-sides ARGS=tests/session
 far-sides: ARGS := tests/session/test_c.py tests/session/test_passing_cells.py
 far-sides: setup-test
 	@for side in stock in-process tcp tls ssh; do \
 	  echo "== $$side"; \
-	  FARSIDE_TEST_FAR_SIDE=$$side $(VENV)/python -m pytest -n auto $(ARGS) || exit; \
+	  FARSIDE_TEST_FAR_SIDE=$$side $(VENV)/python -m pytest -n $(WORKERS) $(ARGS) || exit; \
 	done
 
 # What passes on which far side, for docs/executors.md: make far-side-table ARGS='tls --groups session'
