@@ -191,6 +191,8 @@ class Rescue(Restoration):
         ran = executor.ran if executor is not None else 0
         try:
             made = prepare()
+            if executor is not None:
+                executor.await_replaced()
             if not self.bring_back(what, make_calls_again):
                 return made
         except (Crashed, FarSideLost):

@@ -18,6 +18,7 @@ from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.commit import CommitRequest
 from farside.remote.executor import Executor
+from farside.remote.snapshot import Snapshot
 from farside.remote.spawn import Spawned
 from tests.contract.executor_rig import PROGRAM
 
@@ -354,3 +355,74 @@ def test_whatever_the_far_side_says_ends_in_a_farside_error(
         impostor.ends()
         with pytest.raises(FarsideError):
             use(executor)
+
+
+# --- a worker that is replaced -----------------------------------------------------------------
+
+
+def replaced(impostor: Impostor) -> tuple[Executor, Snapshot, socket.socket]:
+    """Return an executor whose worker 43, a snapshot before, is in the place of 42, and that
+    snapshot with its socket; of the end of 42 nothing was told.
+    """
+    executor, snapshot = impostor.executor, Snapshot()
+    executor.wait_ready()
+    hello = struct.pack("<IIIQ", 43, 1, 0, 0)
+    snapshot.far_end().sendall(encode_frame(Opcode.CALL, 0, bootstrap.SNAPSHOT_SLEEPS, hello))
+    assert snapshot.ready(20)
+    number, mine = executor._supervisor.number, snapshot.far_end().dup()
+    snapshot.supervisor = number
+    impostor.control.sendall(STARTED[:-4] + struct.pack("<I", 43))
+    then = Snapshot()
+    executor.wake(snapshot, (), then, at_once=True)
+    then.close()
+    assert executor.worker_pid == 43
+    assert executor.usable
+    return executor, snapshot, mine
+
+
+def test_a_call_waits_for_the_end_of_the_worker_before() -> None:
+    impostor = Impostor(READY)
+    with impostor:
+        executor, snapshot, mine = replaced(impostor)
+        frames = FrameDecoder()
+        frames.feed(mine.recv(65536))
+        frame = frames.next()
+        assert frame is not None
+        assert frame.tag == executor.address(bootstrap.SNAPSHOT)
+        seen: list[bool] = []
+
+        def serve() -> None:
+            # Nothing is sent to the new worker before the end of the old one is told.
+            mine.settimeout(0.2)
+            try:
+                mine.recv(1)
+            except TimeoutError:
+                seen.append(True)
+            mine.settimeout(60)
+            impostor.control.sendall(ENDED)
+            call = FrameDecoder()
+            call.feed(mine.recv(65536))
+            received = call.next()
+            assert received is not None
+            mine.sendall(encode_frame(Opcode.RESULT, received.sequence, 0, b"reply"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert executor.call(bootstrap.STATISTICS, b"", timeout=60) == b"reply"
+        thread.join()
+        assert seen == [True]
+        assert executor.death is None
+        mine.close()
+        snapshot.close()
+
+
+def test_a_supervisor_that_ends_before_it_told_of_the_worker_before() -> None:
+    impostor = Impostor(READY)
+    with impostor:
+        executor, snapshot, mine = replaced(impostor)
+        impostor.control.close()
+        with pytest.raises(FarSideLost, match="supervisor"):
+            executor.await_replaced()
+        assert not executor.usable
+        mine.close()
+        snapshot.close()

@@ -164,3 +164,18 @@ def test_a_sleeping_snapshot_waits_without_end(rig: Rig) -> None:
     assert select.select([handle], [], [], 0)[0] == []
     os.close(handle)
     assert snapshot.ready(0)
+
+
+def test_one_after_the_other_is_woken_without_a_wait(rig: Rig) -> None:
+    snapshot = snapshot_of(rig)
+    before = []
+    for _ in range(20):
+        before.append(rig.executor.worker_pid)
+        again = new_snapshot()
+        rig.executor.wake(snapshot, (), again, at_once=True)
+        assert rig.executor.worker_pid == snapshot.pid
+        assert again.ready(20)
+        snapshot = again
+    assert rig.executor.resolve(["printf"])
+    # The call has waited for the last of them; no other is left either.
+    assert {pid for pid in before if pid} & set(descendants(rig.executor.supervisor_pid)) == set()

@@ -306,9 +306,8 @@ class Executor:
             patience: nanoseconds for which the answer is looked for before the thread sleeps;
                 `slept` then tells whether it did.
         """
+        self.await_replaced()
         with Guard(self):
-            if self._supervisor.is_replacing:
-                self._await_supervisor(lambda: not self._supervisor.is_replacing)
             deadline = None if timeout is None else time.monotonic() + timeout
             conversation = self._conversation
             if then is None:
@@ -526,6 +525,21 @@ class Executor:
         # and its answer comes after what the worker before has written, also through a relay.
         write = self.address(bootstrap.MEM_WRITE_POINTERS)
         self.call_address(write, _NOTHING, timeout=_WAKE, then=then)
+
+    def await_replaced(self) -> None:
+        """Wait for the end of a worker in whose place there is another, if that is still to come.
+
+        Raises:
+            FarSideLost: nobody knows of it: the supervisor has ended or was stopped, or that worker
+                does not die.
+        """
+        if not self._supervisor.is_replacing:
+            return
+        with Guard(self):
+            try:
+                self._await_supervisor(lambda: not self._supervisor.is_replacing)
+            except TimedOut as error:
+                raise FarSideLost("The program that was taken back does not end.") from error
 
     def _await_adoption(self) -> bool:
         """Wait for the supervisor to make a child of its own the worker; tell whether it did.
