@@ -6,13 +6,14 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from farside.errors import OptionError, RemoteError
+from farside.errors import FarSideLost, OptionError, RemoteError
 from farside.outcome import Checkpoint, Past
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from farside.accounts import KeptState
     from farside.execution import ExecutionSession
     from farside.interrupts import InterruptGate
     from farside.options import Options
@@ -68,7 +69,8 @@ class GoingBack:
         with self._exclusive():
             if count < 1 or count > len(self._journal):
                 have = len(self._journal)
-                raise OptionError(f"cannot undo {count} cells: {have} can be taken back")
+                cells = "1 cell" if count == 1 else f"{count} cells"
+                raise OptionError(f"cannot undo {cells}: {have} can be taken back")
             names = self._newest_images(count)
             state = self._execution.keeps_before(names)
             users = self._execution.users_of(names)
@@ -77,11 +79,8 @@ class GoingBack:
             self._journal.take_back(count)
             failure: RemoteError | None = None
             with self._recovering("undo"):
-                if state is not None:
-                    self._rescue.begin_rollback()
-                    self._look_ahead()
-                    notices = self._rescue.go_back(state)
-                else:
+                notices = None if state is None else self._back_to(state)
+                if notices is None:
                     for name in reversed(names):
                         try:
                             with self._gate.wait():
@@ -99,6 +98,21 @@ class GoingBack:
             if failure is not None:
                 raise failure
             return notices
+
+    def _back_to(self, state: KeptState) -> tuple[str, ...] | None:
+        """Go back to a kept state; return None, with the program as it is, if that has just gone.
+
+        Returns:
+            what the user should know, a sentence each.
+        """
+        self._rescue.begin_rollback()
+        self._look_ahead()
+        try:
+            return self._rescue.go_back(state)
+        except FarSideLost:
+            if not self._execution.usable:
+                raise
+            return None
 
     def checkpoint(self, name: str) -> None:
         """Keep the present state under a name, until the session ends or goes back before it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 from farside.errors import Crashed, FarSideError, FarSideLost, Interrupted, OptionError
 from farside.recovery.sentences import CAUGHT_UP, STARTED_AGAIN
+from farside.remote.snapshot import Snapshot
 from farside.session import Session
 
 from .conftest import NewSession, end_between_cells, end_snapshot, run_all, shown
@@ -446,3 +448,33 @@ def test_undo_says_what_is_not_loaded_any_more(session: Session) -> None:
     session.load("libz.so.1")
     assert session.undo() == ("libz.so.1 is not loaded any more",)
     assert shown(session.run("x")) == "1"
+
+
+def test_undo_where_the_state_has_just_gone_keeps_the_program(new_session: NewSession) -> None:
+    session = new_session()
+    session.run("int x = 1;")
+    for value in (3, 5):
+        session.run(f"x = {value};")
+    ready = Snapshot.ready
+    gone: list[Snapshot] = []
+
+    def ready_once(snapshot: Snapshot, timeout: float) -> bool:
+        """Say that a snapshot is there whose process ends before it is woken."""
+        found = ready(snapshot, timeout)
+        if found and not gone:
+            gone.append(snapshot)
+            os.kill(snapshot.pid, signal.SIGKILL)
+            poll = select.poll()
+            poll.register(snapshot.socket, select.POLLIN)
+            poll.poll()
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Snapshot, "ready", ready_once)
+        notices = session.undo()
+    assert len(gone) == 1
+    assert any("only what the cells defined" in each for each in notices)
+    assert session.eval("x") == 5
+    session.run("int y = x;")
+    session.undo()
+    assert session.eval("x") == 5

@@ -474,12 +474,12 @@ class Executor:
         """Begin what `wake` with the same snapshots ends; wait for nothing.
 
         Raises:
-            FarSideLost: there is no such snapshot; only `kill` is of use then.
+            FarSideLost: there is no such snapshot. Nothing has been done then.
         """
-        self._unusable = "its program is being put back"
         pids = pids_of((snapshot, *keep), GRACE)
         if snapshot.pid not in pids:
             raise FarSideLost("The snapshot is gone.")
+        self._unusable = "its program is being put back"
         # Not closed before the worker has ended, which would else run its exit handlers.
         self._conversation.pause()
         supervisor = self._supervisor
