@@ -5,6 +5,8 @@ And what it makes of an image: the stores of a commit, the definitions for later
 
 from __future__ import annotations
 
+import os
+import stat
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -121,9 +123,12 @@ class WentBack(NamedTuple):
 
 
 def read_file(path: str) -> bytes:
-    """Return what a file holds. Raises OptionError if it cannot be read."""
+    """Return what a file holds. Raises OptionError if it cannot be read, or is none with an end."""
     try:
-        with open(path, "rb") as file:
+        # A pipe would keep us waiting.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OptionError(f"{path} is no regular file")
             return file.read()
     except OSError as error:
         raise OptionError(f"{path}: {error.strerror}") from error

@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # as of `typing`, which takes a tenth of the time to the 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a program that the signal ends
 # What needs no compiler, or not at once.
 _OTHERS = frozenset(("bench", "executor", "link", "run", "-h", "--help", "--version"))
 
@@ -22,13 +23,15 @@ _OTHERS = frozenset(("bench", "executor", "link", "run", "-h", "--help", "--vers
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (without the command's name) and return its exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
-    _open_missing_streams()
-    if _OTHERS.isdisjoint(words[:1]):
-        launch_spare()
     try:
+        _open_missing_streams()
+        if _OTHERS.isdisjoint(words[:1]):
+            launch_spare()
         from farside.command import run
 
         return run(words)
+    except KeyboardInterrupt:  # before there was anything to be interrupted
+        return _EXIT_INTERRUPTED
     finally:
         drop_spare()
 

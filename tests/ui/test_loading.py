@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,3 +91,19 @@ def test_the_smallest_address_range_holds_a_few_cells(farside_run: Farside) -> N
     code = "#include <string>\nthread_local int t = 3; std::string s(100, 'x'); s.size() + t"
     done = farside_run("--slab-allocate=1MB", "-c", code, "-c", "s.size()")
     assert (done.stdout, done.returncode) == ("(unsigned long) 103\n(unsigned long) 100\n", 0)
+
+
+@pytest.mark.parametrize("command", ["%lib", "%save"])
+def test_a_pipe_is_no_file_to_read_or_replace(tmp_path: Path, command: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = subprocess.run(
+        [sys.executable, "-m", "farside"],
+        input=f"{command} {pipe}\n1 + 1\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "pipe" in done.stderr
+    assert done.stdout == "(int) 2\n"

@@ -41,7 +41,7 @@ def cache_directory() -> str | None:
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
     root = base if os.path.isabs(base) else os.path.expanduser("~/.cache")
-    if not os.path.isabs(root):  # the user has no home
+    if not os.path.isabs(root) or root == "/.cache":  # the user has no home
         return None
     directory = os.path.join(root, "farside", "pch")
     try:

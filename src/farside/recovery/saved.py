@@ -181,6 +181,8 @@ def read_session(path: str) -> SavedSession:
 
 def is_session(path: str) -> bool:
     """Tell whether a file begins like one that a session was saved in, or is empty."""
+    if not os.path.isfile(path):  # a pipe would keep us waiting
+        return False
     with suppress(OSError, OptionError, ValueError), open(path, "rb") as file:
         first = file.readline(1 << 16)
         return not first or b'"farside": "session"' in first

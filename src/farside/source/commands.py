@@ -154,6 +154,8 @@ def parse_command(text: str) -> Command:
     if name == "time":
         if not argument:
             raise OptionError("%time needs the code of a cell")
+        if argument[0] == "%":
+            raise OptionError(f"%time runs the code of a cell, but was given {argument!r}")
         return Time(argument)
     if name == "type":
         if not argument:
