@@ -135,25 +135,21 @@ bool areWrittenAlike(Sema &sema, const NamedDecl &before, const NamedDecl &now) 
 /// The declaration at a place, or the one whose parameters are there.
 std::optional<DeclarationId> Redefinitions::find(SourceLocation earlier,
                                                  const SourceManager &sources) const {
-  if (auto place = ByPlace.find(earlier); place != ByPlace.end())
-    return place->second;
-  for (unsigned cell = 0; cell < Cell; ++cell)
-    for (unsigned i = 0; i < Declared[cell].size(); ++i) {
-      const NamedDecl &decl = *Declared[cell][i];
-      if (isExplicitInstantiation(decl) && instantiatedAt(decl) == earlier)
-        return DeclarationId{cell, i};
-      const auto *function = decl.getAsFunction();
-      if (!function && !isa<TemplateDecl>(decl))
-        continue;
-      SourceLocation end = function ? function->getTypeSpecEndLoc() : decl.getLocation();
-      if (function && function->getNumParams() != 0)
-        end = function->getParamDecl(function->getNumParams() - 1)->getEndLoc();
-      if (sources.getFileID(decl.getBeginLoc()) == sources.getFileID(earlier) &&
-          !sources.isBeforeInTranslationUnit(earlier, decl.getBeginLoc()) &&
-          !sources.isBeforeInTranslationUnit(end, earlier))
-        return DeclarationId{cell, i};
-    }
-  return std::nullopt;
+  if (auto id = Declared.at(earlier))
+    return id;
+  return Declared.firstEarlier([&](const NamedDecl &decl) {
+    if (isExplicitInstantiation(decl) && instantiatedAt(decl) == earlier)
+      return true;
+    const auto *function = decl.getAsFunction();
+    if (!function && !isa<TemplateDecl>(decl))
+      return false;
+    SourceLocation end = function ? function->getTypeSpecEndLoc() : decl.getLocation();
+    if (function && function->getNumParams() != 0)
+      end = function->getParamDecl(function->getNumParams() - 1)->getEndLoc();
+    return sources.getFileID(decl.getBeginLoc()) == sources.getFileID(earlier) &&
+           !sources.isBeforeInTranslationUnit(earlier, decl.getBeginLoc()) &&
+           !sources.isBeforeInTranslationUnit(end, earlier);
+  });
 }
 
 static bool isKeywordBeforeName(llvm::StringRef word) {
@@ -205,20 +201,16 @@ std::optional<DeclarationId> Redefinitions::findAtOffsetOf(SourceLocation at,
   std::string name = nameAt(at, sources, Names->getLangOpts());
   auto next = Lexer::findNextToken(at, sources, Names->getLangOpts());
   bool special = next && next->is(tok::less);
-  for (unsigned cell = Cell; cell-- > 0;)
-    for (unsigned i = 0; i < Declared[cell].size(); ++i) {
-      const NamedDecl &decl = *Declared[cell][i];
-      auto isAt = [&](SourceLocation place) {
-        return sources.getFileOffset(sources.getFileLoc(place)) == offset;
-      };
-      bool same = decl.getDeclName().isIdentifier() ? decl.getName() == name : name == "operator";
-      // What was made of a template lies where that does.
-      if (!isInstance(decl) && (isAt(decl.getLocation()) || isAt(placeOf(decl))) && same &&
-          special == isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl) &&
-          (special || !visible(*Names, found(*Declared[cell][i])).empty()))
-        return DeclarationId{cell, i};
-    }
-  return std::nullopt;
+  auto isAt = [&](SourceLocation place) {
+    return sources.getFileOffset(sources.getFileLoc(place)) == offset;
+  };
+  return Declared.latestEarlier([&](NamedDecl &decl) {
+    bool same = decl.getDeclName().isIdentifier() ? decl.getName() == name : name == "operator";
+    // What was made of a template lies where that does.
+    return !isInstance(decl) && (isAt(decl.getLocation()) || isAt(placeOf(decl))) && same &&
+           special == isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl) &&
+           (special || !visible(*Names, found(decl)).empty());
+  });
 }
 
 /// What may stand before the name in a declaration of it: a type, or the end of one.
@@ -232,7 +224,7 @@ static bool mayPrecedeName(const Token &token) {
 }
 
 bool Redefinitions::mayDefineAgain(llvm::StringRef code, const LangOptions &language) const {
-  if (Known.empty())
+  if (!Declared.hasNames())
     return false;
   std::string text = code.str();
   Lexer lexer(SourceLocation(), language, text.data(), text.data(), text.data() + text.size());
@@ -256,7 +248,7 @@ bool Redefinitions::mayDefineAgain(llvm::StringRef code, const LangOptions &lang
     } else if (depth == 0 && word) {
       llvm::StringRef name = token.getRawIdentifier();
       space |= name == "namespace" || name == "extern";
-      if (name == "operator" || (mayPrecedeName(before) && Known.contains(name)))
+      if (name == "operator" || (mayPrecedeName(before) && Declared.hasName(name)))
         return true;
     } else if (token.is(tok::semi)) {
       space = false;
@@ -270,16 +262,12 @@ bool Redefinitions::clashThroughUsing(const NamedDecl *decl, llvm::StringRef nam
   const DeclContext *here = Names->CurContext->getRedeclContext();
   if (decl && !isa<BaseUsingDecl>(decl) && decl->getDeclContext()->getRedeclContext()->Equals(here))
     return false;
-  bool found = false;
-  for (unsigned cell = 0; cell < Cell; ++cell)
-    for (unsigned i = 0; i < Declared[cell].size(); ++i)
-      if (const auto *shadow = dyn_cast<UsingShadowDecl>(Declared[cell][i]);
-          shadow && shadow->getDeclName().isIdentifier() && shadow->getName() == name &&
-          shadow->getDeclContext()->getRedeclContext()->Equals(here)) {
-        Clashes.insert({cell, i});
-        found = true;
-      }
-  return found;
+  std::vector<DeclarationId> brought = Declared.allEarlier([&](const NamedDecl &each) {
+    return isa<UsingShadowDecl>(each) && each.getDeclName().isIdentifier() &&
+           each.getName() == name && each.getDeclContext()->getRedeclContext()->Equals(here);
+  });
+  Clashes.insert(brought.begin(), brought.end());
+  return !brought.empty();
 }
 
 static bool isAboutLinkage(unsigned error) {
@@ -290,8 +278,8 @@ static bool isAboutLinkage(unsigned error) {
 std::optional<DeclarationId> Redefinitions::earlierThan(const NamedDecl &decl) const {
   std::optional<DeclarationId> found;
   for (const Decl *each : decl.redecls())
-    if (auto place = ByPlace.find(each->getLocation()); place != ByPlace.end())
-      found = found ? std::min(*found, place->second) : place->second;
+    if (auto id = Declared.at(each->getLocation()))
+      found = found ? std::min(*found, *id) : id;
   return found;
 }
 
@@ -307,9 +295,10 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
     return;
   std::optional<DeclarationId> id =
       earlier.isValid() ? find(earlier, sources) : findAtOffsetOf(at, sources);
-  if (id && id->cell == Cell && isAboutLinkage(error)) // which the cell's own has of an earlier
-    id = earlierThan(declaration(*id));
-  if (id && id->cell == Cell)
+  if (id && id->cell == Declared.cell() &&
+      isAboutLinkage(error)) // which the cell's own has of an earlier
+    id = earlierThan(Declared[*id]);
+  if (id && id->cell == Declared.cell())
     return;
   // What a using declaration itself names is not the name in question.
   bool atEarlier = error == diag::err_using_decl_conflict && earlier.isValid();
@@ -320,17 +309,17 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
   }
   // What a header brings is not the user's to define again, nor does a header take the user's names
   // away. Only a file that is included again defines its own names again.
-  SourceLocation place = declaration(*id).getLocation();
+  SourceLocation place = Declared[*id].getLocation();
   llvm::StringRef file = sources.getFilename(sources.getFileLoc(at));
   if (sources.isInSystemHeader(place) ||
       (!file.empty() && file != sources.getFilename(sources.getFileLoc(place))))
     return;
-  if (clashThroughUsing(&declaration(*id), name))
+  if (clashThroughUsing(&Declared[*id], name))
     return;
-  if (const auto *space = dyn_cast<NamespaceDecl>(&declaration(*id));
+  if (const auto *space = dyn_cast<NamespaceDecl>(&Declared[*id]);
       space && space->getName() != name)
     id = findAlias(*space, name).value_or(*id); // Clang points at what the alias stands for
-  const NamedDecl &decl = declaration(*id);
+  const NamedDecl &decl = Declared[*id];
   if (isa<NamespaceDecl>(decl) && decl.getName() != name)
     return;
   // What a using declaration names is elsewhere.
@@ -350,30 +339,21 @@ void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earl
     Clashes.insert(*id);
 }
 
-/// The first declaration of an earlier cell that is this one or another of the same entity.
-std::optional<DeclarationId> Redefinitions::idOf(const NamedDecl &decl) const {
-  for (unsigned cell = 0; cell < Cell; ++cell)
-    for (unsigned i = 0; i < Declared[cell].size(); ++i)
-      if (Declared[cell][i]->getCanonicalDecl() == decl.getCanonicalDecl())
-        return DeclarationId{cell, i};
-  return std::nullopt;
-}
-
 void Redefinitions::clashWithInstance(const NamedDecl &made, SourceLocation at) {
   Specialisation = at;
   if (isa<VarDecl>(made) && !isa<VarTemplateSpecializationDecl>(made))
     return; // a static data member, of which Clang would keep the definition
-  if (auto id = idOf(made))
+  if (auto id = Declared.idOf(made))
     Clashes.insert({id->cell, id->index, DeclarationId::instance});
 }
 
 /// All that was instantiated where a cell asked for it: a class, and its members.
 void Redefinitions::clashWithInstantiation(SourceLocation earlier) {
-  for (unsigned cell = 0; cell < Cell; ++cell)
-    for (unsigned i = 0; i < Declared[cell].size(); ++i)
-      if (const NamedDecl &decl = *Declared[cell][i];
-          isExplicitInstantiation(decl) && instantiatedAt(decl) == earlier)
-        Clashes.insert({cell, i});
+  auto isRequested = [&](const NamedDecl &each) {
+    return isExplicitInstantiation(each) && instantiatedAt(each) == earlier;
+  };
+  for (const DeclarationId &id : Declared.allEarlier(isRequested))
+    Clashes.insert(id);
 }
 
 /// Whether a function can be defined again as a constexpr one, or as one no more. What is
@@ -391,48 +371,47 @@ bool Redefinitions::canChangeConstant(const NamedDecl &decl) const {
 /// is Clang says the template's name alone.
 void Redefinitions::clashWithVariables(SourceLocation at, SourceLocation made) {
   std::string name = nameAt(at, Names->getSourceManager(), Names->getLangOpts());
-  for (unsigned cell = 0; cell < Cell; ++cell)
-    for (unsigned i = 0; i < Declared[cell].size(); ++i)
-      if (const auto *variable = dyn_cast<VarTemplateSpecializationDecl>(Declared[cell][i]);
-          variable && variable->getName() == name && instantiatedAt(*variable) == made)
-        Clashes.insert({cell, i, DeclarationId::instance});
+  auto isMade = [&](const NamedDecl &each) {
+    return isa<VarTemplateSpecializationDecl>(each) && each.getName() == name &&
+           instantiatedAt(each) == made;
+  };
+  for (const DeclarationId &id : Declared.allEarlier(isMade))
+    Clashes.insert({id.cell, id.index, DeclarationId::instance});
 }
 
 /// Of the functions that a call may mean, those stand aside that take what was a type of this name.
 /// Until such a call they stay, for the old objects; templates with another result may be
 /// overloads.
 void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candidate) {
-  auto place = ByPlace.find(candidate);
-  if (place == ByPlace.end())
+  auto id = Declared.at(candidate);
+  if (!id)
     return;
   if (std::exchange(Call, call) != call)
     Candidates.clear();
   for (const DeclarationId &other : Candidates) {
-    const DeclarationId &older = std::min(other, place->second);
-    if (older.cell != Cell && canBeHidden(declaration(older)) &&
-        areWrittenAlike(*Names, declaration(other), declaration(place->second)))
+    const DeclarationId &older = std::min(other, *id);
+    if (older.cell != Declared.cell() && canBeHidden(Declared[older]) &&
+        areWrittenAlike(*Names, Declared[other], Declared[*id]))
       Clashes.insert(older);
   }
-  Candidates.push_back(place->second);
+  Candidates.push_back(*id);
 }
 
 std::optional<DeclarationId> Redefinitions::findAlias(const NamespaceDecl &space,
                                                       llvm::StringRef name) const {
-  for (unsigned cell = Cell; cell-- > 0;)
-    for (unsigned i = 0; i < Declared[cell].size(); ++i)
-      if (const auto *alias = dyn_cast<NamespaceAliasDecl>(Declared[cell][i]);
-          alias && alias->getName() == name &&
-          alias->getNamespace()->getCanonicalDecl() == space.getCanonicalDecl())
-        return DeclarationId{cell, i};
-  return std::nullopt;
+  return Declared.latestEarlier([&](const NamedDecl &each) {
+    const auto *alias = dyn_cast<NamespaceAliasDecl>(&each);
+    return alias && alias->getName() == name &&
+           alias->getNamespace()->getCanonicalDecl() == space.getCanonicalDecl();
+  });
 }
 
 void Redefinitions::clashWithMacros() {
   // They were there before their names were declared.
   Clashes.insert(ReplacedMacros.begin(), ReplacedMacros.end());
   const SourceManager &sources = Names->getSourceManager();
-  llvm::StringRef text = sources.getBufferData(Files[Cell]);
-  Lexer lexer(sources.getLocForStartOfFile(Files[Cell]), Names->getLangOpts(), text.data(),
+  llvm::StringRef text = sources.getBufferData(Declared.file());
+  Lexer lexer(sources.getLocForStartOfFile(Declared.file()), Names->getLangOpts(), text.data(),
               text.data(), text.data() + text.size());
   Token before;
   before.startToken();
@@ -449,21 +428,10 @@ void Redefinitions::clashWithMacros() {
           before.isOneOf(tok::comma, tok::semi, tok::coloncolon, tok::l_brace, tok::r_brace)))
       continue;
     Preprocessor &preprocessor = Names->getPreprocessor();
-    if (auto macro = earlierMacro(*preprocessor.getIdentifierInfo(token.getRawIdentifier())))
+    if (auto macro = Declared.earlierMacro(
+            *preprocessor.getIdentifierInfo(token.getRawIdentifier()), preprocessor))
       Clashes.insert(*macro);
   }
-}
-
-/// The macro of this name, if an earlier cell has defined it.
-std::optional<DeclarationId> Redefinitions::earlierMacro(const IdentifierInfo &name) const {
-  if (!name.hasMacroDefinition())
-    return std::nullopt;
-  const SourceManager &sources = Names->getSourceManager();
-  SourceLocation at = Names->getPreprocessor().getMacroInfo(&name)->getDefinitionLoc();
-  for (unsigned cell = 1; cell < Cell; ++cell)
-    if (Files[cell].isValid() && Files[cell] == sources.getFileID(at))
-      return DeclarationId{cell, sources.getFileOffset(at), DeclarationId::macro};
-  return std::nullopt;
 }
 
 } // namespace farside

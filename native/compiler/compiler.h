@@ -7,6 +7,7 @@
 #include "display.h"
 #include "emit.h"
 #include "linkage.h"
+#include "redefinition.h"
 
 #include "clang/Frontend/CompilerInstance.h"
 #include "llvm/IR/LLVMContext.h"

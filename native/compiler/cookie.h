@@ -1,7 +1,7 @@
 // What a replay must know about a cell that was compiled before.
 #pragma once
 
-#include "redefinition.h"
+#include "cell_declarations.h"
 
 #include "llvm/ADT/StringRef.h"
 

@@ -37,7 +37,6 @@ static void changeConstant(FunctionDecl &function) {
 void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
                           llvm::ArrayRef<DeclarationId> hidden) {
   Names = &sema;
-  Cell = cell;
   HiddenNow.clear();
   Clashes.clear();
   SameFunctions.clear();
@@ -51,38 +50,36 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   Specialisation = {};
   Specialised.clear();
   Shown.clear();
-  if (Declared.size() <= cell) {
-    Declared.resize(cell + 1);
-    Files.resize(cell + 1);
-  }
-  Files[cell] = file;
+  Declared.begin(cell, file);
   std::vector<NamedDecl *> whole;
   std::vector<NamedDecl *> outside;
   std::vector<NamedDecl *> bodies;
   std::vector<NamedDecl *> instances;
   std::vector<FunctionDecl *> again;
   for (const DeclarationId &id : hidden) {
-    if (id.cell >= Declared.size() ||
-        (id.part != DeclarationId::macro && id.index >= Declared[id.cell].size()))
-      continue;
-    if (id.part == DeclarationId::macro)
+    if (id.part == DeclarationId::macro) {
       hideMacro(id);
-    else if (id.part == DeclarationId::whole)
-      whole.push_back(&declaration(id));
+      continue;
+    }
+    NamedDecl *decl = Declared.find(id);
+    if (!decl)
+      continue;
+    if (id.part == DeclarationId::whole)
+      whole.push_back(decl);
     else if (id.part == DeclarationId::outside)
-      outside.push_back(&declaration(id));
+      outside.push_back(decl);
     else if (id.part == DeclarationId::kept)
-      Kept.insert(declaration(id).getAsFunction());
+      Kept.insert(decl->getAsFunction());
     else if (id.part == DeclarationId::instance)
-      instances.push_back(&declaration(id));
+      instances.push_back(decl);
     else if (id.part == DeclarationId::again)
-      again.push_back(declaration(id).getAsFunction());
+      again.push_back(decl->getAsFunction());
     else if (id.part == DeclarationId::arguments)
-      forgetArguments(*declaration(id).getAsFunction());
+      forgetArguments(*decl->getAsFunction());
     else
-      bodies.push_back(&declaration(id));
+      bodies.push_back(decl);
     if (id.part == DeclarationId::constant)
-      changeConstant(*declaration(id).getAsFunction());
+      changeConstant(*decl->getAsFunction());
   }
   // What the cell declares in the scope as well needs no declaration there.
   llvm::erase_if(outside, [&](NamedDecl *each) { return llvm::is_contained(whole, each); });
@@ -116,7 +113,7 @@ void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
   for (NamedDecl *decl : whole) {
     hide(*decl);
     if (llvm::is_contained(outside, decl))
-      declareAnew(*Names, found(*decl), Cell);
+      declareAnew(*Names, found(*decl), Declared.cell());
   }
   // Unless it is in the way after all, as with a default argument that is given again.
   auto isHidden = [&whole](const FunctionDecl *function) {
@@ -148,7 +145,7 @@ void Redefinitions::endInline(FunctionDecl &function) {
     return;
   const SourceManager &sources = Names->getSourceManager();
   for (const FunctionDecl *each : function.redecls())
-    if (each->isInlineSpecified() && sources.getFileID(each->getLocation()) == Files[Cell])
+    if (each->isInlineSpecified() && sources.getFileID(each->getLocation()) == Declared.file())
       return;
   for (FunctionDecl *each : function.redecls())
     each->setInlineSpecified(false);
@@ -168,7 +165,7 @@ void Redefinitions::letSpecialise(NamedDecl &made) {
     forgetBody(*function);
   } else {
     remove(made);
-    declareAnew(*Names, made, Cell);
+    declareAnew(*Names, made, Declared.cell());
   }
 }
 
@@ -193,9 +190,12 @@ void Redefinitions::forgetArguments(FunctionDecl &function) {
 }
 
 void Redefinitions::hideMacro(const DeclarationId &id) {
+  FileID file = Declared.fileOf(id.cell);
+  if (file.isInvalid())
+    return;
   SourceManager &sources = Names->getSourceManager();
   SourceLocation at =
-      sources.getLocForStartOfFile(Files[id.cell]).getLocWithOffset(static_cast<int>(id.index));
+      sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(id.index));
   Token name;
   if (Lexer::getRawToken(at, name, sources, Names->getLangOpts()) ||
       name.isNot(tok::raw_identifier))
@@ -237,7 +237,7 @@ void Redefinitions::show(FunctionDecl &function) {
 /// would mean the former yet.
 bool Redefinitions::hasSymbolOfInline(const NamedDecl &decl) const {
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
-  return llvm::any_of(Declared, [&](const std::vector<NamedDecl *> &declared) {
+  return llvm::any_of(Declared.byCell(), [&](const std::vector<NamedDecl *> &declared) {
     return llvm::any_of(declared, [&](const NamedDecl *each) {
       return each->getDeclName() == decl.getDeclName() &&
              each->getDeclContext()->getRedeclContext()->Equals(context) &&
@@ -251,23 +251,22 @@ bool Redefinitions::hasSymbolOfInline(const NamedDecl &decl) const {
 bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
   const Decl *entity = old.getCanonicalDecl();
   auto isOld = [entity](const Hidden &each) { return each.decl->getCanonicalDecl() == entity; };
-  auto place = ByPlace.find(old.getLocation());
-  if (decl.getCanonicalDecl() == entity || llvm::any_of(HiddenNow, isOld) ||
-      place == ByPlace.end() || hasSymbolOfInline(decl) || !Shown.insert(entity).second)
+  auto id = Declared.at(old.getLocation());
+  if (decl.getCanonicalDecl() == entity || llvm::any_of(HiddenNow, isOld) || !id ||
+      hasSymbolOfInline(decl) || !Shown.insert(entity).second)
     return false;
   // Of a function that is known there is no need to find another declaration.
   for (NamedDecl *each : decl.getDeclContext()->getRedeclContext()->lookup(decl.getDeclName()))
-    if (auto known = ByPlace.find(each->getCanonicalDecl()->getLocation());
-        known != ByPlace.end() && known->second.cell != Cell && haveOneSymbol(*each, decl))
+    if (Declared.earlierAt(each->getCanonicalDecl()->getLocation()) && haveOneSymbol(*each, decl))
       return false;
   if (const FunctionDecl *definition = old.getDefinition();
       definition && decl.getAsFunction()->isThisDeclarationADefinition()) {
-    auto body = ByPlace.find(definition->getLocation());
-    if (body == ByPlace.end() || hasDeducedResult(*definition))
+    auto body = Declared.at(definition->getLocation());
+    if (!body || hasDeducedResult(*definition))
       return false;
-    Clashes.insert({body->second.cell, body->second.index, DeclarationId::body});
+    Clashes.insert({body->cell, body->index, DeclarationId::body});
   }
-  Clashes.insert({place->second.cell, place->second.index, DeclarationId::again});
+  Clashes.insert({id->cell, id->index, DeclarationId::again});
   Names->Diag(decl.getLocation(), diag::err_redefinition) << &decl;
   return true;
 }
@@ -278,7 +277,7 @@ void Redefinitions::forgetSpecial(NamedDecl &decl) {
     HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
   if (auto *partial = dyn_cast<VarTemplatePartialSpecializationDecl>(&decl))
     Respecialised.insert(partial->getSpecializedTemplate()->getCanonicalDecl());
-  if (ClassTemplateDecl *tagged = forgetSpecialisation(*Names, decl, Cell))
+  if (ClassTemplateDecl *tagged = forgetSpecialisation(*Names, decl, Declared.cell()))
     Tagged.push_back(tagged);
 }
 
@@ -317,7 +316,7 @@ void Redefinitions::hide(NamedDecl &decl) {
 /// Takes away the bodies that were made of a template's, so that they are made once more. What was
 /// made for a class as it was before that was defined again stays, as do objects of that class.
 void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
-  for (const std::vector<NamedDecl *> &declared : Declared)
+  for (const std::vector<NamedDecl *> &declared : Declared.byCell())
     for (NamedDecl *decl : declared) {
       auto *function = dyn_cast<FunctionDecl>(decl);
       if (!function || !isInstanceOf(*function, pattern) ||
@@ -325,7 +324,7 @@ void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
           isForHidden(*function, /*deep=*/false))
         continue;
       forgetBody(*function);
-      renameWithin(*function, *function, Cell);
+      renameWithin(*function, *function, Declared.cell());
       Instances.push_back(function);
     }
 }
@@ -377,8 +376,9 @@ void Redefinitions::makeInstances() {
   for (FunctionDecl *function : Instances) {
     DiagnosticErrorTrap errors(Names->getDiagnostics());
     Names->InstantiateFunctionDefinition(function->getLocation(), function, /*Recursive=*/true);
-    auto id = errors.hasErrorOccurred() && isForHidden(*function, /*deep=*/true) ? idOf(*function)
-                                                                                 : std::nullopt;
+    auto id = errors.hasErrorOccurred() && isForHidden(*function, /*deep=*/true)
+                  ? Declared.idOf(*function)
+                  : std::nullopt;
     if (id)
       Clashes.insert({id->cell, id->index, DeclarationId::kept});
     else if (function->isDefined())
@@ -406,10 +406,10 @@ void Redefinitions::rejectUndefined() {
 void Redefinitions::reopen(VarDecl &member) {
   member.setLexicalDeclContext(member.getDeclContext());
   if (!member.isTemplated())
-    return giveMemberNewSymbol(member, Cell);
+    return giveMemberNewSymbol(member, Declared.cell());
   for (VarDecl *instance : instancesOf(member)) {
     forgetDefinition(*instance);
-    giveInstanceNewSymbols(*instance, Cell);
+    giveInstanceNewSymbols(*instance, Declared.cell());
   }
 }
 
@@ -461,34 +461,27 @@ void Redefinitions::visitFields(const RecordDecl &record, const DeclContext &sco
 
 void Redefinitions::noteInstance(VarDecl &variable) {
   if (isExplicitInstantiation(variable))
-    note(variable);
+    Declared.add(variable);
   else if (isInstance(variable))
-    Declared[Cell].push_back(&variable);
+    Declared.addInstance(variable);
 }
 
 void Redefinitions::noteInstance(FunctionDecl &function) {
   const FunctionDecl *pattern = function.getTemplateInstantiationPattern();
   if (isInstance(function) && pattern && !pattern->isDefined())
-    Declared[Cell].push_back(&function);
-}
-
-void Redefinitions::note(NamedDecl &decl) {
-  std::vector<NamedDecl *> &all = Declared[Cell];
-  DeclarationId id{Cell, static_cast<unsigned>(all.size())};
-  ByPlace.try_emplace(decl.getLocation(), id);
-  ByPlace.try_emplace(placeOf(decl), id);
-  all.push_back(&decl);
+    Declared.addInstance(function);
 }
 
 void Redefinitions::add(NamedDecl &decl) {
-  note(decl);
+  Declared.add(decl);
   if (const IdentifierInfo *name = decl.getIdentifier()) {
-    Known.insert(name->getName());
+    Declared.addName(name->getName());
     // A name that a macro would have replaced is not declared, but one with parameters may be. What
     // a header or the PCH declares leaves the macro alone, as it does in a file.
     const SourceManager &sources = Names->getSourceManager();
-    auto macro = earlierMacro(*name);
-    if (macro && sources.getFileID(sources.getExpansionLoc(decl.getLocation())) == Files[Cell]) {
+    auto macro = Declared.earlierMacro(*name, Names->getPreprocessor());
+    if (macro &&
+        sources.getFileID(sources.getExpansionLoc(decl.getLocation())) == Declared.file()) {
       hideMacro(*macro);
       ReplacedMacros.push_back(*macro);
     }
@@ -520,7 +513,7 @@ bool Redefinitions::isDefinedInlineLate(FunctionDecl &function) const {
     // Clang numbers files in the order in which it opens them.
     SourceLocation place = sources.getExpansionLoc(each->getLocation());
     return !each->isInlined() && sources.isLocalSourceLocation(place) &&
-           !sources.isInSystemHeader(place) && sources.getFileID(place) < Files[Cell];
+           !sources.isInSystemHeader(place) && sources.getFileID(place) < Declared.file();
   });
 }
 
@@ -531,8 +524,7 @@ void Redefinitions::rejectSecondValue(const VarDecl &variable) {
       variable.isThisDeclarationADefinition() != VarDecl::Definition)
     return;
   for (const VarDecl *each : variable.redecls())
-    if (auto place = ByPlace.find(each->getLocation());
-        place != ByPlace.end() && place->second.cell != Cell &&
+    if (Declared.earlierAt(each->getLocation()) &&
         each->isThisDeclarationADefinition() != VarDecl::DeclarationOnly) {
       Names->Diag(variable.getLocation(), diag::err_redefinition) << &variable;
       Names->Diag(each->getLocation(), diag::note_previous_definition);
@@ -545,10 +537,10 @@ void Redefinitions::rejectSecondValue(const VarDecl &variable) {
 void Redefinitions::rejectAfterUse(NamedDecl &partial) {
   if (Names->getSourceManager().isInSystemHeader(partial.getLocation()))
     return;
-  for (unsigned cell = 0; cell < Cell; ++cell)
-    for (const NamedDecl *made : Declared[cell])
-      if (isOvertaken(*Names, *made, partial))
-        Names->Diag(partial.getLocation(), diag::err_specialization_after_instantiation) << made;
+  auto isMade = [&](const NamedDecl &made) { return isOvertaken(*Names, made, partial); };
+  for (const DeclarationId &made : Declared.allEarlier(isMade))
+    Names->Diag(partial.getLocation(), diag::err_specialization_after_instantiation)
+        << &Declared[made];
 }
 
 /// The unnamed namespace in a scope, whose names are known there as well; null where there is none.
@@ -568,8 +560,7 @@ void Redefinitions::rejectBeside(const NamespaceDecl &space) {
   for (const DeclContext *each : {scope, unnamedWithin(*scope)})
     if (each)
       for (NamedDecl *other : each->lookup(space.getDeclName()))
-        if (auto place = ByPlace.find(other->getLocation());
-            place != ByPlace.end() && place->second.cell != Cell && !isa<BaseUsingDecl>(other))
+        if (Declared.earlierAt(other->getLocation()) && !isa<BaseUsingDecl>(other))
           others.push_back(other);
   if (others.empty())
     return;
@@ -580,13 +571,13 @@ void Redefinitions::rejectBeside(const NamespaceDecl &space) {
 
 void Redefinitions::instantiate(VarTemplateSpecializationDecl &made) const {
   if (Respecialised.contains(made.getSpecializedTemplate()->getCanonicalDecl()))
-    giveOwnSymbols(made, Cell);
+    giveOwnSymbols(made, Declared.cell());
 }
 
 void Redefinitions::defineType(TagDecl &tag) {
   keepApart(tag);
   if (isInstance(tag))
-    Declared[Cell].push_back(&tag);
+    Declared.addInstance(tag);
 }
 
 void Redefinitions::completeLocalType(TagDecl &tag) {
@@ -595,7 +586,7 @@ void Redefinitions::completeLocalType(TagDecl &tag) {
     return;
   if (llvm::is_contained(Instances, function)) {
     if (LocalTypes.insert(&tag).second)
-      renameLocalType(tag, *function, *function, Cell);
+      renameLocalType(tag, *function, *function, Declared.cell());
     return;
   }
   // The names of what is local to a closure or local class contain that of the outer.
@@ -612,7 +603,7 @@ void Redefinitions::completeLocalType(TagDecl &tag) {
   if (!function->getReturnType()->isUndeducedType())
     keepApart(*function);
   if (LocalTypes.insert(&tag).second)
-    renameLocalType(tag, *function, *cast<FunctionDecl>(hidden->decl), Cell);
+    renameLocalType(tag, *function, *cast<FunctionDecl>(hidden->decl), Declared.cell());
 }
 
 /// Whether two declarations are specialisations of a function template for other arguments.
@@ -629,7 +620,7 @@ void Redefinitions::keepApart(NamedDecl &decl) {
   if (isa<ConceptDecl, EnumConstantDecl>(decl))
     return;
   if (auto instance = llvm::find(Instances, &decl); instance != Instances.end())
-    return renameWithin(**instance, **instance, Cell);
+    return renameWithin(**instance, **instance, Declared.cell());
   if (const auto *function = dyn_cast<FunctionDecl>(&decl);
       function && Shown.contains(function->getCanonicalDecl())) {
     if (function->isThisDeclarationADefinition())
@@ -654,7 +645,7 @@ void Redefinitions::keepApart(NamedDecl &decl) {
 void Redefinitions::becomeSameOrNew(NamedDecl &decl, const NamedDecl *hidden) {
   const FunctionDecl *old = sameFunction(decl, hidden);
   if (!old)
-    return giveOwnSymbols(decl, Cell);
+    return giveOwnSymbols(decl, Declared.cell());
   if (askFor(*old, decl))
     return;
   FunctionDecl &function = *decl.getAsFunction();
@@ -662,7 +653,7 @@ void Redefinitions::becomeSameOrNew(NamedDecl &decl, const NamedDecl *hidden) {
     return;
   if (!function.isThisDeclarationADefinition())
     return takeSymbolOf(function, *old);
-  renameWithin(function, *old, Cell);
+  renameWithin(function, *old, Declared.cell());
   endInline(function);
   if (function.isInlined() && !old->isInlined())
     BecameInline.insert(&function);
@@ -694,8 +685,8 @@ bool Redefinitions::hasSymbolOfHidden(const NamedDecl &decl) const {
            IndirectFieldDecl>(decl))
     return false;
   const Decl *first = decl.getCanonicalDecl();
-  auto place = ByPlace.find(first->getLocation());
-  if (first != &decl && (place == ByPlace.end() || place->second.cell != Cell))
+  auto id = Declared.at(first->getLocation());
+  if (first != &decl && (!id || id->cell != Declared.cell()))
     return false;
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
   return llvm::any_of(before->second, [&](const NamedDecl *old) {
@@ -744,8 +735,7 @@ void Redefinitions::findOthers(const DeclContext &context, const NamedDecl &decl
                                std::vector<NamedDecl *> &others) const {
   for (NamedDecl *other : context.getRedeclContext()->lookup(decl.getDeclName()))
     if (isInTheWay(*other, decl, sameScope) || (sameScope && areBroughtAlike(*Names, *other, decl)))
-      if (auto place = ByPlace.find(other->getLocation());
-          place != ByPlace.end() && place->second.cell != Cell)
+      if (Declared.earlierAt(other->getLocation()))
         others.push_back(other);
 }
 

@@ -5,12 +5,13 @@
 // earlier declaration is hidden from name lookup, and the cell is compiled once more.
 #pragma once
 
+#include "cell_declarations.h"
+
 #include "clang/AST/DeclGroup.h"
 #include "clang/AST/DeclarationName.h"
 #include "clang/Basic/SourceLocation.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/StringSet.h"
 
 #include <optional>
 #include <set>
@@ -21,7 +22,6 @@ namespace clang {
 class ClassTemplateDecl;
 class DeclContext;
 class FunctionDecl;
-class IdentifierInfo;
 class LangOptions;
 class NamedDecl;
 class NamespaceDecl;
@@ -34,28 +34,6 @@ class VarTemplateSpecializationDecl;
 } // namespace clang
 
 namespace farside {
-
-/// A declaration of an earlier cell, in any compiler process that knows the cell: which of the
-/// declarations in it, counted from 0.
-struct DeclarationId {
-  enum Part : unsigned {
-    whole,
-    body,      ///< of a function, so that the new definition is of the same function
-    macro,     ///< no declaration but a macro; `index` is where in the cell its name is defined
-    again,     ///< of a function that an earlier cell hid: it is not hidden but found again
-    arguments, ///< the default arguments of a function
-    outside,   ///< all of it, to be defined outside of the scope that it is to be declared in
-    instance,  ///< what was made of a template, or of a member of one, to be specialised
-    constant,  ///< the body of a function, to be defined as a constexpr one or as one no more
-    kept       ///< a function that keeps its body, which was made of another of its template's
-  };
-
-  unsigned cell = 0;
-  unsigned index = 0;
-  Part part = whole;
-
-  friend auto operator<=>(const DeclarationId &, const DeclarationId &) = default;
-};
 
 /// Knows what every cell declares, hides what is to be defined again, and keeps the old and the new
 /// apart.
@@ -122,7 +100,6 @@ private:
   };
 
   void add(clang::NamedDecl &decl);
-  void note(clang::NamedDecl &decl);
   void visitFields(const clang::RecordDecl &record, const clang::DeclContext &scope);
   void visit(clang::Decl &decl);
   void hide(clang::NamedDecl &decl);
@@ -135,7 +112,6 @@ private:
   void endInline(clang::FunctionDecl &function);
   void letSpecialise(clang::NamedDecl &made);
   void hideMacro(const DeclarationId &id);
-  std::optional<DeclarationId> earlierMacro(const clang::IdentifierInfo &name) const;
   void remove(clang::NamedDecl &decl);
   bool canChangeConstant(const clang::NamedDecl &decl) const;
   bool clashThroughUsing(const clang::NamedDecl *decl, llvm::StringRef name);
@@ -145,7 +121,6 @@ private:
   void forgetInstances(const clang::FunctionDecl &pattern);
   bool isHidden(const clang::TagDecl &tag) const;
   bool isForHidden(const clang::FunctionDecl &instance, bool deep) const;
-  std::optional<DeclarationId> idOf(const clang::NamedDecl &decl) const;
   void rejectUndefined();
   void makeInstances();
   void reopen(clang::VarDecl &member);
@@ -168,16 +143,9 @@ private:
                                          llvm::StringRef name) const;
   std::optional<DeclarationId> findAtOffsetOf(clang::SourceLocation at,
                                               const clang::SourceManager &sources) const;
-  clang::NamedDecl &declaration(const DeclarationId &id) const {
-    return *Declared[id.cell][id.index];
-  }
 
   clang::Sema *Names = nullptr;
-  unsigned Cell = 0;
-  std::vector<std::vector<clang::NamedDecl *>> Declared; // by cell
-  std::vector<clang::FileID> Files;                      // by cell
-  llvm::DenseMap<clang::SourceLocation, DeclarationId> ByPlace;
-  llvm::StringSet<> Known; // the names in Declared
+  CellDeclarations Declared;
   std::vector<Hidden> HiddenNow;
   /// What this and earlier cells took from name lookup, by name.
   llvm::DenseMap<clang::DeclarationName, std::vector<const clang::NamedDecl *>> HiddenBefore;
