@@ -4,6 +4,7 @@
 #include "redeclared.h"
 #include "renaming.h"
 #include "specialisations.h"
+#include "tolerated.h"
 
 #include "clang/AST/ASTContext.h"
 #include "clang/AST/DeclFriend.h"
@@ -486,18 +487,14 @@ void Redefinitions::add(NamedDecl &decl) {
       ReplacedMacros.push_back(*macro);
     }
   }
-  if (const auto *variable = dyn_cast<VarDecl>(&decl))
-    rejectSecondValue(*variable);
-  if (const auto *space = dyn_cast<NamespaceDecl>(&decl))
-    rejectBeside(*space);
-  if (isa<ClassTemplatePartialSpecializationDecl, VarTemplatePartialSpecializationDecl>(decl))
-    rejectAfterUse(decl);
+  rejectTolerated(*Names, Declared, decl);
   keepApart(decl);
   if (auto *function = dyn_cast<FunctionDecl>(&decl); function && isDefinedInlineLate(*function)) {
     SameFunctions.push_back(function);
     BecameInline.insert(function);
   }
-  preferNew(decl);
+  for (NamedDecl *other : othersOfName(*Names, Declared, decl))
+    remove(*other);
 }
 
 /// Whether this is the inline definition of a function that an earlier cell declared as one that is
@@ -515,58 +512,6 @@ bool Redefinitions::isDefinedInlineLate(FunctionDecl &function) const {
     return !each->isInlined() && sources.isLocalSourceLocation(place) &&
            !sources.isInSystemHeader(place) && sources.getFileID(place) < Declared.file();
   });
-}
-
-/// In C `int x;` and `int x = 5;` are one variable, and so they are within a cell. But an earlier
-/// cell's has its value already.
-void Redefinitions::rejectSecondValue(const VarDecl &variable) {
-  if (variable.getASTContext().getLangOpts().CPlusPlus ||
-      variable.isThisDeclarationADefinition() != VarDecl::Definition)
-    return;
-  for (const VarDecl *each : variable.redecls())
-    if (Declared.earlierAt(each->getLocation()) &&
-        each->isThisDeclarationADefinition() != VarDecl::DeclarationOnly) {
-      Names->Diag(variable.getLocation(), diag::err_redefinition) << &variable;
-      Names->Diag(each->getLocation(), diag::note_previous_definition);
-      return;
-    }
-}
-
-/// What earlier cells have had made of a template for arguments that a partial specialisation is
-/// for, Clang would leave as it is. A header's are for what nobody can have used before.
-void Redefinitions::rejectAfterUse(NamedDecl &partial) {
-  if (Names->getSourceManager().isInSystemHeader(partial.getLocation()))
-    return;
-  auto isMade = [&](const NamedDecl &made) { return isOvertaken(*Names, made, partial); };
-  for (const DeclarationId &made : Declared.allEarlier(isMade))
-    Names->Diag(partial.getLocation(), diag::err_specialization_after_instantiation)
-        << &Declared[made];
-}
-
-/// The unnamed namespace in a scope, whose names are known there as well; null where there is none.
-static const DeclContext *unnamedWithin(const DeclContext &scope) {
-  if (const auto *space = dyn_cast<NamespaceDecl>(&scope))
-    return space->getAnonymousNamespace();
-  const auto *unit = dyn_cast<TranslationUnitDecl>(&scope);
-  return unit ? unit->getAnonymousNamespace() : nullptr;
-}
-
-/// Where a name means several things, overloads for instance, Clang begins a namespace beside them.
-void Redefinitions::rejectBeside(const NamespaceDecl &space) {
-  if (space.getPreviousDecl() || space.isAnonymousNamespace())
-    return;
-  std::vector<NamedDecl *> others;
-  const DeclContext *scope = space.getDeclContext()->getRedeclContext();
-  for (const DeclContext *each : {scope, unnamedWithin(*scope)})
-    if (each)
-      for (NamedDecl *other : each->lookup(space.getDeclName()))
-        if (Declared.earlierAt(other->getLocation()) && !isa<BaseUsingDecl>(other))
-          others.push_back(other);
-  if (others.empty())
-    return;
-  Names->Diag(space.getLocation(), diag::err_redefinition_different_kind) << &space;
-  for (const NamedDecl *other : others)
-    Names->Diag(other->getLocation(), diag::note_previous_definition);
 }
 
 void Redefinitions::instantiate(VarTemplateSpecializationDecl &made) const {
@@ -692,71 +637,6 @@ bool Redefinitions::hasSymbolOfHidden(const NamedDecl &decl) const {
   return llvm::any_of(before->second, [&](const NamedDecl *old) {
     return old->getDeclContext()->getRedeclContext()->Equals(context) && !areOverloads(*old, decl);
   });
-}
-
-/// What a using declaration brought, or the declaration itself.
-static const NamedDecl &targetOf(const NamedDecl &decl) {
-  const auto *shadow = dyn_cast<UsingShadowDecl>(&decl);
-  return shadow ? *shadow->getTargetDecl() : decl;
-}
-
-/// Whether a name that stands for both means `other`, or neither, though `decl` is the newer.
-static bool isInTheWay(const NamedDecl &other, const NamedDecl &decl, bool sameScope) {
-  if (!sameScope) // an unnamed namespace and the one that it is in
-    return !other.getAsFunction() || !decl.getAsFunction() ||
-           (isa<FunctionDecl>(other) && isa<FunctionDecl>(decl) && !areOverloads(other, decl));
-  const NamedDecl &old = targetOf(other);
-  const NamedDecl &now = targetOf(decl);
-  if (isa<BaseUsingDecl>(other) || old.getCanonicalDecl() == now.getCanonicalDecl())
-    return false;
-  if (isa<NamespaceDecl, NamespaceAliasDecl>(old))
-    return !isa<NamespaceDecl>(now);
-  if (const auto *tag = dyn_cast<TagDecl>(&now);
-      tag && isa<TagDecl>(decl) && !tag->isThisDeclarationADefinition())
-    return false;
-  if (isa<TagDecl>(now)) // Clang itself rejects more of what is declared there
-    return &now != &decl ||
-           isa<FunctionDecl, FunctionTemplateDecl, VarDecl, BindingDecl, EnumConstantDecl>(old);
-  return isa<EnumConstantDecl>(decl) &&
-         (&old != &other || isa<FunctionDecl, FunctionTemplateDecl>(old));
-}
-
-/// Whether a call could not tell two functions apart that using declarations bring.
-static bool areBroughtAlike(Sema &sema, const NamedDecl &other, const NamedDecl &decl) {
-  if (!isa<UsingShadowDecl>(other) || !isa<UsingShadowDecl>(decl))
-    return false;
-  auto *old = const_cast<FunctionDecl *>(targetOf(other).getAsFunction());
-  auto *now = const_cast<FunctionDecl *>(targetOf(decl).getAsFunction());
-  return old && now && old->getCanonicalDecl() != now->getCanonicalDecl() &&
-         !sema.IsOverload(now, old, /*UseMemberUsingDeclRules=*/false);
-}
-
-void Redefinitions::findOthers(const DeclContext &context, const NamedDecl &decl, bool sameScope,
-                               std::vector<NamedDecl *> &others) const {
-  for (NamedDecl *other : context.getRedeclContext()->lookup(decl.getDeclName()))
-    if (isInTheWay(*other, decl, sameScope) || (sameScope && areBroughtAlike(*Names, *other, decl)))
-      if (Declared.earlierAt(other->getLocation()))
-        others.push_back(other);
-}
-
-/// A class and a function may have one name, which then means the latter; other things may have one
-/// name as long as nobody uses it. Where an earlier cell declared the other, the name is to mean
-/// the new.
-void Redefinitions::preferNew(const NamedDecl &decl) {
-  const DeclContext *scope = decl.getDeclContext()->getRedeclContext();
-  if (!decl.getASTContext().getLangOpts().CPlusPlus || !scope->isFileContext())
-    return;
-  std::vector<NamedDecl *> others;
-  if (!isa<BaseUsingDecl, UsingDirectiveDecl, ClassTemplateSpecializationDecl,
-           VarTemplateSpecializationDecl>(decl))
-    findOthers(*scope, decl, true, others);
-  const auto *space = dyn_cast<NamespaceDecl>(scope);
-  if (space && space->isAnonymousNamespace())
-    findOthers(*space->getParent(), decl, false, others);
-  if (const DeclContext *inner = unnamedWithin(*scope))
-    findOthers(*inner, decl, false, others);
-  for (NamedDecl *other : others)
-    remove(*other);
 }
 
 } // namespace farside

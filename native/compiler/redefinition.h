@@ -124,18 +124,12 @@ private:
   void rejectUndefined();
   void makeInstances();
   void reopen(clang::VarDecl &member);
-  void rejectSecondValue(const clang::VarDecl &variable);
-  void rejectAfterUse(clang::NamedDecl &partial);
-  void rejectBeside(const clang::NamespaceDecl &space);
   void keepApart(clang::NamedDecl &decl);
   bool isDefinedInlineLate(clang::FunctionDecl &function) const;
   void becomeSameOrNew(clang::NamedDecl &decl, const clang::NamedDecl *hidden);
   const clang::FunctionDecl *sameFunction(const clang::NamedDecl &decl,
                                           const clang::NamedDecl *hidden) const;
   bool hasSymbolOfHidden(const clang::NamedDecl &decl) const;
-  void preferNew(const clang::NamedDecl &decl);
-  void findOthers(const clang::DeclContext &context, const clang::NamedDecl &decl, bool sameScope,
-                  std::vector<clang::NamedDecl *> &others) const;
   std::optional<DeclarationId> find(clang::SourceLocation earlier,
                                     const clang::SourceManager &sources) const;
   std::optional<DeclarationId> earlierThan(const clang::NamedDecl &decl) const;
