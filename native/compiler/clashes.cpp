@@ -1,8 +1,9 @@
-// How what is in the way of a cell is found.
+#include "clashes.h"
+
 #include "defined_outside.h"
 #include "diagnostics.h"
+#include "hiding.h"
 #include "redeclared.h"
-#include "redefinition.h"
 #include "specialisations.h"
 
 #include "clang/AST/ASTContext.h"
@@ -132,9 +133,17 @@ bool areWrittenAlike(Sema &sema, const NamedDecl &before, const NamedDecl &now) 
 
 } // namespace
 
+void Clashes::begin(Sema &sema) {
+  Names = &sema;
+  All.clear();
+  Candidates.clear();
+  Specialisation = {};
+  ReplacedMacros.clear();
+}
+
 /// The declaration at a place, or the one whose parameters are there.
-std::optional<DeclarationId> Redefinitions::find(SourceLocation earlier,
-                                                 const SourceManager &sources) const {
+std::optional<DeclarationId> Clashes::find(SourceLocation earlier,
+                                           const SourceManager &sources) const {
   if (auto id = Declared.at(earlier))
     return id;
   return Declared.firstEarlier([&](const NamedDecl &decl) {
@@ -195,8 +204,8 @@ static bool isQualified(SourceLocation at, const SourceManager &sources,
   return token && token->is(tok::coloncolon);
 }
 
-std::optional<DeclarationId> Redefinitions::findAtOffsetOf(SourceLocation at,
-                                                           const SourceManager &sources) const {
+std::optional<DeclarationId> Clashes::findAtOffsetOf(SourceLocation at,
+                                                     const SourceManager &sources) const {
   unsigned offset = sources.getFileOffset(sources.getFileLoc(at));
   std::string name = nameAt(at, sources, Names->getLangOpts());
   auto next = Lexer::findNextToken(at, sources, Names->getLangOpts());
@@ -213,6 +222,154 @@ std::optional<DeclarationId> Redefinitions::findAtOffsetOf(SourceLocation at,
   });
 }
 
+std::optional<DeclarationId> Clashes::findAlias(const NamespaceDecl &space,
+                                                llvm::StringRef name) const {
+  return Declared.latestEarlier([&](const NamedDecl &each) {
+    const auto *alias = dyn_cast<NamespaceAliasDecl>(&each);
+    return alias && alias->getName() == name &&
+           alias->getNamespace()->getCanonicalDecl() == space.getCanonicalDecl();
+  });
+}
+
+/// The names that using declarations have brought to where the new declaration is; `decl` is what
+/// Clang points at, if an earlier cell has declared it.
+bool Clashes::noteUsing(const NamedDecl *decl, llvm::StringRef name) {
+  const DeclContext *here = Names->CurContext->getRedeclContext();
+  if (decl && !isa<BaseUsingDecl>(decl) && decl->getDeclContext()->getRedeclContext()->Equals(here))
+    return false;
+  std::vector<DeclarationId> brought = Declared.allEarlier([&](const NamedDecl &each) {
+    return isa<UsingShadowDecl>(each) && each.getDeclName().isIdentifier() &&
+           each.getName() == name && each.getDeclContext()->getRedeclContext()->Equals(here);
+  });
+  All.insert(brought.begin(), brought.end());
+  return !brought.empty();
+}
+
+static bool isAboutLinkage(unsigned error) {
+  return error == diag::err_non_static_static || error == diag::err_static_non_static;
+}
+
+/// An earlier cell's declaration of the same entity; the given one itself if there is none.
+std::optional<DeclarationId> Clashes::earlierThan(const NamedDecl &decl) const {
+  std::optional<DeclarationId> found;
+  for (const Decl *each : decl.redecls())
+    if (auto id = Declared.at(each->getLocation()))
+      found = found ? std::min(*found, *id) : id;
+  return found;
+}
+
+/// Whether a function can be defined again as a constexpr one, or as one no more. What is
+/// `consteval` cannot be anything else.
+bool Clashes::canChangeConstant(const NamedDecl &decl) const {
+  const auto *function = dyn_cast<FunctionDecl>(&decl);
+  return function && !function->isConsteval() && function->isExternallyVisible() &&
+         !Hidden.isShown(*function) && !isDeclaredElsewhere(*function) &&
+         !hasDeducedResult(*function) && !Hidden.isHiddenNow(decl);
+}
+
+void Clashes::note(unsigned error, SourceLocation at, SourceLocation earlier,
+                   const SourceManager &sources) {
+  if (isAmbiguousCall(error))
+    return noteCandidate(at, earlier);
+  if (error == diag::err_specialization_after_instantiation)
+    return noteVariables(at, earlier);
+  if (error == diag::err_explicit_instantiation_duplicate)
+    return noteInstantiation(earlier);
+  if (at == Specialisation) // where Clang goes on with what comes of that
+    return;
+  std::optional<DeclarationId> id =
+      earlier.isValid() ? find(earlier, sources) : findAtOffsetOf(at, sources);
+  // The cell's own has the linkage of an earlier one.
+  if (id && id->cell == Declared.cell() && isAboutLinkage(error))
+    id = earlierThan(Declared[*id]);
+  if (id && id->cell == Declared.cell())
+    return;
+  // What a using declaration itself names is not the name in question.
+  bool atEarlier = error == diag::err_using_decl_conflict && earlier.isValid();
+  std::string name = nameAt(atEarlier ? earlier : at, sources, Names->getLangOpts());
+  if (!id) {
+    noteUsing(nullptr, name);
+    return;
+  }
+  // What a header brings is not the user's to define again, nor does a header take the user's names
+  // away. Only a file that is included again defines its own names again.
+  SourceLocation place = Declared[*id].getLocation();
+  llvm::StringRef file = sources.getFilename(sources.getFileLoc(at));
+  if (sources.isInSystemHeader(place) ||
+      (!file.empty() && file != sources.getFilename(sources.getFileLoc(place))))
+    return;
+  if (noteUsing(&Declared[*id], name))
+    return;
+  if (const auto *space = dyn_cast<NamespaceDecl>(&Declared[*id]);
+      space && space->getName() != name)
+    id = findAlias(*space, name).value_or(*id); // Clang points at what the alias stands for
+  const NamedDecl &decl = Declared[*id];
+  if (isa<NamespaceDecl>(decl) && decl.getName() != name)
+    return;
+  // What a using declaration names is elsewhere.
+  bool qualified = error != diag::err_using_decl_conflict &&
+                   error != diag::err_using_decl_conflict_reverse &&
+                   isQualified(at, sources, Names->getLangOpts());
+  if ((error == diag::err_redefinition || error == diag::err_inline_decl_follows_def) &&
+      canLoseBody(decl, qualified))
+    id->part = DeclarationId::body;
+  if (error == diag::err_constexpr_redecl_mismatch && canChangeConstant(decl))
+    id->part = DeclarationId::constant;
+  if (error == diag::err_param_default_argument_redefinition && canLoseArguments(decl))
+    id->part = DeclarationId::arguments;
+  if (id->part == DeclarationId::whole && qualified && canBeDeclaredAnew(decl))
+    id->part = DeclarationId::outside;
+  if (id->part != DeclarationId::whole || canBeHidden(decl))
+    All.insert(*id);
+}
+
+/// Of the functions that a call may mean, those stand aside that take what was a type of this name.
+/// Until such a call they stay, for the old objects; templates with another result may be
+/// overloads.
+void Clashes::noteCandidate(SourceLocation call, SourceLocation candidate) {
+  auto id = Declared.at(candidate);
+  if (!id)
+    return;
+  if (std::exchange(Call, call) != call)
+    Candidates.clear();
+  for (const DeclarationId &other : Candidates) {
+    const DeclarationId &older = std::min(other, *id);
+    if (older.cell != Declared.cell() && canBeHidden(Declared[older]) &&
+        areWrittenAlike(*Names, Declared[other], Declared[*id]))
+      All.insert(older);
+  }
+  Candidates.push_back(*id);
+}
+
+/// All that was instantiated where a cell asked for it: a class, and its members.
+void Clashes::noteInstantiation(SourceLocation earlier) {
+  auto isRequested = [&](const NamedDecl &each) {
+    return isExplicitInstantiation(each) && instantiatedAt(each) == earlier;
+  };
+  for (const DeclarationId &id : Declared.allEarlier(isRequested))
+    All.insert(id);
+}
+
+void Clashes::noteInstance(const NamedDecl &made, SourceLocation at) {
+  Specialisation = at;
+  if (isa<VarDecl>(made) && !isa<VarTemplateSpecializationDecl>(made))
+    return; // a static data member, of which Clang would keep the definition
+  if (auto id = Declared.idOf(made))
+    All.insert({id->cell, id->index, DeclarationId::instance});
+}
+
+/// What was made of a variable template at a place of the program's text. Of which it is Clang says
+/// the template's name alone.
+void Clashes::noteVariables(SourceLocation at, SourceLocation made) {
+  std::string name = nameAt(at, Names->getSourceManager(), Names->getLangOpts());
+  auto isMade = [&](const NamedDecl &each) {
+    return isa<VarTemplateSpecializationDecl>(each) && each.getName() == name &&
+           instantiatedAt(each) == made;
+  };
+  for (const DeclarationId &id : Declared.allEarlier(isMade))
+    All.insert({id.cell, id.index, DeclarationId::instance});
+}
+
 /// What may stand before the name in a declaration of it: a type, or the end of one.
 static bool mayPrecedeName(const Token &token) {
   if (token.isNot(tok::raw_identifier))
@@ -223,7 +380,35 @@ static bool mayPrecedeName(const Token &token) {
   return !llvm::is_contained(operations, token.getRawIdentifier());
 }
 
-bool Redefinitions::mayDefineAgain(llvm::StringRef code, const LangOptions &language) const {
+void Clashes::noteMacros() {
+  // They were there before their names were declared.
+  All.insert(ReplacedMacros.begin(), ReplacedMacros.end());
+  Preprocessor &preprocessor = Names->getPreprocessor();
+  const SourceManager &sources = Names->getSourceManager();
+  llvm::StringRef text = sources.getBufferData(Declared.file());
+  Lexer lexer(sources.getLocForStartOfFile(Declared.file()), Names->getLangOpts(), text.data(),
+              text.data(), text.data() + text.size());
+  Token before;
+  before.startToken();
+  bool binds = false; // within the brackets of a structured binding, and not those of an array
+  for (Token token;; before = token) {
+    lexer.LexFromRawLexer(token);
+    if (token.is(tok::eof))
+      return;
+    if (token.is(tok::l_square))
+      binds = before.isOneOf(tok::amp, tok::ampamp) ||
+              (before.is(tok::raw_identifier) && before.getRawIdentifier() == "auto");
+    if (token.isNot(tok::raw_identifier) || before.is(tok::hash) ||
+        !(mayPrecedeName(before) || (before.is(tok::l_square) && binds) ||
+          before.isOneOf(tok::comma, tok::semi, tok::coloncolon, tok::l_brace, tok::r_brace)))
+      continue;
+    const IdentifierInfo *name = preprocessor.getIdentifierInfo(token.getRawIdentifier());
+    if (auto macro = Declared.earlierMacro(*name, preprocessor))
+      All.insert(*macro);
+  }
+}
+
+bool Clashes::mayDefineAgain(llvm::StringRef code, const LangOptions &language) const {
   if (!Declared.hasNames())
     return false;
   std::string text = code.str();
@@ -253,184 +438,6 @@ bool Redefinitions::mayDefineAgain(llvm::StringRef code, const LangOptions &lang
     } else if (token.is(tok::semi)) {
       space = false;
     }
-  }
-}
-
-/// The names that using declarations have brought to where the new declaration is; `decl` is what
-/// Clang points at, if an earlier cell has declared it.
-bool Redefinitions::clashThroughUsing(const NamedDecl *decl, llvm::StringRef name) {
-  const DeclContext *here = Names->CurContext->getRedeclContext();
-  if (decl && !isa<BaseUsingDecl>(decl) && decl->getDeclContext()->getRedeclContext()->Equals(here))
-    return false;
-  std::vector<DeclarationId> brought = Declared.allEarlier([&](const NamedDecl &each) {
-    return isa<UsingShadowDecl>(each) && each.getDeclName().isIdentifier() &&
-           each.getName() == name && each.getDeclContext()->getRedeclContext()->Equals(here);
-  });
-  Clashes.insert(brought.begin(), brought.end());
-  return !brought.empty();
-}
-
-static bool isAboutLinkage(unsigned error) {
-  return error == diag::err_non_static_static || error == diag::err_static_non_static;
-}
-
-/// An earlier cell's declaration of the same entity; the given one itself if there is none.
-std::optional<DeclarationId> Redefinitions::earlierThan(const NamedDecl &decl) const {
-  std::optional<DeclarationId> found;
-  for (const Decl *each : decl.redecls())
-    if (auto id = Declared.at(each->getLocation()))
-      found = found ? std::min(*found, *id) : id;
-  return found;
-}
-
-void Redefinitions::clash(unsigned error, SourceLocation at, SourceLocation earlier,
-                          const SourceManager &sources) {
-  if (isAmbiguousCall(error))
-    return clashOfCandidates(at, earlier);
-  if (error == diag::err_specialization_after_instantiation)
-    return clashWithVariables(at, earlier);
-  if (error == diag::err_explicit_instantiation_duplicate)
-    return clashWithInstantiation(earlier);
-  if (at == Specialisation) // where Clang goes on with what comes of that
-    return;
-  std::optional<DeclarationId> id =
-      earlier.isValid() ? find(earlier, sources) : findAtOffsetOf(at, sources);
-  if (id && id->cell == Declared.cell() &&
-      isAboutLinkage(error)) // which the cell's own has of an earlier
-    id = earlierThan(Declared[*id]);
-  if (id && id->cell == Declared.cell())
-    return;
-  // What a using declaration itself names is not the name in question.
-  bool atEarlier = error == diag::err_using_decl_conflict && earlier.isValid();
-  std::string name = nameAt(atEarlier ? earlier : at, sources, Names->getLangOpts());
-  if (!id) {
-    clashThroughUsing(nullptr, name);
-    return;
-  }
-  // What a header brings is not the user's to define again, nor does a header take the user's names
-  // away. Only a file that is included again defines its own names again.
-  SourceLocation place = Declared[*id].getLocation();
-  llvm::StringRef file = sources.getFilename(sources.getFileLoc(at));
-  if (sources.isInSystemHeader(place) ||
-      (!file.empty() && file != sources.getFilename(sources.getFileLoc(place))))
-    return;
-  if (clashThroughUsing(&Declared[*id], name))
-    return;
-  if (const auto *space = dyn_cast<NamespaceDecl>(&Declared[*id]);
-      space && space->getName() != name)
-    id = findAlias(*space, name).value_or(*id); // Clang points at what the alias stands for
-  const NamedDecl &decl = Declared[*id];
-  if (isa<NamespaceDecl>(decl) && decl.getName() != name)
-    return;
-  // What a using declaration names is elsewhere.
-  bool qualified = error != diag::err_using_decl_conflict &&
-                   error != diag::err_using_decl_conflict_reverse &&
-                   isQualified(at, sources, Names->getLangOpts());
-  if ((error == diag::err_redefinition || error == diag::err_inline_decl_follows_def) &&
-      canLoseBody(decl, qualified))
-    id->part = DeclarationId::body;
-  if (error == diag::err_constexpr_redecl_mismatch && canChangeConstant(decl))
-    id->part = DeclarationId::constant;
-  if (error == diag::err_param_default_argument_redefinition && canLoseArguments(decl))
-    id->part = DeclarationId::arguments;
-  if (id->part == DeclarationId::whole && qualified && canBeDeclaredAnew(decl))
-    id->part = DeclarationId::outside;
-  if (id->part != DeclarationId::whole || canBeHidden(decl))
-    Clashes.insert(*id);
-}
-
-void Redefinitions::clashWithInstance(const NamedDecl &made, SourceLocation at) {
-  Specialisation = at;
-  if (isa<VarDecl>(made) && !isa<VarTemplateSpecializationDecl>(made))
-    return; // a static data member, of which Clang would keep the definition
-  if (auto id = Declared.idOf(made))
-    Clashes.insert({id->cell, id->index, DeclarationId::instance});
-}
-
-/// All that was instantiated where a cell asked for it: a class, and its members.
-void Redefinitions::clashWithInstantiation(SourceLocation earlier) {
-  auto isRequested = [&](const NamedDecl &each) {
-    return isExplicitInstantiation(each) && instantiatedAt(each) == earlier;
-  };
-  for (const DeclarationId &id : Declared.allEarlier(isRequested))
-    Clashes.insert(id);
-}
-
-/// Whether a function can be defined again as a constexpr one, or as one no more. What is
-/// `consteval` cannot be anything else.
-bool Redefinitions::canChangeConstant(const NamedDecl &decl) const {
-  const auto *function = dyn_cast<FunctionDecl>(&decl);
-  return function && !function->isConsteval() && function->isExternallyVisible() &&
-         !Shown.contains(function->getCanonicalDecl()) && !isDeclaredElsewhere(*function) &&
-         !hasDeducedResult(*function) && llvm::none_of(HiddenNow, [&decl](const Hidden &each) {
-           return each.decl->getCanonicalDecl() == decl.getCanonicalDecl();
-         });
-}
-
-/// The same for what was made of a variable template at a place of the program's text. Of which it
-/// is Clang says the template's name alone.
-void Redefinitions::clashWithVariables(SourceLocation at, SourceLocation made) {
-  std::string name = nameAt(at, Names->getSourceManager(), Names->getLangOpts());
-  auto isMade = [&](const NamedDecl &each) {
-    return isa<VarTemplateSpecializationDecl>(each) && each.getName() == name &&
-           instantiatedAt(each) == made;
-  };
-  for (const DeclarationId &id : Declared.allEarlier(isMade))
-    Clashes.insert({id.cell, id.index, DeclarationId::instance});
-}
-
-/// Of the functions that a call may mean, those stand aside that take what was a type of this name.
-/// Until such a call they stay, for the old objects; templates with another result may be
-/// overloads.
-void Redefinitions::clashOfCandidates(SourceLocation call, SourceLocation candidate) {
-  auto id = Declared.at(candidate);
-  if (!id)
-    return;
-  if (std::exchange(Call, call) != call)
-    Candidates.clear();
-  for (const DeclarationId &other : Candidates) {
-    const DeclarationId &older = std::min(other, *id);
-    if (older.cell != Declared.cell() && canBeHidden(Declared[older]) &&
-        areWrittenAlike(*Names, Declared[other], Declared[*id]))
-      Clashes.insert(older);
-  }
-  Candidates.push_back(*id);
-}
-
-std::optional<DeclarationId> Redefinitions::findAlias(const NamespaceDecl &space,
-                                                      llvm::StringRef name) const {
-  return Declared.latestEarlier([&](const NamedDecl &each) {
-    const auto *alias = dyn_cast<NamespaceAliasDecl>(&each);
-    return alias && alias->getName() == name &&
-           alias->getNamespace()->getCanonicalDecl() == space.getCanonicalDecl();
-  });
-}
-
-void Redefinitions::clashWithMacros() {
-  // They were there before their names were declared.
-  Clashes.insert(ReplacedMacros.begin(), ReplacedMacros.end());
-  const SourceManager &sources = Names->getSourceManager();
-  llvm::StringRef text = sources.getBufferData(Declared.file());
-  Lexer lexer(sources.getLocForStartOfFile(Declared.file()), Names->getLangOpts(), text.data(),
-              text.data(), text.data() + text.size());
-  Token before;
-  before.startToken();
-  bool binds = false; // within the brackets of a structured binding, and not those of an array
-  for (Token token;; before = token) {
-    lexer.LexFromRawLexer(token);
-    if (token.is(tok::eof))
-      return;
-    if (token.is(tok::l_square))
-      binds = before.isOneOf(tok::amp, tok::ampamp) ||
-              (before.is(tok::raw_identifier) && before.getRawIdentifier() == "auto");
-    if (token.isNot(tok::raw_identifier) || before.is(tok::hash) ||
-        !(mayPrecedeName(before) || (before.is(tok::l_square) && binds) ||
-          before.isOneOf(tok::comma, tok::semi, tok::coloncolon, tok::l_brace, tok::r_brace)))
-      continue;
-    Preprocessor &preprocessor = Names->getPreprocessor();
-    if (auto macro = Declared.earlierMacro(
-            *preprocessor.getIdentifierInfo(token.getRawIdentifier()), preprocessor))
-      Clashes.insert(*macro);
   }
 }
 

@@ -131,10 +131,10 @@ bool Compiler::start(CompilerSettings settings, std::unique_ptr<PchNames> pchNam
     Instance->getDiagnostics().setSeverity(diag::ext_pp_macro_redef, diag::Severity::Ignored, {});
     Collector.OnEarlier = [this](unsigned error, SourceLocation at, SourceLocation earlier,
                                  const SourceManager &sources) {
-      Redefined.clash(error, at, earlier, sources);
+      Redefined.clashes().note(error, at, earlier, sources);
     };
     Collector.OnSpecialised = [this](const NamedDecl &made, SourceLocation at) {
-      Redefined.clashWithInstance(made, at);
+      Redefined.clashes().noteInstance(made, at);
     };
   }
   Collector.OnSaid = [this](const Diagnostic &said) { Amended.note(said); };
@@ -348,7 +348,7 @@ Cell Compiler::compile(unsigned number, llvm::StringRef code, std::vector<Declar
   cell.displayFailed = DisplayFailed;
   // Without what it defines again the cell may need its macros.
   if (!cell.ok && !DisplayFailed && Collector.OnEarlier && llvm::all_of(clashes(), isHidden))
-    Redefined.clashWithMacros();
+    Redefined.clashes().noteMacros();
   cell.clashes = clashes();
   if (!cell.ok)
     cell.amendments = amendments();

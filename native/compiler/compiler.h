@@ -89,12 +89,12 @@ public:
   /// The names of the PCH that are in the way of this cell; for one that failed, those that may be.
   std::vector<std::string> conflicts(llvm::StringRef code, bool ok);
   /// What the cell would define again.
-  std::vector<DeclarationId> clashes() const { return Redefined.clashes(); }
+  std::vector<DeclarationId> clashes() const { return Redefined.clashes().all(); }
   /// The changes of its text with which the cell may be accepted.
   std::vector<Amendment> amendments() const { return Amended.all(); }
   /// Whether the cell looks as if it defined something again.
   bool mayDefineAgain(llvm::StringRef code) const {
-    return Redefined.mayDefineAgain(code, Instance->getLangOpts());
+    return Redefined.clashes().mayDefineAgain(code, Instance->getLangOpts());
   }
 
 private:

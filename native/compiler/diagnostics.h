@@ -31,7 +31,7 @@ public:
   std::function<void()> OnGivingUp;
 
   /// Called with an error, its place, and the place of the earlier declaration that it refers to;
-  /// see Redefinitions::clash.
+  /// see Clashes::note.
   std::function<void(unsigned, clang::SourceLocation, clang::SourceLocation,
                      const clang::SourceManager &)>
       OnEarlier;

@@ -1,6 +1,5 @@
 #include "redefinition.h"
 
-#include "defined_outside.h"
 #include "redeclared.h"
 #include "renaming.h"
 #include "specialisations.h"
@@ -11,407 +10,22 @@
 #include "clang/AST/DeclTemplate.h"
 #include "clang/Basic/AllDiagnostics.h"
 #include "clang/Basic/SourceManager.h"
-#include "clang/Lex/Lexer.h"
-#include "clang/Lex/MacroInfo.h"
-#include "clang/Lex/Preprocessor.h"
-#include "clang/Sema/Scope.h"
 #include "clang/Sema/Sema.h"
-
-#include <functional>
-#include <iterator>
 
 namespace farside {
 
 using namespace clang;
 
-/// So that another declaration of the function can have `constexpr`, or do without. Clang takes
-/// them for one function then, of which an earlier cell than this may have the body.
-static void changeConstant(FunctionDecl &function) {
-  auto kind =
-      function.isConstexpr() ? ConstexprSpecKind::Unspecified : ConstexprSpecKind::Constexpr;
-  for (FunctionDecl *each : function.redecls()) {
-    each->setConstexprKind(kind);
-    each->setBody(nullptr);
-  }
-}
-
 void Redefinitions::begin(Sema &sema, unsigned cell, FileID file,
                           llvm::ArrayRef<DeclarationId> hidden) {
   Names = &sema;
-  HiddenNow.clear();
-  Clashes.clear();
   SameFunctions.clear();
   BecameInline.clear();
-  Instances.clear();
-  Kept.clear();
   LocalTypes.clear();
-  ReplacedMacros.clear();
-  Tagged.clear();
-  Candidates.clear();
-  Specialisation = {};
-  Specialised.clear();
-  Shown.clear();
   Declared.begin(cell, file);
-  std::vector<NamedDecl *> whole;
-  std::vector<NamedDecl *> outside;
-  std::vector<NamedDecl *> bodies;
-  std::vector<NamedDecl *> instances;
-  std::vector<FunctionDecl *> again;
-  for (const DeclarationId &id : hidden) {
-    if (id.part == DeclarationId::macro) {
-      hideMacro(id);
-      continue;
-    }
-    NamedDecl *decl = Declared.find(id);
-    if (!decl)
-      continue;
-    if (id.part == DeclarationId::whole)
-      whole.push_back(decl);
-    else if (id.part == DeclarationId::outside)
-      outside.push_back(decl);
-    else if (id.part == DeclarationId::kept)
-      Kept.insert(decl->getAsFunction());
-    else if (id.part == DeclarationId::instance)
-      instances.push_back(decl);
-    else if (id.part == DeclarationId::again)
-      again.push_back(decl->getAsFunction());
-    else if (id.part == DeclarationId::arguments)
-      forgetArguments(*decl->getAsFunction());
-    else
-      bodies.push_back(decl);
-    if (id.part == DeclarationId::constant)
-      changeConstant(*decl->getAsFunction());
-  }
-  // What the cell declares in the scope as well needs no declaration there.
-  llvm::erase_if(outside, [&](NamedDecl *each) { return llvm::is_contained(whole, each); });
-  llvm::append_range(whole, outside);
-  // Members of a class that is itself defined again stay those of the old.
-  auto goesWithClass = [&whole](const NamedDecl &member) {
-    return llvm::any_of(whole, [&](const NamedDecl *each) { return isMemberOf(member, *each); });
-  };
-  llvm::erase_if(bodies, [&](const NamedDecl *each) { return goesWithClass(*each); });
-  llvm::erase_if(whole, [&](const NamedDecl *each) {
-    return (isStaticMember(*each) || isDefinedOutside(*each)) && goesWithClass(*each);
-  });
-  llvm::erase_if(instances, [&](const NamedDecl *each) { return goesWithClass(*each); });
-  std::vector<NamedDecl *> requested;
-  llvm::copy_if(whole, std::back_inserter(requested),
-                [](const NamedDecl *each) { return isExplicitInstantiation(*each); });
-  llvm::erase_if(whole, [](const NamedDecl *each) { return isExplicitInstantiation(*each); });
-  for (NamedDecl *decl : requested)
-    forgetInstantiation(*decl);
-  for (NamedDecl *decl : bodies)
-    loseBody(*decl);
-  for (NamedDecl *decl : instances)
-    letSpecialise(*decl);
-  // A specialisation leaves a declaration of its template, and what hid a namespace shows it again.
-  llvm::stable_sort(whole, [](const NamedDecl *one, const NamedDecl *other) {
-    auto rank = [](const NamedDecl &decl) {
-      return isSpecialisation(decl) ? 0 : isa<NamespaceDecl>(decl) ? 2 : 1;
-    };
-    return rank(*one) < rank(*other);
-  });
-  for (NamedDecl *decl : whole) {
-    hide(*decl);
-    if (llvm::is_contained(outside, decl))
-      declareAnew(*Names, found(*decl), Declared.cell());
-  }
-  // Unless it is in the way after all, as with a default argument that is given again.
-  auto isHidden = [&whole](const FunctionDecl *function) {
-    return llvm::any_of(whole, [function](const NamedDecl *each) {
-      return each->getCanonicalDecl() == function->getCanonicalDecl();
-    });
-  };
-  for (FunctionDecl *function : again)
-    if (function && !isHidden(function))
-      show(*function);
-}
-
-/// Makes a mere declaration of a function's definition.
-void Redefinitions::loseBody(NamedDecl &decl) {
-  HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
-  FunctionDecl &function = *decl.getAsFunction();
-  function.setBody(nullptr);
-  if (function.isTemplated())
-    forgetInstances(function);
-}
-
-/// Has a function be inline no more, unless the cell says so: Clang takes a declaration for inline
-/// where an earlier one is. Its callers from now on are to come to the next body, too. What a class
-/// says of its members stands.
-void Redefinitions::endInline(FunctionDecl &function) {
-  if (!function.isInlined() || function.isConstexpr() || function.isTemplateInstantiation() ||
-      function.isCXXClassMember() || isa<CXXRecordDecl>(function.getLexicalDeclContext()) ||
-      !Names->getLangOpts().CPlusPlus)
-    return;
-  const SourceManager &sources = Names->getSourceManager();
-  for (const FunctionDecl *each : function.redecls())
-    if (each->isInlineSpecified() && sources.getFileID(each->getLocation()) == Declared.file())
-      return;
-  for (FunctionDecl *each : function.redecls())
-    each->setInlineSpecified(false);
-  Repeated.push_back(&function);
-}
-
-/// Makes Clang forget that something was made of a template. A function that is specialised stays
-/// the same function.
-void Redefinitions::letSpecialise(NamedDecl &made) {
-  if (isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(made))
-    return forgetSpecial(made);
-  HiddenNow.push_back({made.getDeclContext()->getRedeclContext(), made.getDeclName(), &made});
-  if (auto *function = dyn_cast<FunctionDecl>(&made)) {
-    Repeated.push_back(function);
-    Specialised.push_back(function);
-    forgetInstantiation(*function);
-    forgetBody(*function);
-  } else {
-    remove(made);
-    declareAnew(*Names, made, Declared.cell());
-  }
-}
-
-std::vector<const FunctionDecl *> Redefinitions::definedOnce() const {
-  std::vector<const FunctionDecl *> found;
-  for (FunctionDecl *each : Repeated) {
-    const FunctionDecl &latest = *each->getMostRecentDecl();
-    if (!latest.isInlined() && latest.isExternallyVisible() &&
-        llvm::none_of(SameFunctions, [&](const FunctionDecl *function) {
-          return function->getCanonicalDecl() == latest.getCanonicalDecl();
-        }))
-      found.push_back(&latest);
-  }
-  return found;
-}
-
-/// So that another declaration of the function can give them.
-void Redefinitions::forgetArguments(FunctionDecl &function) {
-  for (FunctionDecl *each : function.redecls())
-    for (ParmVarDecl *parameter : each->parameters())
-      parameter->setDefaultArg(nullptr);
-}
-
-void Redefinitions::hideMacro(const DeclarationId &id) {
-  FileID file = Declared.fileOf(id.cell);
-  if (file.isInvalid())
-    return;
-  SourceManager &sources = Names->getSourceManager();
-  SourceLocation at =
-      sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(id.index));
-  Token name;
-  if (Lexer::getRawToken(at, name, sources, Names->getLangOpts()) ||
-      name.isNot(tok::raw_identifier))
-    return;
-  Preprocessor &preprocessor = Names->getPreprocessor();
-  IdentifierInfo *identifier = preprocessor.getIdentifierInfo(name.getRawIdentifier());
-  if (preprocessor.isMacroDefined(identifier))
-    preprocessor.appendMacroDirective(identifier, new (preprocessor.getPreprocessorAllocator())
-                                                      UndefMacroDirective(at));
-}
-
-void Redefinitions::remove(NamedDecl &decl) {
-  for (NamedDecl *each : visible(*Names, decl))
-    removeFromLookup(*Names, *each);
-  HiddenBefore[decl.getDeclName()].push_back(&decl);
-  if (isa<NamespaceDecl>(decl))
-    HiddenSpaces.push_back(&decl);
-}
-
-static void makeVisible(Sema &sema, NamedDecl &decl) {
-  decl.getDeclContext()->makeDeclVisibleInContext(&decl);
-  if (decl.getDeclContext()->getRedeclContext()->isTranslationUnit() && sema.TUScope)
-    sema.PushOnScopeChains(&decl, sema.TUScope, /*AddToContext=*/false);
-}
-
-void Redefinitions::show(FunctionDecl &function) {
-  FunctionDecl &newest = *function.getMostRecentDecl();
-  ASTContext &ast = function.getASTContext();
-  makeVisible(*Names, newest);
-  if (ast.getLangOpts().CPlusPlus && function.isExternC())
-    ast.getExternCContextDecl()->makeDeclVisibleInContext(&newest);
-  Shown.insert(function.getCanonicalDecl());
-  llvm::erase_if(HiddenBefore[function.getDeclName()], [&](const NamedDecl *each) {
-    return each->getCanonicalDecl() == function.getCanonicalDecl();
-  });
-}
-
-/// Whether an inline function has the symbol of one that is not: to the code generator that symbol
-/// would mean the former yet.
-bool Redefinitions::hasSymbolOfInline(const NamedDecl &decl) const {
-  const DeclContext *context = decl.getDeclContext()->getRedeclContext();
-  return llvm::any_of(Declared.byCell(), [&](const std::vector<NamedDecl *> &declared) {
-    return llvm::any_of(declared, [&](const NamedDecl *each) {
-      return each->getDeclName() == decl.getDeclName() &&
-             each->getDeclContext()->getRedeclContext()->Equals(context) &&
-             haveOneSymbol(*each, decl) && !takesPlaceOf(decl, *each);
-    });
-  });
-}
-
-/// Rejects a declaration of a function that was hidden, so that the cell is compiled with that to
-/// be found. False if it cannot be.
-bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
-  const Decl *entity = old.getCanonicalDecl();
-  auto isOld = [entity](const Hidden &each) { return each.decl->getCanonicalDecl() == entity; };
-  auto id = Declared.at(old.getLocation());
-  if (decl.getCanonicalDecl() == entity || llvm::any_of(HiddenNow, isOld) || !id ||
-      hasSymbolOfInline(decl) || !Shown.insert(entity).second)
-    return false;
-  // Of a function that is known there is no need to find another declaration.
-  for (NamedDecl *each : decl.getDeclContext()->getRedeclContext()->lookup(decl.getDeclName()))
-    if (Declared.earlierAt(each->getCanonicalDecl()->getLocation()) && haveOneSymbol(*each, decl))
-      return false;
-  if (const FunctionDecl *definition = old.getDefinition();
-      definition && decl.getAsFunction()->isThisDeclarationADefinition()) {
-    auto body = Declared.at(definition->getLocation());
-    if (!body || hasDeducedResult(*definition))
-      return false;
-    Clashes.insert({body->cell, body->index, DeclarationId::body});
-  }
-  Clashes.insert({id->cell, id->index, DeclarationId::again});
-  Names->Diag(decl.getLocation(), diag::err_redefinition) << &decl;
-  return true;
-}
-
-/// Has what a class or variable template is for some arguments be unknown to it.
-void Redefinitions::forgetSpecial(NamedDecl &decl) {
-  if (isa<VarDecl>(decl))
-    HiddenNow.push_back({decl.getDeclContext()->getRedeclContext(), decl.getDeclName(), &decl});
-  if (auto *partial = dyn_cast<VarTemplatePartialSpecializationDecl>(&decl))
-    Respecialised.insert(partial->getSpecializedTemplate()->getCanonicalDecl());
-  if (ClassTemplateDecl *tagged = forgetSpecialisation(*Names, decl, Declared.cell()))
-    Tagged.push_back(tagged);
-}
-
-void Redefinitions::hide(NamedDecl &decl) {
-  if (isSpecialisation(decl))
-    return forgetSpecial(decl);
-  if (isStaticMember(decl))
-    return reopen(cast<VarDecl>(decl));
-  NamedDecl &entity = found(decl);
-  HiddenNow.push_back({entity.getDeclContext()->getRedeclContext(), entity.getDeclName(), &entity});
-  remove(entity);
-  // A namespace of that name goes on where there is one again. Beside anything else it would make
-  // the name ambiguous, and Clang drops what is declared under such a name without a word.
-  if (!isa<NamespaceDecl>(entity))
-    for (NamedDecl *&space : HiddenSpaces)
-      if (space && space->getDeclName() == entity.getDeclName() &&
-          space->getDeclContext()->Equals(&withoutUnnamed(*entity.getDeclContext())) &&
-          llvm::all_of(space->getDeclContext()->lookup(space->getDeclName()),
-                       llvm::IsaPred<BaseUsingDecl>)) {
-        makeVisible(*Names, *space);
-        space = nullptr;
-      }
-  if (auto *tag = dyn_cast<TagDecl>(&entity)) {
-    std::vector<NamedDecl *> aliases;
-    for (NamedDecl *other : tag->getDeclContext()->getRedeclContext()->lookup(tag->getDeclName()))
-      if (isAliasOfSameName(*other, *tag))
-        aliases.push_back(other);
-    for (NamedDecl *alias : aliases)
-      hide(*alias);
-  }
-  if (auto *enumeration = dyn_cast<EnumDecl>(&entity); enumeration && !enumeration->isScoped())
-    for (EnumConstantDecl *constant : enumeration->enumerators())
-      hide(*constant);
-}
-
-/// Takes away the bodies that were made of a template's, so that they are made once more. What was
-/// made for a class as it was before that was defined again stays, as do objects of that class.
-void Redefinitions::forgetInstances(const FunctionDecl &pattern) {
-  for (const std::vector<NamedDecl *> &declared : Declared.byCell())
-    for (NamedDecl *decl : declared) {
-      auto *function = dyn_cast<FunctionDecl>(decl);
-      if (!function || !isInstanceOf(*function, pattern) ||
-          !function->doesThisDeclarationHaveABody() || Kept.contains(function) ||
-          isForHidden(*function, /*deep=*/false))
-        continue;
-      forgetBody(*function);
-      renameWithin(*function, *function, Declared.cell());
-      Instances.push_back(function);
-    }
-}
-
-bool Redefinitions::isHidden(const TagDecl &tag) const {
-  auto hidden = HiddenBefore.find(tag.getDeclName());
-  return hidden != HiddenBefore.end() &&
-         llvm::any_of(hidden->second, [&tag](const NamedDecl *each) {
-           const TemplateDecl *described = tag.getDescribedTemplate();
-           return each->getCanonicalDecl() == tag.getCanonicalDecl() ||
-                  (described && each->getCanonicalDecl() == described->getCanonicalDecl());
-         });
-}
-
-/// Whether an instance is of a template whose arguments name what was hidden, or, if `deep`, have
-/// members or bases of that.
-bool Redefinitions::isForHidden(const FunctionDecl &instance, bool deep) const {
-  std::set<const CXXRecordDecl *> seen;
-  std::function<bool(const TagDecl &)> isOld = [&](const TagDecl &tag) {
-    if (isHidden(tag))
-      return true;
-    const auto *record = dyn_cast_or_null<CXXRecordDecl>(tag.getDefinition());
-    if (!deep || !record || !seen.insert(record).second)
-      return false;
-    return llvm::any_of(record->bases(),
-                        [&](const auto &base) { return isMadeOf(base.getType(), isOld); }) ||
-           llvm::any_of(record->fields(),
-                        [&](const auto *field) { return isMadeOf(field->getType(), isOld); });
-  };
-  auto areFor = [&](const TemplateArgumentList &arguments) {
-    return llvm::any_of(arguments.asArray(), [&](const TemplateArgument &argument) {
-      return argument.getKind() == TemplateArgument::Type && isMadeOf(argument.getAsType(), isOld);
-    });
-  };
-  const TemplateArgumentList *own = instance.getTemplateSpecializationArgs();
-  if (own && areFor(*own))
-    return true;
-  for (const DeclContext *context = instance.getDeclContext(); context;
-       context = context->getParent())
-    if (const auto *special = dyn_cast<ClassTemplateSpecializationDecl>(context);
-        special && areFor(special->getTemplateArgs()))
-      return true;
-  return false;
-}
-
-/// Where an instance cannot have the new body since it is for a class that has a member of what is
-/// hidden by now, the cell is compiled once more, and that instance keeps the body that it has.
-void Redefinitions::makeInstances() {
-  for (FunctionDecl *function : Instances) {
-    DiagnosticErrorTrap errors(Names->getDiagnostics());
-    Names->InstantiateFunctionDefinition(function->getLocation(), function, /*Recursive=*/true);
-    auto id = errors.hasErrorOccurred() && isForHidden(*function, /*deep=*/true)
-                  ? Declared.idOf(*function)
-                  : std::nullopt;
-    if (id)
-      Clashes.insert({id->cell, id->index, DeclarationId::kept});
-    else if (function->isDefined())
-      SameFunctions.push_back(function);
-  }
-}
-
-void Redefinitions::end() {
-  rejectUndefined();
-  makeInstances();
-}
-
-/// Of what was made of a template, code stays that a mere declaration of a specialisation could not
-/// replace.
-void Redefinitions::rejectUndefined() {
-  for (const FunctionDecl *function : Specialised)
-    if (!function->isDefined())
-      Names->Diag(function->getMostRecentDecl()->getLocation(),
-                  diag::err_specialization_after_instantiation)
-          << function;
-}
-
-/// Makes a mere declaration of a static data member's definition; within its class it would be one.
-/// Code that is made from now on means another variable.
-void Redefinitions::reopen(VarDecl &member) {
-  member.setLexicalDeclContext(member.getDeclContext());
-  if (!member.isTemplated())
-    return giveMemberNewSymbol(member, Declared.cell());
-  for (VarDecl *instance : instancesOf(member)) {
-    forgetDefinition(*instance);
-    giveInstanceNewSymbols(*instance, Declared.cell());
-  }
+  InTheWay.begin(sema);
+  Hidden.begin(sema, hidden);
+  llvm::append_range(Repeated, Hidden.specialised());
 }
 
 void Redefinitions::declare(DeclGroupRef decls) {
@@ -483,8 +97,8 @@ void Redefinitions::add(NamedDecl &decl) {
     auto macro = Declared.earlierMacro(*name, Names->getPreprocessor());
     if (macro &&
         sources.getFileID(sources.getExpansionLoc(decl.getLocation())) == Declared.file()) {
-      hideMacro(*macro);
-      ReplacedMacros.push_back(*macro);
+      Hidden.removeMacro(*macro);
+      InTheWay.noteReplaced(*macro);
     }
   }
   rejectTolerated(*Names, Declared, decl);
@@ -494,7 +108,7 @@ void Redefinitions::add(NamedDecl &decl) {
     BecameInline.insert(function);
   }
   for (NamedDecl *other : othersOfName(*Names, Declared, decl))
-    remove(*other);
+    Hidden.remove(*other);
 }
 
 /// Whether this is the inline definition of a function that an earlier cell declared as one that is
@@ -515,7 +129,7 @@ bool Redefinitions::isDefinedInlineLate(FunctionDecl &function) const {
 }
 
 void Redefinitions::instantiate(VarTemplateSpecializationDecl &made) const {
-  if (Respecialised.contains(made.getSpecializedTemplate()->getCanonicalDecl()))
+  if (Hidden.isRespecialised(made))
     giveOwnSymbols(made, Declared.cell());
 }
 
@@ -527,28 +141,24 @@ void Redefinitions::defineType(TagDecl &tag) {
 
 void Redefinitions::completeLocalType(TagDecl &tag) {
   auto *function = dyn_cast<FunctionDecl>(tag.getDeclContext());
-  if (!function || HiddenNow.empty())
+  if (!function)
     return;
-  if (llvm::is_contained(Instances, function)) {
+  if (llvm::is_contained(Hidden.instances(), function)) {
     if (LocalTypes.insert(&tag).second)
       renameLocalType(tag, *function, *function, Declared.cell());
     return;
   }
   // The names of what is local to a closure or local class contain that of the outer.
-  DeclContext *context = function->getDeclContext();
-  if (auto *outer = dyn_cast<TagDecl>(context); outer && outer->getParentFunctionOrMethod())
+  if (auto *outer = dyn_cast<TagDecl>(function->getDeclContext());
+      outer && outer->getParentFunctionOrMethod())
     return completeLocalType(*outer);
-  auto hidden = llvm::find_if(HiddenNow, [&](const Hidden &each) {
-    return isa<FunctionDecl>(each.decl) && each.name == function->getDeclName() &&
-           each.context->Equals(context->getRedeclContext()) &&
-           !areOverloads(*each.decl, *function);
-  });
-  if (hidden == HiddenNow.end())
+  const NamedDecl *hidden = Hidden.findNow(*function, llvm::IsaPred<FunctionDecl>);
+  if (!hidden)
     return;
   if (!function->getReturnType()->isUndeducedType())
     keepApart(*function);
   if (LocalTypes.insert(&tag).second)
-    renameLocalType(tag, *function, *cast<FunctionDecl>(hidden->decl), Declared.cell());
+    renameLocalType(tag, *function, *cast<FunctionDecl>(hidden), Declared.cell());
 }
 
 /// Whether two declarations are specialisations of a function template for other arguments.
@@ -560,28 +170,35 @@ static bool areTwoInstances(const NamedDecl &before, const NamedDecl &now) {
 }
 
 void Redefinitions::keepApart(NamedDecl &decl) {
-  for (ClassTemplateDecl *tagged : Tagged)
-    standUnder(*tagged, decl);
+  Hidden.placeSpecialisation(decl);
   if (isa<ConceptDecl, EnumConstantDecl>(decl))
     return;
-  if (auto instance = llvm::find(Instances, &decl); instance != Instances.end())
-    return renameWithin(**instance, **instance, Declared.cell());
-  if (const auto *function = dyn_cast<FunctionDecl>(&decl);
-      function && Shown.contains(function->getCanonicalDecl())) {
+  auto *function = dyn_cast<FunctionDecl>(&decl);
+  if (function && llvm::is_contained(Hidden.instances(), function))
+    return renameWithin(*function, *function, Declared.cell());
+  if (function && Hidden.isShown(*function)) {
     if (function->isThisDeclarationADefinition())
       becomeSameOrNew(decl, function->getPreviousDecl());
     return;
   }
-  const DeclContext *context = decl.getDeclContext()->getRedeclContext();
-  for (const Hidden &hidden : HiddenNow) {
-    if (hidden.name != decl.getDeclName() || !hidden.context->Equals(context) ||
-        areOverloads(*hidden.decl, decl) || areTwoInstances(*hidden.decl, decl))
-      continue;
-    return becomeSameOrNew(decl, hidden.decl);
-  }
+  auto isReplaced = [&decl](const NamedDecl &old) { return !areTwoInstances(old, decl); };
+  const NamedDecl *hidden = Hidden.findNow(decl, isReplaced);
   // A function may have been declared again by an earlier cell, and be defined by this one.
-  if (hasSymbolOfHidden(decl) || sameFunction(decl, nullptr))
-    becomeSameOrNew(decl, nullptr);
+  if (hidden || hasSymbolOfHidden(decl) || sameFunction(decl, nullptr))
+    becomeSameOrNew(decl, hidden);
+}
+
+/// Whether something of this name was hidden by an earlier cell, or by a type of that name, and the
+/// declaration begins another entity: `int x; struct x {}; int x;`.
+bool Redefinitions::hasSymbolOfHidden(const NamedDecl &decl) const {
+  auto isReplaced = [&decl](const NamedDecl &old) { return !areOverloads(old, decl); };
+  if (!Hidden.findBefore(decl, isReplaced) || isSpecialisation(decl) ||
+      !isa<FunctionDecl, VarDecl, BindingDecl, TagDecl, TemplateDecl, TypedefNameDecl,
+           IndirectFieldDecl>(decl))
+    return false;
+  const Decl *first = decl.getCanonicalDecl();
+  auto id = Declared.at(first->getLocation());
+  return first == &decl || (id && id->cell == Declared.cell());
 }
 
 /// Makes a declaration that takes the place of others one of the function that it was before, or of
@@ -609,34 +226,106 @@ void Redefinitions::becomeSameOrNew(NamedDecl &decl, const NamedDecl *hidden) {
 /// The function, of those that were hidden, that a declaration is one of.
 const FunctionDecl *Redefinitions::sameFunction(const NamedDecl &decl,
                                                 const NamedDecl *hidden) const {
-  if (hidden && haveOneSymbol(*hidden, decl))
-    return takesPlaceOf(decl, *hidden) ? hidden->getAsFunction() : nullptr;
-  auto before = HiddenBefore.find(decl.getDeclName());
-  if (before == HiddenBefore.end())
-    return nullptr;
-  const DeclContext *context = decl.getDeclContext()->getRedeclContext();
-  for (const NamedDecl *each : llvm::reverse(before->second))
-    if (each->getDeclContext()->getRedeclContext()->Equals(context) && haveOneSymbol(*each, decl))
-      return takesPlaceOf(decl, *each) ? each->getAsFunction() : nullptr;
-  return nullptr;
+  auto isSame = [&decl](const NamedDecl &old) { return haveOneSymbol(old, decl); };
+  const NamedDecl *old = hidden && isSame(*hidden) ? hidden : Hidden.findBefore(decl, isSame);
+  return old && takesPlaceOf(decl, *old) ? old->getAsFunction() : nullptr;
 }
 
-/// Whether something of this name was hidden by an earlier cell, or by a type of that name, and the
-/// declaration begins another entity: `int x; struct x {}; int x;`.
-bool Redefinitions::hasSymbolOfHidden(const NamedDecl &decl) const {
-  auto before = HiddenBefore.find(decl.getDeclName());
-  if (before == HiddenBefore.end() || isSpecialisation(decl) ||
-      !isa<FunctionDecl, VarDecl, BindingDecl, TagDecl, TemplateDecl, TypedefNameDecl,
-           IndirectFieldDecl>(decl))
+/// Rejects a declaration of a function that was hidden, so that the cell is compiled with that to
+/// be found. False if it cannot be.
+bool Redefinitions::askFor(const FunctionDecl &old, const NamedDecl &decl) {
+  auto id = Declared.at(old.getLocation());
+  if (decl.getCanonicalDecl() == old.getCanonicalDecl() || Hidden.isHiddenNow(old) || !id ||
+      hasSymbolOfInline(decl) || !Hidden.noteShown(old))
     return false;
-  const Decl *first = decl.getCanonicalDecl();
-  auto id = Declared.at(first->getLocation());
-  if (first != &decl && (!id || id->cell != Declared.cell()))
-    return false;
+  // Of a function that is known there is no need to find another declaration.
+  for (NamedDecl *each : decl.getDeclContext()->getRedeclContext()->lookup(decl.getDeclName()))
+    if (Declared.earlierAt(each->getCanonicalDecl()->getLocation()) && haveOneSymbol(*each, decl))
+      return false;
+  if (const FunctionDecl *definition = old.getDefinition();
+      definition && decl.getAsFunction()->isThisDeclarationADefinition()) {
+    auto body = Declared.at(definition->getLocation());
+    if (!body || hasDeducedResult(*definition))
+      return false;
+    InTheWay.add({body->cell, body->index, DeclarationId::body});
+  }
+  InTheWay.add({id->cell, id->index, DeclarationId::again});
+  Names->Diag(decl.getLocation(), diag::err_redefinition) << &decl;
+  return true;
+}
+
+/// Whether an inline function has the symbol of one that is not: to the code generator that symbol
+/// would mean the former yet.
+bool Redefinitions::hasSymbolOfInline(const NamedDecl &decl) const {
   const DeclContext *context = decl.getDeclContext()->getRedeclContext();
-  return llvm::any_of(before->second, [&](const NamedDecl *old) {
-    return old->getDeclContext()->getRedeclContext()->Equals(context) && !areOverloads(*old, decl);
+  return llvm::any_of(Declared.byCell(), [&](const std::vector<NamedDecl *> &declared) {
+    return llvm::any_of(declared, [&](const NamedDecl *each) {
+      return each->getDeclName() == decl.getDeclName() &&
+             each->getDeclContext()->getRedeclContext()->Equals(context) &&
+             haveOneSymbol(*each, decl) && !takesPlaceOf(decl, *each);
+    });
   });
+}
+
+/// Has a function be inline no more, unless the cell says so: Clang takes a declaration for inline
+/// where an earlier one is. Its callers from now on are to come to the next body, too. What a class
+/// says of its members stands.
+void Redefinitions::endInline(FunctionDecl &function) {
+  if (!function.isInlined() || function.isConstexpr() || function.isTemplateInstantiation() ||
+      function.isCXXClassMember() || isa<CXXRecordDecl>(function.getLexicalDeclContext()) ||
+      !Names->getLangOpts().CPlusPlus)
+    return;
+  const SourceManager &sources = Names->getSourceManager();
+  for (const FunctionDecl *each : function.redecls())
+    if (each->isInlineSpecified() && sources.getFileID(each->getLocation()) == Declared.file())
+      return;
+  for (FunctionDecl *each : function.redecls())
+    each->setInlineSpecified(false);
+  Repeated.push_back(&function);
+}
+
+void Redefinitions::end() {
+  rejectUndefined();
+  makeInstances();
+}
+
+/// Of what was made of a template, code stays that a mere declaration of a specialisation could not
+/// replace.
+void Redefinitions::rejectUndefined() {
+  for (const FunctionDecl *function : Hidden.specialised())
+    if (!function->isDefined())
+      Names->Diag(function->getMostRecentDecl()->getLocation(),
+                  diag::err_specialization_after_instantiation)
+          << function;
+}
+
+/// Where an instance cannot have the new body since it is for a class that has a member of what is
+/// hidden by now, the cell is compiled once more, and that instance keeps the body that it has.
+void Redefinitions::makeInstances() {
+  for (FunctionDecl *function : Hidden.instances()) {
+    DiagnosticErrorTrap errors(Names->getDiagnostics());
+    Names->InstantiateFunctionDefinition(function->getLocation(), function, /*Recursive=*/true);
+    auto id = errors.hasErrorOccurred() && Hidden.isForHidden(*function, /*deep=*/true)
+                  ? Declared.idOf(*function)
+                  : std::nullopt;
+    if (id)
+      InTheWay.add({id->cell, id->index, DeclarationId::kept});
+    else if (function->isDefined())
+      SameFunctions.push_back(function);
+  }
+}
+
+std::vector<const FunctionDecl *> Redefinitions::definedOnce() const {
+  std::vector<const FunctionDecl *> found;
+  for (FunctionDecl *each : Repeated) {
+    const FunctionDecl &latest = *each->getMostRecentDecl();
+    if (!latest.isInlined() && latest.isExternallyVisible() &&
+        llvm::none_of(SameFunctions, [&](const FunctionDecl *function) {
+          return function->getCanonicalDecl() == latest.getCanonicalDecl();
+        }))
+      found.push_back(&latest);
+  }
+  return found;
 }
 
 } // namespace farside
