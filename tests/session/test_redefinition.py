@@ -14,7 +14,7 @@ import pytest
 
 from farside.errors import CompileError, CppException, Crashed, FarsideError, UndefinedSymbols
 from tests.session.conftest import shown_by, supervisor_of
-from tests.session.redefinition_table import ROWS
+from tests.session.redefined import ROWS
 
 if TYPE_CHECKING:
     from farside.session import Session
