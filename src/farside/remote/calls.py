@@ -10,7 +10,6 @@ from farside.errors import RemoteError
 from farside.orc import bootstrap, sps
 from farside.records import NamedTuple
 from farside.remote.commit import decode_outcome
-from farside.remote.guard import Guard
 from farside.remote.pace import Pace
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class FarCalls:
             descriptor=beside.descriptor if beside.size else None,
             patience=self._pace.patience(),
         )
-        with Guard(executor):
+        with executor.guard:
             outcome = decode_outcome(payload)
         if isinstance(outcome, sps.Failure):
             raise RemoteError(f"The executor refused the call: {outcome.text}.")
@@ -155,7 +154,6 @@ class FarCalls:
         payload = executor.call_address(
             executor.address(bootstrap.SHARE), request, descriptor=buffer.descriptor
         )
-        with Guard(executor):
-            failure = sps.ERROR.decode(sps.Reader(payload))
+        failure = executor.decoded(sps.ERROR, payload)
         if failure is not None:
             raise RemoteError(f"The executor cannot share the buffer: {failure.text}.")

@@ -70,6 +70,7 @@ class Executor:
 
     Attributes:
         setup: what it said of itself.
+        guard: to decode what it has answered in.
         ran: how many calls there were that may have run code of the program.
         slept: whether the thread slept until the last call was answered.
     """
@@ -85,7 +86,7 @@ class Executor:
         self._most_processes = 0
         self._supervisor = Supervisor(spawned, self._remarks)
         self._setup: bootstrap.Setup | None = None
-        self._unusable: str | None = None
+        self.guard = Guard()
         self._stops = 0  # of its supervisor, in a row
         self._process_handle: int | None = None
         self._waking: Snapshot | None = None  # which the supervisor was asked to adopt
@@ -139,7 +140,7 @@ class Executor:
 
     def wait_ready(self) -> bootstrap.Setup:
         """Wait for the Setup message, and the worker's pid, and return the message."""
-        with Guard(self):
+        with self.guard:
             deadline = time.monotonic() + PATIENCE
             try:
                 self._pump_until(lambda: self._setup is not None and self._knows_worker(), deadline)
@@ -206,7 +207,9 @@ class Executor:
     def usable(self) -> bool:
         """Whether calls can still be made."""
         return (
-            self._unusable is None and not self._conversation.ended and not self._supervisor.ended
+            self.guard.reason is None
+            and not self._conversation.ended
+            and not self._supervisor.ended
         )
 
     def lives(self) -> bool:
@@ -307,7 +310,7 @@ class Executor:
                 `slept` then tells whether it did.
         """
         self.await_replaced()
-        with Guard(self):
+        with self.guard:
             deadline = None if timeout is None else time.monotonic() + timeout
             conversation = self._conversation
             if then is None:
@@ -363,7 +366,7 @@ class Executor:
         if isinstance(found, sps.Failure):
             raise RemoteError(f"The executor cannot look symbols up: {found.text}.")
         if len(found) != len(wanted):
-            self._unusable = "it violated the protocol"
+            self.guard.reason = "it violated the protocol"
             raise ProtocolError(f"{len(found)} answers to {len(wanted)} names.")
         return {
             name: symbol[0]
@@ -385,7 +388,7 @@ class Executor:
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Ask for a snapshot of the program as it is; it is not waited for."""
-        with Guard(self):
+        with self.guard:
             request = self._snapshot_request(snapshot)
             with snapshot.far_end() as far:
                 self._conversation.send(request, None, far.fileno())
@@ -432,7 +435,7 @@ class Executor:
             Crashed, TimedOut, FarSideLost, ProtocolError: see `call`.
         """
         payload = self.call(bootstrap.COMMIT, encode_commit(request), timeout=timeout, then=then)
-        with Guard(self):
+        with self.guard:
             outcome = decode_outcome(payload)
         if isinstance(outcome, sps.Failure):
             raise RemoteError(f"The executor refused the image: {outcome.text}.")
@@ -479,7 +482,7 @@ class Executor:
         pids = pids_of((snapshot, *keep), GRACE)
         if snapshot.pid not in pids:
             raise FarSideLost("The snapshot is gone.")
-        self._unusable = "its program is being put back"
+        self.guard.reason = "its program is being put back"
         # Not closed before the worker has ended, which would else run its exit handlers.
         self._conversation.pause()
         supervisor = self._supervisor
@@ -517,7 +520,7 @@ class Executor:
         if not adopted:
             self._found_family(snapshot, keep)
         self._connect(snapshot)
-        self._unusable = None
+        self.guard.reason = None
         if at_once and self.is_child:
             self.take_snapshot(then)
             return
@@ -535,7 +538,7 @@ class Executor:
         """
         if not self._supervisor.is_replacing:
             return
-        with Guard(self):
+        with self.guard:
             try:
                 self._await_supervisor(lambda: not self._supervisor.is_replacing)
             except TimedOut as error:
@@ -594,7 +597,7 @@ class Executor:
 
     def kill(self) -> None:
         """End the whole process tree at once; may be called again, and in any state."""
-        self._unusable = self._unusable or "the executor was killed"
+        self.guard.reason = self.guard.reason or "the executor was killed"
         self._conversation.close()
         try:
             with suppress(FarsideError):  # nobody is left to be told of too much output
@@ -612,7 +615,7 @@ class Executor:
         try:
             # Whatever goes wrong here, the executor is ended below.
             with suppress(FarsideError):
-                if self._unusable is None and not self._conversation.ended:
+                if self.guard.reason is None and not self._conversation.ended:
                     self._say_goodbye(time.monotonic() + timeout)
             without_supervisor = not self._supervisor.serves and self._conversation.ended
             return without_supervisor or self.death is not None or self._supervisor.ended
@@ -620,7 +623,7 @@ class Executor:
             self.kill()
 
     def _say_goodbye(self, deadline: float) -> None:
-        self._unusable = "the executor was closed"
+        self.guard.reason = "the executor was closed"
         self._conversation.send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), deadline)
         if self._supervisor.serves:
             while self.death is None and not self._supervisor.ended:
@@ -672,12 +675,12 @@ class Executor:
             self._stops = 0
             self._supervisor.look()
             return
-        if self._unusable is None and not self._supervisor.worker_lives():
+        if self.guard.reason is None and not self._supervisor.worker_lives():
             self.raise_death()
         # It would have continued the program, had somebody stopped that as well.
         self._supervisor.resume()
         self._stops += 1
-        if self._stops >= _MOST_STOPS and self._unusable is None:
+        if self._stops >= _MOST_STOPS and self.guard.reason is None:
             self._stops = 0
             self._conversation.stop_reading()
             raise FarSideLost(
@@ -756,5 +759,5 @@ class Executor:
 
     def decoded(self, codec: sps.Codec[T], payload: bytes) -> T:
         """Decode a result; a malformed one makes the executor unusable. Raises ProtocolError."""
-        with Guard(self):
+        with self.guard:
             return codec.decode(sps.Reader(payload))

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from farside.errors import FarSideLost
-
-if TYPE_CHECKING:
-    from farside.remote.executor import Executor
 
 
 class Guard:
-    """Makes an executor unusable when a call on it is left by an exception."""
+    """Makes an executor unusable when a call on it, a block of this, is left by an exception.
 
-    __slots__ = ("_executor",)
+    Attributes:
+        reason: why the executor cannot be used any more; None while it can.
+    """
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    __slots__ = ("reason",)
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
 
     def __enter__(self) -> None:
-        unusable = self._executor._unusable
-        if unusable is not None:
-            raise FarSideLost(f"The far side cannot be used any more: {unusable}.")
+        if self.reason is not None:
+            raise FarSideLost(f"The far side cannot be used any more: {self.reason}.")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            self._executor._unusable = self._executor._unusable or "a call on it was broken off"
+            self.reason = self.reason or "a call on it was broken off"
