@@ -523,7 +523,7 @@ class ExecutionSession(KeepsStates):
     @property
     def usable(self) -> bool:
         """Whether the executor can still be talked to."""
-        return self._executor.usable
+        return self._executor.family.usable
 
     @property
     def supervisor_pid(self) -> int:
@@ -546,7 +546,7 @@ class ExecutionSession(KeepsStates):
 
     def take_remarks(self) -> dict[int, int]:
         """Return and forget what the supervisor said by the way, by `bootstrap.REMARK_…`."""
-        return self._executor.take_remarks()
+        return self._executor.family.take_remarks()
 
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end."""

@@ -73,7 +73,7 @@ def make_far_side(executor: Executor, options: Options) -> FarSide:
         limit_memory(worker, limit)
     if executor.is_native:
         if options.process_limit is not None:
-            executor.limit_processes(options.process_limit)
+            executor.family.limit_processes(options.process_limit)
         return NativeFarSide(executor, in_process=options.in_process)
     if options.process_limit is not None:
         raise OptionError("--process-limit needs farside's own executor, which counts processes")

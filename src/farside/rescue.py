@@ -167,7 +167,7 @@ class Rescue(Restoration):
         try:
             return attempt()
         except Crashed:
-            if executor is None or executor.had_begun():
+            if executor is None or executor.family.had_begun():
                 raise
             if not self.bring_back(what, make_calls_again):
                 raise
@@ -192,11 +192,11 @@ class Rescue(Restoration):
         try:
             made = prepare()
             if executor is not None:
-                executor.await_replaced()
+                executor.family.await_replaced()
             if not self.bring_back(what, make_calls_again):
                 return made
         except (Crashed, FarSideLost):
-            if executor is None or executor.ran - ran > (not executor.had_begun()):
+            if executor is None or executor.ran - ran > (not executor.family.had_begun()):
                 raise
             if not self.bring_back(what, make_calls_again):
                 raise
@@ -205,7 +205,7 @@ class Rescue(Restoration):
     def has_ended(self) -> bool:
         """Tell whether the program has ended by itself, as far as the kernel knows."""
         executor = self._execution.started()
-        return executor is not None and not executor.lives()
+        return executor is not None and not executor.family.lives()
 
     def bring_back(self, what: str, make_calls_again: Callable[[FarsideError], None]) -> bool:
         """Bring a program back that has ended by itself, if it has; tell whether it had.
@@ -218,7 +218,7 @@ class Rescue(Restoration):
             FarSideLost: it could not be brought back as it was.
         """
         executor = self._execution.started()
-        if executor is None or executor.lives():
+        if executor is None or executor.family.lives():
             return False
         self.running = None
         how = f"the program had ended before {what}: {self._end_of(executor)}"
@@ -243,7 +243,7 @@ class Rescue(Restoration):
     def _end_of(self, executor: Executor) -> str:
         """Say how a program ended while none of its code was to run."""
         try:
-            executor.raise_death()
+            executor.family.raise_death()
         except Crashed as error:
             report = self._explained("the program", error, self._evidence()).report
             text = report.text

@@ -176,7 +176,7 @@ class KeepsStates:
         lost: tuple[str, ...] | None = None
         try:
             try:
-                self._executor.begin_wake(asleep, [*others, *ending])
+                self._executor.family.begin_wake(asleep, [*others, *ending])
             finally:
                 for each in later:  # while the far side is at work: each takes a while to end
                     each.close()

@@ -111,6 +111,6 @@ def lay(session: Session, place: str, after: int, strike: Callable[[], None]) ->
         conversation: Any = executor._conversation
         conversation._transport = CutTransport(conversation._transport, cut)
     else:
-        supervisor: Any = executor._supervisor
+        supervisor: Any = executor.family.supervisor
         supervisor._control = CutTransport(supervisor._control, cut)
     return cut

@@ -369,14 +369,14 @@ def replaced(impostor: Impostor) -> tuple[Executor, Snapshot, socket.socket]:
     hello = struct.pack("<IIIQ", 43, 1, 0, 0)
     snapshot.far_end().sendall(encode_frame(Opcode.CALL, 0, bootstrap.SNAPSHOT_SLEEPS, hello))
     assert snapshot.ready(20)
-    number, mine = executor._supervisor.number, snapshot.far_end().dup()
+    number, mine = executor.family.supervisor.number, snapshot.far_end().dup()
     snapshot.supervisor = number
     impostor.control.sendall(STARTED[:-4] + struct.pack("<I", 43))
     then = Snapshot()
     executor.wake(snapshot, (), then, at_once=True)
     then.close()
     assert executor.worker_pid == 43
-    assert executor.usable
+    assert executor.family.usable
     return executor, snapshot, mine
 
 
@@ -422,7 +422,7 @@ def test_a_supervisor_that_ends_before_it_told_of_the_worker_before() -> None:
         executor, snapshot, mine = replaced(impostor)
         impostor.control.close()
         with pytest.raises(FarSideLost, match="supervisor"):
-            executor.await_replaced()
-        assert not executor.usable
+            executor.family.await_replaced()
+        assert not executor.family.usable
         mine.close()
         snapshot.close()

@@ -210,7 +210,7 @@ def test_a_killed_supervisor_takes_the_worker_along(rig: Rig) -> None:
 def test_a_stopped_supervisor_does_not_hold_the_near_side_up(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("farside.remote.executor._REAP_GRACE", 0.1)
+    monkeypatch.setattr("farside.remote.supervisor._REAP_GRACE", 0.1)
     worker = rig.executor.worker_pid
     assert worker is not None
     rig.run("#include <csignal>\n#include <unistd.h>\nint x = kill(getppid(), SIGSTOP);")

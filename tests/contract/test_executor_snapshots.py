@@ -69,7 +69,7 @@ def test_waking_after_the_worker_died(rig: Rig) -> None:
         rig.run("int x = *(volatile int *)8;", "-w")
     again = wake(rig, snapshot)
     assert rig.executor.worker_pid == snapshot.pid != worker
-    assert rig.executor.usable
+    assert rig.executor.family.usable
     assert rig.executor.death is None
     assert again.ready(20)
     assert rig.executor.resolve(["printf"])

@@ -77,8 +77,8 @@ def end_between_cells(session: Session, pid: int, number: signal.Signals = signa
     os.kill(pid, number)
     assert wait_for_end(pid)
     executor = session._execution.started()
-    while ELSEWHERE and executor is not None and executor.lives():
-        assert select.select([executor._supervisor.fileno()], [], [], 20)[0]
+    while ELSEWHERE and executor is not None and executor.family.lives():
+        assert select.select([executor.family.supervisor.fileno()], [], [], 20)[0]
 
 
 def end_snapshot(snapshot: Snapshot) -> None:

@@ -302,7 +302,7 @@ def start_librarian(executor: Executor) -> socket.socket:
     near, far = socket.socketpair()
     with far:
         if executor.is_supervised:
-            executor.tell_supervisor(bootstrap.CONTROL_START_LIBRARIAN, b"", far.fileno())
+            executor.family.supervisor.tell(bootstrap.CONTROL_START_LIBRARIAN, b"", far.fileno())
         elif executor.is_here:
             spawn_librarian(far.fileno())
         else:

@@ -1,8 +1,9 @@
 """The executor as typed calls.
 
-`Executor` owns one executor process tree and its connection. A call is sent and then waited for;
-while it waits it serves whatever else happens: calls that the far side makes, its captured output,
-and the news of its supervisor. A worker that dies makes the waiting call raise `Crashed`.
+`Executor` owns one executor: its processes, the connection to them, and pipes that its output comes
+through. A call is sent and then waited for; while it waits it serves whatever else happens: calls
+that the far side makes, its captured output, and the news of its supervisor. A worker that dies
+makes the waiting call raise `Crashed`.
 
 After an interrupt, a protocol violation or a death the connection is in no state to be used: every
 later call raises `FarSideLost`, and the owner calls `kill` and spawns another executor.
@@ -11,13 +12,11 @@ later call raises `FarSideLost`, and the owner calls `kill` and spawns another e
 from __future__ import annotations
 
 import os
-import select
-import socket
 import time
 from contextlib import suppress
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from farside.errors import (
     Crashed,
@@ -31,20 +30,18 @@ from farside.errors import (
 from farside.orc import bootstrap, sps
 from farside.orc.frames import Frame, Opcode, encode_frame
 from farside.remote.commit import CommitRequest, RunOutcome, decode_outcome, encode_commit
-from farside.remote.conversation import GRACE, Conversation
+from farside.remote.family import Family
 from farside.remote.guard import Guard
 from farside.remote.pipes import OutputPipes
 from farside.remote.ports import Interrupts, OutputSink
-from farside.remote.snapshot import Snapshot, pids_of
 from farside.remote.spawn import Spawned, spawn_executor
-from farside.remote.supervisor import Supervisor
-from farside.remote.transport import SocketTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from farside.remote.death import DeathReport
     from farside.remote.given import Answer
+    from farside.remote.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -54,13 +51,8 @@ _LOOKUP_SET = sps.Sequence(sps.Tuple(sps.STRING, sps.BOOL))
 _EXPECTED_SYMBOLS = sps.Expected(sps.Sequence(sps.Optional(sps.SYMBOL_DEF)))
 _EXPECTED_OLD_SYMBOLS = sps.Expected(sps.Sequence(sps.SYMBOL_DEF))
 _EXPECTED_ADDR = sps.Expected(sps.ADDR)
-_REAP_GRACE = 5.0  # seconds for the supervisor to do what it is asked
+_ASKING = 5.0  # seconds for it to take a word while it runs code
 _WAKE = 10.0  # seconds for a snapshot to answer when it is woken
-_MOST_STOPS = 3  # looks, a second apart, that find the supervisor stopped although it was continued
-# Of an end: on the connection, on the worker's process, and what the supervisor says.
-_SIGNS = (select.POLLRDHUP, select.POLLIN, select.POLLIN)
-_LOOKS = (0.5, 1.0)  # seconds after which one that lives on may have executed another program
-_CLOSING = 0.5  # seconds for one that has closed its connection to come to the end of its cell
 _SLICE = 0.05  # seconds between two looks at output while a process ends
 PATIENCE = 60.0  # seconds for what the executor does by itself, without the program's code
 
@@ -70,7 +62,8 @@ class Executor:
 
     Attributes:
         setup: what it said of itself.
-        guard: to decode what it has answered in.
+        family: its processes.
+        guard: to decode in what it has answered.
         ran: how many calls there were that may have run code of the program.
         slept: whether the thread slept until the last call was answered.
     """
@@ -81,29 +74,17 @@ class Executor:
         sink: OutputSink | None = None,
         interrupts: Interrupts | None = None,
     ) -> None:
-        """Take over a started executor and wait for its Setup message."""
-        self._remarks: dict[int, int] = {}
-        self._most_processes = 0
-        self._supervisor = Supervisor(spawned, self._remarks)
-        self._setup: bootstrap.Setup | None = None
+        """Take over a started executor, which `wait_ready` waits for."""
         self.guard = Guard()
-        self._stops = 0  # of its supervisor, in a row
-        self._process_handle: int | None = None
-        self._waking: Snapshot | None = None  # which the supervisor was asked to adopt
         self.ran = 0
         self.slept = False
-        self._watched: tuple[int, ...] = ()
-        self._signs = select.poll()  # of its end
-
-        transport = SocketTransport(spawned.data)
-        self._conversation = Conversation(
-            transport, self.raise_death, self._take_setup, lambda: self._has_ended, self._look
-        )
-        if self._supervisor.exists:
-            self._conversation.watch(self._supervisor.fileno(), self._read_control)
+        self._setup: bootstrap.Setup | None = None
+        self._process_handle: int | None = None
+        self._pipes = OutputPipes(spawned, sink)
+        self.family = Family(spawned, self._pipes, self.guard, self._take_setup)
+        self._conversation = self.family.conversation
         if interrupts is not None:
             self._conversation.watch(interrupts.fileno(), interrupts.deliver)
-        self._pipes = OutputPipes(spawned, sink)
         for pipe in self._pipes.descriptors:
             self._conversation.watch(pipe, partial(self._read_pipe, pipe))
 
@@ -143,7 +124,9 @@ class Executor:
         with self.guard:
             deadline = time.monotonic() + PATIENCE
             try:
-                self._pump_until(lambda: self._setup is not None and self._knows_worker(), deadline)
+                self.family.wait_until(
+                    lambda: self._setup is not None and self._knows_worker(), deadline
+                )
             except FarSideLost as error:
                 if self._setup is None:
                     raise FarSideLost(
@@ -178,62 +161,22 @@ class Executor:
     @property
     def worker_pid(self) -> int | None:
         """Process id of the worker on its machine, once the supervisor has told."""
-        return self._supervisor.worker_pid
+        return self.family.supervisor.worker_pid
 
     @property
     def death(self) -> DeathReport | None:
         """How its worker ended, None while it lives or nobody knows."""
-        return self._supervisor.death
-
-    def had_begun(self) -> bool:
-        """Tell whether its worker, which has ended, had begun the call that was waited for.
-
-        One that somebody ends may live on for the near side until the news comes, and be sent
-        calls. Where nobody knows, it had.
-        """
-        begun = None if self.death is None else self.death.begun
-        return begun is None or begun > self._conversation.outer_call
-
-    @property
-    def _has_ended(self) -> bool:
-        return self.death is not None or self._supervisor.ended
+        return self.family.supervisor.death
 
     @property
     def supervisor_pid(self) -> int:
         """Process id of the supervisor."""
-        return self._supervisor.pid
-
-    @property
-    def usable(self) -> bool:
-        """Whether calls can still be made."""
-        return (
-            self.guard.reason is None
-            and not self._conversation.ended
-            and not self._supervisor.ended
-        )
-
-    def lives(self) -> bool:
-        """Tell whether calls can be made, as far as the kernel knows; nothing is waited for."""
-        if not self.usable:
-            return False
-        watched = (self._conversation.fileno(), *self._supervisor.descriptors)
-        if watched != self._watched:
-            self._watched = watched
-            self._signs = select.poll()
-            for descriptor, event in zip(watched, _SIGNS, strict=True):
-                if descriptor >= 0:
-                    self._signs.register(descriptor, event)
-        if not self._signs.poll(0):
-            return not self._has_ended
-        if self._conversation.is_cut() or self._supervisor.worker_has_ended():
-            return False
-        self._read_control()
-        return not self._has_ended
+        return self.family.supervisor.pid
 
     @property
     def is_child(self) -> bool:
         """Whether it was started by this process, on this machine."""
-        return self._supervisor.pid != 0
+        return self.family.supervisor.pid != 0
 
     @property
     def is_here(self) -> bool:
@@ -243,7 +186,7 @@ class Executor:
     @property
     def is_supervised(self) -> bool:
         """Whether there is a supervisor of farside's."""
-        return self._supervisor.serves and self._supervisor.exists
+        return self.family.supervisor.serves and self.family.supervisor.exists
 
     def complete(self, symbols: Mapping[str, int], slab: bootstrap.Slab) -> None:
         """Note what the executor was given, as if its Setup message had offered it."""
@@ -309,7 +252,7 @@ class Executor:
             patience: nanoseconds for which the answer is looked for before the thread sleeps;
                 `slept` then tells whether it did.
         """
-        self.await_replaced()
+        self.family.await_replaced()
         with self.guard:
             deadline = None if timeout is None else time.monotonic() + timeout
             conversation = self._conversation
@@ -320,7 +263,7 @@ class Executor:
                 with then.far_end() as far:
                     sequence = conversation.call(function, payload, deadline, request, far.fileno())
             self.slept = not (patience and conversation.look(patience))
-            self._pump_until(lambda: conversation.has_result(sequence), deadline)
+            self.family.wait_until(lambda: conversation.has_result(sequence), deadline)
             self._pipes.drain()
             return conversation.result(sequence)
 
@@ -394,30 +337,46 @@ class Executor:
                 self._conversation.send(request, None, far.fileno())
 
     def _snapshot_request(self, snapshot: Snapshot) -> bytes:
-        snapshot.supervisor = self._supervisor.number
+        snapshot.supervisor = self.family.supervisor.number
         return self._conversation.unread_call(self.address(bootstrap.SNAPSHOT))
 
-    def limit_processes(self, most: int) -> None:
-        """Let the program have so many processes beside its first.
+    def wake(
+        self,
+        snapshot: Snapshot,
+        keep: Iterable[Snapshot],
+        then: Snapshot,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Put the program into a snapshot's state, as `Family.wake` does, and make it usable.
 
-        Beyond it the program is ended, with a remark of the kind `REMARK_TOO_MANY_PROCESSES`.
+        Args:
+            snapshot, keep: see `Family.wake`.
+            then: is taken of the same state.
+            at_once: whether a worker on this machine is not waited for, nor the end of the one
+                before; the next call waits, and finds out whether it is alive.
+
+        Raises:
+            FarSideLost: there is no such snapshot; only `kill` is of use then.
+            Crashed: the snapshot died at once.
         """
-        self._most_processes = most
-        self._supervisor.limit_processes(most)
-
-    def take_remarks(self) -> dict[int, int]:
-        """Return and forget what the supervisor said by the way, by `bootstrap.REMARK_…`."""
-        remarks = dict(self._remarks)
-        self._remarks.clear()
-        return remarks
+        self.family.wake(snapshot, keep)
+        self._process_handle = None
+        if at_once and self.is_child:
+            self.take_snapshot(then)
+            return
+        # Any call would do, such as one to write no pointers: it says whether the process is alive,
+        # and its answer comes after what the worker before has written, also through a relay.
+        write = self.address(bootstrap.MEM_WRITE_POINTERS)
+        self.call_address(write, _NOTHING, timeout=_WAKE, then=then)
 
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end; nothing is waited for."""
         if self.offers(bootstrap.INTERRUPT_CALL):
             frame = self._conversation.unread_call(self.address(bootstrap.INTERRUPT_CALL))
-            self._conversation.send(frame, time.monotonic() + _REAP_GRACE)
+            self._conversation.send(frame, time.monotonic() + _ASKING)
         else:
-            self._supervisor.interrupt_call(self._conversation.outer_call)
+            self.family.supervisor.interrupt_call(self._conversation.outer_call)
 
     def commit(
         self,
@@ -471,128 +430,6 @@ class Executor:
             return crash.report
         raise ProtocolError("The far side's exit returned.")
 
-    # --- going back ----------------------------------------------------------------------------
-
-    def begin_wake(self, snapshot: Snapshot, keep: Iterable[Snapshot]) -> None:
-        """Begin what `wake` with the same snapshots ends; wait for nothing.
-
-        Raises:
-            FarSideLost: there is no such snapshot. Nothing has been done then.
-        """
-        pids = pids_of((snapshot, *keep), GRACE)
-        if snapshot.pid not in pids:
-            raise FarSideLost("The snapshot is gone.")
-        self.guard.reason = "its program is being put back"
-        # Not closed before the worker has ended, which would else run its exit handlers.
-        self._conversation.pause()
-        supervisor = self._supervisor
-        self._waking = None
-        if not supervisor.ended and snapshot.supervisor == supervisor.number:
-            # Woken before, it might fork while the supervisor still kills what it does not know.
-            supervisor.replace_worker(pids, snapshot.pid)
-            self._waking = snapshot
-
-    def wake(
-        self,
-        snapshot: Snapshot,
-        keep: Iterable[Snapshot],
-        then: Snapshot,
-        *,
-        at_once: bool = False,
-    ) -> None:
-        """Make a snapshot the worker, in whatever state the present one and its connection are.
-
-        The present worker is ended, and so is everything that the program has started, but for the
-        snapshots in `keep`. Afterwards the executor is usable, with the program in the snapshot's
-        state; `then` is a snapshot of the same.
-
-        With `at_once`, a worker on this machine is not waited for, nor the end of the one before;
-        the next call waits, and finds out whether it is alive.
-
-        Raises:
-            FarSideLost: there is no such snapshot; only `kill` is of use then.
-            Crashed: the snapshot died at once.
-        """
-        keep = tuple(keep)
-        if self._waking is not snapshot:
-            self.begin_wake(snapshot, keep)
-        adopted, self._waking = self._waking is snapshot and self._await_adoption(), None
-        if not adopted:
-            self._found_family(snapshot, keep)
-        self._connect(snapshot)
-        self.guard.reason = None
-        if at_once and self.is_child:
-            self.take_snapshot(then)
-            return
-        # Any call would do, such as one to write no pointers: it says whether the process is alive,
-        # and its answer comes after what the worker before has written, also through a relay.
-        write = self.address(bootstrap.MEM_WRITE_POINTERS)
-        self.call_address(write, _NOTHING, timeout=_WAKE, then=then)
-
-    def await_replaced(self) -> None:
-        """Wait for the end of a worker in whose place there is another, if that is still to come.
-
-        Raises:
-            FarSideLost: nobody knows of it: the supervisor has ended or was stopped, or that worker
-                does not die.
-        """
-        if not self._supervisor.is_replacing:
-            return
-        with self.guard:
-            try:
-                self._await_supervisor(lambda: not self._supervisor.is_replacing)
-            except TimedOut as error:
-                raise FarSideLost("The program that was taken back does not end.") from error
-
-    def _await_adoption(self) -> bool:
-        """Wait for the supervisor to make a child of its own the worker; tell whether it did.
-
-        Raises:
-            Crashed: the child has ended.
-        """
-        with suppress(FarSideLost, TimedOut):  # it has ended or was stopped; the snapshot is asleep
-            self._await_supervisor(self._has_adopted)
-            return True
-        return False
-
-    def _has_adopted(self) -> bool:
-        supervisor = self._supervisor
-        return supervisor.worker_pid is not None or supervisor.death is not None
-
-    def _found_family(self, snapshot: Snapshot, keep: Sequence[Snapshot]) -> None:
-        """Have a snapshot become the supervisor, and its child the worker.
-
-        The supervisor before was killed; or it is not the snapshot's, which outlived its own, and
-        then it has nothing any more that is to be kept.
-        """
-        self._conversation.unwatch(self._supervisor.fileno())
-        self._supervisor.make_way(pids_of((snapshot, *keep), GRACE))
-        near, far = socket.socketpair()
-        self._supervisor = self._supervisor.successor(snapshot.pid, near)
-        self._supervisor.limit_processes(self._most_processes)
-        self._conversation.watch(self._supervisor.fileno(), self._read_control)
-        with far:
-            snapshot.found_family(far)
-        self._await_supervisor(lambda: self.worker_pid is not None)
-
-    def _connect(self, snapshot: Snapshot) -> None:
-        """Take a snapshot's socket for the connection; the worker before has ended."""
-        self._pipes.drain()
-        self._conversation.reconnect(SocketTransport(snapshot.socket))
-        self._process_handle = None
-
-    def _await_supervisor(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _REAP_GRACE
-        while not done():
-            if self._supervisor.ended:
-                raise FarSideLost("The far side is gone: its supervisor ended.")
-            try:
-                self._conversation.turn(min(deadline, time.monotonic() + _SLICE))
-            except TimedOut:
-                if time.monotonic() >= deadline or self._supervisor.is_stopped():
-                    self._supervisor.ended = True
-                    raise
-
     # --- the end -------------------------------------------------------------------------------
 
     def kill(self) -> None:
@@ -603,7 +440,7 @@ class Executor:
             with suppress(FarsideError):  # nobody is left to be told of too much output
                 self._pipes.drain()
         finally:
-            self._supervisor.end(drain_to_end=self._pipes.drain_to_end)
+            self.family.supervisor.end(drain_to_end=self._pipes.drain_to_end)
             self._finish()
 
     def close(self, timeout: float = 5.0) -> bool:
@@ -617,21 +454,21 @@ class Executor:
             with suppress(FarsideError):
                 if self.guard.reason is None and not self._conversation.ended:
                     self._say_goodbye(time.monotonic() + timeout)
-            without_supervisor = not self._supervisor.serves and self._conversation.ended
-            return without_supervisor or self.death is not None or self._supervisor.ended
+            without_supervisor = not self.family.supervisor.serves and self._conversation.ended
+            return without_supervisor or self.family.has_ended()
         finally:
             self.kill()
 
     def _say_goodbye(self, deadline: float) -> None:
         self.guard.reason = "the executor was closed"
         self._conversation.send(encode_frame(Opcode.HANGUP, 0, 0, b"\0"), deadline)
-        if self._supervisor.serves:
-            while self.death is None and not self._supervisor.ended:
+        if self.family.supervisor.serves:
+            while not self.family.has_ended():
                 self._conversation.turn(deadline)
             return
         # A child that the program left holds the connection open, so its end says nothing.
         child = self.is_child
-        learn_end = self._supervisor.learn_end
+        learn_end = self.family.supervisor.learn_end
         while not (learn_end(time.monotonic() + _SLICE) if child else self._conversation.ended):
             if not child:
                 self._conversation.turn(deadline)
@@ -654,103 +491,13 @@ class Executor:
             self._pipes.close()
             self._conversation.forget()
 
-    # --- waiting -------------------------------------------------------------------------------
-
-    def _pump_until(self, done: Callable[[], bool], deadline: float | None) -> None:
-        while not done():
-            self._conversation.turn(deadline)
-            ended = self._conversation.ended or self.death is not None or self._supervisor.ended
-            if ended and not done():
-                self.raise_death()
-
-    def _look(self) -> None:
-        """Look whether what is waited for can still come.
-
-        A child of the program may hold the connection of a worker that is dead, or of which only
-        the main thread is, and a supervisor that the program has stopped reports nothing.
-        """
-        if self._setup is None or not self.is_native:
-            return
-        if not self._supervisor.is_stopped():
-            self._stops = 0
-            self._supervisor.look()
-            return
-        if self.guard.reason is None and not self._supervisor.worker_lives():
-            self.raise_death()
-        # It would have continued the program, had somebody stopped that as well.
-        self._supervisor.resume()
-        self._stops += 1
-        if self._stops >= _MOST_STOPS and self.guard.reason is None:
-            self._stops = 0
-            self._conversation.stop_reading()
-            raise FarSideLost(
-                "The program's supervisor was stopped again and again, by the program or something"
-                " that it has started; all of that was ended."
-            )
-
-    def raise_death(self) -> NoReturn:
-        """Say why the stream ended: the supervisor knows how the worker did.
-
-        Raises:
-            Crashed, FarSideLost: what it was.
-        """
-        self._conversation.stop_reading()
-        gone = self._supervisor.serves and self._supervisor.ended
-        if not gone and not self._await_death(lives=self._supervisor.worker_lives()):
-            if self._supervisor.serves and self._supervisor.is_stopped():
-                raise FarSideLost(
-                    "The program's supervisor was stopped, by the program itself or by somebody"
-                    " else, so nobody saw how the program ended."
-                )
-            # It does not hold its connection any more. `wake` or `kill` will end it.
-            raise FarSideLost("The program on the far side closed its connection to the session.")
-        self._pipes.drain()
-        if self.death is not None:
-            raise Crashed(f"{self.death}.", self.death)
-        what = "its supervisor ended" if self._supervisor.exists else "the connection ended"
-        raise FarSideLost(f"The far side is gone: {what}.")
-
-    def _await_death(self, *, lives: bool) -> bool:
-        stopped = self._supervisor.serves and self._supervisor.is_stopped()
-        now = time.monotonic()
-        deadline = now + (0.0 if stopped else _CLOSING if lives else GRACE)
-        if not self._supervisor.serves:
-            return self._supervisor.learn_end(deadline)
-        for each in () if lives else _LOOKS:
-            if self._hears_of_end(now + each):
-                return True
-            if now + each >= deadline:
-                return False
-            self._supervisor.look()
-        return self._hears_of_end(deadline)
-
-    def _hears_of_end(self, until: float) -> bool:
-        """Wait for the supervisor to say how the worker ended, or to end; tell whether it did."""
-        try:
-            while self.death is None and not self._supervisor.ended:
-                self._conversation.turn(until)
-        except TimedOut:
-            return False
-        return True
-
-    def tell_supervisor(self, tag: int, payload: bytes, descriptor: int | None = None) -> None:
-        """Send a request on the control socket; see the tags in `farside.orc.bootstrap`."""
-        self._supervisor.tell(tag, payload, descriptor)
-
     # --- what arrives --------------------------------------------------------------------------
 
     def _take_setup(self, frame: Frame) -> None:
         if self._setup is not None or frame.sequence != 0:
             raise ProtocolError("A second Setup message, or one with a sequence number.")
         self._setup = bootstrap.decode_setup(frame.payload)
-        self._supervisor.serves = self.is_native and self._supervisor.exists
-        if not self.is_native and self.is_child:
-            self._supervisor.worker_pid = self._supervisor.pid
-
-    def _read_control(self) -> None:
-        self._supervisor.read()
-        if self._supervisor.ended:
-            self._conversation.unwatch(self._supervisor.fileno())
+        self.family.know(native=self.is_native)
 
     def _read_pipe(self, pipe: int) -> None:
         self._pipes.read(pipe)
