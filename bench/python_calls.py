@@ -50,7 +50,7 @@ def main() -> None:
         whole = seconds(lambda: add(1, 2), times)
         print(f"a call with two numbers        {whole * 1e6:9.1f} µs")
         execution = session._execution
-        stub = next(iter(session._calls._stubs.values()))  # type: ignore[union-attr]
+        stub = next(iter(session._calls.stubs._stubs.values()))  # type: ignore[union-attr]
         header = execution.platform.jitdylib("main").header
         payload = stub.pack(1, 2)  # type: ignore[misc]
         far = seconds(lambda: execution.calls.call(header, stub.address, payload), times)

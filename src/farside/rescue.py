@@ -128,7 +128,7 @@ class Rescue(Restoration):
         Args:
             prepare: compiles and links the cell.
             run: has the far side run it.
-            make_calls_again: see `Calls.make_again`.
+            make_calls_again: see `History.make_again`.
 
         Returns:
             what `prepare` and `run` made of it.
@@ -158,7 +158,7 @@ class Rescue(Restoration):
             what: is done.
             attempt: sends it to the program.
             again: sends it to the program that was brought back.
-            make_calls_again: see `Calls.make_again`.
+            make_calls_again: see `History.make_again`.
 
         Raises:
             FarSideLost: it could not be brought back as it was.
@@ -181,7 +181,7 @@ class Rescue(Restoration):
         Args:
             what: is to be done with the program next.
             prepare: compiles and links it; has none of the user's code run.
-            make_calls_again: see `Calls.make_again`.
+            make_calls_again: see `History.make_again`.
 
         Raises:
             FarSideLost: it could not be brought back as it was.
@@ -212,7 +212,7 @@ class Rescue(Restoration):
 
         Args:
             what: is to be done with it next.
-            make_calls_again: see `Calls.make_again`.
+            make_calls_again: see `History.make_again`.
 
         Raises:
             FarSideLost: it could not be brought back as it was.

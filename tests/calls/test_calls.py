@@ -25,9 +25,9 @@ def test_a_second_call_compiles_nothing(session: Session) -> None:
     session.run("int add(int a, int b) { return a + b; }")
     assert session.fn.add(1, 2) == 3
     assert session._calls is not None
-    compiled = session._calls.compiled
+    compiled = session._calls.stubs.compiled
     assert [session.fn.add(n, 1) for n in range(5)] == [1, 2, 3, 4, 5]
-    assert session._calls.compiled == compiled
+    assert session._calls.stubs.compiled == compiled
 
 
 def test_clang_chooses_between_overloads(session: Session) -> None:

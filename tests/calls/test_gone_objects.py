@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from farside.calls import caller
+from farside.calls import history
 from farside.errors import ArgumentMismatch, Crashed, ValueGone
 from farside.result.value import Value
 from farside.session import Session
@@ -60,7 +60,7 @@ def test_calls_since_the_state_before_the_newest(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest may never have come to be, if the program had ended when it was asked for."""
-    monkeypatch.setattr(caller, "_PAUSE", 0.0)  # a state is kept before each call
+    monkeypatch.setattr(history, "_PAUSE", 0.0)  # a state is kept before each call
     session.run("int n = 0; int next() { return ++n; }")
     assert [session.fn.next() for _ in range(3)] == [1, 2, 3]
     newest = session._execution._kept.newest

@@ -196,7 +196,7 @@ class Calling:
         if not code.isascii():
             _check_text(code)
         if "(*reinterpret_cast<" in code:
-            self._caller().check_code(code)
+            self._caller().history.check_code(code)
 
     def _declared(self, compiled: CompiledCell, code: str) -> None:
         """Note what a new cell declares."""
@@ -207,7 +207,7 @@ class Calling:
         """Take note of the objects that came within the value of a cell and live on."""
         if self._execution.given.has_living:
             kept = self._execution.calls.states_kept
-            self._caller().note_living(kept - (self._execution.present is not None))
+            self._caller().history.note_living(kept - (self._execution.present is not None))
 
     def _revive(self, what: str) -> None:
         """Bring a program back that has ended while none of its code was to run.
@@ -233,15 +233,16 @@ class Calling:
 
     def _make_calls_again(self, error: FarsideError) -> None:
         """Make calls again where the program went back to a state before them."""
-        if self._calls is not None and self._execution.calls.went_back is not None:
-            self._calls.make_again(error)
-        self._execution.calls.went_back = None
+        if self._calls is not None:
+            self._calls.history.make_again(error)
+        else:
+            self._execution.calls.went_back = None
 
     def _forget_calls(self) -> None:
         """Take note where the program went back to an earlier state on purpose."""
         state, self._execution.calls.went_back = self._execution.calls.went_back, None
         if self._calls is not None and state is not None:
-            self._calls.forget(state)
+            self._calls.history.forget(state)
 
     def _end_calls(self) -> None:
         """Give back what the calls hold."""
