@@ -29,6 +29,17 @@ def test_a_class_that_is_defined_again(session: Session) -> None:
             use()
 
 
+@pytest.mark.parametrize("before", ["using T = int; ", "namespace n { int a; } "])
+def test_a_class_that_is_defined_again_beside_something_else(session: Session, before: str) -> None:
+    session.run("struct Q { int a = 1; int get() { return a; } };")
+    old = session.new("Q")
+    assert session.of(old).get() == 1
+    session.run(f"{before}struct Q {{ double d = 0.5; int a = 4; int get() {{ return a; }} }};")
+    with pytest.raises(ValueGone, match="defined again"):
+        session.of(old).get()
+    assert session.of(session.new("Q")).get() == 4
+
+
 def test_an_object_in_the_place_of_one_that_is_gone(session: Session) -> None:
     session.run("struct A { int n; A(int n) : n(n) {} }; int n_of(A &a) { return a.n; }")
     session.run("int later = 1;")

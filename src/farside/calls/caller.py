@@ -288,7 +288,8 @@ class Calls:
             self.stubs.clear()
         else:
             self.stubs.forget(declared)
-        self.history.forget_declared(declared, types=types and not any_name)
+        # A header may declare the types of objects once more, which are the same.
+        self.history.forget_declared(declared, types=types and "#" not in code)
 
     def close(self) -> None:
         """Give back what the calls hold."""

@@ -213,10 +213,14 @@ class History:
         if lost:
             names = list(dict.fromkeys(each.stub.what for each in lost))
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            calls = (
+                "a call before it, which was"
+                if len(lost) == 1
+                else (f"{len(lost)} calls before it, which were")
+            )
             error.recovery = (
                 *error.recovery,
-                f"{NO_STATE_AFTER} {len(lost)} calls before it, which were taken back, too:"
-                f" {', '.join(names[:5])}{more}",
+                f"{NO_STATE_AFTER} {calls} taken back, too: {', '.join(names[:5])}{more}",
             )
 
     def _make_one_again(self, made: Made) -> bool:
