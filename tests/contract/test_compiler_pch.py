@@ -402,6 +402,21 @@ def test_no_cache_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert build_pch(Options(), compiler_rig.program()) is None
 
 
+def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", "")
+    assert cache_directory() is None
+
+
+def test_a_home_that_is_the_root_directory_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", "/")
+    monkeypatch.setattr("os.makedirs", lambda path, **_: made.append(path))
+    cache_directory()
+    assert made == ["/.cache/farside/pch"]
+
+
 def test_a_cache_that_others_can_write_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

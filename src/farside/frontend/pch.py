@@ -40,8 +40,10 @@ def cache_directory() -> str | None:
     It must belong to the user alone: a PCH that somebody else can write decides what cells mean.
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    root = base if os.path.isabs(base) else os.path.expanduser("~/.cache")
-    if not os.path.isabs(root) or root == "/.cache":  # the user has no home
+    # Of an empty HOME Python would make the root directory.
+    home = "" if os.environ.get("HOME") == "" else os.path.expanduser("~/.cache")
+    root = base if os.path.isabs(base) else home
+    if not os.path.isabs(root):  # the user has no home
         return None
     directory = os.path.join(root, "farside", "pch")
     try:
