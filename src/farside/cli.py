@@ -15,7 +15,6 @@ TYPE_CHECKING = False  # as of `typing`, which takes a tenth of the time to the 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a program that the signal ends
 # What needs no compiler, or not at once.
 _OTHERS = frozenset(("bench", "executor", "link", "run", "-h", "--help", "--version"))
 
@@ -30,8 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from farside.command import run
 
         return run(words)
-    except KeyboardInterrupt:  # before there was anything to be interrupted
-        return _EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        from farside.ui.inputs import EXIT_INTERRUPTED
+
+        return EXIT_INTERRUPTED
     finally:
         drop_spare()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from farside.errors import FarsideError
 from farside.ui.arguments import HELP, parse_arguments
-from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE, read_inputs
+from farside.ui.inputs import EXIT_USAGE, read_inputs
 
 if TYPE_CHECKING:
     from farside.options import Options
@@ -45,8 +45,6 @@ def run(words: list[str]) -> int:
     except FarsideError as error:
         _complain(str(error))
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; keep the interpreter from flushing into the void.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,16 +93,11 @@ def test_the_smallest_address_range_holds_a_few_cells(farside_run: Farside) -> N
 
 
 @pytest.mark.parametrize("command", ["%lib", "%save"])
-def test_a_pipe_is_no_file_to_read_or_replace(tmp_path: Path, command: str) -> None:
+def test_a_pipe_is_no_file_to_read_or_replace(
+    tmp_path: Path, farside_run: Farside, command: str
+) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    done = subprocess.run(
-        [sys.executable, "-m", "farside"],
-        input=f"{command} {pipe}\n1 + 1\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = farside_run(stdin=f"{command} {pipe}\n1 + 1\n")
     assert "pipe" in done.stderr
     assert done.stdout == "(int) 2\n"

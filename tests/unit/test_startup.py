@@ -35,13 +35,19 @@ LATER = (
 )
 
 
+_COMMAND = "import sys; from farside.cli import main; main([]); print(*sys.modules)"
+
+
+def python(program: str, cells: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program in a Python of its own, with cells on its standard input."""
+    return subprocess.run(
+        [sys.executable, "-c", program], input=cells, capture_output=True, text=True, check=True
+    )
+
+
 def imported_with(*names: str) -> list[str]:
     """Return the modules that a Python has after importing some."""
-    program = f"import sys, {', '.join(names)}; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    return done.stdout.split()
+    return python(f"import sys, {', '.join(names)}; print(*sys.modules)").stdout.split()
 
 
 def test_the_compiler_is_started_before_the_linker_is_imported() -> None:
@@ -76,9 +82,7 @@ def test_a_session_of_the_command_takes_the_compiler_that_was_launched_first() -
         "cli.main(['-c', '1'])\n"
         "print(len(pids), spawned)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = python(program)
     assert done.stdout == "(int) 1\n1 ['farside-compiler', 'farside-executor']\n"
 
 
@@ -92,9 +96,7 @@ def test_a_command_that_fails_leaves_no_compiler() -> None:
         "except ChildProcessError:\n"
         "    print('none')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = python(program)
     assert done.stdout == "2\nnone\n"
 
 
@@ -105,14 +107,7 @@ def test_the_command_starts_the_compiler_before_the_session_is_imported() -> Non
 
 
 def test_plain_cells_import_nothing_that_only_others_need() -> None:
-    program = "import sys; from farside.cli import main; main([]); print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input="int x = 1;\nx = 2;\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = python(_COMMAND, "int x = 1;\nx = 2;\n")
     assert done.stderr == ""
     modules = done.stdout.split()
     assert "farside.execution" in modules
@@ -120,24 +115,14 @@ def test_plain_cells_import_nothing_that_only_others_need() -> None:
 
 
 def test_a_command_and_a_compile_error_import_little() -> None:
-    program = "import sys; from farside.cli import main; main([]); print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input="int x = 1;\n%undo\nint y = ;\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = python(_COMMAND, "int x = 1;\n%undo\nint y = ;\n")
     modules = done.stdout.split()
     assert "farside.source.commands" in modules
     assert [name for name in ("dataclasses", "inspect", "pathlib") if name in modules] == []
 
 
 def test_a_value_is_shown_without_what_only_others_need() -> None:
-    program = "import sys; from farside.cli import main; main([]); print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], input="1 + 1\n", capture_output=True, text=True, check=True
-    )
+    done = python(_COMMAND, "1 + 1\n")
     shown, modules = done.stdout.splitlines()
     assert shown == "(int) 2"
     assert [name for name in LATER if name in modules.split()] == ["farside.result.value"]
@@ -155,9 +140,7 @@ def test_the_first_cell_is_sent_before_the_session_is_imported() -> None:
         "Compiler.begin_compile = noted\n"
         "main(['-c', 'int x = 1;', '-c', 'x'])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = python(program)
     assert done.stdout == "1 int x = 1; False\n(int) 1\n"
 
 

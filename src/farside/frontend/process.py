@@ -14,7 +14,7 @@ import select
 
 __all__ = ["Child", "drop_spare", "find_installed", "launch", "launch_spare"]
 
-PROGRAMS = os.path.dirname(os.path.dirname(__file__)) + "/libexec"
+_PROGRAMS = os.path.dirname(os.path.dirname(__file__)) + "/libexec"
 _SOCKET = 3  # descriptor of the compiler's end
 _SIGINT, _SIGKILL = 2, 9
 # Each cell leaves some of what it allocates, and holes of the rest. glibc's free lists give the
@@ -75,7 +75,7 @@ class Child:
 
 def find_installed(name: str) -> str:
     """Return the path at which one of farside's own programs is installed."""
-    return f"{PROGRAMS}/{name}"
+    return f"{_PROGRAMS}/{name}"
 
 
 def environment() -> dict[str, str]:
