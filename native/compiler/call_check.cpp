@@ -2,8 +2,8 @@
 
 #include "clang/AST/DeclCXX.h"
 #include "clang/AST/DeclTemplate.h"
+#include "clang/AST/DynamicRecursiveASTVisitor.h"
 #include "clang/AST/ExprCXX.h"
-#include "clang/AST/RecursiveASTVisitor.h"
 
 #include <algorithm>
 #include <initializer_list>
@@ -86,21 +86,21 @@ bool keepsLess(const CXXConstructExpr &made) {
 }
 
 /// Counts how a function template uses one of its parameters, a forwarding reference.
-class UseVisitor : public RecursiveASTVisitor<UseVisitor> {
+class UseVisitor : public DynamicRecursiveASTVisitor {
 public:
   UseVisitor(const ParmVarDecl &parameter, const TemplateTypeParmType &type)
       : Parameter(parameter), Type(type) {}
 
-  bool VisitDeclRefExpr(DeclRefExpr *use) {
+  bool VisitDeclRefExpr(DeclRefExpr *use) override {
     Values += use->getDecl() == &Parameter;
     return true;
   }
-  bool VisitTemplateTypeParmTypeLoc(TemplateTypeParmTypeLoc use) {
+  bool VisitTemplateTypeParmTypeLoc(TemplateTypeParmTypeLoc use) override {
     Types += use.getTypePtr()->getCanonicalTypeInternal() == Type.getCanonicalTypeInternal();
     return true;
   }
   /// `std::forward<T>(x)`.
-  bool VisitCallExpr(CallExpr *call) {
+  bool VisitCallExpr(CallExpr *call) override {
     const auto *callee = dyn_cast<OverloadExpr>(call->getCallee()->IgnoreParenImpCasts());
     if (callee == nullptr || callee->getName().getAsString() != "forward" ||
         call->getNumArgs() != 1)
@@ -165,23 +165,23 @@ bool isForwarded(QualType type) {
 
 /// Finds out whether a number that is handed on as a farside::wire::Forwarded is taken for what it
 /// is by something on its way, rather than converted.
-class WayVisitor : public RecursiveASTVisitor<WayVisitor> {
+class WayVisitor : public DynamicRecursiveASTVisitor {
 public:
   explicit WayVisitor(unsigned depth) : Depth(depth) {}
 
-  bool VisitCallExpr(CallExpr *call) {
+  bool VisitCallExpr(CallExpr *call) override {
     const auto *method = dyn_cast_or_null<CXXMethodDecl>(call->getDirectCallee());
     unsigned first = isa<CXXOperatorCallExpr>(call) && method != nullptr && method->isInstance();
     for (unsigned number = first; number < call->getNumArgs(); ++number)
       check(*call->getArg(number), call->getDirectCallee(), number - first);
     return true;
   }
-  bool VisitCXXConstructExpr(CXXConstructExpr *made) {
+  bool VisitCXXConstructExpr(CXXConstructExpr *made) override {
     for (unsigned number = 0; number < made->getNumArgs(); ++number)
       check(*made->getArg(number), made->getConstructor(), number);
     return true;
   }
-  bool VisitVarDecl(VarDecl *variable) {
+  bool VisitVarDecl(VarDecl *variable) override {
     bool own = Depth == 0 || isa<ParmVarDecl>(variable); // of the stub, or of what hands it on
     Taken = Taken || (!own && isForwarded(variable->getType()));
     return true;
@@ -212,11 +212,11 @@ private:
   unsigned Depth;
 };
 
-class StubVisitor : public RecursiveASTVisitor<StubVisitor> {
+class StubVisitor : public DynamicRecursiveASTVisitor {
 public:
   explicit StubVisitor(DiagnosticsEngine &diagnostics) : Diagnostics(diagnostics) {}
 
-  bool VisitCallExpr(CallExpr *call) {
+  bool VisitCallExpr(CallExpr *call) override {
     for (const Expr *argument : call->arguments())
       check(*argument);
     // Of an operator that is a member the first argument is the object.
@@ -233,7 +233,7 @@ public:
     return true;
   }
 
-  bool VisitCXXConstructExpr(CXXConstructExpr *made) {
+  bool VisitCXXConstructExpr(CXXConstructExpr *made) override {
     for (const Expr *argument : made->arguments())
       check(*argument);
     if (takesNullForText(*made))
@@ -248,7 +248,7 @@ public:
   }
 
   /// A cast that is written as a call, `int(x)`, is allowed what no parameter of that type is.
-  bool VisitCXXFunctionalCastExpr(CXXFunctionalCastExpr *written) {
+  bool VisitCXXFunctionalCastExpr(CXXFunctionalCastExpr *written) override {
     checkCast(*written, written->getType());
     const Expr *inner = written->getSubExpr();
     for (const auto *cast = dyn_cast<ImplicitCastExpr>(inner);
@@ -259,7 +259,7 @@ public:
   }
 
   /// Clang warns of no other number and no pointer that becomes a bool.
-  bool VisitImplicitCastExpr(ImplicitCastExpr *cast) {
+  bool VisitImplicitCastExpr(ImplicitCastExpr *cast) override {
     if (!cast->isPartOfExplicitCast() &&
         (cast->getCastKind() == CK_IntegralToBoolean || cast->getCastKind() == CK_PointerToBoolean))
       checkCast(*cast, cast->getType());

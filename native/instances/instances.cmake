@@ -1,7 +1,9 @@
 # The instances of the standard library's templates that the executor brings (common_uses.h).
 #
 # Included by both programs, each of which may be built alone. Clang 22 compiles them, so that their
-# names and code are those that cells would have. Defines, in the including directory:
+# names and code are those that cells would have; where FARSIDE_INSTANCES names a directory they are
+# taken from there, where another build of farside has made them. Defines in the including directory,
+# with FARSIDE_INSTANCES and a target `instances`:
 #   farside_instances_code   objects with their code: large functions, and all without tight loops
 #   farside_instances_table  assembly: names and addresses, for the executor
 #   farside_instances_names  assembly: their names, for the compiler
@@ -13,14 +15,23 @@ if(NOT FARSIDE_CLANGXX OR NOT FARSIDE_NM)
   message(FATAL_ERROR "farside needs clang++-22 and nm (on Debian: apt-get install clang-22 binutils)")
 endif()
 find_package(Python3 COMPONENTS Interpreter REQUIRED)
-set(large ${CMAKE_CURRENT_BINARY_DIR}/large_instances.o)
-set(small ${CMAKE_CURRENT_BINARY_DIR}/small_instances.o)
-set(small_ir ${CMAKE_CURRENT_BINARY_DIR}/small_instances.ll)
+set(made_elsewhere ON)
+if(NOT FARSIDE_INSTANCES)
+  set(made_elsewhere OFF)
+  set(FARSIDE_INSTANCES ${CMAKE_CURRENT_BINARY_DIR})
+endif()
+set(large ${FARSIDE_INSTANCES}/large_instances.o)
+set(small ${FARSIDE_INSTANCES}/small_instances.o)
+set(small_ir ${FARSIDE_INSTANCES}/small_instances.ll)
 # The linker takes what both have from the first.
 set(farside_instances_code ${large} ${small})
-set(farside_instances_table ${CMAKE_CURRENT_BINARY_DIR}/instances_table.s)
-set(farside_instances_names ${CMAKE_CURRENT_BINARY_DIR}/instances_names.s)
-set(farside_common_uses ${CMAKE_CURRENT_BINARY_DIR}/common_uses.cpp)
+set(farside_instances_table ${FARSIDE_INSTANCES}/instances_table.s)
+set(farside_instances_names ${FARSIDE_INSTANCES}/instances_names.s)
+set(farside_common_uses ${FARSIDE_INSTANCES}/common_uses.cpp)
+if(made_elsewhere)
+  add_custom_target(instances)
+  return()
+endif()
 set(compile ${FARSIDE_CLANGXX} -std=c++23 -O2 -fPIC -ffunction-sections -fvisibility=hidden
     -fvisibility-inlines-hidden -isystem ${instances}/../include ${instances}/instances.cpp -MMD)
 set(list ${Python3_EXECUTABLE} -B ${instances}/list_instances.py)
@@ -44,3 +55,6 @@ add_custom_command(
           ${farside_instances_names} ${instances}/common_uses.h ${farside_common_uses}
   DEPENDS ${large} ${small} ${small_ir} ${instances}/common_uses.h ${instances}/list_instances.py
   VERBATIM)
+add_custom_target(instances
+  DEPENDS ${farside_instances_code} ${farside_instances_table} ${farside_instances_names}
+          ${farside_common_uses})
