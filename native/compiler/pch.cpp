@@ -19,6 +19,8 @@
 #include "clang/Lex/PPCallbacks.h"
 #include "clang/Lex/Preprocessor.h"
 #include "clang/Lex/PreprocessorOptions.h"
+#include "clang/Sema/Sema.h"
+#include "clang/Sema/SemaConsumer.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -202,6 +204,27 @@ private:
   const SourceManager *Sources = nullptr;
 };
 
+/// Does what Clang leaves to each translation unit that reads the PCH: at the end of its first
+/// input it would read all constructors that delegate, and all classes whose tables of virtual
+/// functions are used, a quarter of a start.
+class UnitFinisher : public SemaConsumer {
+public:
+  void InitializeSema(Sema &sema) override { Owner = &sema; }
+  void ForgetSema() override { Owner = nullptr; }
+
+  void HandleTranslationUnit(ASTContext &) override {
+    Owner->CheckDelegatingCtorCycles();
+    auto &delegating = Owner->DelegatingCtorDecls;
+    delegating.erase(delegating.begin(nullptr, /*LocalOnly=*/true), delegating.end());
+    // Each may bring more of the other.
+    while (Owner->DefineUsedVTables())
+      Owner->PerformPendingInstantiations();
+  }
+
+private:
+  Sema *Owner = nullptr;
+};
+
 class PchAction : public GeneratePCHAction {
 public:
   PchAction(PchNamesWriter &names, PchInputs &inputs) : Names(names), Inputs(inputs) {}
@@ -213,6 +236,7 @@ protected:
         std::make_unique<IncludeRecorder>(Names, Inputs, instance.getPreprocessor(), file.str()));
     std::vector<std::unique_ptr<ASTConsumer>> consumers;
     consumers.push_back(std::make_unique<NameRecorder>(Names));
+    consumers.push_back(std::make_unique<UnitFinisher>());
     auto own = GeneratePCHAction::CreateASTConsumer(instance, file);
     if (!own)
       return nullptr;
