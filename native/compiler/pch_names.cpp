@@ -1,5 +1,6 @@
 #include "pch_names.h"
 
+#include "pch_content.h"
 #include "pch_inputs.h"
 
 #include "clang/Basic/Version.h"
@@ -14,15 +15,18 @@ namespace farside {
 
 namespace {
 
+constexpr const char *Kind = "farside-pch 3 ";
+
+/// Read, not mapped: it stays, and somebody may cut the file short.
 std::unique_ptr<llvm::MemoryBuffer> read(const llvm::Twine &path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, false, false);
+  auto buffer = llvm::MemoryBuffer::getFile(path, false, false, /*IsVolatile=*/true);
   return buffer ? std::move(*buffer) : nullptr;
 }
 
 /// Numbers separated by spaces, each below `limit`.
 template <class Numbers> bool parseNumbers(llvm::StringRef text, size_t limit, Numbers &numbers) {
   while (!text.empty()) {
-    unsigned number = 0;
+    typename Numbers::value_type number = 0;
     if (text.consumeInteger(10, number) || number >= limit)
       return false;
     numbers.push_back(number);
@@ -41,55 +45,44 @@ uint64_t headerFingerprint(const clang::HeaderSearchOptions &options) {
   return llvm::xxh3_64bits(llvm::StringRef(all));
 }
 
-/// The first line of the file for a PCH with these bytes.
-static std::string pchStamp(llvm::StringRef pch, uint64_t fingerprint) {
-  uint64_t sum = llvm::xxh3_64bits(llvm::ArrayRef(pch.bytes_begin(), pch.size()));
-  return "farside-pch 2 " + std::to_string(pch.size()) + " " + std::to_string(sum) + " " +
-         std::to_string(fingerprint);
-}
-
 std::unique_ptr<PchNames> PchNames::load(llvm::StringRef pch, uint64_t fingerprint) {
-  std::unique_ptr<llvm::MemoryBuffer> names = read(pch + ".names");
-  std::unique_ptr<llvm::MemoryBuffer> bytes = read(pch);
-  if (!names || !bytes)
-    return nullptr;
-  auto [stamp, rest] = names->getBuffer().split('\n');
-  if (stamp != pchStamp(bytes->getBuffer(), fingerprint))
-    return nullptr;
   auto loaded = std::make_unique<PchNames>();
+  loaded->Text = read(pch + ".names");
+  if (!loaded->Text)
+    return nullptr;
+  auto [first, rest] = loaded->Text->getBuffer().split('\n');
+  if (!first.consume_front(Kind))
+    return nullptr;
+  llvm::SmallVector<uint64_t, 4> stamp; // as `text` writes it
+  if (!parseNumbers(first, UINT64_MAX, stamp) || stamp.size() != 4 || stamp[2] != fingerprint ||
+      stamp[3] != llvm::xxh3_64bits(rest) || !isWhole(pch, {stamp[0], stamp[1]}))
+    return nullptr;
   return loaded->parse(rest) ? std::move(loaded) : nullptr;
 }
 
 bool PchNames::parse(llvm::StringRef text) {
   // Every header's line stands before the lines that refer to it by number.
   PchInputCheck inputs;
-  while (!text.empty()) {
+  while (PchInputCheck::isRecord(text) || text.starts_with("H ") || text.starts_with("I ")) {
     auto [line, rest] = text.split('\n');
     text = rest;
     if (!(PchInputCheck::isRecord(line) ? inputs.holds(line) : parseLine(line)))
       return false;
   }
+  Names = text;
   Includes.resize(Index.size());
   Visible.resize(static_cast<unsigned>(Index.size()));
   return true;
 }
 
 bool PchNames::parseLine(llvm::StringRef line) {
-  if (line.size() < 3 || line[1] != ' ')
-    return false;
-  char record = line[0];
-  line = line.drop_front(2);
-  if (record == 'H') {
+  bool isHeader = line.consume_front("H ");
+  if (isHeader) {
     Index.try_emplace(line, static_cast<unsigned>(Index.size()));
     return true;
   }
-  if (record == 'I') {
-    Headers &included = Includes.emplace_back();
-    return parseNumbers(line.drop_while([](char c) { return c == '-'; }), Index.size(), included);
-  }
-  auto [name, numbers] = line.split(' ');
-  std::string key = record + name.str();
-  return parseNumbers(numbers, Index.size(), Names[key]);
+  Headers &included = Includes.emplace_back();
+  return line.consume_front("I ") && parseNumbers(line.ltrim('-'), Index.size(), included);
 }
 
 void PchNames::include(llvm::StringRef header) {
@@ -110,10 +103,23 @@ void PchNames::include(llvm::StringRef header) {
 bool PchNames::isForeign(Scope scope, llvm::StringRef name) const {
   llvm::SmallString<64> key;
   key += static_cast<char>(scope);
+  key += ' ';
   key += name;
-  auto found = Names.find(key);
-  return found != Names.end() &&
-         llvm::none_of(found->second, [&](unsigned header) { return Visible.test(header); });
+  key += ' ';
+  // The lines before `from` are less, those from `to` on are not.
+  size_t from = 0, to = Names.size();
+  while (from < to) {
+    size_t middle = Names.rfind('\n', from + (to - from) / 2); // of the line that is looked at
+    middle = middle == llvm::StringRef::npos || middle < from ? from : middle + 1;
+    if (Names.substr(middle).take_until([](char c) { return c == '\n'; }) < key)
+      from = std::min(Names.find('\n', middle), Names.size() - 1) + 1;
+    else
+      to = middle;
+  }
+  llvm::StringRef line = Names.substr(from).split('\n').first;
+  Headers headers;
+  return line.consume_front(key) && parseNumbers(line, Index.size(), headers) &&
+         llvm::none_of(headers, [&](unsigned header) { return Visible.test(header); });
 }
 
 bool PchNames::isForeignHeader(llvm::StringRef header) const {
@@ -150,7 +156,7 @@ void PchNamesWriter::addName(PchNames::Scope scope, llvm::StringRef name, llvm::
 
 std::string PchNamesWriter::text(llvm::StringRef pch, uint64_t fingerprint,
                                  const PchInputs &inputs) const {
-  std::string out = pchStamp(pch, fingerprint) + "\n" + inputs.text();
+  std::string out = inputs.text();
   for (const std::string &header : Headers)
     out += "H " + header + "\n";
   for (const auto &included : Includes) {
@@ -171,7 +177,11 @@ std::string PchNamesWriter::text(llvm::StringRef pch, uint64_t fingerprint,
   std::sort(lines.begin(), lines.end());
   for (const std::string &line : lines)
     out += line;
-  return out;
+  PchContent content = PchContent::of(pch);
+  std::string first = Kind;
+  for (uint64_t number : {content.size, content.sum, fingerprint, llvm::xxh3_64bits(out)})
+    first += std::to_string(number) + " ";
+  return first + "\n" + out;
 }
 
 } // namespace farside

@@ -20,10 +20,11 @@ class PchInputs;
 
 /// The file beside a PCH, named like it with `.names` appended.
 ///
-/// Text, one record a line: the PCH's size and checksum; the records of PchInputs; the headers in
-/// order, each with those it includes; then every name with the headers that declare it. A name is
-/// kept once for each scope: `N` the global namespace, `S` namespace std, `M` macros, `T` macros
-/// that headers test.
+/// Text, one record a line: what the PCH and the rest of this file are, with their checksums; the
+/// records of PchInputs; the headers in order (`H`), then those that each includes (`I`); then
+/// every name with the headers that declare it, sorted. A name is kept once for each scope: `N` the
+/// global namespace, `S` namespace std, `M` macros, `T` macros that headers test. Names are looked
+/// up in the text as it is, of which most sessions need few.
 class PchNames {
 public:
   enum Scope : char { global = 'N', standard = 'S', macro = 'M', tested = 'T' };
@@ -49,9 +50,10 @@ private:
   bool parse(llvm::StringRef text);
   bool parseLine(llvm::StringRef line);
 
+  std::unique_ptr<llvm::MemoryBuffer> Text;
   llvm::StringMap<unsigned> Index;
   std::vector<Headers> Includes;
-  llvm::StringMap<Headers> Names; // the key begins with the scope's letter
+  llvm::StringRef Names; // the last lines of Text; each begins with the scope's letter
   llvm::BitVector Visible;
 };
 

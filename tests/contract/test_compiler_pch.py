@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -191,6 +192,53 @@ def test_a_damaged_one_is_no_error(
         "damaged, or made for other headers",
         "missing or unreadable",
     )
+
+
+@pytest.fixture
+def checked(start: Callable[..., Bench], pch: Path, tmp_path: Path) -> Path:
+    """A PCH that has been found whole, which is noted when it is some seconds old."""
+    copy = tmp_path / "std.pch"
+    for suffix in ("", ".names"):
+        (tmp_path / f"std.pch{suffix}").write_bytes(pch.with_name(pch.name + suffix).read_bytes())
+    deadline = monotonic() + 30
+    while not (tmp_path / "std.pch.checked").exists():
+        assert monotonic() < deadline
+        assert status_with(start, copy) == "used"
+    return copy
+
+
+def status_with(start: Callable[..., Bench], pch: Path) -> str:
+    bench = start(pch)
+    assert bench.cell("#include <vector>\nint x = 1; x").diagnostics == ()
+    bench.compiler.close()
+    return bench.compiler.pch_status
+
+
+def test_one_that_was_whole_and_is_changed_is_told(
+    start: Callable[..., Bench], checked: Path
+) -> None:
+    before = checked.stat()
+    with checked.open("r+b") as file:
+        file.seek(before.st_size // 2)
+        file.write(bytes(64))
+    os.utime(checked, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert status_with(start, checked) == "damaged, or made for other headers"
+
+
+def test_what_says_that_one_is_whole_may_be_anything(
+    start: Callable[..., Bench], checked: Path
+) -> None:
+    note = checked.with_name(checked.name + ".checked")
+    right = note.read_bytes()
+    for text in (b"", b"\0" * 1000, right[:-5], right + right):
+        note.write_bytes(text)
+        assert status_with(start, checked) == "used"
+        assert note.read_bytes() == right
+    assert {file.suffix for file in checked.parent.glob("std.pch*")} == {
+        ".pch",
+        ".names",
+        ".checked",
+    }
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def _start_builder(
 
 def discard_pch(path: str) -> None:
     """Remove a PCH that the compiler refused, so that the next one fits."""
-    for file in (path, _names_of(path)):
+    for file in (path, _names_of(path), path + ".checked"):
         _remove(file)
 
 
