@@ -6,6 +6,7 @@ started before anything else is imported; `farside.command` goes on from there.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _open_missing_streams()
         if _OTHERS.isdisjoint(words[:1]):
             launch_spare()
+            # Nothing of what is imported is garbage. `farside.command` turns it on again.
+            gc.disable()
         from farside.command import run
 
         return run(words)
@@ -35,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     finally:
         drop_spare()
+        gc.enable()
 
 
 def _open_missing_streams() -> None:

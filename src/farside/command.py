@@ -6,6 +6,7 @@ Only what is needed to start the session's two processes is imported before they
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -104,6 +105,8 @@ def _run(invocation: Invocation) -> int:
     from farside.ui.console import Console
     from farside.ui.terminal import Terminal
 
+    gc.freeze()  # what is there now stays, and need not be looked at again and again
+    gc.enable()
     console = Console(session, terminal=Terminal.of_streams())
     status = _EXIT_INTERNAL
     try:

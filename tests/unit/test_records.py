@@ -44,7 +44,7 @@ class Original(typing.NamedTuple):
 
 
 def test_it_has_what_the_original_has() -> None:
-    for name in ("_fields", "_field_defaults", "__bases__", "__doc__", "__module__"):
+    for name in ("_fields", "_field_defaults", "__match_args__", "__doc__", "__module__"):
         assert getattr(Place, name) == getattr(Original, name)
     assert Place.__annotations__ == {"line": "int", "file": "Path | None", "column": "int"}
     assert Place.__qualname__ == "Place"
@@ -52,6 +52,12 @@ def test_it_has_what_the_original_has() -> None:
     assert Place(3) == (3, None, 1)
     assert hash(Place(3)) == hash(Original(3))
     assert Place(3)._replace(column=4) == (3, None, 4)
+    assert Place(3)._asdict() == Original(3)._asdict()
+    assert Place._make([1, None, 2]) == Place(1, column=2)
+    assert isinstance(Place(3), tuple)
+    assert not hasattr(Place(3), "__dict__")
+    with pytest.raises(AttributeError):
+        Place(3).line = 4  # type: ignore[misc]
 
 
 def test_what_its_body_defines_is_there() -> None:
@@ -65,7 +71,28 @@ def test_it_can_be_copied_to_another_process() -> None:
         assert pickle.loads(pickle.dumps(value)) == value
 
 
+class Named(Place):
+    """What is derived from one is made by the same constructor, as itself."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("kind", [Named, Place])  # neither is the first of which one is made
+def test_what_is_derived_from_one(kind: type[Place]) -> None:
+    made = kind(2, column=3)
+    assert type(made) is kind
+    assert repr(made) == f"{kind.__name__}(line=2, file=None, column=3)"
+    assert type(made._replace(line=1)) is kind
+
+
 @pytest.mark.parametrize("given", [{}, {"line": 1, "nope": 2}])
 def test_wrong_arguments(given: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"Place\.__new__\(\) "):
         Place(**given)
+
+
+def test_wrong_fields() -> None:
+    with pytest.raises(TypeError):
+        Place(1)._replace(nope=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Place._make([1])
