@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import stat
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import OptionError
 from farside.link import Definition, Prot
 from farside.records import NamedTuple

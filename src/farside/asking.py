@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.api.values import rejected
 from farside.frontend.diagnostics import as_written
 from farside.outcome import Variable

@@ -8,8 +8,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from farside.annotations import TYPE_CHECKING, Any, TypeVar, overload
 from farside.errors import SessionBusy, SessionClosed
 from farside.session import Session
 

@@ -7,8 +7,8 @@ address that could not be used. Imported when a program has died, and not before
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarsideError
 from farside.object import STAND_INS, parse_object
 from farside.object.inlines import InlineTable

@@ -7,7 +7,7 @@ that comes turns each of these into a jump to it, as a function is when it is de
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from farside.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -9,8 +9,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarsideError
 from farside.ui.arguments import HELP, parse_arguments
 from farside.ui.inputs import EXIT_USAGE, read_inputs

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.api.values import ValueNames, bound, rejected
 from farside.errors import CompilerCrashed, CompilerKilled
 from farside.frontend.diagnostics import as_written

@@ -13,8 +13,7 @@ and C++ code can open them, too, through ``<farside/dlfcn.h>``::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
+from farside.annotations import TYPE_CHECKING, Protocol, TypeVar
 from farside.errors import CppException
 from farside.loading import add_archive, add_object, load
 from farside.records import NamedTuple

@@ -40,7 +40,7 @@ sentences that say what happened, where, and what to do. Everything in the text 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from farside.annotations import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

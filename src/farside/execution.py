@@ -13,7 +13,6 @@ business of `farside.states`.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from farside.accounts import (
     Committed,
@@ -27,6 +26,7 @@ from farside.accounts import (
     stores_of,
     users_of,
 )
+from farside.annotations import TYPE_CHECKING
 from farside.awaited import Awaited
 from farside.errors import FarsideError, RelocationError, TimedOut, UndefinedSymbols
 from farside.far_sides import make_far_side

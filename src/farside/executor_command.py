@@ -7,8 +7,8 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
+from farside.annotations import TYPE_CHECKING, NoReturn
 from farside.errors import OptionError, SetupError
 from farside.options import Options
 from farside.records import NamedTuple

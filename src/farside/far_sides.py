@@ -6,8 +6,7 @@ see `farside.stock`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
+from farside.annotations import TYPE_CHECKING, Protocol
 from farside.errors import OptionError
 from farside.remote.process import limit_memory
 from farside.remote.slabs import Slabs

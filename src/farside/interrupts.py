@@ -17,8 +17,8 @@ import os
 import signal
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import SessionClosed
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.link import Definition
 from farside.records import NamedTuple
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
 
+from farside.annotations import TYPE_CHECKING, Any, Literal
 from farside.records import NamedTuple
 
 if TYPE_CHECKING:

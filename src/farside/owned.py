@@ -7,7 +7,8 @@ and its processes with it.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
+
+from farside.annotations import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import weakref

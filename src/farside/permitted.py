@@ -7,8 +7,8 @@ what the option takes.
 from __future__ import annotations
 
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
+from farside.annotations import TYPE_CHECKING, Any, NoReturn, get_args
 from farside.errors import OptionError
 from farside.options import (
     AutoloadMode,

@@ -8,9 +8,9 @@ initialisers, memory whose exit handlers are its own) is told in alloc actions o
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from farside.accounts import owned_ranges
+from farside.annotations import TYPE_CHECKING
 from farside.errors import CppException, OptionError, RemoteError
 from farside.link import Definition, Prot
 from farside.orc import bootstrap, sps

@@ -10,7 +10,8 @@ compiled when it is first called. Type checkers are given the original, whose me
 from __future__ import annotations
 
 from sys import intern
-from typing import TYPE_CHECKING
+
+from farside.annotations import TYPE_CHECKING
 
 __all__ = ["NamedTuple"]
 
@@ -59,9 +60,9 @@ else:
             return tuple(self)
 
     def _constructor(owner):
-        names = ", ".join(owner._fields)
+        names = "".join(f"{field}, " for field in owner._fields)
         space = {"_tuple_new": tuple.__new__, "__builtins__": {}, "__name__": owner.__module__}
-        made = eval(f"lambda _cls, {names}: _tuple_new(_cls, ({names},))", space)
+        made = eval(f"lambda _cls, {names}: _tuple_new(_cls, ({names}))", space)
         made.__defaults__ = tuple(owner._field_defaults.values())
         made.__name__ = "__new__"
         made.__qualname__ = f"{owner.__qualname__}.__new__"

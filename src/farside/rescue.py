@@ -8,8 +8,8 @@ exception that the user sees is made.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
 
+from farside.annotations import TYPE_CHECKING, TypeVar
 from farside.errors import (
     CompilerCrashed,
     Crashed,

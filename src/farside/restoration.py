@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.awaited import Declarations
 from farside.dylibs import load_again, make_again
 from farside.errors import (

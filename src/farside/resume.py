@@ -7,8 +7,8 @@ other, named, and the rest goes on.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
 
+from farside.annotations import TYPE_CHECKING, Protocol
 from farside.dylibs import load_again
 from farside.errors import (
     CppException,

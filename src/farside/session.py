@@ -12,8 +12,8 @@ import os
 import weakref
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from farside.annotations import TYPE_CHECKING, Any, NoReturn, TypeVar
 from farside.api.values import kept, result_of
 from farside.asking import Asking
 from farside.awaited import awaited_by, waiting_for

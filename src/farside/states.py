@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from farside.accounts import Committed, KeptState, Mark, WentBack, images_since
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarsideError
 from farside.orc import bootstrap
 from farside.remote.snapshot import Snapshot

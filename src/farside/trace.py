@@ -15,8 +15,8 @@ import json
 import os
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from farside.annotations import TYPE_CHECKING, Any, Protocol, TypeAlias
 from farside.errors import OptionError
 from farside.records import NamedTuple
 

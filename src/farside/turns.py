@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import SessionBusy, SessionClosed
 
 if TYPE_CHECKING:

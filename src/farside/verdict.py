@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.errors import CppException
 
 if TYPE_CHECKING:

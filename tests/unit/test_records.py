@@ -85,6 +85,17 @@ def test_what_is_derived_from_one(kind: type[Place]) -> None:
     assert type(made._replace(line=1)) is kind
 
 
+class Nothing(NamedTuple):
+    """What says nothing but that it is there."""
+
+
+def test_one_without_fields() -> None:
+    assert Nothing() == ()
+    assert repr(Nothing()) == "Nothing()"
+    with pytest.raises(TypeError):
+        Nothing(1)  # type: ignore[call-arg]
+
+
 @pytest.mark.parametrize("given", [{}, {"line": 1, "nope": 2}])
 def test_wrong_arguments(given: Any) -> None:
     with pytest.raises(TypeError, match=r"Place\.__new__\(\) "):

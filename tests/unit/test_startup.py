@@ -32,6 +32,7 @@ LATER = (
     "farside.source.commands",
     "inspect",
     "pathlib",
+    "typing",
 )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from math import isnan
 from pathlib import PurePath
-from typing import Any
 
+from farside.annotations import Any
 from farside.errors import OptionError
 from farside.result.members import Base
 from farside.result.numbers import ELEMENTS

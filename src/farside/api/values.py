@@ -8,8 +8,8 @@ anything has run, so an expression is evaluated once.
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import CompileError, UndefinedName, ValueGone
 from farside.frontend.diagnostics import of_old_definition, render
 

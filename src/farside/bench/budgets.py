@@ -8,14 +8,15 @@ in the same run, the quotient decides.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench import growth, latency, programs, scale
 from farside.bench.figures import Interval, interval, ratios
 from farside.bench.report import number
 from farside.bench.rows import FARSIDE
 from farside.bench.run import Group
 from farside.bench.sources import PROGRAMS
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from farside.bench.rows import Row

@@ -8,9 +8,9 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import farside
+from farside.annotations import TYPE_CHECKING, Any
 from farside.bench import budgets, growth, instructions, latency, parts, programs, scale
 from farside.bench.machine import describe_machine, versions
 from farside.bench.peers import Peers

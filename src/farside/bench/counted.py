@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.options import Options
 from farside.session import Session
 

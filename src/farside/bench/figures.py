@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from math import comb
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+
+from farside.annotations import TYPE_CHECKING
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.machine import children, pss_kib
 from farside.bench.repl import Repl
 from farside.bench.rows import FARSIDE, Row

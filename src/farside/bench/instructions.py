@@ -18,8 +18,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING, NamedTuple
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.counted import BEFORE, CELLS
 from farside.bench.rows import FARSIDE, PeerFailed
 from farside.bench.run import Group
@@ -28,6 +28,7 @@ from farside.frontend.pch import build_pch, find_pch
 from farside.frontend.process import environment
 from farside.frontend.wire import Channel, Disconnected, TimeUp
 from farside.options import Options
+from farside.records import NamedTuple
 from farside.remote.spawn import find_executor
 
 if TYPE_CHECKING:

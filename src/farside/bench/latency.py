@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import count
 from time import perf_counter
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.python_session import PythonSession
 from farside.bench.repl import Repl
 from farside.bench.rows import FARSIDE, PeerFailed, Row

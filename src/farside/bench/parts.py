@@ -10,8 +10,8 @@ from collections import defaultdict
 from functools import partial
 from shutil import which
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.bench.objects import ENTRY, ONE_STATEMENT, assemble, functions
 from farside.bench.python_session import PythonSession
 from farside.bench.repl import announce

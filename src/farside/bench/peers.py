@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from shutil import which
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.rows import ABSENT, FARSIDE
 
 if TYPE_CHECKING:

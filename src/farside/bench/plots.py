@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import ceil, floor, log10
-from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.bench.figures import spread
 from farside.bench.report import headings, number
 from farside.bench.rows import TITLES

@@ -6,8 +6,8 @@ import re
 import subprocess
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.peers import Peers
 from farside.bench.repl import Repl
 from farside.bench.rows import PeerFailed

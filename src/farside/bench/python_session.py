@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.repl import announce
 from farside.bench.rows import PeerFailed
 from farside.errors import FarSideError, FarsideError, Interrupted

@@ -16,8 +16,8 @@ import signal
 import subprocess
 import tty
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.rows import PeerFailed
 
 if TYPE_CHECKING:

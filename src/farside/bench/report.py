@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from farside.annotations import TYPE_CHECKING, Any
 from farside.bench.figures import spread
 from farside.bench.rows import ABSENT, FARSIDE, TITLES
 

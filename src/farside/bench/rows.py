@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.figures import Interval, interval, ratios
 from farside.errors import FarsideError, Interrupted
 

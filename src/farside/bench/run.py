@@ -7,9 +7,10 @@ import time
 from contextlib import ExitStack
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from farside.annotations import TYPE_CHECKING, Any, Protocol
 from farside.bench.rows import FARSIDE, TITLES, PeerFailed, Row, interleave
+from farside.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,8 +7,8 @@ import signal
 from contextlib import ExitStack
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.machine import children, pss_kib
 from farside.bench.objects import assemble, duplicates, symbols
 from farside.bench.python_session import PythonSession

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 from time import perf_counter
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.bench.rows import FARSIDE
 from farside.orc import bootstrap, sps
 from farside.remote.commit import NO_CALL, CommitRequest, WrapperCall

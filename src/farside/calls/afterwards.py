@@ -8,8 +8,8 @@ exception, last of all, with a bool that says whether all of it could be told.
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.errors import ArgumentMismatch
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.calls.copies import Copy
 from farside.calls.records import holds_record, is_record
 from farside.calls.wire import (

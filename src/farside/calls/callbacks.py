@@ -8,8 +8,8 @@ and text, and is kept here: where nothing in C++ catches it, the call raises the
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.calls.results import given
 from farside.calls.stopping import Stopping
 from farside.calls.wire import Encoder

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.calls.afterwards import Afterwards, check_apart, lost_arrays, told
 from farside.calls.arguments import LETTERS, Argument, describe, letter_of
 from farside.calls.callbacks import Callbacks

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from itertools import islice, product
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.calls.arguments import LETTERS, TEXT_POINTER, Argument, Form
 from farside.calls.stub import (
     check_deduced,

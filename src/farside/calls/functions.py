@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol
 
+from farside.annotations import TYPE_CHECKING, Any, Protocol
 from farside.errors import CallError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ program are gone where it went back to a state before them.
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.calls.arguments import MADE
 from farside.calls.compiled import VARIABLE_TYPE, words_of
 from farside.errors import FarsideError, ValueGone

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
 
+from farside.annotations import TYPE_CHECKING, Any, NoReturn
 from farside.errors import CallError, CompileError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
-from typing import Any
 
+from farside.annotations import Any
 from farside.errors import ArgumentMismatch
 from farside.result.members import Base
 from farside.result.objects import CppObject, nested

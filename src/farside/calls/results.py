@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.result.kinds import ValueKind as Kind
 from farside.result.living import living
 from farside.result.type_names import written_type

@@ -6,8 +6,8 @@ import mmap
 import os
 import re
 import secrets
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.calls.wire import array_of, elements_of
 from farside.errors import ArgumentMismatch, OptionError
 from farside.records import NamedTuple

@@ -16,8 +16,8 @@ import signal
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Literal
 
+from farside.annotations import TYPE_CHECKING, Literal
 from farside.errors import TimedOut
 
 if TYPE_CHECKING:

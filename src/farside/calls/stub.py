@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ArgumentCount, ArgumentMismatch, CallError, CompileError, UndefinedName
 from farside.frontend.diagnostics import of_old_definition
 from farside.records import NamedTuple

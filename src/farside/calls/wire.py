@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Protocol
 
+from farside.annotations import TYPE_CHECKING, Any, Protocol
 from farside.calls.records import members_of
 from farside.errors import ArgumentMismatch
 from farside.records import NamedTuple

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
+from farside.annotations import Protocol
 from farside.errors import ProtocolError
 from farside.frontend.diagnostics import Diagnostic, parse_diagnostics
 from farside.records import NamedTuple

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
-from typing import Any
 
+from farside.annotations import Any
 from farside.errors import (
     CompilerCrashed,
     CompilerKilled,

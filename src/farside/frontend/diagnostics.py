@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
 
+from farside.annotations import Literal
 from farside.errors import ProtocolError
 from farside.records import NamedTuple
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+from farside.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,9 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeAlias
 from zlib import crc32
 
+from farside.annotations import TYPE_CHECKING, TypeAlias
 from farside.errors import SetupError
 from farside.options import Options
 

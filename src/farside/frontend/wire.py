@@ -15,8 +15,8 @@ import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Protocol
 
+from farside.annotations import Any, Protocol
 from farside.errors import ProtocolError
 from farside.records import NamedTuple
 

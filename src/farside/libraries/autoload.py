@@ -10,8 +10,7 @@ All names of one link are settled before anything is loaded: if one of them is n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.errors import (
     FarsideError,
     FarSideLost,

@@ -17,8 +17,7 @@ one needs the other; the user is told of the others only if they are not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.libraries.librarian import WEAK
 from farside.records import NamedTuple
 

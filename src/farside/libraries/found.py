@@ -6,8 +6,7 @@ that cells which need nothing pay nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.records import NamedTuple
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+
+from farside.annotations import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarsideError, UndefinedSymbols
 from farside.libraries.librarian import THREAD_LOCAL, loaded_libraries, printable
 

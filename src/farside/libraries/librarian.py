@@ -11,8 +11,8 @@ import select
 import socket
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.errors import FarSideLost, ProtocolError, SetupError, TimedOut
 from farside.libraries.bloom import FilterPart, checked_part
 from farside.orc import bootstrap, sps

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.records import NamedTuple
 
 if TYPE_CHECKING:

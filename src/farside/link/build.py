@@ -9,8 +9,7 @@ by all objects of the link, and by nothing else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
+from farside.annotations import TYPE_CHECKING, Final
 from farside.errors import DuplicateDefinition, LinkError, ObjectError
 from farside.link.graph import Block, Group, LinkGraph, Section, Symbol, SymbolKind
 from farside.link.initialisers import ARRAY_NAMES, ARRAY_TYPES

@@ -10,8 +10,7 @@ answer is the least fixed point, computed backwards from what is missing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.records import NamedTuple
 
 if TYPE_CHECKING:

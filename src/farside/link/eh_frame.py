@@ -18,8 +18,8 @@ Source: System V psABI for AMD64, 4.2.4; Linux Standard Base, 10.6.1.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ObjectError
 from farside.records import NamedTuple
 

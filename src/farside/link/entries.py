@@ -16,8 +16,8 @@ Entries for what lies outside the image are shared by the whole session, through
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final, Literal
 
+from farside.annotations import TYPE_CHECKING, Final, Literal
 from farside.errors import OutOfAddressSpace
 from farside.link.graph import MASK64, PROTS
 from farside.link.layout import Segment

@@ -11,8 +11,8 @@ These are mutable and live as long as one call of `link`; what leaves it is `Lin
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from farside.annotations import TYPE_CHECKING, Final, Literal, TypeAlias
 from farside.object.elf import SHF_TLS
 from farside.records import NamedTuple
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.link.dependence import Dependence, Relation
 from farside.link.graph import PROTS, Prot
 from farside.link.initialisers import Initialiser, Range, collect

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from struct import Struct
-from typing import TYPE_CHECKING, Final
 
+from farside.annotations import TYPE_CHECKING, Final
 from farside.errors import LinkError
 from farside.object.elf import SHT_FINI_ARRAY, SHT_INIT_ARRAY, SHT_PREINIT_ARRAY
 from farside.records import NamedTuple

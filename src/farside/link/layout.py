@@ -11,8 +11,7 @@ bytes, on which libgcc's ``__register_frame`` relies.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
+from farside.annotations import TYPE_CHECKING, Protocol
 from farside.errors import LinkError, OutOfAddressSpace
 from farside.link.graph import PROTS, Block, Section, ThreadData
 from farside.link.initialisers import order_of

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.link.build import add_object, place_commons
 from farside.link.entries import EntryMaker, EntryTable
 from farside.link.graph import LinkGraph

@@ -5,8 +5,7 @@ It is kept for one purpose: to say what an address belongs to when a program has
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.records import NamedTuple
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ them, and then the records of dropped functions go, too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
+from farside.annotations import TYPE_CHECKING, Protocol
 from farside.errors import DuplicateDefinition, UndefinedSymbols
 from farside.link.build import add_object
 from farside.link.dependence import Dependence, relate

@@ -7,8 +7,7 @@ blocks have been placed, and decides for each symbol whether code may refer to i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
-
+from farside.annotations import TYPE_CHECKING, Final, Protocol
 from farside.errors import RelocationError, UndefinedSymbols
 from farside.link.dependence import relate
 from farside.link.graph import MASK64

@@ -59,8 +59,7 @@ Source: System V psABI for AMD64, 4.4 and A.2; "ELF Handling For Thread-Local St
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
-
+from farside.annotations import TYPE_CHECKING, Final, Protocol
 from farside.errors import LinkError
 from farside.link.x86_64 import kinds_of
 from farside.object.elf import SHF_TLS

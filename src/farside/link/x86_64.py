@@ -23,8 +23,8 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as StructError  # noqa: N812
-from typing import TYPE_CHECKING, Final
 
+from farside.annotations import TYPE_CHECKING, Final
 from farside.errors import ObjectError, RelocationError
 from farside.link.graph import MASK64
 from farside.records import NamedTuple

@@ -20,8 +20,8 @@ from __future__ import annotations
 import os
 import stat
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ObjectError
 from farside.object.elf import (
     STB_LOCAL,

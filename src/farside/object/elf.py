@@ -22,8 +22,8 @@ Source: the generic ABI, chapters 4 and 5, and the System V psABI for AMD64, cha
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ObjectError
 from farside.records import NamedTuple
 

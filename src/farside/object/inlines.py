@@ -9,8 +9,7 @@ Source: DWARF 5, sections 2.17.3 (ranges), 3.3.8 (inlined subroutines), 7.5 (ent
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ObjectError
 from farside.object.dwarf import U16, U32, Cursor, Damaged, DebugSection
 from farside.records import NamedTuple

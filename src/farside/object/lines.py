@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ObjectError
 from farside.object.dwarf import U16, U32, Cursor, Damaged, DebugSection
 from farside.records import NamedTuple

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from struct import Struct
-from typing import TYPE_CHECKING, Final
 
+from farside.annotations import TYPE_CHECKING, Final
 from farside.object.elf import (
     RELA,
     SHF_ALLOC,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as struct_error
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ProtocolError
 from farside.orc.sps import ADDR, BYTES, STRING, U64, Sequence, Tuple, unpack
 from farside.records import NamedTuple

@@ -9,8 +9,7 @@ removed the one before it shows again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
-
+from farside.annotations import TYPE_CHECKING, Generic, TypeVar
 from farside.errors import InternalError
 
 if TYPE_CHECKING:

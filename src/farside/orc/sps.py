@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from farside.annotations import TYPE_CHECKING, Any, Generic, TypeVar
 from farside.errors import ProtocolError
 from farside.records import NamedTuple
 

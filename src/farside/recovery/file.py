@@ -11,8 +11,8 @@ import errno
 import os
 from contextlib import suppress
 from threading import get_native_id
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import OptionError
 from farside.recovery.saved import (
     SavedCell,

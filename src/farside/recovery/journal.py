@@ -8,8 +8,7 @@ it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
+from farside.annotations import TYPE_CHECKING, Literal
 from farside.records import NamedTuple
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ last few cells, fewer the older they are, so that the gaps grow with age. A pinn
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from farside.annotations import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

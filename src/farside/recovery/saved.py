@@ -21,8 +21,8 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
 
+from farside.annotations import TYPE_CHECKING, Any, get_args
 from farside.errors import OptionError
 from farside.options import Options
 from farside.permitted import RULES

@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from farside.annotations import TYPE_CHECKING, Generic, Protocol, TypeVar
 from farside.recovery.keeping import State
 
 if TYPE_CHECKING:

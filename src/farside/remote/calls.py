@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import RemoteError
 from farside.orc import bootstrap, sps
 from farside.records import NamedTuple

@@ -11,8 +11,8 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarsideError, FarSideLost, OptionError, ProtocolError, SetupError
 from farside.orc.frames import HEADER
 from farside.remote import handshake, pins

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarSideLost, ProtocolError, TimedOut
 from farside.orc.frames import Frame, FrameDecoder, Opcode, encode_frame
 from farside.remote.given import Answer

@@ -16,8 +16,8 @@ import time
 from contextlib import suppress
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING, Any, TypeVar
 
+from farside.annotations import TYPE_CHECKING, Any, TypeVar
 from farside.errors import (
     Crashed,
     FarsideError,

@@ -11,8 +11,8 @@ import select
 import socket
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
 
+from farside.annotations import TYPE_CHECKING, NoReturn
 from farside.errors import Crashed, FarSideLost, TimedOut
 from farside.remote.conversation import GRACE, Conversation
 from farside.remote.snapshot import pids_of

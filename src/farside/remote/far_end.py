@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from struct import error as struct_error
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.errors import FarsideError, ProtocolError
 from farside.remote import keeper
 from farside.remote.leftovers import end_leftovers

@@ -18,8 +18,8 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import SetupError
 from farside.remote import handshake
 from farside.remote.far_end import refuse, serve

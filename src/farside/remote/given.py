@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ProtocolError
 from farside.orc import bootstrap, sps
 from farside.records import NamedTuple

@@ -14,8 +14,8 @@ import threading
 import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import OptionError, SetupError
 from farside.remote.spawn import Spawned
 

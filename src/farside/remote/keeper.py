@@ -11,8 +11,8 @@ import socket
 from array import array
 from contextlib import suppress
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.remote.leftovers import end_leftovers, resume
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import signal
 import time
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.records import NamedTuple
 from farside.remote.process import has_ended, is_corpse
 

@@ -17,8 +17,8 @@ until `commit`.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import InternalError, OutOfAddressSpace
 from farside.records import NamedTuple
 

@@ -6,8 +6,8 @@ import os
 import select
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarsideError
 
 if TYPE_CHECKING:

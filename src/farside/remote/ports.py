@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from farside.annotations import Protocol
 
 
 class OutputSink(Protocol):

@@ -40,8 +40,8 @@ from collections import deque
 from fcntl import ioctl
 from struct import Struct
 from termios import FIONREAD
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ProtocolError
 
 if TYPE_CHECKING:

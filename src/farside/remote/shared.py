@@ -14,8 +14,8 @@ import re
 import stat
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
 
+from farside.annotations import TYPE_CHECKING, TypeVar
 from farside.errors import FarsideError, ProtocolError, SetupError
 from farside.orc import bootstrap, sps
 from farside.remote.commit import NO_CALL, WrapperCall

@@ -6,8 +6,7 @@ in the low slab, and all else in the other. Both are one memory: a transaction s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.remote.memory import MemoryMark, PendingChanges, SlabAllocator
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import select
 import socket
 from array import array
 from struct import Struct
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarSideLost, ProtocolError
 from farside.orc import bootstrap
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame

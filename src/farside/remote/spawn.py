@@ -6,8 +6,8 @@ import fcntl
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import SetupError
 from farside.records import NamedTuple
 from farside.remote.leftovers import MARK_NAME, Mark, new_mark

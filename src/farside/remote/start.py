@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.errors import OptionError
 from farside.remote.spawn import find_executor, spawn_executor
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
+from farside.annotations import TYPE_CHECKING, TypeVar
 from farside.orc import bootstrap, sps
 
 if TYPE_CHECKING:

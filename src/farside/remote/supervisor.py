@@ -12,8 +12,8 @@ import signal
 import time
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import FarSideLost, ProtocolError
 from farside.orc import bootstrap, sps
 from farside.orc.frames import FrameDecoder, Opcode, encode_frame

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import socket
 from array import array
-from typing import Protocol
 
+from farside.annotations import Protocol
 from farside.errors import FarSideLost
 
 _SEND = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)  # an enumeration's `|` takes its time

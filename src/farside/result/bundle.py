@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.errors import ProtocolError
 from farside.result.text import printable
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from itertools import count
-from typing import Any
 
+from farside.annotations import Any
 from farside.errors import ProtocolError
 from farside.result.value import Value
 

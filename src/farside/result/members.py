@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from keyword import iskeyword
 from re import sub
-from typing import TYPE_CHECKING
 from unicodedata import normalize
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import ProtocolError
 from farside.records import NamedTuple
 

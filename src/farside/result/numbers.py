@@ -5,8 +5,8 @@ from __future__ import annotations
 import mmap
 from array import array
 from struct import Struct
-from typing import Any
 
+from farside.annotations import Any
 from farside.errors import ProtocolError
 from farside.result.kinds import ValueKind as Kind
 

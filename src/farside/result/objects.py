@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, make_dataclass
 from functools import lru_cache
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, ClassVar
 
+from farside.annotations import TYPE_CHECKING, Any, ClassVar
 from farside.result.members import Base, Parts, kept, names_of, parts_of, virtual_bases
 from farside.result.text import text_literal
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, ParamSpec
 
+from farside.annotations import TYPE_CHECKING, ParamSpec
 from farside.errors import ListenerFailed, TooMuchOutput
 from farside.turns import check_process
 

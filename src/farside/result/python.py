@@ -15,8 +15,8 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from farside.annotations import TYPE_CHECKING, Any, NoReturn, Protocol
 from farside.errors import CppException, ProtocolError
 from farside.records import NamedTuple
 from farside.result.floats import decode_float

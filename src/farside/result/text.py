@@ -6,7 +6,8 @@ import re
 from itertools import zip_longest
 from string import hexdigits
 from struct import Struct
-from typing import TYPE_CHECKING
+
+from farside.annotations import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,8 +17,7 @@ that runs user code and are checked here: a size that does not fit the kind is a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
-
+from farside.annotations import TYPE_CHECKING, Any, NoReturn
 from farside.errors import ProtocolError
 from farside.result.floats import decode_float
 from farside.result.kinds import ValueKind

@@ -6,8 +6,7 @@ finished (`farside.source.completeness`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.records import NamedTuple
 from farside.source.completeness import Scanner
 

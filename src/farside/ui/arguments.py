@@ -7,8 +7,8 @@ parser costs more than starting both child processes.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal
 
+from farside.annotations import TYPE_CHECKING, Any, Literal
 from farside.errors import OptionError
 from farside.options import Options
 from farside.records import NamedTuple

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Protocol, TextIO
 
+from farside.annotations import TYPE_CHECKING, Protocol, TextIO
 from farside.errors import (
     CompileError,
     CppException,

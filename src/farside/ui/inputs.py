@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
+from farside.annotations import TYPE_CHECKING, Literal
 from farside.errors import OptionError
 from farside.records import NamedTuple
 

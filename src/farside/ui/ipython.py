@@ -13,12 +13,12 @@ import codecs
 import json
 import sys
 from argparse import ArgumentTypeError
-from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.api.literals import declaration
 from farside.errors import FarsideError, OptionError
 from farside.options import Options, changed

@@ -10,8 +10,8 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from farside.annotations import TYPE_CHECKING, Any
 from farside.errors import FarsideError, ObjectError, OutOfAddressSpace
 from farside.link import Definition, EntryTable, LinkedImage, Prot, link
 from farside.object import Archive, ObjectFile, is_archive, parse_archive, parse_object

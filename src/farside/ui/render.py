@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TextIO
 
+from farside.annotations import TYPE_CHECKING, TextIO
 from farside.errors import CompileError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Protocol
 
+from farside.annotations import TYPE_CHECKING, Protocol
 from farside.source.cells import InputBuffer, is_command
 from farside.source.completeness import is_complete
 from farside.ui.inputs import EXIT_USAGE

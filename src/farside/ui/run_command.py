@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.errors import Crashed, FarsideError, LinkError, OptionError
 from farside.execution import ExecutionSession
 from farside.loading import load

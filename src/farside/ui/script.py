@@ -7,8 +7,7 @@ that is missing, and the end of a FILE by ``exit()`` or a signal, as it would en
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from farside.annotations import TYPE_CHECKING
 from farside.errors import Crashed, FarsideError, Interrupted
 from farside.source.cells import is_command
 from farside.ui.inputs import EXIT_INTERRUPTED, EXIT_USAGE

@@ -7,8 +7,8 @@ import io
 import os
 import select
 from collections import deque
-from typing import TYPE_CHECKING
 
+from farside.annotations import TYPE_CHECKING
 from farside.source.cells import InputBuffer, is_command
 
 if TYPE_CHECKING:

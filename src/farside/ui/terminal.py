@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Any
+
+from farside.annotations import Any
 
 _STANDARD = (0, 1, 2)
 
