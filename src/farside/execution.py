@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from farside.options import Options
     from farside.remote.commit import RunOutcome
     from farside.remote.ports import Interrupts, OutputSink
+    from farside.remote.spawn import Spawned
     from farside.trace import Passed
 
 _CLOSING = 5.0  # seconds for exit handlers
@@ -65,6 +66,8 @@ _BELOW_2_GIB = frozenset(("R_X86_64_32", "R_X86_64_32S"))  # what -fno-pic code 
 
 class ExecutionSession(KeepsStates):
     """One executor and the program in it.
+
+    Who has started the executor already hands it over, as `spawned`.
 
     Attributes:
         found, given: libraries found by themselves; memory that large values came in.
@@ -83,6 +86,7 @@ class ExecutionSession(KeepsStates):
         confirm: Callable[[str], bool | None] = lambda _: None,
         *,
         show: Callable[[bytes], None] | None = None,
+        spawned: Spawned | None = None,
     ) -> None:
         self._options = options
         self._sink = sink
@@ -94,11 +98,12 @@ class ExecutionSession(KeepsStates):
         self.found = FoundLibraries(options, demangle, interrupts, confirm)
         self.calls = FarCalls(show)
         self.given = GivenMemory()
-        self._start()
+        self._start(spawned)
 
-    def _start(self) -> None:
+    def _start(self, spawned: Spawned | None = None) -> None:
         """Start an executor without waiting for it, and forget all about the one before."""
-        spawned = start_executor(self._options, capture=self._sink is not None)
+        if spawned is None:
+            spawned = start_executor(self._options, capture=self._sink is not None)
         self._executor = Executor(spawned, self._sink, self._interrupts)
         self._ready = False
         self._entries = EntryTable()

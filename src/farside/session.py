@@ -114,11 +114,15 @@ class Session(Asking, GoingBack, Calling):
             started = start_compiler(self.options)
             self._compiler = started.compiler
             failed.callback(self._compiler.close)
-            # The compiler takes longest to start; the linker is imported meanwhile. Neither program
-            # is waited for before the first cell needs it.
-            from farside.execution import ExecutionSession
+            # The linker is imported while both programs start. Neither is waited for before the
+            # first cell needs it.
+            from farside.remote.start import start_executor
 
             sink = self._output if self._output.capture else None
+            spawned = start_executor(self.options, capture=sink is not None)
+            failed.callback(spawned.abandon)
+            from farside.execution import ExecutionSession
+
             # Nothing that the session owns may refer to it: who drops it wants it to go.
             self._execution = ExecutionSession(
                 self.options,
@@ -127,6 +131,7 @@ class Session(Asking, GoingBack, Calling):
                 self._gate,
                 partial(ask_owner, weakref.ref(self)),
                 show=partial(show_to_owner, weakref.ref(self)),
+                spawned=spawned,
             )
             failed.pop_all()
         self._compiler.interrupts = self._gate

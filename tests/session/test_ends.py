@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from farside import execution
 from farside.errors import CppException, FarSideError, Interrupted, SessionClosed
 from farside.options import Options
 from farside.session import Session
@@ -186,3 +187,16 @@ def test_a_program_that_stops_itself_goes_on(session: Session) -> None:
     # Over a network the supervisor's news and a reply have ways of their own.
     assert (result.notices, after) in ([(said, ()), ((), said)] if ELSEWHERE else [(said, ())])
     assert session.run("n").notices == ()
+
+
+def test_a_session_that_is_not_made_leaves_nothing(
+    leaves_nothing: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(execution.ExecutionSession):
+        def __init__(self, *_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(execution, "ExecutionSession", Stopped)
+    with pytest.raises(KeyboardInterrupt):
+        Session()
+    leaves_nothing.check()

@@ -73,6 +73,12 @@ class Spawned(NamedTuple):
     hosted: HostedExecutor | None = None
     keeper: socket.socket | None = None
 
+    def abandon(self) -> None:
+        """End what nobody has taken over."""
+        from farside.remote.executor import Executor
+
+        Executor(self).kill()
+
 
 def spawn_executor(
     program: str | os.PathLike[str], *, slab_bytes: int | None, capture: bool
