@@ -319,13 +319,15 @@ class Compiler:
             self._is_asked = False
         return self._answer
 
-    def rollback(self, after: int, accepted: Sequence[AcceptedCell]) -> None:
+    def rollback(self, after: int, accepted: Sequence[AcceptedCell], *, sure: bool = False) -> None:
         """Bring the compiler to the state in which it has seen exactly the accepted cells.
 
         Args:
             after: the last cell up to which nothing has changed: sleeping processes that know
                 younger cells are given up. 0 where cells have gone from the middle.
             accepted: all accepted cells in order.
+            sure: whether the process that is there must have answered. One that was killed may look
+                alive for a while: its socket is closed when its memory is given back.
 
         Raises:
             CompilerCrashed: no process could be brought there.
@@ -342,7 +344,10 @@ class Compiler:
             try:
                 if self._ahead is None and snapshot.channel.ended():
                     raise CompilerKilled("The compiler's snapshot was killed.")
-                self._replay(_missing(snapshot, accepted), begun=begun is not None)
+                missing = _missing(snapshot, accepted)
+                self._replay(missing, begun=begun is not None)
+                if sure and not missing and self._ahead is None:
+                    self._demangled(())
             except CompilerCrashed:
                 self._drop_current()
                 # Not the one that it left in its place when it woke, which would fail likewise.
