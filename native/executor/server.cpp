@@ -193,6 +193,8 @@ void Server::execute(const Frame &frame) {
   Depth -= onMainThread;
   if (link != Links)
     return;
+  if (isOuter)
+    Snapshot::joinSupervisor();
   if (isOuter && Hooks != nullptr)
     Hooks->end();
   if (isOuter)

@@ -58,7 +58,8 @@ bool isSame(const struct stat &a, const struct stat &b) {
 
 /// What the fork before this process's own took of a processor; other programs do not count.
 uint64_t lastForkNanoseconds = 0;
-pid_t newest = 0; // the newest snapshot, until it is known to be a session of its own
+pid_t newest = 0;        // the newest snapshot, until it is known to be a session of its own
+bool joinsLater = false; // see joinSupervisor
 
 uint64_t threadNanoseconds() {
   timespec used{};
@@ -244,21 +245,30 @@ Connection Snapshot::sleep() {
   encode(hello, countStreams(fd));
   encode(hello, lastForkNanoseconds);
   connection.send(Opcode::CallWrapper, 0, SnapshotSleeps, hello);
-  if (awaitFrame(fd) == FoundFamily) {
+  uint64_t tag = awaitFrame(fd);
+  if (tag == FoundFamily) {
     Frame request;
     if (connection.receive(request) != ReceiveStatus::Frame || !request.Descriptor)
       ::_exit(2);
     foundFamily(std::move(request.Descriptor));
-    awaitFrame(fd);
+    tag = awaitFrame(fd);
   }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != origin().Supervisor)
-    ::_exit(2); // nobody would report how it ends, nor see to it that it does
+  joinsLater = true;
+  if (!isSnapshotRequest(tag))
+    joinSupervisor();
   ::prctl(PR_SET_NAME, name);
   claimCrashRecord();
   restoreOffsets();
   ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
   return connection;
+}
+
+void Snapshot::joinSupervisor() {
+  if (!std::exchange(joinsLater, false))
+    return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != origin().Supervisor)
+    ::_exit(2); // nobody would report how it ends, nor see to it that it does
 }
 
 void Snapshot::keepOffset(int fd) {

@@ -69,7 +69,14 @@ public:
 
   /// In the forked process: says that it is there and sleeps. Returns when it has been woken, with
   /// the connection that woke it, or not at all.
+  ///
+  /// One that is woken for another snapshot is the only one in this state until that is there. So
+  /// it outlives the supervisor until then, as one that sleeps does; see joinSupervisor.
   Connection sleep();
+
+  /// Has this process end with the supervisor, or now if there is none any more. To be called after
+  /// each call that was served; it does something once after `sleep`.
+  static void joinSupervisor();
 
 private:
   struct FileOffset {

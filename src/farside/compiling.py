@@ -289,11 +289,11 @@ class CellCompiler:
         try:
             compiled = compiler.compile(cell, code, hidden, limit, **how)
         except CompilerKilled:
-            self._roll_back()
+            self._roll_back(sure=True)  # who has killed it may have killed its snapshots, too
             compiled = compiler.compile(cell, code, hidden, limit, **how)
         self._tracing.answered(compiled.timings)
         return compiled
 
-    def _roll_back(self) -> None:
-        self._rescue.rollback_compiler()
+    def _roll_back(self, *, sure: bool = False) -> None:
+        self._rescue.rollback_compiler(sure=sure)
         self._tracing.part("roll the compiler back")

@@ -19,6 +19,7 @@ from farside.errors import (
     Interrupted,
     ProtocolError,
     RemoteError,
+    SetupError,
     TimedOut,
     TooManyProcesses,
     TooMuchOutput,
@@ -299,7 +300,13 @@ class Rescue(Restoration):
 
         What is missing is done before the next cell.
         """
-        with suppress(CompilerCrashed, KeyboardInterrupt), self._gate.window():
+        if not self._compiler.version:
+            # It was given up before it had answered to its start, or Clang refused the options.
+            # Another would take as long, or say the same.
+            self.compiler_is_behind = True
+            self._compiler.close()
+            return
+        with suppress(CompilerCrashed, SetupError, KeyboardInterrupt), self._gate.window():
             self.rollback_compiler()
 
     def went_well(self) -> None:

@@ -121,11 +121,12 @@ class Restoration:
         self.compiler_is_behind = False
         self.seconds: list[float] = []
 
-    def rollback_compiler(self, after: int | None = None) -> None:
+    def rollback_compiler(self, after: int | None = None, *, sure: bool = False) -> None:
         """Bring the compiler to the state after the accepted cells.
 
         Args:
             after: the last cell up to which nothing has changed, None for the newest.
+            sure: see `Compiler.rollback`.
 
         Raises:
             CompilerCrashed: it does not accept one of them any more, such as after a change of an
@@ -133,7 +134,7 @@ class Restoration:
         """
         self.compiler_is_behind = True
         last = self.journal.last_cell if after is None else after
-        self._compiler.rollback(last, self.journal.entries)
+        self._compiler.rollback(last, self.journal.entries, sure=sure)
         self.compiler_is_behind = False
 
     def recover(self) -> tuple[str, ...]:

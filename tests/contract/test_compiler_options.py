@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from farside.errors import OptionError, SetupError
+from farside.errors import CompilerKilled, OptionError, SetupError
+from farside.frontend import client
 from farside.frontend.client import Compiler, find_compiler
 from farside.options import Options
+from tests.conftest import Traces
 from tests.contract import compiler_rig
 from tests.contract.compiler_rig import Bench
 
@@ -139,6 +143,50 @@ def test_wrong_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     broken.chmod(0o755)
     with pytest.raises(SetupError, match="cannot be run"):
         Compiler.spawn(Options(use_pch=False), broken)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("exit 0", "ended before it answered to its start, with exit status 0"),
+        ("exit 3", "ended before it answered to its start, with exit status 3"),
+        ("kill -SEGV $$", "ended before it answered to its start, on signal 11"),
+        ("cat <&3 >&3", "answered to its start with something else"),
+        ("head -c 9 /dev/zero >&3; exec cat <&3", "answered to its start with something else"),
+        ("exec cat <&3", "has not answered to its start for 0.01 seconds"),
+        ("exec 3<&-; exec sleep 1000000", "closed its socket before it answered to its start"),
+    ],
+)
+def test_a_program_that_is_no_compiler(
+    tmp_path: Path,
+    leaves_nothing: Traces,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    what: str,
+) -> None:
+    monkeypatch.setattr(client, "_ENDING", 0.01)  # seconds for one that closes its socket to end
+    path = tmp_path / "program"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    limit = 0.01 if "for 0.01" in what else client.START_LIMIT
+
+    def compile_with() -> None:  # it may be found out sooner or later
+        Compiler.spawn(Options(use_pch=False), path, start_limit=limit).compile(1, "int x;")
+
+    with pytest.raises(SetupError) as caught:
+        compile_with()
+    assert f"The compiler program {path} {what}" in str(caught.value)
+    assert "Set FARSIDE_COMPILER" in str(caught.value)
+    leaves_nothing.check()
+
+
+def test_a_compiler_that_was_killed_at_its_start_is_no_wrong_program() -> None:
+    with Compiler.spawn(Options(use_pch=False), compiler_rig.program()) as compiler:
+        os.kill(compiler.pid, signal.SIGKILL)
+        with pytest.raises(CompilerKilled):
+            compiler.compile(1, "int x;")
+        compiler.rollback(0, [])
+        assert compiler.compile(1, "int x;").ok
 
 
 def test_the_environment_names_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

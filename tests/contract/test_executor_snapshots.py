@@ -14,6 +14,7 @@ from farside.orc import bootstrap, sps
 from farside.remote.snapshot import Snapshot
 from tests.contract.executor_rig import Rig, descendants
 from tests.contract.test_executor_lifetime import wait_gone
+from tests.traces import wait_for_end
 
 OPENED: list[Snapshot] = []
 
@@ -91,6 +92,21 @@ def test_waking_ends_the_living_worker_and_its_children(rig: Rig) -> None:
     assert again.ready(20)
     rig.executor.kill()
     wait_gone(list(keep))
+
+
+def test_the_only_one_in_its_state_outlives_the_supervisor_until_there_is_another(
+    rig: Rig,
+) -> None:
+    snapshot = snapshot_of(rig)
+    supervisor = rig.executor.supervisor_pid
+    rig.executor.family.wake(snapshot, ())  # it is the worker, and sleeps until it is told more
+    os.kill(supervisor, signal.SIGKILL)
+    assert wait_for_end(supervisor)
+    again = snapshot_of(rig)
+    wait_gone([snapshot.pid])
+    wake(rig, again)
+    assert rig.executor.worker_pid not in (snapshot.pid, None)
+    assert rig.executor.resolve(["printf"])
 
 
 def test_a_snapshot_that_died_is_no_worker(rig: Rig) -> None:

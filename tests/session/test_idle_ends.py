@@ -73,6 +73,52 @@ def test_a_supervisor_that_is_killed_between_cells(session: Session) -> None:
     assert shown(result) == "3"
 
 
+def test_a_supervisor_that_is_killed_at_once_after_an_undo(new_session: NewSession) -> None:
+    """No state but the one that was gone back to is kept."""
+    session = new_session(snapshots=1)
+    run_all(session, "int x = 1;", "x = 2;")
+    session.checkpoint("two")
+    for _ in range(3):
+        session.run("x = 3;")
+        wait_for_snapshot(session)
+        session.undo()
+        worker, supervisor = session.worker_pid, supervisor_of(session)
+        os.kill(supervisor, signal.SIGKILL)
+        assert wait_for_end(supervisor)
+        assert wait_for_end(worker)
+        result = session.run("x + 0")
+        assert shown(result) == "2"
+        assert result.notices == (f"{ENDED}The far side is gone: its supervisor ended", AS_IT_WAS)
+        wait_for_snapshot(session)
+        session.undo()
+
+
+def test_a_supervisor_that_is_killed_while_the_cell_after_an_undo_is_compiled(
+    session: Session, tmp_path: Path
+) -> None:
+    """The first that is asked of the program is where a name is, which runs nothing."""
+    pipe = tmp_path / "header.h"
+    os.mkfifo(pipe)
+    (tmp_path / "other.h").write_text("#include <stdlib.h>\n")
+    run_all(session, "int x = 1;", "x = 2;", "x = 3;")
+    session.undo()
+    wait_for_snapshot(session)
+    worker, supervisor = session.worker_pid, supervisor_of(session)
+
+    def strike() -> None:
+        with pipe.open("w"):
+            (tmp_path / "other.h").rename(pipe)  # for the cell is compiled again
+            os.kill(supervisor, signal.SIGKILL)
+            assert wait_for_end(worker)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    result = session.run(f'#include "{pipe}"\nx + labs(-1)')
+    thread.join()
+    assert shown(result) == "3"
+    assert result.notices == (f"{ENDED}The far side is gone: its supervisor ended", AS_IT_WAS)
+
+
 def test_a_program_that_left_before_a_cell_that_fails(session: Session) -> None:
     run_all(session, "int x = 1;", "x = 2;")
     end_between_cells(session, session.worker_pid)

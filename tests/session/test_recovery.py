@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import threading
+from contextlib import suppress
+from ctypes import CDLL
 from pathlib import Path
 
 import pytest
@@ -119,6 +123,85 @@ def test_compiler_killed_with_all_its_snapshots(session: Session) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     assert shown(session.run("x + hidden")) == "7"
+
+
+def state_of(process: Path) -> str:
+    """Return the letter that /proc has for a process's state."""
+    return process.joinpath("stat").read_text().rpartition(")")[2].split()[0]
+
+
+def members_of(group: int) -> list[int]:
+    """Return the living processes of a group, after they were stopped."""
+    os.killpg(group, signal.SIGSTOP)
+    found = []
+    for each in Path("/proc").iterdir():
+        with suppress(OSError, ProcessLookupError):
+            if each.name.isdecimal() and os.getpgid(int(each.name)) == group:
+                while (state := state_of(each)) in "RSD":
+                    os.sched_yield()
+                found += [int(each.name)] if state == "T" else []
+    return found
+
+
+def sockets_of(pid: int) -> list[socket.socket]:
+    """Return the sockets of a process, which stay open when that ends."""
+    pidfd_getfd = 438  # of <asm-generic/unistd.h>, as on every machine
+    found = []
+    process = os.pidfd_open(pid)
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        if os.readlink(each).startswith("socket:"):
+            got = CDLL(None).syscall(pidfd_getfd, process, int(each.name), 0)
+            assert got >= 0
+            found.append(socket.socket(fileno=got))
+    os.close(process)
+    return found
+
+
+def stopped_compilers(session: Session) -> tuple[list[int], list[socket.socket]]:
+    """Stop a session's compilers while none of them forks; return them and their sockets."""
+    group = os.getpgid(session.compiler_pid)
+    while True:
+        pids = members_of(group)
+        sockets = [sockets_of(pid) for pid in pids]
+        if all(len(each) == 1 for each in sockets):
+            return pids, [each[0] for each in sockets]
+        for of_one in sockets:
+            for each in of_one:
+                each.close()
+        os.killpg(group, signal.SIGCONT)
+
+
+def test_compilers_that_are_killed_look_alive_until_their_sockets_are_closed(
+    session: Session,
+) -> None:
+    """The kernel gives their memory back first."""
+    session.run("int x = 3; static int hidden = 2;")
+    session.run("x = 5;")
+    compiler = session._compiler
+    while not compiler._snapshots.knows(2):  # which it takes while nothing is asked of it
+        assert compiler._channel is not None
+        assert select.select([compiler._channel._socket], [], [], 20)[0]
+        compiler._absorb_events()
+    pids, sockets = stopped_compilers(session)
+    assert len(pids) > 1
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        assert wait_for_end(pid)
+
+    def close_when_spoken_to(each: socket.socket) -> None:
+        with each:
+            each.recv(1)
+
+    threads = [threading.Thread(target=close_when_spoken_to, args=(each,)) for each in sockets]
+    for thread in threads:
+        thread.start()
+    try:
+        result = session.run("x + hidden")
+    finally:
+        compiler.close()  # some may not have been spoken to
+        for thread in threads:
+            thread.join()
+    assert (shown(result), result.notices) == ("7", ())
 
 
 def test_compiler_killed_while_it_compiles(session: Session, tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from farside.frontend import process
 from farside.frontend.process import Child, drop_spare, launch, launch_spare
+from tests.conftest import Traces
 
 
 def program(directory: Path, text: str) -> str:
@@ -95,3 +98,51 @@ def test_a_spare_that_cannot_be_run_is_nobodys_trouble(
     monkeypatch.setenv("FARSIDE_COMPILER", str(tmp_path / "nothing"))
     launch_spare()
     assert process._spare == []
+
+
+def test_who_is_not_trusted_is_ended_with_all_that_it_has_started(
+    tmp_path: Path, leaves_nothing: Traces
+) -> None:
+    child = launch(program(tmp_path, "trap '' INT TERM HUP; sleep 1000000 & echo >&3; wait"))
+    assert os.read(child.descriptor, 1) == b"\n"
+    os.close(child.descriptor)
+    child.kill()
+    assert child.wait(60)
+    leaves_nothing.check()
+
+
+def test_what_a_program_leaves_that_is_not_trusted_ends_with_it(
+    tmp_path: Path, leaves_nothing: Traces
+) -> None:
+    child = launch(program(tmp_path, "sleep 1000000 3<&- & exit 5"))
+    assert said(child) == b""
+    assert child.wait(60)
+    assert (child.signal, child.status) == (0, 5)
+    leaves_nothing.check()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_who_is_not_trusted_ends_with_who_started_it(
+    tmp_path: Path, leaves_nothing: Traces, number: signal.Signals
+) -> None:
+    path = program(tmp_path, "trap '' TERM IO; sleep 1000000 & echo >&3; wait")
+    starter = (
+        "import os, signal\n"
+        "from farside.frontend.process import launch\n"
+        f"os.read(launch({path!r}).descriptor, 1)\n"
+        f"os.kill(os.getpid(), {number})\n"
+    )
+    assert subprocess.run([sys.executable, "-c", starter], check=False).returncode == -number
+    leaves_nothing.check()
+
+
+def test_who_is_trusted_sees_to_its_own_end(tmp_path: Path) -> None:
+    """What stands between may wait for the compiler, which has forks that sleep."""
+    child = launch(program(tmp_path, "echo >&3; cat <&3 >&2; echo end >&3"))
+    assert os.read(child.descriptor, 1) == b"\n"
+    child.trust()
+    with socket.socket(fileno=os.dup(child.descriptor)) as near:
+        near.shutdown(socket.SHUT_WR)
+    assert said(child) == b"end\n"
+    assert child.wait(60)
+    assert child.status == 0

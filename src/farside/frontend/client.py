@@ -39,7 +39,10 @@ from farside.records import NamedTuple
 __all__ = ["AcceptedCell", "CompiledCell", "Compiler", "Declared", "find_compiler"]
 
 _REPLAY_AT_ONCE = 256
-_LARGE = 1 << 16  # characters of a cell; to send it takes a while
+_LARGE = 1 << 16  # bytes of a cell; more may not fit in the socket of who does not read yet
+# Seconds for a compiler to answer to its start. That takes it a tenth of one; a machine that is
+# busy, or reads it from a slow disk, may need more.
+START_LIMIT = 30.0
 _ENDING = 2.0  # seconds for a process that is killed, or has closed its socket
 _IN_THE_WAY = 0.1  # seconds for which names wait for a cell that was begun early
 # What Clang can die of by itself; it does not send itself any other.
@@ -132,6 +135,7 @@ class Compiler:
         self._renew_pch = False
         self._values = values
         self._instances = instances
+        self._start_limit = START_LIMIT
         self._snapshots = Snapshots()
         self._left: list[Snapshot] = []  # processes that nobody needs any more
         self._child: Child | None = None  # where the present process is one
@@ -153,6 +157,7 @@ class Compiler:
         *,
         values: bool = True,
         instances: bool = False,
+        start_limit: float = START_LIMIT,
     ) -> Compiler:
         """Start a compiler and return at once; its start-up goes on beside the caller's own.
 
@@ -165,9 +170,11 @@ class Compiler:
             values: whether a last expression without ``;`` is to be shown.
             instances: whether the objects may leave common template instances to the executor,
                 if there is a precompiled library; see `brings_instances`.
+            start_limit: seconds after which a program that does not answer to its start is taken
+                not to be a compiler.
 
         Raises:
-            SetupError: the program cannot be run.
+            SetupError: the program cannot be run, or has ended already.
         """
         program = find_compiler(options) if path is None else os.fspath(path)
         cached = pch is None and options.use_pch
@@ -175,6 +182,7 @@ class Compiler:
             pch = find_pch(options, program)
         file = None if pch is None else os.fspath(pch)
         compiler = cls(options, program, file, values, instances)
+        compiler._start_limit = start_limit
         compiler._renew_pch = cached
         compiler._launch()
         return compiler
@@ -184,14 +192,25 @@ class Compiler:
 
         Raises:
             OptionError: Clang rejects them.
-            CompilerCrashed: the process ended.
+            SetupError: the program does not do what farside's compiler does: it ended before it
+                answered, or did not answer in time, or with something else.
+            CompilerCrashed: it ran out of memory, or somebody ended it.
         """
         if not self._starting:
             return
-        body = self._receive(None).body
+        if self._channel is not None:
+            self._channel.interrupts = self.interrupts
+        try:
+            body = self._receive(monotonic() + self._start_limit).body
+            self.diagnostics = parse_diagnostics(body.get("diagnostics", []))
+            if not isinstance(body.get("ok"), bool):
+                raise ProtocolError("The compiler's answer lacks 'ok'.")
+        except ProtocolError as error:
+            self._drop_current()
+            raise self._unfit(f"answered to its start with something else. {error}") from error
         self._starting = False
-        self.diagnostics = parse_diagnostics(body.get("diagnostics", []))
-        if body.get("ok") is not True:
+        self._trust()
+        if body["ok"] is not True:
             self.close()
             raise OptionError(
                 "Clang rejects the options.\n" + render(self.diagnostics)
@@ -272,10 +291,11 @@ class Compiler:
         that is. Where nothing can be begun, nothing is; nor is a cell that is large or no UTF-8.
         """
         on_its_way = self._begun is not None and self._begun.whole
-        if self._ahead is not None or (self._busy and not on_its_way) or len(code) > _LARGE:
+        if self._ahead is not None or (self._busy and not on_its_way):
             return
-        with suppress(CompilerCrashed, UnicodeEncodeError):  # which `compile` finds out
-            code.encode()
+        with suppress(CompilerCrashed, SetupError, UnicodeEncodeError):  # which `compile` finds out
+            if len(code.encode()) > _LARGE:
+                return
             self._begin({"op": "compile", "cell": number, "code": code}, ahead=True)
 
     def _begin(self, request: dict[str, Any], *, ahead: bool = False) -> None:
@@ -299,13 +319,15 @@ class Compiler:
             self._is_asked = False
         return self._answer
 
-    def rollback(self, after: int, accepted: Sequence[AcceptedCell]) -> None:
+    def rollback(self, after: int, accepted: Sequence[AcceptedCell], *, sure: bool = False) -> None:
         """Bring the compiler to the state in which it has seen exactly the accepted cells.
 
         Args:
             after: the last cell up to which nothing has changed: sleeping processes that know
                 younger cells are given up. 0 where cells have gone from the middle.
             accepted: all accepted cells in order.
+            sure: whether the process that is there must have answered. One that was killed may look
+                alive for a while: its socket is closed when its memory is given back.
 
         Raises:
             CompilerCrashed: no process could be brought there.
@@ -322,7 +344,10 @@ class Compiler:
             try:
                 if self._ahead is None and snapshot.channel.ended():
                     raise CompilerKilled("The compiler's snapshot was killed.")
-                self._replay(_missing(snapshot, accepted), begun=begun is not None)
+                missing = _missing(snapshot, accepted)
+                self._replay(missing, begun=begun is not None)
+                if sure and not missing and self._ahead is None:
+                    self._demangled(())
             except CompilerCrashed:
                 self._drop_current()
                 # Not the one that it left in its place when it woke, which would fail likewise.
@@ -398,7 +423,7 @@ class Compiler:
             return list(names)
         if self._is_asked and not was_ahead:  # somebody gave up waiting for a cell
             return list(names)
-        with suppress(OptionError, CompilerCrashed):  # the next cell says why
+        with suppress(OptionError, CompilerCrashed, SetupError):  # the next cell says why
             self.wait_started()
             if was_ahead:
                 self._answered(monotonic() + _IN_THE_WAY)
@@ -548,7 +573,11 @@ class Compiler:
             except Disconnected as error:
                 raise self._crashed(cell) from error
             except TimeUp as error:
+                starting = self._starting
                 self._drop_current()
+                if starting:
+                    what = f"has not answered to its start for {self._start_limit:g} seconds."
+                    raise self._unfit(what) from error
                 raise CompilerCrashed(
                     "Clang did not come to an end with this cell in the time allowed. "
                     "The cell is taken back."
@@ -569,6 +598,7 @@ class Compiler:
         ):
             os.close(message.descriptor)
             raise ProtocolError("The compiler sent an event of an unknown kind.")
+        self._trust()
         sock = socket.socket(fileno=message.descriptor)
         channel = Channel(sock)
         channel.pid = pid
@@ -599,10 +629,33 @@ class Compiler:
             f"Clang crashed{where}{f' ({name})' if name else ''}. The cell is taken back."
         )
 
-    def _crashed(self, cell: int | None) -> CompilerCrashed:
+    def _trust(self) -> None:
+        if self._child is not None:
+            self._child.trust()
+
+    def _unfit(self, what: str) -> SetupError:
+        """Return the error of a program that is no compiler, as far as can be seen."""
+        return SetupError(
+            f"The compiler program {self._path} {what}\nIt is not farside's compiler, or cannot run"
+            " here. Set FARSIDE_COMPILER (or the option compiler) to the path of farside-compiler,"
+            " or unset it; if it is the installed one, install farside again."
+        )
+
+    def _crashed(self, cell: int | None) -> CompilerCrashed | SetupError:
         """Return the error of a process that has ended without a word."""
         child = self._child
         self._absorb_events()
+        if child is not None and self._starting:
+            what = "closed its socket before it answered to its start."
+            if child.wait(_ENDING):
+                by_itself = child.signal == 0 or child.signal in _OWN_SIGNALS
+                signalled = f"on signal {child.signal}"
+                status = f"with exit status {child.status}"
+                how = signalled if child.status is None else status
+                what = f"ended before it answered to its start, {how}." if by_itself else ""
+            if what:
+                self._drop_current()
+                return self._unfit(what)
         self._drop_current(kill=False)
         number = None if child is None else child.signal
         where = "" if cell is None else f" on cell {cell}"

@@ -213,6 +213,7 @@ class Executor:
         *,
         timeout: float | None = None,
         then: Snapshot | None = None,
+        quiet: bool = False,
     ) -> bytes:
         """Call a wrapper function by its bootstrap name, or its address, and return its result.
 
@@ -222,6 +223,7 @@ class Executor:
             timeout: seconds to wait; None waits as long as it takes.
             then: to be taken when the call is done. It goes in the same message and is not waited
                 for; the fork happens while the near side deals with the result.
+            quiet: whether it runs nothing of the program's with these arguments.
 
         Raises:
             Crashed: the worker died.
@@ -229,7 +231,7 @@ class Executor:
             FarSideLost: the connection is gone.
             ProtocolError: the far side violated the protocol.
         """
-        if name not in bootstrap.QUIET_SYMBOLS:
+        if not quiet and name not in bootstrap.QUIET_SYMBOLS:
             self.ran += 1
         return self.call_address(self.address(name), payload, timeout=timeout, then=then)
 
@@ -288,7 +290,8 @@ class Executor:
         """
         arguments = (self.address(bootstrap.DYLIB_MANAGER), path, 0)
         payload = sps.pack((sps.ADDR, sps.STRING, sps.U64), arguments)
-        reply = self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout)
+        # The process itself is loaded already; each one that is woken is asked for it anew.
+        reply = self.call(bootstrap.DYLIB_OPEN, payload, timeout=timeout, quiet=not path)
         handle = self.decoded(_EXPECTED_ADDR, reply)
         if isinstance(handle, sps.Failure):
             raise RemoteError(f"the library cannot be loaded: {handle.text}")
@@ -362,13 +365,14 @@ class Executor:
         """
         self.family.wake(snapshot, keep)
         self._process_handle = None
+        # First of all: until it is there the worker alone has the state.
+        self.take_snapshot(then)
         if at_once and self.is_child:
-            self.take_snapshot(then)
             return
         # Any call would do, such as one to write no pointers: it says whether the process is alive,
         # and its answer comes after what the worker before has written, also through a relay.
         write = self.address(bootstrap.MEM_WRITE_POINTERS)
-        self.call_address(write, _NOTHING, timeout=_WAKE, then=then)
+        self.call_address(write, _NOTHING, timeout=_WAKE)
 
     def ask_to_end(self) -> None:
         """Let the code that runs now see that the user wants it to end; nothing is waited for."""
