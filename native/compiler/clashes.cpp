@@ -25,24 +25,6 @@ using namespace clang;
 
 namespace {
 
-/// A member outside of its class, or a specialisation, which another declaration brought into its
-/// scope: hiding it would not make it unknown.
-bool isDeclaredElsewhere(const FunctionDecl &function) {
-  return function.isCXXClassMember() || function.isFunctionTemplateSpecialization();
-}
-
-bool canBeHidden(const NamedDecl &decl) {
-  if (isSpecialisation(decl) || isExplicitInstantiation(decl) || isStaticMember(decl) ||
-      isDefinedOutside(decl))
-    return true;
-  if (const auto *function = dyn_cast<FunctionDecl>(&decl);
-      function && isDeclaredElsewhere(*function))
-    return false;
-  if (isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl))
-    return false;
-  return decl.getDeclContext()->getRedeclContext()->isFileContext();
-}
-
 /// Whether a definition of the same function can follow when this one's body is gone. A return type
 /// that was deduced would stay. A template whose name is qualified there needs a declaration in its
 /// scope.

@@ -92,6 +92,10 @@ public:
   std::vector<DeclarationId> clashes() const { return Redefined.clashes().all(); }
   /// The changes of its text with which the cell may be accepted.
   std::vector<Amendment> amendments() const { return Amended.all(); }
+  /// Whether what a near side names is there, to be hidden from a cell; see Hiding.
+  bool canHide(unsigned cell, llvm::ArrayRef<DeclarationId> hidden) const {
+    return Redefined.canHide(Instance->getSourceManager(), cell, hidden);
+  }
   /// Whether the cell looks as if it defined something again.
   bool mayDefineAgain(llvm::StringRef code) const {
     return Redefined.clashes().mayDefineAgain(code, Instance->getLangOpts());

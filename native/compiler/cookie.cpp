@@ -39,9 +39,11 @@ bool Cookie::decode(llvm::StringRef text, Cookie &cookie) {
       continue;
     }
     DeclarationId id;
-    for (unsigned part = DeclarationId::whole; part < std::size(PartNames); ++part)
-      if (index.consume_front(PartNames[part]))
+    for (unsigned part = DeclarationId::body; part < std::size(PartNames); ++part)
+      if (index.consume_front(PartNames[part])) {
         id.part = static_cast<DeclarationId::Part>(part);
+        break;
+      }
     if (cell.getAsInteger(10, id.cell) || index.getAsInteger(10, id.index))
       return false;
     cookie.hidden.push_back(id);

@@ -29,7 +29,7 @@ struct Cookie {
   bool given = false;
 
   std::string encode() const;
-  /// False where `text` is no cookie.
+  /// False where `text` is no cookie. What is hidden need not exist; see Hiding::canHide.
   static bool decode(llvm::StringRef text, Cookie &cookie);
 };
 

@@ -21,6 +21,23 @@ namespace farside {
 
 using namespace clang;
 
+bool isDeclaredElsewhere(const FunctionDecl &function) {
+  return function.isCXXClassMember() || function.isFunctionTemplateSpecialization();
+}
+
+bool canBeHidden(const NamedDecl &decl) {
+  if (isSpecialisation(decl) || isExplicitInstantiation(decl) || isStaticMember(decl) ||
+      isDefinedOutside(decl))
+    return true;
+  if (const auto *function = dyn_cast<FunctionDecl>(&decl);
+      function && isDeclaredElsewhere(*function))
+    return false;
+  // A directive has no name that lookup finds.
+  if (isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl, UsingDirectiveDecl>(decl))
+    return false;
+  return decl.getDeclContext()->getRedeclContext()->isFileContext();
+}
+
 /// So that another declaration of the function can give them.
 static void forgetArguments(FunctionDecl &function) {
   for (FunctionDecl *each : function.redecls())
@@ -39,6 +56,41 @@ static void changeConstant(FunctionDecl &function) {
   }
 }
 
+/// Whether it was made of a template. That a cell asked for it may have been forgotten since.
+static bool isOfTemplate(const NamedDecl &decl) {
+  return isInstance(decl) ||
+         isa<ClassTemplateSpecializationDecl, VarTemplateSpecializationDecl>(decl);
+}
+
+bool Hiding::canHide(const SourceManager &sources, const DeclarationId &id) const {
+  if (id.part == DeclarationId::macro)
+    return id.index < sources.getBufferData(Declared.fileOf(id.cell)).size();
+  const NamedDecl *decl = Declared.find(id);
+  bool isCXX = decl->getASTContext().getLangOpts().CPlusPlus;
+  switch (id.part) {
+  case DeclarationId::whole:
+    return canBeHidden(*decl) || isOfTemplate(*decl);
+  case DeclarationId::outside:
+    return isCXX && canBeDeclaredAnew(*decl);
+  case DeclarationId::instance:
+    if (const auto *function = dyn_cast<FunctionDecl>(decl))
+      return function->getTemplateSpecializationInfo() || function->getMemberSpecializationInfo();
+    return isCXX && isa<TagDecl, ClassTemplateDecl, VarTemplateSpecializationDecl>(decl);
+  default: // something of a function
+    return decl->getAsFunction();
+  }
+}
+
+bool Hiding::canHide(const SourceManager &sources, unsigned cell,
+                     llvm::ArrayRef<DeclarationId> hidden) const {
+  std::set<DeclarationId> seen;
+  return llvm::all_of(hidden, [&](const DeclarationId &id) {
+    bool exists = id.part == DeclarationId::macro ? Declared.fileOf(id.cell).isValid()
+                                                  : Declared.find(id) != nullptr;
+    return seen.insert(id).second && (exists ? canHide(sources, id) : id.cell == cell);
+  });
+}
+
 void Hiding::begin(Sema &sema, llvm::ArrayRef<DeclarationId> hidden) {
   Names = &sema;
   Now.clear();
@@ -47,6 +99,7 @@ void Hiding::begin(Sema &sema, llvm::ArrayRef<DeclarationId> hidden) {
   Specialised.clear();
   Instances.clear();
   Kept.clear();
+  Bodiless.clear();
   std::vector<NamedDecl *> whole;
   std::vector<NamedDecl *> outside;
   std::vector<NamedDecl *> bodies;
@@ -106,8 +159,10 @@ void Hiding::begin(Sema &sema, llvm::ArrayRef<DeclarationId> hidden) {
   });
   std::for_each(whole.begin(), rest, [](NamedDecl *each) { forgetInstantiation(*each); });
   whole.erase(whole.begin(), rest);
-  for (NamedDecl *decl : bodies)
+  for (NamedDecl *decl : bodies) {
     loseBody(*decl);
+    Bodiless.push_back(decl->getAsFunction());
+  }
   for (NamedDecl *decl : instances)
     letSpecialise(*decl);
   // A specialisation leaves a declaration of its template, and what hid a namespace shows it again.
@@ -160,6 +215,8 @@ void Hiding::loseBody(NamedDecl &decl) {
   noteHidden(decl);
   FunctionDecl &function = *decl.getAsFunction();
   function.setBody(nullptr);
+  for (FunctionDecl *each : function.redecls())
+    each->setReferenced(false); // up to now
   if (function.isTemplated())
     forgetInstances(function);
 }

@@ -22,12 +22,19 @@ class DeclContext;
 class FunctionDecl;
 class NamedDecl;
 class Sema;
+class SourceManager;
 class TagDecl;
 class VarDecl;
 class VarTemplateSpecializationDecl;
 } // namespace clang
 
 namespace farside {
+
+/// Whether a function is a member outside of its class, or a specialisation, which another
+/// declaration brought into its scope: hiding it would not make it unknown.
+bool isDeclaredElsewhere(const clang::FunctionDecl &function);
+/// Whether all of a declaration can be hidden.
+bool canBeHidden(const clang::NamedDecl &decl);
 
 /// Hides, and remembers what it has hidden.
 class Hiding {
@@ -36,7 +43,12 @@ public:
 
   explicit Hiding(const CellDeclarations &declared) : Declared(declared) {}
 
-  /// Hides earlier declarations before a cell is parsed.
+  /// Whether there are such declarations, each named once and of a kind with which `begin` can do
+  /// what is asked for. The numbers come from the near side, which may have them from anywhere.
+  /// What `cell` itself declares was in its own way; there is nothing to be hidden of it.
+  bool canHide(const clang::SourceManager &sources, unsigned cell,
+               llvm::ArrayRef<DeclarationId> hidden) const;
+  /// Hides earlier declarations before a cell is parsed, for which `canHide` must be true.
   void begin(clang::Sema &sema, llvm::ArrayRef<DeclarationId> hidden);
   /// Makes name lookup forget a declaration.
   void remove(clang::NamedDecl &decl);
@@ -69,6 +81,8 @@ public:
   /// Instances that have lost their bodies in this cell, to be made once more of the new one of
   /// their template. Their symbols stay.
   llvm::ArrayRef<clang::FunctionDecl *> instances() const { return Instances; }
+  /// Functions that have lost their bodies, which the cell is to define again.
+  llvm::ArrayRef<const clang::FunctionDecl *> bodiless() const { return Bodiless; }
   /// Functions that were made of a template, and that this cell is to specialise.
   llvm::ArrayRef<clang::FunctionDecl *> specialised() const { return Specialised; }
 
@@ -80,6 +94,7 @@ private:
     const clang::NamedDecl *decl;
   };
 
+  bool canHide(const clang::SourceManager &sources, const DeclarationId &id) const;
   void noteHidden(const clang::NamedDecl &decl);
   void loseBody(clang::NamedDecl &decl);
   void forgetInstances(const clang::FunctionDecl &pattern);
@@ -102,7 +117,8 @@ private:
   std::vector<clang::ClassTemplateDecl *> Tagged; // see forgetSpecialisation
   std::vector<clang::FunctionDecl *> Specialised;
   std::vector<clang::FunctionDecl *> Instances;
-  std::set<const clang::FunctionDecl *> Kept; // instances that do not lose their bodies
+  std::vector<const clang::FunctionDecl *> Bodiless; // that the cell is to define again
+  std::set<const clang::FunctionDecl *> Kept;        // instances that do not lose their bodies
 };
 
 } // namespace farside

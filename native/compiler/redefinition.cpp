@@ -290,8 +290,18 @@ void Redefinitions::end() {
 }
 
 /// Of what was made of a template, code stays that a mere declaration of a specialisation could not
-/// replace.
+/// replace. And code that the code generator makes where it is needed cannot be made of a body that
+/// a function has lost, unless the cell defines it again.
 void Redefinitions::rejectUndefined() {
+  DiagnosticsEngine &diagnostics = Names->getDiagnostics();
+  for (const FunctionDecl *function : Hidden.bodiless())
+    if (!function->isDefined() && function->isReferenced() &&
+        (function->isInlined() || function->isTemplateInstantiation() ||
+         !function->isExternallyVisible()))
+      diagnostics.Report(function->getLocation(),
+                         diagnostics.getCustomDiagID(DiagnosticsEngine::Error,
+                                                     "%0 is used, and was to be defined again"))
+          << function;
   for (const FunctionDecl *function : Hidden.specialised())
     if (!function->isDefined())
       Names->Diag(function->getMostRecentDecl()->getLocation(),

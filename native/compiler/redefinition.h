@@ -44,6 +44,11 @@ public:
   Redefinitions(const Redefinitions &) = delete;
   Redefinitions &operator=(const Redefinitions &) = delete;
 
+  /// Whether `begin` can hide this; see Hiding.
+  bool canHide(const clang::SourceManager &sources, unsigned cell,
+               llvm::ArrayRef<DeclarationId> hidden) const {
+    return Hidden.canHide(sources, cell, hidden);
+  }
   /// Hides earlier declarations before a cell, in `file`, is parsed.
   void begin(clang::Sema &sema, unsigned cell, clang::FileID file,
              llvm::ArrayRef<DeclarationId> hidden);

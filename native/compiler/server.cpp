@@ -303,6 +303,8 @@ void Server::compile(const Object &request) {
   auto number = static_cast<unsigned>(request.getInteger("cell").value_or(0));
   llvm::StringRef code = request.getString("code").value_or("");
   std::vector<DeclarationId> hidden = idsIn(request.getArray("hidden"));
+  if (!Clang->canHide(number, hidden))
+    return reject("what is to be hidden from this cell is not there, or is something else");
   // Without a snapshot the cells since the last would have to be read again, or the process started
   // anew where there is none at all: the first cell may come before a gap.
   bool mayFail = !HasSnapshot || (hidden.empty() && Clang->mayDefineAgain(code));
@@ -361,13 +363,19 @@ void Server::replay(const Object &request) {
   for (size_t i = 0; cells && i < cells->size(); ++i) {
     const Object *entry = (*cells)[i].getAsObject();
     Cookie cookie;
+    auto number = static_cast<unsigned>(entry ? entry->getInteger("cell").value_or(0) : 0);
+    std::string wrong;
     if (!entry || !Cookie::decode(entry->getString("cookie").value_or(""), cookie))
-      return reject("a cell to be replayed lacks its cookie");
-    auto number = static_cast<unsigned>(entry->getInteger("cell").value_or(0));
-    if (!Clang->replay(number, entry->getString("code").value_or(""), cookie)) {
+      wrong = "what is kept of this cell for a replay (its cookie) is missing or damaged";
+    else if (!Clang->canHide(number, cookie.hidden))
+      wrong = "what is kept of this cell for a replay (its cookie) names declarations that earlier "
+              "cells have not made, or that are something else";
+    else if (!Clang->replay(number, entry->getString("code").value_or(""), cookie))
+      wrong = "the names of unnamed types differ at the replay";
+    if (!wrong.empty()) {
       Array diagnostics = Collector.take();
       if (diagnostics.empty())
-        diagnostics.push_back(messageOnly("the names of unnamed types differ at the replay"));
+        diagnostics.push_back(messageOnly(wrong));
       Line.send(Object{{"ok", false}, {"cell", number}, {"diagnostics", std::move(diagnostics)}});
       leave(0);
     }
