@@ -182,11 +182,16 @@ Error Snapshot::fork() {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &Signals);
   uint64_t began = threadNanoseconds();
+  // It has its name from the first: the supervisor may look before it runs at all, and would take
+  // it for a process that the program has started.
+  ::prctl(PR_GET_NAME, Name);
+  ::prctl(PR_SET_NAME, sleepingName);
   pid_t child = forkUnseen(Threads);
   int why = errno;
   Forked = child == 0;
   if (Forked)
     return {};
+  ::prctl(PR_SET_NAME, Name);
   newest = std::max(child, 0);
   lastForkNanoseconds = threadNanoseconds() - began;
   ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);
@@ -231,9 +236,6 @@ uint64_t awaitFrame(int fd) {
 } // namespace
 
 Connection Snapshot::sleep() {
-  char name[16] = {};
-  ::prctl(PR_GET_NAME, name);
-  ::prctl(PR_SET_NAME, sleepingName);
   ::setsid();
   awaitSupervisor(Socket.get());
   UniqueFd high = moveHigh(Socket.release());
@@ -256,7 +258,7 @@ Connection Snapshot::sleep() {
   joinsLater = true;
   if (!isSnapshotRequest(tag))
     joinSupervisor();
-  ::prctl(PR_SET_NAME, name);
+  ::prctl(PR_SET_NAME, Name);
   claimCrashRecord();
   restoreOffsets();
   ::pthread_sigmask(SIG_SETMASK, &Signals, nullptr);

@@ -63,8 +63,8 @@ public:
   /// Whether this is the forked process, with all signals blocked.
   bool isThisProcess() const { return Forked; }
 
-  /// Waits until the newest one is a session of its own. A signal that the program sends to its
-  /// process group, and the supervisor's look at who is a snapshot, would else find it unready.
+  /// Waits until the newest one is a session of its own: a signal that the program sends to its
+  /// process group would else reach it.
   static void awaitNewest();
 
   /// In the forked process: says that it is there and sleeps. Returns when it has been woken, with
@@ -91,6 +91,7 @@ private:
   UniqueFd Socket;
   bool Forked = false;
   uint32_t Threads = 1;
+  char Name[16] = {}; // the program's
   sigset_t Signals{};
   std::vector<FileOffset> Offsets;
 };

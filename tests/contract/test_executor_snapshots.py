@@ -55,6 +55,25 @@ def test_a_snapshot_is_a_child_of_the_supervisor(rig: Rig) -> None:
     assert snapshot.pid != rig.executor.worker_pid
 
 
+def test_it_has_its_name_from_the_first(rig: Rig) -> None:
+    rig.run('#include <sys/prctl.h>\nint named = prctl(PR_SET_NAME, "of the program");')
+    supervisor, worker = rig.executor.supervisor_pid, rig.executor.worker_pid
+    for _ in range(20):
+        rig.executor.take_snapshot(new_snapshot())
+        rig.executor.resolve(["printf"])  # answered after the fork; the new one need not have run
+        names = {pid: name_of(pid) for pid in descendants(supervisor) if pid != worker}
+        assert set(names.values()) == {"farside asleep"}
+    assert name_of(worker) == "of the program"
+    assert OPENED[0].ready(20)
+    wake(rig, OPENED[0], *OPENED[1:-1])
+    assert name_of(rig.executor.worker_pid) == "of the program"
+
+
+def name_of(pid: int | None) -> str:
+    with open(f"/proc/{pid}/comm") as file:
+        return file.read().rstrip("\n")
+
+
 def test_closing_the_socket_ends_it(rig: Rig) -> None:
     snapshot = snapshot_of(rig)
     snapshot.close()
