@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 COPIED = (
     "__init__.py",
+    "annotations.py",
     "errors.py",
     "records.py",
     "remote/__init__.py",
