@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
+#include <utility>
 
 namespace farside {
 
@@ -212,17 +213,27 @@ public:
   void InitializeSema(Sema &sema) override { Owner = &sema; }
   void ForgetSema() override { Owner = nullptr; }
 
+  bool HandleTopLevelDecl(DeclGroupRef) override {
+    Outermost = Owner->TUScope;
+    return true;
+  }
+
   void HandleTranslationUnit(ASTContext &) override {
+    // Sema has forgotten it by now, but may want to declare builtins there; it is the parser's,
+    // which still exists.
+    Scope *forgotten = std::exchange(Owner->TUScope, Outermost);
     Owner->CheckDelegatingCtorCycles();
     auto &delegating = Owner->DelegatingCtorDecls;
     delegating.erase(delegating.begin(nullptr, /*LocalOnly=*/true), delegating.end());
     // Each may bring more of the other.
     while (Owner->DefineUsedVTables())
       Owner->PerformPendingInstantiations();
+    Owner->TUScope = forgotten;
   }
 
 private:
   Sema *Owner = nullptr;
+  Scope *Outermost = nullptr; // of the translation unit
 };
 
 class PchAction : public GeneratePCHAction {

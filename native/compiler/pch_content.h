@@ -19,8 +19,9 @@ struct PchContent {
 /// Tells whether the file `pch` has this content.
 ///
 /// To read all of it takes a seventh of a start. What was found is noted beside it, in `.checked`,
-/// with what the kernel changes whenever somebody writes to a file (`ctime`), and is believed until
-/// the machine starts anew.
+/// with what the kernel changes whenever somebody writes to a file (`ctime`; some file systems of
+/// user space make it up of the time that `utime` sets), and is believed until the machine starts
+/// anew.
 bool isWhole(llvm::StringRef pch, const PchContent &content);
 
 } // namespace farside

@@ -23,6 +23,7 @@ _OTHERS = frozenset(("bench", "executor", "link", "run", "-h", "--help", "--vers
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (without the command's name) and return its exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    collects = gc.isenabled()
     try:
         _open_missing_streams()
         if _OTHERS.isdisjoint(words[:1]):
@@ -38,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     finally:
         drop_spare()
-        gc.enable()
+        if collects:
+            gc.enable()
 
 
 def _open_missing_streams() -> None:

@@ -98,6 +98,7 @@ def _run(invocation: Invocation) -> int:
     from farside.session import Session
 
     if invocation.resume is not None:
+        gc.enable()  # many cells may be run again
         changes = {name: getattr(options, name) for name in invocation.chosen}
         session = Session.resume(invocation.resume, **changes)
     else:

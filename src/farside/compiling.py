@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from farside.annotations import TYPE_CHECKING
 from farside.api.values import ValueNames, bound, rejected
-from farside.errors import CompilerCrashed, CompilerKilled
+from farside.errors import CompilerCrashed, CompilerKilled, SetupError
 from farside.frontend.diagnostics import as_written
 from farside.records import NamedTuple
 
@@ -244,7 +244,7 @@ class CellCompiler:
         compiled = self._ask(cell, code, (), **how)
         if compiled.conflicts:
             # A name of the precompiled library is in the user's way.
-            with suppress(CompilerCrashed):
+            with suppress(CompilerCrashed, SetupError):
                 if self._compiler.restart_without_pch(self._rescue.journal.entries):
                     self._tracing.part("do without the precompiled library")
                     compiled = self._ask(cell, code, (), **how)

@@ -5,6 +5,7 @@ as all of farside's are; `collections.namedtuple` compiles a constructor. To the
 are 80 such classes with 400 fields, of most of which nothing is made by then. So annotations stay
 as they are written, as whether they are types is a type checker's business, and a constructor is
 compiled when it is first called. Type checkers are given the original, whose methods these have.
+Modules with such a class have their annotations postponed (`from __future__ import annotations`).
 """
 
 from __future__ import annotations
@@ -61,10 +62,11 @@ else:
 
     def _constructor(owner):
         names = "".join(f"{field}, " for field in owner._fields)
+        source = f"lambda _cls, {names}: _tuple_new(_cls, ({names}))"
+        # Not by `eval`: where Ctrl-C comes in one, Python ends by the signal though it was caught.
+        (code, *_) = compile(source, "<string>", "eval").co_consts
         space = {"_tuple_new": tuple.__new__, "__builtins__": {}, "__name__": owner.__module__}
-        made = eval(f"lambda _cls, {names}: _tuple_new(_cls, ({names}))", space)
-        made.__defaults__ = tuple(owner._field_defaults.values())
-        made.__name__ = "__new__"
+        made = type(_constructor)(code, space, "__new__", tuple(owner._field_defaults.values()))
         made.__qualname__ = f"{owner.__qualname__}.__new__"
         return made
 

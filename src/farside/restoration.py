@@ -24,6 +24,7 @@ from farside.errors import (
     OptionError,
     ProtocolError,
     RemoteError,
+    SetupError,
     TimedOut,
     TooMuchOutput,
 )
@@ -184,7 +185,7 @@ class Restoration:
             self._keep()
         self.note()
         if lost:
-            with suppress(CompilerCrashed):
+            with suppress(CompilerCrashed, SetupError):
                 self.rollback_compiler()
         gone = {step.cell for step in lost}
         if cells := ", ".join([str(cell) for cell in sorted(set(done) - gone) if cell]):
@@ -300,7 +301,7 @@ class Restoration:
         if lost:
             survivors = [each for each in self.journal if each not in lost]
             self.journal.keep_only(survivors)
-            with suppress(CompilerCrashed):
+            with suppress(CompilerCrashed, SetupError):
                 self.rollback_compiler(0)
             cells = ", ".join(str(each.cell) for each in lost)
             notices.append(f"these cells could not be brought back: {cells}")

@@ -398,6 +398,7 @@ class Compiler:
         Raises:
             CompilerCrashed: a cell that was accepted before is not accepted without it; the header
                 stays in use, and `rollback` must come before the next cell.
+            SetupError, KeyboardInterrupt: the compiler could not be started again, likewise.
         """
         if not self.uses_pch:
             return False
@@ -408,7 +409,7 @@ class Compiler:
             self._launch()
             self.wait_started()
             self._replay(accepted)
-        except CompilerCrashed:
+        except BaseException:
             self._pch = pch
             raise
         return True

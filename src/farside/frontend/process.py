@@ -72,10 +72,11 @@ class Child:
     def kill(self) -> None:
         """End it at once, if it has not been waited for; with its group if it is not trusted."""
         if not self._ended:
-            try:
-                (os.kill if self._tie is None else os.killpg)(self.pid, _SIGKILL)
-            except ProcessLookupError:  # somebody else has waited for it
-                return
+            for send in (os.kill,) if self._tie is None else (os.killpg, os.kill):
+                try:
+                    send(self.pid, _SIGKILL)
+                except ProcessLookupError:  # somebody else has waited for it, or it left the group
+                    continue
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end; tell whether it came in time. It is nobody's child then any more."""

@@ -78,6 +78,9 @@ class Spawned(NamedTuple):
         from farside.remote.executor import Executor
 
         Executor(self).kill()
+        for pipe in (self.stdout, self.stderr):
+            if pipe is not None:
+                os.close(pipe)
 
 
 def spawn_executor(
