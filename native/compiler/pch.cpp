@@ -3,6 +3,7 @@
 #include "diagnostics.h"
 #include "instances.h"
 #include "invocation.h"
+#include "pch_content.h"
 #include "pch_inputs.h"
 #include "pch_names.h"
 #include "wire.h"
@@ -25,9 +26,11 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
+#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -392,6 +395,9 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
   if (::rename(workshop.Names.c_str(), (output + ".names").c_str()) != 0 ||
       ::rename(workshop.Pch.c_str(), output.c_str()) != 0)
     return fail("cannot write " + output);
+  // So that the first session need not read all of it. Nobody waits for this process.
+  std::this_thread::sleep_for(std::chrono::milliseconds(SettledAfter + 10));
+  isWhole(output, PchContent::of((*bytes)->getBuffer()));
   return 0;
 }
 

@@ -22,15 +22,25 @@ std::unique_ptr<llvm::MemoryBuffer> read(const llvm::Twine &path) {
   return buffer ? std::move(*buffer) : nullptr;
 }
 
+constexpr int64_t aSecond = 1'000'000'000;
+
+/// Whether a change that came now would change the file's time. The kernel's clock for that ticks a
+/// hundred times a second at least; some file systems keep seconds, or every other one.
+bool isSettled(const struct stat &status) {
+  timespec now;
+  if (::clock_gettime(CLOCK_REALTIME, &now) != 0)
+    return false;
+  int64_t age =
+      (now.tv_sec - status.st_ctim.tv_sec) * aSecond + now.tv_nsec - status.st_ctim.tv_nsec;
+  return age > (status.st_ctim.tv_nsec != 0 ? SettledAfter * 1'000'000 : 3 * aSecond);
+}
+
 /// What tells a file from others and from what it is after a change. Nothing where the kernel does
-/// not say since when it runs, or where a change that comes now may leave the file's time as it is:
-/// some file systems count seconds, and two at once.
+/// not say since when it runs, or the next change may leave it as it is.
 std::optional<std::string> stateOf(const std::string &path, const PchContent &content) {
   struct stat status;
-  timespec now;
   auto start = read("/proc/sys/kernel/random/boot_id");
-  if (!start || ::stat(path.c_str(), &status) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0 ||
-      now.tv_sec - status.st_ctim.tv_sec <= 2)
+  if (!start || ::stat(path.c_str(), &status) != 0 || !isSettled(status))
     return std::nullopt;
   std::string state;
   llvm::raw_string_ostream out(state);

@@ -16,6 +16,9 @@ struct PchContent {
   bool operator==(const PchContent &) const = default;
 };
 
+/// Milliseconds after which a PCH can be noted to be whole, on most file systems.
+constexpr int SettledAfter = 100;
+
 /// Tells whether the file `pch` has this content.
 ///
 /// To read all of it takes a seventh of a start. What was found is noted beside it, in `.checked`,

@@ -63,7 +63,8 @@ def test_it_is_used_and_programs_run(start: Callable[..., Bench], pch: Path) -> 
 
 def test_it_leaves_nothing_but_its_files(pch: Path) -> None:
     names = {file.name for file in pch.parent.iterdir()}
-    assert names == {"std.pch", "std.pch.hpp", "std.pch.names", "std.pch.lock"}
+    kinds = ("", ".checked", ".hpp", ".lock", ".names")
+    assert names == {f"std.pch{kind}" for kind in kinds}
     assert all(file.stat().st_mode & 0o077 == 0 for file in pch.parent.iterdir())
 
 
@@ -196,7 +197,7 @@ def test_a_damaged_one_is_no_error(
 
 @pytest.fixture
 def checked(start: Callable[..., Bench], pch: Path, tmp_path: Path) -> Path:
-    """A PCH that has been found whole, which is noted when it is some seconds old."""
+    """A PCH that has been found whole, which is noted when it is a moment old."""
     copy = tmp_path / "std.pch"
     for suffix in ("", ".names"):
         (tmp_path / f"std.pch{suffix}").write_bytes(pch.with_name(pch.name + suffix).read_bytes())
