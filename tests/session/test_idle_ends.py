@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from farside.errors import CompileError, FarSideLost
+from farside.outcome import CellResult
 from farside.recovery.sentences import AS_IT_WAS, STARTED_AGAIN
 from farside.session import Session
 from tests.traces import wait_for_end
@@ -39,26 +40,38 @@ def test_a_worker_that_is_killed_between_cells(session: Session) -> None:
     assert session.run("x").notices == ()
 
 
-def test_a_worker_that_is_killed_while_the_cell_is_compiled(
-    session: Session, tmp_path: Path
-) -> None:
-    pipe = tmp_path / "header.h"
+def killed_while_compiled(
+    session: Session, directory: Path, header: str, code: str, *, victim: int, last: int
+) -> CellResult:
+    """Run a cell that includes a header; kill a process while Clang waits for that, until another
+    has ended as well.
+    """
+    pipe, other = directory / "header.h", directory / "other.h"
     os.mkfifo(pipe)
-    (tmp_path / "other.h").write_text("int y = x;")
-    run_all(session, "int x = 1;", "x = 2;")
-    wait_for_snapshot(session)
-    worker = session.worker_pid
+    other.write_text(header)
 
     def strike() -> None:
         with pipe.open("w"):
-            (tmp_path / "other.h").rename(pipe)  # for the cell is compiled again
-            os.kill(worker, signal.SIGKILL)
-            assert wait_for_end(worker)
+            other.rename(pipe)  # for the cell is compiled again
+            os.kill(victim, signal.SIGKILL)
+            assert wait_for_end(last)
 
     thread = threading.Thread(target=strike)
     thread.start()
-    result = session.run(f'#include "{pipe}"\n++x')
+    result = session.run(f'#include "{pipe}"\n{code}')
     thread.join()
+    return result
+
+
+def test_a_worker_that_is_killed_while_the_cell_is_compiled(
+    session: Session, tmp_path: Path
+) -> None:
+    run_all(session, "int x = 1;", "x = 2;")
+    wait_for_snapshot(session)
+    worker = session.worker_pid
+    result = killed_while_compiled(
+        session, tmp_path, "int y = x;", "++x", victim=worker, last=worker
+    )
     assert (shown(result), result.notices) == ("3", (KILLED, AS_IT_WAS))
     assert shown(session.run("x + y")) == "5"
 
@@ -97,24 +110,14 @@ def test_a_supervisor_that_is_killed_while_the_cell_after_an_undo_is_compiled(
     session: Session, tmp_path: Path
 ) -> None:
     """The first that is asked of the program is where a name is, which runs nothing."""
-    pipe = tmp_path / "header.h"
-    os.mkfifo(pipe)
-    (tmp_path / "other.h").write_text("#include <stdlib.h>\n")
     run_all(session, "int x = 1;", "x = 2;", "x = 3;")
     session.undo()
     wait_for_snapshot(session)
     worker, supervisor = session.worker_pid, supervisor_of(session)
-
-    def strike() -> None:
-        with pipe.open("w"):
-            (tmp_path / "other.h").rename(pipe)  # for the cell is compiled again
-            os.kill(supervisor, signal.SIGKILL)
-            assert wait_for_end(worker)
-
-    thread = threading.Thread(target=strike)
-    thread.start()
-    result = session.run(f'#include "{pipe}"\nx + labs(-1)')
-    thread.join()
+    header = "#include <stdlib.h>\n"
+    result = killed_while_compiled(
+        session, tmp_path, header, "x + labs(-1)", victim=supervisor, last=worker
+    )
     assert shown(result) == "3"
     assert result.notices == (f"{ENDED}The far side is gone: its supervisor ended", AS_IT_WAS)
 
