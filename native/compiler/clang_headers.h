@@ -1,7 +1,6 @@
 // What most of the compiler's sources include of Clang and LLVM, to be precompiled
 // (CMakeLists.txt). Each source still names what it uses.
-#ifndef FARSIDE_COMPILER_CLANG_HEADERS_H
-#define FARSIDE_COMPILER_CLANG_HEADERS_H
+#pragma once
 
 #include "clang/AST/ASTConsumer.h"
 #include "clang/AST/ASTContext.h"
@@ -35,5 +34,3 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#endif

@@ -389,7 +389,10 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
   if (!instance.ExecuteAction(action) || instance.getDiagnostics().hasErrorOccurred())
     return fail(collector.firstError());
   auto bytes = llvm::MemoryBuffer::getFile(workshop.Pch, false, false);
-  if (!bytes || !writeFile(workshop.Names, names.text((*bytes)->getBuffer(), fingerprint, inputs)))
+  if (!bytes)
+    return fail("cannot read " + workshop.Pch);
+  PchContent content = PchContent::of((*bytes)->getBuffer());
+  if (!writeFile(workshop.Names, names.text(content, fingerprint, inputs)))
     return fail("cannot write " + workshop.Names);
   // The names first: a PCH whose names do not match its bytes counts as missing.
   if (::rename(workshop.Names.c_str(), (output + ".names").c_str()) != 0 ||
@@ -397,7 +400,7 @@ int buildPch(const std::string &output, const std::vector<std::string> &args) {
     return fail("cannot write " + output);
   // So that the first session need not read all of it. Nobody waits for this process.
   std::this_thread::sleep_for(std::chrono::milliseconds(SettledAfter + 10));
-  isWhole(output, PchContent::of((*bytes)->getBuffer()));
+  isWhole(output, content);
   return 0;
 }
 

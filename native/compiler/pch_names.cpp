@@ -17,12 +17,6 @@ namespace {
 
 constexpr const char *Kind = "farside-pch 3 ";
 
-/// Read, not mapped: it stays, and somebody may cut the file short.
-std::unique_ptr<llvm::MemoryBuffer> read(const llvm::Twine &path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, false, false, /*IsVolatile=*/true);
-  return buffer ? std::move(*buffer) : nullptr;
-}
-
 /// Numbers separated by spaces, each below `limit`.
 template <class Numbers> bool parseNumbers(llvm::StringRef text, size_t limit, Numbers &numbers) {
   while (!text.empty()) {
@@ -47,9 +41,11 @@ uint64_t headerFingerprint(const clang::HeaderSearchOptions &options) {
 
 std::unique_ptr<PchNames> PchNames::load(llvm::StringRef pch, uint64_t fingerprint) {
   auto loaded = std::make_unique<PchNames>();
-  loaded->Text = read(pch + ".names");
-  if (!loaded->Text)
+  // Not mapped: it stays, and somebody may cut the file short.
+  auto text = llvm::MemoryBuffer::getFileAsStream(pch + ".names");
+  if (!text)
     return nullptr;
+  loaded->Text = std::move(*text);
   auto [first, rest] = loaded->Text->getBuffer().split('\n');
   if (!first.consume_front(Kind))
     return nullptr;
@@ -154,7 +150,7 @@ void PchNamesWriter::addName(PchNames::Scope scope, llvm::StringRef name, llvm::
     list.push_back(number);
 }
 
-std::string PchNamesWriter::text(llvm::StringRef pch, uint64_t fingerprint,
+std::string PchNamesWriter::text(const PchContent &pch, uint64_t fingerprint,
                                  const PchInputs &inputs) const {
   std::string out = inputs.text();
   for (const std::string &header : Headers)
@@ -177,9 +173,8 @@ std::string PchNamesWriter::text(llvm::StringRef pch, uint64_t fingerprint,
   std::sort(lines.begin(), lines.end());
   for (const std::string &line : lines)
     out += line;
-  PchContent content = PchContent::of(pch);
   std::string first = Kind;
-  for (uint64_t number : {content.size, content.sum, fingerprint, llvm::xxh3_64bits(out)})
+  for (uint64_t number : {pch.size, pch.sum, fingerprint, llvm::xxh3_64bits(out)})
     first += std::to_string(number) + " ";
   return first + "\n" + out;
 }

@@ -17,6 +17,7 @@ class HeaderSearchOptions;
 namespace farside {
 
 class PchInputs;
+struct PchContent;
 
 /// The file beside a PCH, named like it with `.names` appended.
 ///
@@ -63,8 +64,8 @@ public:
   void addInclude(llvm::StringRef includer, llvm::StringRef included);
   void addName(PchNames::Scope scope, llvm::StringRef name, llvm::StringRef header);
 
-  /// The text to be written beside a PCH with these bytes.
-  std::string text(llvm::StringRef pch, uint64_t fingerprint, const PchInputs &inputs) const;
+  /// The text to be written beside a PCH with this content.
+  std::string text(const PchContent &pch, uint64_t fingerprint, const PchInputs &inputs) const;
 
 private:
   unsigned indexOf(llvm::StringRef header);
